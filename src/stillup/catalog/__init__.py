@@ -1,0 +1,1 @@
+"""All that is known of each service: data in TOML files, and the code that loads it."""

@@ -1,0 +1,187 @@
+"""Load the catalogue: ``services/*.toml`` (one file a service), ``capabilities.toml`` and ``classes.toml``.
+
+A new service is a new file here and nothing else.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from stillup.errors import CatalogError, UsageError
+from stillup.model.service import Capability, Layer, OutageClass
+
+_Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Component(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a service. ``page_ids`` are its stable ids on the status page; names there change."""
+
+    id: str
+    name: str
+    page_ids: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    """Lower-case words and phrases that mean this component in titles and posts."""
+
+
+class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One address the ladder probe climbs: DNS, TCP and TLS come first, then the HTTP answer at ``layer``.
+
+    ``up`` are the HTTP statuses that prove this rung works (a 401 proves that authentication answers).
+    """
+
+    id: str
+    component: str
+    layer: Layer
+    url: str
+    method: str = "GET"
+    up: tuple[int, ...] = ()
+    key_env: str = ""
+    """A rung with ``key_env`` is climbed only when that key is present; it spends money and has a cost cap."""
+    body: str = ""
+    protocol: str = ""
+    cost_usd: float = 0.0
+
+
+class SourceHint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where and how to ask one source about this service; only the fields that source reads are set."""
+
+    url: str = ""
+    link: str = ""
+    slug: str = ""
+    communities: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+    component: str = ""
+    """Restrict to one component of a shared page (Copilot on GitHub's page)."""
+    api: bool = True
+    usual_per_day: float | None = None
+    """Reports a day in quiet times, where nothing better is known yet; wide error is assumed."""
+    note: str = ""
+
+
+class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another service this one stands on, with how sure we are and who says so."""
+
+    service: str
+    confidence: _Share
+    why: str
+
+
+class Ability(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a service can stand in for."""
+
+    capability: Capability
+    advantage: str
+    access: str
+    free: bool
+    link: str
+
+
+class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One service of the catalogue."""
+
+    id: str
+    name: str
+    vendor: str
+    home: str
+    aliases: tuple[str, ...] = ()
+    components: tuple[Component, ...] = ()
+    models: tuple[str, ...] = ()
+    """Lower-case model names as people write them, longest first where one contains another."""
+    sources: dict[str, SourceHint] = {}
+    endpoints: tuple[Endpoint, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    abilities: tuple[Ability, ...] = ()
+
+    def component(self, component_id: str) -> Component | None:
+        """The component of that id."""
+        return next((c for c in self.components if c.id == component_id), None)
+
+    def component_of_page(self, page_id: str) -> Component | None:
+        """The component a status page calls by that id."""
+        return next((c for c in self.components if page_id in c.page_ids), None)
+
+
+class ClassFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is usual for one class of outage."""
+
+    class_: OutageClass = msgspec.field(name="class")
+    title: str
+    usual_min_s: int
+    usual_max_s: int
+    impact: str
+    recovery: str
+    todo: tuple[str, ...] = ()
+
+
+class _Classes(Struct, frozen=True, forbid_unknown_fields=True):
+    classes: tuple[ClassFacts, ...]
+
+
+class CapabilityFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a capability is called, and which services to offer for it, best first."""
+
+    id: Capability
+    title: str
+    order: tuple[str, ...]
+
+
+class _Capabilities(Struct, frozen=True, forbid_unknown_fields=True):
+    capabilities: tuple[CapabilityFacts, ...]
+
+
+_T = TypeVar("_T")
+
+
+def _decode(name: str, text: str, kind: type[_T]) -> _T:
+    try:
+        return msgspec.toml.decode(text, type=kind, strict=True)
+    except (msgspec.DecodeError, msgspec.ValidationError) as exc:
+        msg = f"catalogue file {name}: {exc}"
+        raise CatalogError(msg) from exc
+
+
+@cache
+def catalogue() -> dict[str, Service]:
+    """Every service by id, in the order of their ids.
+
+    :raises CatalogError: a shipped file breaks the format.
+    """
+    folder = files("stillup.catalog") / "services"
+    found = [f for f in folder.iterdir() if f.name.endswith(".toml")]
+    services = (_decode(f.name, f.read_text("utf-8"), Service) for f in found)
+    return {s.id: s for s in sorted(services, key=lambda s: s.id)}
+
+
+@cache
+def outage_classes() -> dict[OutageClass, ClassFacts]:
+    """Facts of every outage class."""
+    text = (files("stillup.catalog") / "classes.toml").read_text("utf-8")
+    return {c.class_: c for c in _decode("classes.toml", text, _Classes).classes}
+
+
+@cache
+def capabilities() -> dict[Capability, CapabilityFacts]:
+    """Facts of every capability."""
+    text = (files("stillup.catalog") / "capabilities.toml").read_text("utf-8")
+    return {c.id: c for c in _decode("capabilities.toml", text, _Capabilities).capabilities}
+
+
+def find_service(word: str) -> Service:
+    """The service a person means by ``word``: its id or an alias, in any case.
+
+    :raises UsageError: no such service; the message has the nearest names.
+    """
+    names = {alias.lower(): s for s in catalogue().values() for alias in (s.id, s.name, *s.aliases)}
+    found = names.get(word.strip().lower())
+    if found is not None:
+        return found
+    near = get_close_matches(word.lower(), names, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(catalogue())}."
+    msg = f"no service called {word[:40]!r}; {hint}"
+    raise UsageError(msg)

@@ -1,0 +1,42 @@
+"""Evidence: what one family says now, with the numbers it rests on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from stillup.model.service import Family, State
+
+
+class Standing(StrEnum):
+    """What a family says."""
+
+    CALM = "calm"
+    ALARM = "alarm"
+    NO_DATA = "no_data"
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """One family's word on one service.
+
+    ``log_e`` is the largest log e-value among its tests (natural logarithm; 0 says nothing, 13.8 is a million to
+    one); ``observed`` and ``usual`` are the rates behind it, ``unit`` says of what.
+    """
+
+    family: Family
+    standing: Standing
+    sources: tuple[str, ...] = ()
+    since: datetime | None = None
+    heard_at: datetime | None = None
+    state: State = State.UNKNOWN
+    log_e: float = 0.0
+    observed: float | None = None
+    usual: float | None = None
+    unit: str = ""
+    components: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    note: str = ""

@@ -1,0 +1,122 @@
+"""The sources stillup knows: one line each. Modules are loaded only when a source is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
+
+from stillup.model.service import Family
+
+if TYPE_CHECKING:
+    from stillup.sources.base import Source
+
+
+class SourceSpec(Struct, frozen=True):
+    """What is known of a source before it is asked.
+
+    ``interval_s`` is its usual cadence: three of them without a word mean *no data*. ``delay_s`` is how far it
+    usually trails the start of an outage, ``reliability`` says in words what to think of it. ``module`` is empty
+    while only its recordings can be read. ``calm_counts`` is False where silence says nothing (a trending list
+    names what trends and nothing else).
+    """
+
+    id: str
+    family: Family
+    interval_s: int
+    title: str
+    delay_s: int
+    reliability: str
+    module: str = ""
+    key_env: str = ""
+    key_required: bool = False
+    calm_counts: bool = True
+
+
+_OFFICIAL, _CROWD, _SOCIAL = Family.OFFICIAL, Family.CROWD, Family.SOCIAL
+_SEARCH, _PROBE, _TRAFFIC = Family.SEARCH, Family.PROBE, Family.TRAFFIC
+
+# Usual delays: official pages by measurement of archived Claude pages (median 16.7 min); the others by cadence.
+_LINES = (
+    SourceSpec("statuspage", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late", "statuspage"),
+    SourceSpec(
+        "statusgator",
+        _OFFICIAL,
+        300,
+        "StatusGator",
+        900,
+        "mirrors pages; early warnings from users",
+        "statusgator",
+        "STATUSGATOR_TOKEN",
+        key_required=True,
+    ),
+    SourceSpec("incidentio", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late"),
+    SourceSpec("instatus", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late"),
+    SourceSpec("betterstack", _OFFICIAL, 60, "Status page", 300, "machine-made, fast and noisy"),
+    SourceSpec("datadog", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late"),
+    SourceSpec("flashcat", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late"),
+    SourceSpec("google_cloud", _OFFICIAL, 60, "Google Cloud status", 4700, "often an hour behind"),
+    SourceSpec("aws", _OFFICIAL, 60, "AWS Health", 1800, "long-open events stay in it"),
+    SourceSpec("azure", _OFFICIAL, 60, "Azure status", 1800, "only broad impact"),
+    SourceSpec("atom", _OFFICIAL, 60, "Status feed", 1000, "no components in it"),
+    SourceSpec("rss", _OFFICIAL, 60, "Status feed", 1000, "no components in it"),
+    SourceSpec(
+        "downdetector",
+        _CROWD,
+        900,
+        "Downdetector",
+        600,
+        "people's reports; early, moved by news",
+        "downdetector",
+        "DOWNDETECTOR_TOKEN",
+        key_required=True,
+    ),
+    SourceSpec("hub", _CROWD, 60, "stillup reports", 180, "people's reports"),
+    SourceSpec(
+        "reddit", _SOCIAL, 300, "Reddit", 420, "posts of users; talk and trouble mixed", "reddit", "REDDIT_TOKEN"
+    ),
+    SourceSpec("x", _SOCIAL, 300, "X", 300, "posts; fast, moved by rumour"),
+    SourceSpec("bluesky", _SOCIAL, 60, "Bluesky", 300, "posts; few"),
+    SourceSpec("mastodon", _SOCIAL, 300, "Mastodon", 600, "posts; few"),
+    SourceSpec(
+        "hackernews", _SOCIAL, 300, "Hacker News", 1200, "stories; late but telling", "hackernews", calm_counts=False
+    ),
+    SourceSpec(
+        "google_trends",
+        _SEARCH,
+        600,
+        "Google Trends",
+        2400,
+        "late; silence says nothing",
+        "google_trends",
+        calm_counts=False,
+    ),
+    SourceSpec("probe", _PROBE, 60, "Our own probe", 60, "what this machine sees from here", "probe"),
+    SourceSpec("globalping", _PROBE, 300, "Globalping", 300, "probes by country"),
+    SourceSpec("cloudflare_radar", _PROBE, 300, "Cloudflare Radar", 600, "networks and clouds"),
+    SourceSpec("gateway", _TRAFFIC, 60, "Your gateway", 60, "your real requests"),
+    SourceSpec(
+        "claude_code", _TRAFFIC, 60, "Claude Code here", 60, "your real requests", "claude_code", calm_counts=False
+    ),
+    SourceSpec("openrouter", _TRAFFIC, 300, "OpenRouter", 300, "others' real requests, by provider and model"),
+    SourceSpec("pool", _TRAFFIC, 60, "Shared counts", 120, "others' real requests, anyone can feed it"),
+)
+
+SOURCES: dict[str, SourceSpec] = {line.id: line for line in _LINES}
+
+
+def usable_sources() -> tuple[SourceSpec, ...]:
+    """The sources that can be asked, not only replayed, in the order they are shown."""
+    return tuple(spec for spec in _LINES if spec.module)
+
+
+def load_source(source_id: str) -> Source:
+    """The source object of one id.
+
+    :raises KeyError: no such source, or it can only be replayed.
+    """
+    spec = SOURCES[source_id]
+    if not spec.module:
+        raise KeyError(source_id)
+    return cast("Source", import_module(f"stillup.sources.{spec.module}").SOURCE)

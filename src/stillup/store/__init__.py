@@ -1,0 +1,1 @@
+"""What is kept: signals for a set time, evidence, transitions and incidents. SQLite by default."""
