@@ -35,7 +35,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     observed: float | None = None
     usual: float | None = None
     unit: str = ""
-    components: tuple[str, ...] = ()
+    components: tuple[tuple[str, State], ...] = ()
+    """How each component is that this family names; empty in an alarm means: no component named."""
     regions: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     models: tuple[str, ...] = ()

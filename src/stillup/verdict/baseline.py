@@ -1,0 +1,110 @@
+"""What is usual: the expected count of a window, learned as it goes, never from an outage."""
+
+from __future__ import annotations
+
+from collections import deque
+from math import exp, log
+
+from stillup.verdict.settings import DAY_S
+
+HOURS = 168
+"""The shape has one factor for each hour of the week, UTC."""
+
+_SHAPE_PRIOR = 30.0  # reports' worth of belief that an hour is like any other
+_LAG_S = 45 * 60  # what is younger than this may yet turn out to be the start of an outage
+_MIN_MEMORY_S = 6 * 3600
+_MAX_MEMORY_S = 7 * DAY_S
+_WARM_UP_S = 20 * 60
+_DISPERSION_PRIOR = 0.1  # variance = mean + 0.1 mean² until the source has shown its own
+_DISPERSION_RANGE = (0.005, 5.0)
+_WINSOR_SD = 4.0
+
+
+class Baseline:
+    """Level (gamma posterior), weekly shape and over-dispersion of one stream of counts.
+
+    Rates are per second. Windows are learned only once they are 45 minutes old and no alarm covered them.
+    """
+
+    __slots__ = ("_elapsed_s", "_excess", "_given", "_pending", "_squares", "_time", "_x", "shape_seen", "shape_usual")
+
+    def __init__(self, usual_per_day: float | None = None) -> None:
+        self._x = 0.5  # Jeffreys
+        self._time = 0.0
+        if usual_per_day:
+            self._x, self._time = 1.0, DAY_S / usual_per_day
+        self._given = usual_per_day is not None
+        self._elapsed_s = 0.0
+        self._pending: deque[tuple[float, float, float]] = deque()
+        self._excess = _DISPERSION_PRIOR * 20.0
+        self._squares = 20.0
+        self.shape_seen = [0.0] * HOURS
+        self.shape_usual = [0.0] * HOURS
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether enough calm time is known to judge by."""
+        return self._given or self._elapsed_s + sum(p[2] for p in self._pending) >= _WARM_UP_S
+
+    def expect(self, at_s: float, exposure_s: float) -> tuple[float, float]:
+        """Mean of the count of a window ending at ``at_s``, and the size of the negative binomial around it.
+
+        The size takes in both the over-dispersion and how little is known of the level.
+        """
+        x, time = self._x, self._time
+        if self._elapsed_s < _LAG_S and not self._given:  # too young to wait for old windows: use the fresh ones
+            x += sum(p[1] for p in self._pending)
+            time += sum(p[2] for p in self._pending)
+        if time <= 0.0:
+            return max(x, 1e-3), 0.5
+        mean = max(x / time * self._shape(at_s) * exposure_s, 1e-6)
+        return mean, min(x, 1.0 / self.dispersion)
+
+    @property
+    def dispersion(self) -> float:
+        """The factor φ of variance = mean + φ mean²."""
+        low, high = _DISPERSION_RANGE
+        return min(high, max(low, self._excess / self._squares))
+
+    def observe(self, at_s: float, x: float, exposure_s: float) -> None:
+        """Put a calm window in the queue, and learn those that have grown old enough."""
+        self._pending.append((at_s, x, exposure_s))
+        while self._pending and self._pending[0][0] <= at_s - _LAG_S:
+            self._learn(*self._pending.popleft())
+
+    def forget_since(self, onset_s: float) -> None:
+        """Drop queued windows that an alarm has shown to belong to a fault."""
+        while self._pending and self._pending[-1][0] > onset_s:
+            self._pending.pop()
+
+    def _learn(self, at_s: float, x: float, exposure_s: float) -> None:
+        mean, size = self.expect(at_s, exposure_s)
+        bound = mean + _WINSOR_SD * (mean + mean * mean / size) ** 0.5 + 1.0
+        kept = min(x, bound) if self._elapsed_s >= _WARM_UP_S else x
+        shape = self._shape(at_s)
+        memory = min(_MAX_MEMORY_S, max(_MIN_MEMORY_S, self._elapsed_s))
+        fade = exp(-exposure_s / memory)
+        self._x = max(0.5, self._x * fade + kept)
+        self._time = self._time * fade + exposure_s * shape
+        self._elapsed_s += exposure_s
+        weight = 1.0 / (1.0 + mean) ** 2
+        self._excess = max(0.0, self._excess * 0.9995 + weight * ((kept - mean) ** 2 - mean))
+        self._squares = self._squares * 0.9995 + weight * mean * mean
+        hour = _hour(at_s)
+        self.shape_seen[hour] += kept
+        self.shape_usual[hour] += mean / shape
+
+    def _shape(self, at_s: float) -> float:
+        hour = _hour(at_s)
+        return (self.shape_seen[hour] + _SHAPE_PRIOR) / (self.shape_usual[hour] + _SHAPE_PRIOR)
+
+
+def _hour(at_s: float) -> int:
+    return int(at_s // 3600) % HOURS
+
+
+def surprise(x: float, mean: float) -> float:
+    """Signed log-likelihood gain of a Poisson count's own rate over ``mean``: 0 at the mean, in nats."""
+    if x <= mean:
+        return 0.0
+    return x * log(x / mean) - (x - mean)

@@ -1,0 +1,192 @@
+"""Counts of one source about one service: windows in, alarm or calm out."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from math import ceil
+
+from msgspec import Struct
+
+from stillup.model.signal import Counted
+from stillup.verdict.baseline import Baseline
+from stillup.verdict.change import FallTest, RiseTest, count_llr, still_raised_ratio
+from stillup.verdict.localise import Leaf, LeafRates, Localised, localise
+from stillup.verdict.settings import TICK_S, Settings
+
+_KEEP_S = 6 * 3600  # how far back an onset can be found
+
+
+class Seen(Struct, frozen=True):
+    """One judged stretch of time: what was counted until ``at_s``, and what was usual."""
+
+    at_s: float
+    exposure_s: float
+    x: float
+    mean: float
+    size: float
+
+
+class CountStream:
+    """All counts of one source about one service, judged as a whole; where the excess lies is asked when it alarms."""
+
+    def __init__(self, source: str, interval_s: float, settings: Settings, usual_per_day: float | None = None) -> None:
+        self.source = source
+        self.baseline = Baseline(usual_per_day)
+        self.leaves = LeafRates()
+        self.alarm_since_s: float | None = None
+        self.window_s = float(interval_s)
+        self._settings = settings
+        self._rise = RiseTest()
+        self._fall = FallTest()
+        self._named = Localised()
+        self._finals: dict[tuple[object, ...], int] = {}
+        self._fresh: Counter[Leaf] = Counter()
+        self._published: dict[tuple[object, ...], tuple[float, int]] = {}
+        self._published_rate: float | None = None
+        self._covered_s: float | None = None
+        self._history: deque[Seen] = deque()
+        self._leaf_history: deque[tuple[float, Counter[Leaf]]] = deque()
+
+    # -- taking lines in ------------------------------------------------------------------------------------------
+
+    def take(self, line: Counted, at_s: float) -> None:
+        """Note one line. Of two lines with one key and window the last one stands: only the difference is new."""
+        self.window_s = float(line.window_s)
+        window = ceil(at_s / line.window_s)
+        leaf = Leaf(line.component, line.region, line.problem and line.problem.value, line.client, line.model)
+        key = (line.window_s, window, leaf, line.id)
+        self._fresh[leaf] += line.count - self._finals.get(key, 0)
+        self._finals[key] = line.count
+        if line.expected is not None:
+            self._published[key] = (line.expected / line.window_s, window)
+        if len(self._finals) > 4096:
+            self._drop_old_windows(at_s)
+
+    def _drop_old_windows(self, at_s: float) -> None:
+        live = {k: v for k, v in self._finals.items() if k[1] * k[0] >= at_s - 2 * k[0]}  # type: ignore[operator]
+        self._finals = live
+
+    # -- judging --------------------------------------------------------------------------------------------------
+
+    def next_due_s(self) -> float | None:
+        """When a source that never says it is alive closes its next window, empty or not."""
+        if self._covered_s is None:
+            return None
+        return (self._covered_s // self.window_s + 1.0) * self.window_s
+
+    def tick(self, now_s: float, covered_s: float) -> bool:
+        """Judge what was counted up to ``covered_s``; True when alarm or calm changed."""
+        gap_s = covered_s - self._covered_s if self._covered_s is not None else self.window_s
+        if gap_s <= 0.0 and not self._fresh:
+            return False
+        # A longer gap than three windows is missing data, not zeros; a correction of the past has no time of its own.
+        exposure_s = min(gap_s, 3 * self.window_s) if gap_s > 0 else 0.0
+        self._covered_s = max(covered_s, self._covered_s or covered_s)
+        counted = +self._fresh
+        self._fresh = Counter({leaf: n for leaf, n in self._fresh.items() if n < 0})  # a correction is owed, not lost
+        return self._judge(now_s, float(counted.total()), max(exposure_s, 1.0), counted)
+
+    def _judge(self, now_s: float, x: float, exposure_s: float, counted: Counter[Leaf]) -> bool:
+        mean, size = self._expect(now_s, exposure_s)
+        seen = Seen(now_s, exposure_s, x, mean, size)
+        self._remember(seen, counted)
+        if self.alarm_since_s is not None:
+            return self._judge_recovery(seen)
+        cap = self._settings.cap_nats if self.window_s <= 2 * TICK_S else 500.0
+        if self.is_warm:
+            self._rise.update(x, mean, size, cap)
+        threshold = self._settings.threshold(self.window_s)
+        if self._rise.log_e >= threshold:
+            self._begin_alarm()
+            return True
+        self.baseline.observe(now_s, x, exposure_s)
+        self.leaves.observe(now_s, counted, exposure_s)
+        return False
+
+    def _expect(self, now_s: float, exposure_s: float) -> tuple[float, float]:
+        if self._published:
+            newest = max(window for _, window in self._published.values())
+            self._published_rate = sum(rate for rate, window in self._published.values() if window == newest)
+            self._published = {}
+        mean, size = self.baseline.expect(now_s, exposure_s)
+        if self._published_rate is not None:
+            mean, size = max(self._published_rate * exposure_s, 1e-6), 1.0 / self.baseline.dispersion
+        return mean, size
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether the usual rate is known well enough to judge by."""
+        return self._published_rate is not None or self.baseline.is_warm
+
+    def _remember(self, seen: Seen, counted: Counter[Leaf]) -> None:
+        self._history.append(seen)
+        if counted:
+            self._leaf_history.append((seen.at_s, counted))
+        horizon = seen.at_s - _KEEP_S
+        while self._history[0].at_s < horizon:
+            self._history.popleft()
+        while self._leaf_history and self._leaf_history[0][0] < horizon:
+            self._leaf_history.popleft()
+
+    def _begin_alarm(self) -> None:
+        self.alarm_since_s = self._onset_s()
+        self.baseline.forget_since(self.alarm_since_s)
+        self.leaves.forget_since(self.alarm_since_s)
+        self._fall = FallTest()
+        self._named = Localised()
+
+    def _onset_s(self) -> float:
+        """The start of the stretch up to now that speaks loudest for a raised rate: the maximum-likelihood onset."""
+        best, best_start, total_x, total_mean = 0.0, self._history[-1].at_s, 0.0, 0.0
+        for seen in reversed(self._history):
+            total_x += seen.x
+            total_mean += seen.mean
+            if total_x <= total_mean:
+                continue
+            ratio = min(1e4, max(1.5, total_x / total_mean))
+            gain = count_llr(total_x, total_mean, 1e9, ratio)
+            if gain >= best:
+                best, best_start = gain, seen.at_s - seen.exposure_s
+        return best_start
+
+    def _judge_recovery(self, seen: Seen) -> bool:
+        since = self.alarm_since_s or 0.0
+        excess = [s for s in self._history if s.at_s > since]
+        peak = max((s.x / s.mean for s in excess), default=2.0)
+        threshold = self._settings.threshold(self.window_s)
+        ratio = still_raised_ratio(seen.mean, seen.exposure_s, threshold, peak)
+        if not self._fall.update(-count_llr(seen.x, seen.mean, seen.size, ratio)):
+            return False
+        self.alarm_since_s = None
+        self._rise.reset()
+        return True
+
+    # -- telling --------------------------------------------------------------------------------------------------
+
+    @property
+    def log_e(self) -> float:
+        """The log e-value of the rise test; while in alarm, of the whole stretch since onset."""
+        if self.alarm_since_s is None:
+            return max(0.0, self._rise.log_e)
+        x, mean, _ = self.rates()
+        return max(self._rise.log_e, count_llr(x, mean, 10.0, min(1e4, max(1.5, x / mean))))
+
+    def rates(self) -> tuple[float, float, float]:
+        """Counted and usual in the stretch that matters now (since onset, else the last hour), and its seconds."""
+        if not self._history:
+            return 0.0, 0.0, 0.0
+        since = self.alarm_since_s if self.alarm_since_s is not None else self._history[-1].at_s - 3600.0
+        part = [s for s in self._history if s.at_s > since]
+        return sum(s.x for s in part), sum(s.mean for s in part), sum(s.exposure_s for s in part)
+
+    def localised(self) -> Localised:
+        """Which components, regions, problems and models the excess since onset lies in; only grows in one alarm."""
+        since = self.alarm_since_s
+        if since is None:
+            return Localised()
+        observed: Counter[Leaf] = Counter()
+        for at_s, counted in self._leaf_history:
+            if at_s > since:
+                observed.update(counted)
+        self._named = localise(observed, self.leaves.expected(self.rates()[1]), self._named)
+        return self._named

@@ -1,0 +1,134 @@
+"""The life of an incident: opened, confirmed, recovered; who saw it when; and when a red page is outlived."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import blake2s
+
+from msgspec import structs
+
+from stillup.model.evidence import Evidence, Standing
+from stillup.model.incident import Incident
+from stillup.model.service import Confidence, Family, State
+from stillup.verdict.fuse import Ruling
+from stillup.verdict.gather import when
+from stillup.verdict.official import Entry
+
+
+class Lifecycle:
+    """What outlasts a tick: the open incident, and what the page still says of a fault that is over."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._open: Incident | None = None
+        self._sure: set[str | None] = set()
+        self._alarmed: set[Family] = set()
+        self._outlived: set[tuple[str, str | None, str | None]] = set()
+        self._drain: dict[str, Incident] = {}
+
+    @property
+    def incident_id(self) -> str | None:
+        """The open incident's id."""
+        return self._open.id if self._open else None
+
+    # -- a page that was not updated --------------------------------------------------------------------------------
+
+    @property
+    def page_overruled(self) -> bool:
+        """Whether the page is red about something that is over."""
+        return bool(self._outlived)
+
+    def overrules(self, entry: Entry) -> bool:
+        """Whether this declaration is about something that is over."""
+        return _topic(entry) in self._outlived
+
+    def review_page(self, faults: Sequence[Entry], evidence: Sequence[Evidence]) -> bool:
+        """Decide which red declarations are outlived; True when that changed.
+
+        Outlived is what stood on the page when every independent family that had alarmed in this incident passed its
+        recovery test. It stops being so when one of them alarms again or the page takes it down.
+        """
+        before = set(self._outlived)
+        topics = {_topic(e) for e in faults}
+        independent: dict[Family, Standing] = {
+            e.family: e.standing for e in evidence if e.family is not Family.OFFICIAL
+        }
+        alarming = {f for f, standing in independent.items() if standing is Standing.ALARM}
+        self._outlived &= topics
+        if alarming:
+            self._outlived = set()
+        elif self._alarmed and all(independent.get(f) is not Standing.NO_DATA for f in self._alarmed):
+            self._outlived |= topics
+        self._alarmed |= alarming
+        return before != self._outlived
+
+    # -- the incident -----------------------------------------------------------------------------------------------
+
+    def steady(self, ruling: Ruling, subject: str | None = None) -> Ruling:
+        """Within one incident a confirmation stands, even when a family falls silent before the end."""
+        if not ruling.state.is_fault:
+            self._sure.discard(subject)
+            return ruling
+        if ruling.confidence is Confidence.CONFIRMED:
+            self._sure.add(subject)
+        elif subject in self._sure:
+            return structs.replace(ruling, confidence=Confidence.CONFIRMED)
+        return ruling
+
+    def follow(self, tick: int, ruling: Ruling, evidence: Sequence[Evidence]) -> None:
+        """Open, update or close the incident by this tick's ruling. *Unknown* closes nothing."""
+        now = when(tick)
+        if now is None:
+            return
+        alarms = [e for e in evidence if e.standing is Standing.ALARM]
+        if ruling.state.is_fault and ruling.confidence is not None:
+            self._note(now, ruling, ruling.confidence, alarms)
+        elif self._open is not None and ruling.state in (State.OPERATIONAL, State.MAINTENANCE):
+            self._keep(structs.replace(self._open, recovered_at=now))
+            self._open = None
+            self._alarmed = set()
+
+    def _note(self, now: datetime, ruling: Ruling, confidence: Confidence, alarms: Sequence[Evidence]) -> None:
+        onset = min((e.since for e in alarms if e.since), default=now)
+        was = self._open or Incident(
+            id=_identity(self._service, now), service=self._service, opened_at=now, since=onset,
+            state=ruling.state, confidence=confidence,
+        )  # fmt: skip
+        seen = dict(was.first_seen)
+        for e in alarms:
+            seen.setdefault(e.family, now)
+        titles = [e.note for e in alarms if e.family is Family.OFFICIAL and e.note]
+        confirmed = confidence is Confidence.CONFIRMED
+        self._open = structs.replace(
+            was,
+            since=min(was.since, onset),
+            state=max(was.state, ruling.state, key=lambda s: s.severity),
+            confidence=Confidence.CONFIRMED if confirmed else was.confidence,
+            confirmed_at=was.confirmed_at or (now if confirmed else None),
+            first_seen=tuple(sorted(seen.items())),
+            components=tuple(sorted({*was.components, *ruling.components})),
+            title=titles[0] if titles else was.title,
+        )
+        self._keep(self._open)
+
+    def _keep(self, incident: Incident) -> None:
+        self._drain[incident.id] = incident
+
+    def known_onset(self, subject: str | None) -> list[datetime]:
+        """The onset found so far, so that it only ever moves back."""
+        return [self._open.since] if self._open is not None and subject is None else []
+
+    def drain(self) -> list[Incident]:
+        """Incidents that changed since the last call."""
+        changed, self._drain = list(self._drain.values()), {}
+        return changed
+
+
+def _topic(entry: Entry) -> tuple[str, str | None, str | None]:
+    """What a declaration is about: its incident, or without one its component."""
+    return (entry.source, entry.incident, None if entry.incident else entry.component)
+
+
+def _identity(service: str, opened_at: datetime) -> str:
+    return blake2s(f"{service} {opened_at.isoformat()}".encode(), digest_size=6).hexdigest()

@@ -1,0 +1,79 @@
+"""The book of what is declared: which source says which state of which component, incident by incident."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct, structs
+
+from stillup.model.service import Stage, State
+from stillup.model.signal import Declared
+
+
+class Entry(Struct, frozen=True):
+    """One standing declaration. ``since_s`` is when this source first declared the present fault."""
+
+    source: str
+    component: str | None
+    incident: str | None
+    state: State
+    since_s: float
+    stage: Stage | None = None
+    title: str | None = None
+    region: str | None = None
+    model: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str | None, str | None]:
+        """What makes it the same declaration when it is said again."""
+        return (self.source, self.incident, self.component)
+
+
+class Book:
+    """Everything declared by the sources of one family."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str | None], dict[str | None, Entry]] = {}
+        self.components: set[str] = set()
+        """Every component ever spoken of."""
+
+    def declare(self, line: Declared, at_s: float) -> None:
+        """Write a line in.
+
+        A line without incident is that source's newest word on the component and replaces all before; a line with
+        one replaces only what was said under it. The line that ends an incident of the whole service ends it for
+        every component.
+        """
+        if line.component is not None:
+            self.components.add(line.component)
+        place = self._entries.setdefault((line.source, line.component), {})
+        since_s = min((e.since_s for e in place.values() if e.state.is_fault), default=at_s)
+        entry = Entry(
+            line.source, line.component, line.incident, line.state, since_s if line.state.is_fault else at_s,
+            line.stage, line.title, line.region, line.model,
+        )  # fmt: skip
+        if line.incident is None:
+            place.clear()
+            place[None] = entry
+        elif line.state is State.OPERATIONAL or (line.stage is not None and line.stage.is_over):
+            self._end(line, entry)
+        else:
+            place[line.incident] = entry
+
+    def _end(self, line: Declared, entry: Entry) -> None:
+        for (source, component), place in self._entries.items():
+            if source != line.source or line.component not in (None, component):
+                continue
+            ended = place.pop(line.incident, None) is not None
+            if line.state is State.OPERATIONAL and (component == line.component or (ended and not place)):
+                place[None] = structs.replace(entry, component=component, incident=None)
+
+    def entries(self, fresh: Callable[[str], bool]) -> Iterable[Entry]:
+        """Every standing declaration of the sources that are fresh."""
+        for (source, _), place in self._entries.items():
+            if fresh(source):
+                yield from place.values()
+
+    def faults(self, fresh: Callable[[str], bool]) -> list[Entry]:
+        """The standing declarations of a fault."""
+        return [e for e in self.entries(fresh) if e.state.is_fault]

@@ -1,0 +1,278 @@
+"""One service under watch: lines in, verdict changes out, a tick at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from math import inf
+
+from msgspec import structs
+
+from stillup.model.evidence import Evidence, Standing
+from stillup.model.incident import Incident
+from stillup.model.service import Confidence, Family, State
+from stillup.model.signal import Alive, Counted, Declared, Outcome, Signal
+from stillup.model.verdict import Verdict
+from stillup.registry import SOURCES
+from stillup.verdict import fuse
+from stillup.verdict.counts import CountStream
+from stillup.verdict.diagnose import diagnose
+from stillup.verdict.gather import Gathering, calm_counts, when
+from stillup.verdict.heard import Heard
+from stillup.verdict.intake import Intake, family_of
+from stillup.verdict.lifecycle import Lifecycle
+from stillup.verdict.official import Book, Entry
+from stillup.verdict.outcomes import OutcomeStream, StreamKey
+from stillup.verdict.own import OwnTrouble
+from stillup.verdict.settings import TICK_S, Profile, Settings
+
+_DEFAULT_INTERVAL_S = 300
+
+
+class ServiceWatch:
+    """All that is held about one service. Facts come in by ticks; the ruling is derived, only changes go out."""
+
+    def __init__(self, profile: Profile, settings: Settings) -> None:
+        self.profile = profile
+        self.intake = Intake()
+        self._settings = settings
+        self._heard: dict[tuple[Family, str], Heard] = {}
+        self._books: dict[Family, Book] = {}
+        self._counts: dict[tuple[Family, str], CountStream] = {}
+        self._outcomes: dict[StreamKey, tuple[Family, OutcomeStream]] = {}
+        self._own = OwnTrouble()
+        self._life = Lifecycle(profile.service)
+        self._said: dict[str | None, Verdict] = {}
+        self._stale: set[tuple[Family, str]] = set()
+        self._next_review_s = inf
+        self._now_s = 0.0
+
+    # -- time -----------------------------------------------------------------------------------------------------
+
+    def advance(self, now_s: float) -> list[Verdict]:
+        """Judge every tick up to ``now_s`` on which something can change."""
+        changes: list[Verdict] = []
+        while (tick := self._next_tick()) <= now_s:
+            changes += self._tick(int(tick))
+        return changes
+
+    def _next_tick(self) -> float:
+        """The next tick with lines, an empty window that closes, or a word that lapses."""
+        due = [self.intake.next_s or inf, self._next_review_s]
+        due += [s.next_due_s() or inf for k, s in self._counts.items() if not self._heard[k].sends_alive]
+        soonest = min(due)
+        if soonest is inf:
+            return inf
+        return max(-(-soonest // TICK_S) * TICK_S, self.intake.done_s + TICK_S)
+
+    def _tick(self, tick: int) -> list[Verdict]:
+        self._now_s = tick
+        lines = self.intake.take(tick)
+        dirty = self._take(lines)
+        dirty |= self._judge(tick, {(family_of(line), line.source) for line in lines})
+        if tick >= self._next_review_s:
+            dirty = True
+        if not dirty:
+            return []
+        return self._rule(tick)
+
+    # -- facts ----------------------------------------------------------------------------------------------------
+
+    def _take(self, lines: Iterable[Signal]) -> bool:
+        """Enter lines; True when one of them alone can change the ruling."""
+        dirty = False
+        here_fails = False
+        for line in lines:
+            family, at_s = family_of(line), line.at.timestamp()
+            if family is None:
+                continue
+            dirty |= self._hear(family, line, at_s)
+            if isinstance(line, Declared):
+                self._books.setdefault(family, Book()).declare(line, at_s)
+                dirty = True
+            elif isinstance(line, Counted):
+                self._count_stream(family, line.source).take(line, at_s)
+            elif isinstance(line, Outcome):
+                if self._own.take(line, at_s):
+                    dirty = True
+                    here_fails = self._own.here(at_s) is not None
+                elif not (here_fails and family is Family.PROBE):  # what fails here says nothing of what is there
+                    self._outcome_stream(family, line).take(*line.tally)
+        return dirty
+
+    def _hear(self, family: Family, line: Signal, at_s: float) -> bool:
+        key = (family, line.source)
+        heard = self._heard.get(key)
+        news = heard is None or key in self._stale
+        if heard is None:
+            spec = SOURCES.get(line.source)
+            heard = self._heard[key] = Heard(spec.interval_s if spec else _DEFAULT_INTERVAL_S)
+        heard.hear(at_s, alive=isinstance(line, Alive))
+        self._stale.discard(key)
+        return news
+
+    def _count_stream(self, family: Family, source: str) -> CountStream:
+        stream = self._counts.get((family, source))
+        if stream is None:
+            spec = SOURCES.get(source)
+            interval_s = spec.interval_s if spec else _DEFAULT_INTERVAL_S
+            stream = CountStream(source, interval_s, self._settings, self.profile.usual_per_day.get(source))
+            self._counts[(family, source)] = stream
+        return stream
+
+    def _outcome_stream(self, family: Family, line: Outcome) -> OutcomeStream:
+        key = StreamKey(line.source, line.component or "", line.layer, line.model or "", line.region or "")
+        if key not in self._outcomes:
+            self._outcomes[key] = (family, OutcomeStream(key, self._settings))
+        return self._outcomes[key][1]
+
+    # -- judging --------------------------------------------------------------------------------------------------
+
+    def _judge(self, tick: int, spoke: set[tuple[Family | None, str]]) -> bool:
+        dirty = False
+        for key, stream in self._counts.items():
+            was_warm = stream.is_warm
+            if key in spoke:
+                dirty |= stream.tick(tick, tick)
+            elif not self._heard[key].sends_alive and tick >= (stream.next_due_s() or inf):
+                dirty |= stream.tick(tick, stream.next_due_s() or tick)
+            dirty |= stream.alarm_since_s is not None or stream.is_warm != was_warm
+        for _, tries in self._outcomes.values():
+            dirty |= tries.tick(tick) or tries.alarm_since_s is not None
+        return dirty
+
+    def _fresh(self, family: Family, source: str) -> bool:
+        heard = self._heard.get((family, source))
+        return heard is not None and heard.is_fresh(self._now_s)
+
+    def evidence(self) -> list[Evidence]:
+        """What every family that was ever heard says now."""
+        return [self._gather(family) for family in Family if any(f is family for f, _ in self._heard)]
+
+    def _gather(self, family: Family) -> Evidence:
+        sources = tuple(sorted(s for f, s in self._heard if f is family))
+        fresh = [s for s in sources if self._fresh(family, s)]
+        last_s = max((self._heard[family, s].last_s for s in sources), default=None)
+        found = Gathering(family, sources, last_s)
+        found.calm = any(calm_counts(s) for s in fresh)
+        if family in self._books:
+            found.declared(self._faults(family), lambda entry: entry.title)
+        for (f, source), stream in self._counts.items():
+            if f is family and source in fresh:
+                found.counted(stream)
+        for f, tries in self._outcomes.values():
+            if f is family and tries.key.source in fresh:
+                found.tried(tries)
+        return found.evidence()
+
+    def _faults(self, family: Family) -> list[Entry]:
+        faults = self._books[family].faults(lambda s: self._fresh(family, s))
+        return [e for e in faults if family is not Family.OFFICIAL or not self._life.overrules(e)]
+
+    # -- ruling ---------------------------------------------------------------------------------------------------
+
+    def _rule(self, tick: int) -> list[Verdict]:
+        self._stale = {k for k, h in self._heard.items() if not h.is_fresh(tick)}
+        self._next_review_s = min(
+            (h.expires_s + 1 for k, h in self._heard.items() if k not in self._stale and h.sends_alive), default=inf
+        )
+        own_ends = self._own.next_expiry_s()
+        if own_ends is not None and own_ends > tick:
+            self._next_review_s = min(self._next_review_s, own_ends)
+        evidence = self.evidence()
+        if self._life.review_page(self._page_faults(), evidence):
+            evidence = self.evidence()
+        return self._changes(tick, evidence)
+
+    def _page_faults(self) -> list[Entry]:
+        book = self._books.get(Family.OFFICIAL)
+        return book.faults(lambda s: self._fresh(Family.OFFICIAL, s)) if book else []
+
+    def _circumstances(self, tick: int) -> fuse.Circumstances:
+        declared: set[str] = set()
+        maintenance: set[str | None] = set()
+        for family, book in self._books.items():
+            declared |= book.components
+            entries = book.entries(lambda s, f=family: self._fresh(f, s))  # type: ignore[misc]
+            maintenance |= {e.component for e in entries if e.state is State.MAINTENANCE}
+        known = declared if len(declared) > 1 else declared.union(self.profile.components)
+        return fuse.Circumstances(
+            components=tuple(sorted(known)),
+            page_overruled=self._life.page_overruled,
+            maintenance=tuple(sorted(maintenance, key=str)),
+            only_you=self._own.here(tick) is not None,
+            your_quota=self._own.quota(tick) is not None,
+        )
+
+    def _changes(self, tick: int, evidence: list[Evidence]) -> list[Verdict]:
+        case = self._circumstances(tick)
+        whole = self._life.steady(fuse.rule_service(evidence, case))
+        self._life.follow(tick, whole, evidence)
+        chance = fuse.probability(evidence)
+        classes = diagnose(evidence, api_answers=self._api_answers())
+        changes = []
+        for subject in (None, *sorted(self._subjects(whole))):
+            ruling = whole if subject is None else fuse.rule_component(subject, evidence, case)
+            if subject is not None:
+                ruling = self._life.steady(ruling, subject)
+            verdict = Verdict(
+                at=when(tick),  # type: ignore[arg-type]
+                service=self.profile.service,
+                component=subject,
+                probability=chance,
+                since=self._since(subject, ruling, evidence),
+                incident=self._life.incident_id if ruling.state.is_fault else None,
+                diagnosis=classes if ruling.state.is_fault else (),
+                **structs.asdict(ruling),
+            )
+            if self._is_news(verdict):
+                changes.append(verdict)
+                self._said[subject] = verdict
+        return changes
+
+    def _is_news(self, verdict: Verdict) -> bool:
+        before = self._said.get(verdict.component)
+        if before is None:
+            return verdict.state is not State.UNKNOWN or verdict.scope is not None
+        return before.essence != verdict.essence
+
+    def _subjects(self, whole: fuse.Ruling) -> set[str]:
+        declared = set().union(*(book.components for book in self._books.values())) if self._books else set()
+        return declared | set(whole.components) | {c for c in self._said if c is not None}
+
+    def _since(self, subject: str | None, ruling: fuse.Ruling, evidence: list[Evidence]) -> datetime | None:
+        if not ruling.state.is_fault:
+            before = self._said.get(subject)
+            same = before is not None and before.state is ruling.state
+            return before.since if same and before is not None else when(self._now_s)
+        onsets = [
+            e.since
+            for e in evidence
+            if e.standing is Standing.ALARM and e.since and (subject is None or subject in dict(e.components))
+        ]
+        return min([*onsets, *self._life.known_onset(subject)], default=when(self._now_s))
+
+    def _api_answers(self) -> bool:
+        """Whether tries on the API itself are fresh and work, or the page calls it operational."""
+        tried = [t for f, t in self._outcomes.values() if t.key.component == "api" and self._fresh(f, t.key.source)]
+        if tried:
+            return all(t.alarm_since_s is None for t in tried)
+        book = self._books.get(Family.OFFICIAL)
+        entries = book.entries(lambda s: self._fresh(Family.OFFICIAL, s)) if book else ()
+        return any(e.component == "api" and e.state is State.OPERATIONAL for e in entries)
+
+    # -- telling --------------------------------------------------------------------------------------------------
+
+    def verdicts(self) -> dict[str | None, Verdict]:
+        """The newest verdict of the service (key None) and of each component spoken of."""
+        return dict(self._said)
+
+    def incidents(self) -> list[Incident]:
+        """Incidents opened, changed or closed since this was last asked."""
+        return self._life.drain()
+
+    @property
+    def confidence(self) -> Confidence | None:
+        """The service's confidence now."""
+        said = self._said.get(None)
+        return said.confidence if said else None
