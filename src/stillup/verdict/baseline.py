@@ -26,7 +26,19 @@ class Baseline:
     Rates are per second. Windows are learned only once they are 45 minutes old and no alarm covered them.
     """
 
-    __slots__ = ("_elapsed_s", "_excess", "_given", "_pending", "_squares", "_time", "_x", "shape_seen", "shape_usual")
+    __slots__ = (
+        "_elapsed_s",
+        "_excess",
+        "_given",
+        "_pending",
+        "_pending_s",
+        "_pending_x",
+        "_squares",
+        "_time",
+        "_x",
+        "shape_seen",
+        "shape_usual",
+    )
 
     def __init__(self, usual_per_day: float | None = None) -> None:
         self._x = 0.5  # Jeffreys
@@ -36,6 +48,7 @@ class Baseline:
         self._given = usual_per_day is not None
         self._elapsed_s = 0.0
         self._pending: deque[tuple[float, float, float]] = deque()
+        self._pending_x = self._pending_s = 0.0
         self._excess = _DISPERSION_PRIOR * 20.0
         self._squares = 20.0
         self.shape_seen = [0.0] * HOURS
@@ -44,7 +57,7 @@ class Baseline:
     @property
     def is_warm(self) -> bool:
         """Whether enough calm time is known to judge by."""
-        return self._given or self._elapsed_s + sum(p[2] for p in self._pending) >= _WARM_UP_S
+        return self._given or self._elapsed_s + self._pending_s >= _WARM_UP_S
 
     def expect(self, at_s: float, exposure_s: float) -> tuple[float, float]:
         """Mean of the count of a window ending at ``at_s``, and the size of the negative binomial around it.
@@ -53,8 +66,8 @@ class Baseline:
         """
         x, time = self._x, self._time
         if self._elapsed_s < _LAG_S and not self._given:  # too young to wait for old windows: use the fresh ones
-            x += sum(p[1] for p in self._pending)
-            time += sum(p[2] for p in self._pending)
+            x += self._pending_x
+            time += self._pending_s
         if time <= 0.0:
             return max(x, 1e-3), 0.5
         mean = max(x / time * self._shape(at_s) * exposure_s, 1e-6)
@@ -68,14 +81,24 @@ class Baseline:
 
     def observe(self, at_s: float, x: float, exposure_s: float) -> None:
         """Put a calm window in the queue, and learn those that have grown old enough."""
-        self._pending.append((at_s, x, exposure_s))
+        self._queue(at_s, x, exposure_s)
         while self._pending and self._pending[0][0] <= at_s - _LAG_S:
-            self._learn(*self._pending.popleft())
+            self._learn(*self._unqueue(self._pending.popleft()))
 
     def forget_since(self, onset_s: float) -> None:
         """Drop queued windows that an alarm has shown to belong to a fault."""
         while self._pending and self._pending[-1][0] > onset_s:
-            self._pending.pop()
+            self._unqueue(self._pending.pop())
+
+    def _queue(self, at_s: float, x: float, exposure_s: float) -> None:
+        self._pending.append((at_s, x, exposure_s))
+        self._pending_x += x
+        self._pending_s += exposure_s
+
+    def _unqueue(self, window: tuple[float, float, float]) -> tuple[float, float, float]:
+        self._pending_x -= window[1]
+        self._pending_s -= window[2]
+        return window
 
     def _learn(self, at_s: float, x: float, exposure_s: float) -> None:
         mean, size = self.expect(at_s, exposure_s)

@@ -13,11 +13,13 @@ EXPIRY_INTERVALS = 3
 class Heard:
     """When one source was heard. A source that never sends ``alive`` never expires: its silence is its zero."""
 
-    __slots__ = ("_gaps", "_interval_s", "last_s", "sends_alive")
+    __slots__ = ("_gaps", "_interval_s", "last_s", "sends_alive", "usual_s")
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
         self._gaps: deque[float] = deque(maxlen=9)
+        self.usual_s = interval_s
+        """The usual interval: the registry's, or the one shown when that is longer."""
         self.last_s = -inf
         self.sends_alive = False
 
@@ -27,13 +29,8 @@ class Heard:
         if at_s > self.last_s:
             if self.last_s > -inf:
                 self._gaps.append(at_s - self.last_s)
+                self.usual_s = max(self._interval_s, median(self._gaps))
             self.last_s = at_s
-
-    @property
-    def usual_s(self) -> float:
-        """The usual interval: the registry's, or the one shown when that is longer."""
-        shown = median(self._gaps) if self._gaps else 0.0
-        return max(self._interval_s, shown)
 
     @property
     def expires_s(self) -> float:

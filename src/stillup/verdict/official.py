@@ -11,7 +11,7 @@ from stillup.model.signal import Declared
 
 
 class Entry(Struct, frozen=True):
-    """One standing declaration. ``since_s`` is when this source first declared the present fault."""
+    """One standing declaration. ``since_s`` is when this source first declared the present fault, 0 without one."""
 
     source: str
     component: str | None
@@ -37,8 +37,8 @@ class Book:
         self.components: set[str] = set()
         """Every component ever spoken of."""
 
-    def declare(self, line: Declared, at_s: float) -> None:
-        """Write a line in.
+    def declare(self, line: Declared, at_s: float) -> bool:
+        """Write a line in; True when that changes what stands in the book.
 
         A line without incident is that source's newest word on the component and replaces all before; a line with
         one replaces only what was said under it. The line that ends an incident of the whole service ends it for
@@ -47,6 +47,7 @@ class Book:
         if line.component is not None:
             self.components.add(line.component)
         place = self._entries.setdefault((line.source, line.component), {})
+        before = dict(place)
         since_s = min((e.since_s for e in place.values() if e.state.is_fault), default=at_s)
         entry = Entry(
             line.source, line.component, line.incident, line.state, since_s if line.state.is_fault else at_s,
@@ -54,19 +55,24 @@ class Book:
         )  # fmt: skip
         if line.incident is None:
             place.clear()
-            place[None] = entry
+            place[None] = entry if entry.state.is_fault else structs.replace(entry, since_s=0.0)
         elif line.state is State.OPERATIONAL or (line.stage is not None and line.stage.is_over):
-            self._end(line, entry)
+            return self._end(line, entry)
         else:
             place[line.incident] = entry
+        return place != before
 
-    def _end(self, line: Declared, entry: Entry) -> None:
+    def _end(self, line: Declared, entry: Entry) -> bool:
+        changed = False
         for (source, component), place in self._entries.items():
             if source != line.source or line.component not in (None, component):
                 continue
+            before = dict(place)
             ended = place.pop(line.incident, None) is not None
             if line.state is State.OPERATIONAL and (component == line.component or (ended and not place)):
-                place[None] = structs.replace(entry, component=component, incident=None)
+                place[None] = structs.replace(entry, component=component, incident=None, since_s=0.0)
+            changed |= place != before
+        return changed
 
     def entries(self, fresh: Callable[[str], bool]) -> Iterable[Entry]:
         """Every standing declaration of the sources that are fresh."""

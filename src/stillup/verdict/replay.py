@@ -69,11 +69,14 @@ class Replay:
         if not line:
             return None
         if len(line) > MAX_LINE:
-            return self._refuse(number, f"longer than {MAX_LINE} bytes")
+            self._refuse(number, f"longer than {MAX_LINE} bytes")
+            return None
         try:
-            return self._decode(line)
+            signal: Signal = self._decode(line)
         except (ValueError, RecursionError) as exc:  # msgspec's errors are ValueErrors
-            return self._refuse(number, str(exc))
+            self._refuse(number, str(exc))
+            return None
+        return signal
 
     def _refuse(self, number: int, why: str) -> None:
         self.bad_count += 1

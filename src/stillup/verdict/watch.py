@@ -45,6 +45,7 @@ class ServiceWatch:
         self._said: dict[str | None, Verdict] = {}
         self._stale: set[tuple[Family, str]] = set()
         self._next_review_s = inf
+        self._own_before = (False, False)
         self._now_s = 0.0
 
     # -- time -----------------------------------------------------------------------------------------------------
@@ -71,9 +72,11 @@ class ServiceWatch:
         dirty = self._take(lines)
         dirty |= self._judge(tick, {(family_of(line), line.source) for line in lines})
         if tick >= self._next_review_s:
-            dirty = True
-        if not dirty:
+            dirty |= self._review_freshness(tick)
+        own = (self._own.here(tick) is not None, self._own.quota(tick) is not None)
+        if not dirty and own == self._own_before:
             return []
+        self._own_before = own
         return self._rule(tick)
 
     # -- facts ----------------------------------------------------------------------------------------------------
@@ -88,13 +91,11 @@ class ServiceWatch:
                 continue
             dirty |= self._hear(family, line, at_s)
             if isinstance(line, Declared):
-                self._books.setdefault(family, Book()).declare(line, at_s)
-                dirty = True
+                dirty |= self._books.setdefault(family, Book()).declare(line, at_s)
             elif isinstance(line, Counted):
                 self._count_stream(family, line.source).take(line, at_s)
             elif isinstance(line, Outcome):
                 if self._own.take(line, at_s):
-                    dirty = True
                     here_fails = self._own.here(at_s) is not None
                 elif not (here_fails and family is Family.PROBE):  # what fails here says nothing of what is there
                     self._outcome_stream(family, line).take(*line.tally)
@@ -172,17 +173,20 @@ class ServiceWatch:
     # -- ruling ---------------------------------------------------------------------------------------------------
 
     def _rule(self, tick: int) -> list[Verdict]:
-        self._stale = {k for k, h in self._heard.items() if not h.is_fresh(tick)}
-        self._next_review_s = min(
-            (h.expires_s + 1 for k, h in self._heard.items() if k not in self._stale and h.sends_alive), default=inf
-        )
-        own_ends = self._own.next_expiry_s()
-        if own_ends is not None and own_ends > tick:
-            self._next_review_s = min(self._next_review_s, own_ends)
+        self._review_freshness(tick)
         evidence = self.evidence()
         if self._life.review_page(self._page_faults(), evidence):
             evidence = self.evidence()
         return self._changes(tick, evidence)
+
+    def _review_freshness(self, tick: int) -> bool:
+        """See whose word has lapsed, and when the next one will; True when that changed."""
+        stale = {k for k, h in self._heard.items() if not h.is_fresh(tick)}
+        changed, self._stale = stale != self._stale, stale
+        lapses = [h.expires_s + 1 for k, h in self._heard.items() if k not in stale]
+        own_ends = self._own.next_expiry_s()
+        self._next_review_s = min([*lapses, own_ends if own_ends is not None and own_ends > tick else inf], default=inf)
+        return changed
 
     def _page_faults(self) -> list[Entry]:
         book = self._books.get(Family.OFFICIAL)
