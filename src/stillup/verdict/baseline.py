@@ -8,11 +8,15 @@ from math import exp, log
 from stillup.verdict.settings import DAY_S
 
 HOURS = 168
-"""The shape has one factor for each hour of the week, UTC."""
+"""The shape has one factor for each hour of the week, UTC, leaning on one for each hour of the day."""
+
+_TRUST = ((14 * DAY_S, 1.5), (3 * DAY_S, 2.0))
+_YOUNG_RATIO = 3.0
+"""Until it has seen three days, a stream may rise threefold by its daily rhythm alone; until two weeks, twofold."""
 
 _SHAPE_PRIOR = 30.0  # reports' worth of belief that an hour is like any other
 _LAG_S = 45 * 60  # what is younger than this may yet turn out to be the start of an outage
-_MIN_MEMORY_S = 6 * 3600
+_MIN_MEMORY_S = 2 * 3600  # a young level follows the day; it slows down as the shape takes that over
 _MAX_MEMORY_S = 7 * DAY_S
 _WARM_UP_S = 20 * 60
 _DISPERSION_PRIOR = 0.1  # variance = mean + 0.1 mean² until the source has shown its own
@@ -36,8 +40,8 @@ class Baseline:
         "_squares",
         "_time",
         "_x",
-        "shape_seen",
-        "shape_usual",
+        "_week",
+        "_day",
     )
 
     def __init__(self, usual_per_day: float | None = None) -> None:
@@ -51,8 +55,8 @@ class Baseline:
         self._pending_x = self._pending_s = 0.0
         self._excess = _DISPERSION_PRIOR * 20.0
         self._squares = 20.0
-        self.shape_seen = [0.0] * HOURS
-        self.shape_usual = [0.0] * HOURS
+        self._week = ([0.0] * HOURS, [0.0] * HOURS)  # seen, and usual without the shape
+        self._day = ([0.0] * 24, [0.0] * 24)
 
     @property
     def is_warm(self) -> bool:
@@ -72,6 +76,11 @@ class Baseline:
             return max(x, 1e-3), 0.5
         mean = max(x / time * self._shape(at_s) * exposure_s, 1e-6)
         return mean, min(x, 1.0 / self.dispersion)
+
+    @property
+    def least_ratio(self) -> float:
+        """The smallest rise that can be told from a rhythm not yet known."""
+        return next((ratio for age_s, ratio in _TRUST if self._elapsed_s >= age_s), _YOUNG_RATIO)
 
     @property
     def dispersion(self) -> float:
@@ -105,7 +114,7 @@ class Baseline:
         bound = mean + _WINSOR_SD * (mean + mean * mean / size) ** 0.5 + 1.0
         kept = min(x, bound) if self._elapsed_s >= _WARM_UP_S else x
         shape = self._shape(at_s)
-        memory = min(_MAX_MEMORY_S, max(_MIN_MEMORY_S, self._elapsed_s))
+        memory = min(_MAX_MEMORY_S, max(_MIN_MEMORY_S, self._elapsed_s / 12))
         fade = exp(-exposure_s / memory)
         self._x = max(0.5, self._x * fade + kept)
         self._time = self._time * fade + exposure_s * shape
@@ -113,17 +122,17 @@ class Baseline:
         weight = 1.0 / (1.0 + mean) ** 2
         self._excess = max(0.0, self._excess * 0.9995 + weight * ((kept - mean) ** 2 - mean))
         self._squares = self._squares * 0.9995 + weight * mean * mean
-        hour = _hour(at_s)
-        self.shape_seen[hour] += kept
-        self.shape_usual[hour] += mean / shape
+        for seen, usual in (self._week, self._day):
+            hour = int(at_s // 3600) % len(seen)
+            seen[hour] += kept
+            usual[hour] += mean / shape
 
     def _shape(self, at_s: float) -> float:
-        hour = _hour(at_s)
-        return (self.shape_seen[hour] + _SHAPE_PRIOR) / (self.shape_usual[hour] + _SHAPE_PRIOR)
-
-
-def _hour(at_s: float) -> int:
-    return int(at_s // 3600) % HOURS
+        shape = 1.0
+        for seen, usual in (self._day, self._week):
+            hour = int(at_s // 3600) % len(seen)
+            shape = (seen[hour] + _SHAPE_PRIOR * shape) / (usual[hour] + _SHAPE_PRIOR)
+        return shape
 
 
 def surprise(x: float, mean: float) -> float:

@@ -41,10 +41,12 @@ class RiseTest:
         self._r = [0.0] * len(MULTIPLIERS)
         self.log_e = -inf
 
-    def update(self, x: float, mean: float, size: float, cap: float) -> float:
-        """Take one window in and give the new log e-value."""
+    def update(self, x: float, mean: float, size: float, cap: float, least_ratio: float = 1.5) -> float:
+        """Take one window in and give the new log e-value; rises below ``least_ratio`` are left out."""
         total = 0.0
         for k, ratio in enumerate(MULTIPLIERS):
+            if ratio < least_ratio:
+                continue
             llr = count_llr(x, mean, size, ratio)
             r = min(_HUGE, (1.0 + self._r[k]) * exp(min(cap, llr, 500.0)))
             self._r[k] = r
@@ -72,18 +74,18 @@ class FallTest:
         return self.nats >= RECOVERED_NATS
 
 
-def still_raised_ratio(mean: float, window_s: float, threshold: float, peak: float) -> float:
+def still_raised_ratio(mean: float, window_s: float, threshold: float, peak: float, least: float) -> float:
     """The smallest multiple of the usual rate that counts as *not recovered*.
 
     It is the one the rise test would find within :data:`REALARM_S` (so that recovery is never followed by the same
-    alarm again), but at most half the peak seen (so that small lasting shifts can end too).
+    alarm again), but at most half the peak seen (so that small lasting shifts can end too) and at least ``least``.
     """
     windows = max(1.0, REALARM_S / window_s)
     ratio = next(
         (r for r in MULTIPLIERS if windows * mean * (r * log(r) - r + 1.0) >= threshold),
         MULTIPLIERS[-1],
     )
-    return max(1.5, min(ratio, peak / 2.0))
+    return max(least, min(ratio, peak / 2.0))
 
 
 class FailureTest:

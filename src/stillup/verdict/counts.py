@@ -94,7 +94,7 @@ class CountStream:
             return self._judge_recovery(seen)
         cap = self._settings.cap_nats if self.window_s <= 2 * TICK_S else 500.0
         if self.is_warm:
-            self._rise.update(x, mean, size, cap)
+            self._rise.update(x, mean, size, cap, self._least_ratio)
         threshold = self._settings.threshold(self.window_s)
         if self._rise.log_e >= threshold:
             self._begin_alarm()
@@ -112,6 +112,10 @@ class CountStream:
         if self._published_rate is not None:
             mean, size = max(self._published_rate * exposure_s, 1e-6), 1.0 / self.baseline.dispersion
         return mean, size
+
+    @property
+    def _least_ratio(self) -> float:
+        return self.baseline.least_ratio if self._published_rate is None else 1.5
 
     @property
     def is_warm(self) -> bool:
@@ -154,7 +158,7 @@ class CountStream:
         excess = [s for s in self._history if s.at_s > since]
         peak = max((s.x / s.mean for s in excess), default=2.0)
         threshold = self._settings.threshold(self.window_s)
-        ratio = still_raised_ratio(seen.mean, seen.exposure_s, threshold, peak)
+        ratio = still_raised_ratio(seen.mean, seen.exposure_s, threshold, peak, self._least_ratio)
         if not self._fall.update(-count_llr(seen.x, seen.mean, seen.size, ratio)):
             return False
         self.alarm_since_s = None

@@ -9,6 +9,8 @@ from statistics import median
 EXPIRY_INTERVALS = 3
 """No word for so many usual intervals is *no data*."""
 
+_GRACE_S = 300.0  # one word alone shows no rhythm; recordings are often coarser than a live poll
+
 
 class Heard:
     """When one source was heard. A source that never sends ``alive`` never expires: its silence is its zero."""
@@ -18,7 +20,7 @@ class Heard:
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
         self._gaps: deque[float] = deque(maxlen=9)
-        self.usual_s = interval_s
+        self.usual_s = max(interval_s, _GRACE_S)
         """The usual interval: the registry's, or the one shown when that is longer."""
         self.last_s = -inf
         self.sends_alive = False

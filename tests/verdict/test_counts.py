@@ -1,0 +1,73 @@
+"""Counts: found early at every volume, calm in calm times, never taught by an outage, located."""
+
+from math import cos, pi
+
+import pytest
+
+from stillup.model.service import State
+
+
+@pytest.mark.parametrize(
+    ("usual", "fault", "within"),
+    [(0.01, 0.25, 75), (0.02, 1.0, 12), (0.1, 10.0, 3), (1.0, 10.0, 4), (30.0, 120.0, 6), (1000.0, 4000.0, 6)],
+)
+def test_a_rise_is_found_at_every_volume(timeline, usual, fault, within):
+    timeline.counts("downdetector", 0, 1440, usual).counts("downdetector", 1440, 1530, fault)
+    alarm = next(v for v in timeline.run() if v.state.is_fault)
+    assert 1440 <= timeline.minute(alarm) <= 1440 + within
+
+
+@pytest.mark.parametrize("usual", [0.02, 0.5, 20.0])
+def test_a_calm_week_raises_no_alarm(timeline, usual):
+    timeline.counts("downdetector", 0, 7 * 1440, usual)
+    assert [v.state for v in timeline.run()] == [State.OPERATIONAL]
+
+
+def test_a_day_and_night_rhythm_raises_no_alarm(timeline):
+    for hour in range(9 * 24):
+        timeline.counts("downdetector", hour * 60, hour * 60 + 60, 1.5 - 0.7 * cos(hour / 24 * 2 * pi))
+    assert [v.state for v in timeline.run()] == [State.OPERATIONAL]
+
+
+def test_an_outage_does_not_teach_the_baseline(timeline):
+    timeline.counts("downdetector", 0, 600, 0.1).counts("downdetector", 600, 720, 5.0)
+    timeline.counts("downdetector", 720, 900, 0.1).counts("downdetector", 900, 930, 5.0)
+    faults = [timeline.minute(v) for v in timeline.run() if v.state.is_fault and v.component is None]
+    assert len(faults) == 2
+    assert faults[1] <= 905
+
+
+def test_one_absurd_window_is_not_an_alarm(timeline):
+    timeline.counts("downdetector", 0, 300, 0.5)
+    timeline.add(300, "alive", "downdetector").add(300, "counted", "downdetector", window_s=60, count=1_000_000)
+    timeline.counts("downdetector", 301, 400, 0.5)
+    changes = timeline.run()
+    assert not any(v.state.is_fault for v in changes)
+
+
+def test_a_gap_in_the_data_is_missing_not_zero(timeline):
+    timeline.counts("downdetector", 0, 300, 2.0).counts("downdetector", 900, 1200, 2.0)
+    assert not any(v.state.is_fault for v in timeline.run())
+
+
+def test_the_excess_is_placed_at_the_finest_regions_that_explain_it(timeline):
+    places = ["US-IL", "US-CA", "US-NY", "FR", "DE", "JP"]
+    for region in places:
+        timeline.counts("downdetector", 0, 600, 0.05, component="web", region=region, problem="other")
+    for region in ("US-IL", "FR"):
+        timeline.counts("downdetector", 600, 630, 2.0, component="mobile", region=region, problem="sign_in")
+    last = timeline.run()[-1]
+    assert (last.regions, last.components, last.problems) == (("FR", "US-IL"), ("mobile",), ("sign_in",))
+
+
+def test_a_country_stands_for_its_parts_only_when_all_active_ones_are_in(timeline):
+    for region in ("US-IL", "US-CA", "FR"):
+        timeline.counts("downdetector", 0, 600, 0.05, region=region)
+    for region in ("US-IL", "US-CA"):
+        timeline.counts("downdetector", 600, 630, 2.0, region=region)
+    assert timeline.run()[-1].regions == ("US",)
+
+
+def test_mild_problems_are_degraded_not_out(timeline):
+    timeline.counts("downdetector", 0, 600, 0.05, problem="slow").counts("downdetector", 600, 630, 3.0, problem="slow")
+    assert timeline.run()[-1].state is State.DEGRADED
