@@ -45,6 +45,11 @@ class Replay:
         self._judged_s = float("-inf")
         self._waiting: list[Signal] = []
 
+    @property
+    def late_count(self) -> int:
+        """Lines dropped because they came more than five minutes late."""
+        return self.late + self.monitor.late
+
     def run(self, lines: Iterable[bytes]) -> Iterator[Verdict]:
         """Every change of verdict in the file, as soon as it is certain; at the end the last window is closed."""
         for number, raw in enumerate(lines, 1):

@@ -1,0 +1,132 @@
+"""The first answer on a terminal: the verdict first, then why, then what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from stillup.catalog.load import ClassFacts
+from stillup.cli.common import MARKS, STYLES, clock_time, span
+from stillup.cli.rows import Row, rows
+from stillup.daemon.advice import alternatives, likely_class, parts_up, what_to_do
+from stillup.daemon.ask import FirstAnswer
+from stillup.model.service import Capability, Scope, State
+from stillup.model.verdict import Verdict
+from stillup.response.alternatives import Choice
+from stillup.verdict.explain import STATE_WORDS, because, headline, rule, who
+
+_NARROW = 60
+
+
+def render_answer(answer: FirstAnswer, task: Capability, width: int) -> Group:
+    """All of it, for a terminal ``width`` columns wide."""
+    verdict = answer.verdict
+    style = "yellow" if verdict.scope in (Scope.YOU, Scope.YOUR_QUOTA) else STYLES[verdict.state]
+    parts: list[RenderableType] = [
+        Text(f"{MARKS[verdict.state]} {headline(verdict, answer.service.name)}", style=f"bold {style}"),
+        _indent(Text(_second_line(verdict, answer.at))),
+    ]
+    facts = list(_facts(answer))
+    if facts:
+        parts += ["", _indent(_pairs(facts))]
+    parts += _evidence(answer, width)
+    parts += _numbered("What to do now", what_to_do(answer.service, verdict, answer.components))
+    if verdict.state.is_fault or verdict.scope is not None:
+        parts += _alternatives(alternatives(answer.service, task, answer.elsewhere), task)
+    return Group(*parts)
+
+
+def _second_line(verdict: Verdict, now: datetime) -> str:
+    parts = [because(verdict)]
+    if verdict.state.is_fault and verdict.since is not None:
+        ago = span((now - verdict.since).total_seconds())
+        parts.insert(0, f"since {clock_time(verdict.since, now)}" + ("" if ago == "now" else f" ({ago})"))
+    if verdict.state.is_fault and verdict.probability is not None:
+        parts.append(f"chance of a fault about {verdict.probability:.0%} (uncalibrated)")
+    return "; ".join(parts)
+
+
+def _facts(answer: FirstAnswer) -> Iterable[tuple[str, str]]:
+    verdict = answer.verdict
+    names = {c.id: c.name for c in answer.service.components}
+    if verdict.components:
+        yield "Broken", ", ".join(f"{names.get(c, c)}{_state_of(answer, c)}" for c in verdict.components)
+    works = parts_up(answer.service, verdict, answer.components)
+    if works:
+        yield "Works", ", ".join(works)
+    if verdict.scope is not None:
+        yield "Who", who(verdict, lambda c: names.get(c, c))
+    facts = likely_class(verdict)
+    if facts is not None:
+        yield "Likely", f"{facts.title} ({verdict.diagnosis[0].p:.0%}): {facts.impact}"
+        yield "Usually", f"{_range(facts)} (rule of thumb). {facts.recovery}"
+
+
+def _state_of(answer: FirstAnswer, component: str) -> str:
+    said = answer.components.get(component)
+    return f" ({STATE_WORDS[said.state]})" if said else ""
+
+
+def _range(facts: ClassFacts) -> str:
+    return f"{span(facts.usual_min_s)} to {span(facts.usual_max_s)}"
+
+
+def _evidence(answer: FirstAnswer, width: int) -> list[RenderableType]:
+    parts: list[RenderableType] = ["", Text("Evidence", style="bold")]
+    for row in rows(answer):
+        mark, style = ("•", "") if row.ok else ("–", "dim")
+        if width < _NARROW:
+            parts.append(_indent(Text(f"{mark} {row.title}: {row.says}", style=style)))
+            continue
+        table = Table.grid(padding=(0, 1))
+        table.add_column(width=1)
+        table.add_column(width=17, overflow="fold")
+        table.add_column(overflow="fold")
+        table.add_row(Text(mark, style=style), Text(row.title, style=style), Text(row.says, style=style))
+        table.add_row("", "", Text(_small_print(row), style="dim"))
+        parts.append(_indent(table))
+    parts.append(_indent(Text(f"Rule: {rule(answer.verdict, answer.evidence)}", style="italic")))
+    return parts
+
+
+def _small_print(row: Row) -> str:
+    age = [] if row.age_s is None else ["just now" if row.age_s < 5 else f"{span(row.age_s)} old"]
+    delay = f"usually {span(row.usual_delay_s)} behind"
+    return " · ".join([*age, delay, row.reliability, *([row.link] if row.link else [])])
+
+
+def _numbered(title: str, items: tuple[str, ...]) -> list[RenderableType]:
+    if not items:
+        return []
+    return ["", Text(title, style="bold"), _indent(_pairs([(f"{i}.", item) for i, item in enumerate(items, 1)]))]
+
+
+def _alternatives(choices: list[Choice], task: Capability) -> list[RenderableType]:
+    parts: list[RenderableType] = ["", Text(f"Use instead for {task.value}", style="bold")]
+    if not choices:
+        parts.append(_indent(Text("Nothing in the catalogue is known to stand in for this.", style="dim")))
+    for choice in choices:
+        offer = choice.offer
+        mark = "✓" if choice.state is State.OPERATIONAL else "?"
+        cost = "free tier" if offer.free else "paid"
+        words = f"{mark} {offer.name} ({choice.why}): {offer.advantage}; {offer.access}, {cost}; {offer.link}"
+        parts.append(_indent(Text(words)))
+    return parts
+
+
+def _pairs(pairs: list[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        table.add_row(name, Text(value))
+    return table
+
+
+def _indent(what: Text | Table) -> Padding:
+    return Padding(what, (0, 0, 0, 2))

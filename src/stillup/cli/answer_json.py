@@ -1,0 +1,30 @@
+"""The first answer for programs: the verdict's documented object, with what it rests on beside it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stillup.cli.rows import rows
+from stillup.daemon.advice import alternatives, likely_class, parts_up, what_to_do
+from stillup.daemon.ask import FirstAnswer
+from stillup.model.service import Capability
+from stillup.verdict.explain import headline, rule
+
+
+def answer_json(answer: FirstAnswer, task: Capability) -> str:
+    """One JSON object on several lines."""
+    facts = likely_class(answer.verdict)
+    whole = {
+        **answer.verdict.wire(),
+        "headline": headline(answer.verdict, answer.service.name),
+        "rule": rule(answer.verdict, answer.evidence),
+        "component_verdicts": [v.wire() for _, v in sorted(answer.components.items())],
+        "works": parts_up(answer.service, answer.verdict, answer.components),
+        "evidence": answer.evidence,
+        "sources": rows(answer),
+        "impact": facts and facts.impact,
+        "usual_duration_s": facts and [facts.usual_min_s, facts.usual_max_s],
+        "todo": what_to_do(answer.service, answer.verdict, answer.components),
+        "alternatives": alternatives(answer.service, task, answer.elsewhere),
+    }
+    return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode()

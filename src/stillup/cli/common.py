@@ -1,0 +1,107 @@
+"""What the commands share: options, the console, exit codes, and how times are written."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stillup.model.service import Confidence, Scope, State
+from stillup.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stillup.catalog.load import Service
+    from stillup.config import Config
+
+config_option = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="The configuration file to use."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+color_option = click.option(
+    "--color/--no-color", default=None, help="Force colours on or off (default: on a terminal)."
+)
+
+STYLES = {
+    State.OPERATIONAL: "green",
+    State.DEGRADED: "yellow",
+    State.PARTIAL_OUTAGE: "dark_orange",
+    State.MAJOR_OUTAGE: "red",
+    State.MAINTENANCE: "blue",
+    State.UNKNOWN: "dim",
+}
+
+MARKS = {
+    State.OPERATIONAL: "✓",
+    State.DEGRADED: "!",
+    State.PARTIAL_OUTAGE: "✗",
+    State.MAJOR_OUTAGE: "✗",
+    State.MAINTENANCE: "⚒",
+    State.UNKNOWN: "?",
+}
+
+
+def exit_code(verdict: Verdict) -> int:
+    """The exit code of a verdict; see ``stillup --help``."""
+    if verdict.state.is_fault:
+        out = verdict.state.is_outage and verdict.confidence is Confidence.CONFIRMED
+        return 2 if out else 1
+    if verdict.scope in (Scope.YOU, Scope.YOUR_QUOTA):
+        return 4
+    return 3 if verdict.state is State.UNKNOWN else 0
+
+
+def console(*, color: bool | None = None, stderr: bool = False) -> Console:
+    """A console for this terminal: plain when it is none, ``NO_COLOR`` is set or ``--no-color`` was given."""
+    from rich.console import Console
+
+    return Console(
+        stderr=stderr,
+        no_color=True if color is False else None,
+        force_terminal=True if color else None,
+        highlight=False,
+        soft_wrap=False,
+        emoji=False,
+        markup=False,
+    )
+
+
+def load(config_path: Path | None) -> Config:
+    """The configuration in force; its warnings go to stderr.
+
+    :raises stillup.errors.ConfigError: something in it is wrong.
+    """
+    from stillup.config import load_config
+
+    config = load_config(config_path, os.environ)
+    for warning in config.warnings:
+        click.echo(f"stillup: {warning}", err=True)
+    return config
+
+
+def services(words: tuple[str, ...], config: Config) -> list[Service]:
+    """The services meant, or those of the configuration.
+
+    :raises stillup.errors.UsageError: one of them is not known.
+    """
+    from stillup.catalog.load import find_service
+
+    return list({s.id: s for s in map(find_service, words or config.services)}.values())
+
+
+def clock_time(at: datetime, now: datetime) -> str:
+    """``14:32 UTC``, with the date when it is another day."""
+    at = at.astimezone(UTC)
+    return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def span(seconds: float) -> str:
+    """A length of time in one or two words: ``now``, ``40 s``, ``9 min``, ``3 h``, ``2 days``."""
+    for limit, size, unit in ((5, 1, ""), (90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{round(seconds / size)} {unit}" if unit else "now"
+    return f"{round(seconds / 86_400)} days"

@@ -1,0 +1,164 @@
+"""``stillup demo``: an outage on this machine's own loopback, found, explained and followed to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from stillup.cli.common import MARKS, STYLES, color_option, console
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+
+    from stillup.daemon.demo import Moment, Outcome
+    from stillup.sim.scenario import Scenario
+
+_PLAY_S = 60.0
+
+
+@click.command(
+    name="demo",
+    help="Play a simulated outage on this machine's loopback, sped up: the sources' sites stand on it, the monitor "
+    "polls them over real connections, and the verdict grows. Needs no key and no internet.",
+)
+@click.option("--scenario", "name", default="2026-04-07", show_default=True, help="A name of --list, or a TOML file.")
+@click.option("--speed", type=click.FloatRange(1, 2000), help="Times real time (default: the whole in a minute).")
+@click.option("--headless", is_flag=True, help="Print the timeline only; exit 1 unless the story came out right.")
+@click.option("--list", "list_only", is_flag=True, help="The scenarios there are.")
+@color_option
+def command(name: str, speed: float | None, headless: bool, list_only: bool, color: bool | None) -> int:
+    """Play one scenario."""
+    from stillup.sim.load import load, names
+
+    out = console(color=color)
+    if list_only:
+        for one in names():
+            out.print(f"{one:14} {load(one).title}")
+        return 0
+    return _play(load(name), speed, out, headless=headless)
+
+
+def _play(scenario: Scenario, speed: float | None, out: Console, *, headless: bool) -> int:
+    from stillup.daemon.demo import first_minute, play
+    from stillup.sim.outcome import checks
+
+    length_s = (scenario.ends - first_minute(scenario)).total_seconds()
+    speed = speed or max(1.0, length_s / _PLAY_S)
+    out.print(f"SIMULATED: {scenario.title} ({scenario.id}).", style="bold")
+    out.print(f"Every site, report and text is made up on this machine; {speed:.0f} times real time.\n")
+    stage = Timeline(out, scenario) if headless or not out.is_terminal else Stage(out, scenario)
+    with stage:
+        outcome = asyncio.run(play(scenario, speed, stage.tell))
+    _summary(out, scenario, outcome)
+    judged = list(checks(scenario.expect, outcome.changes))
+    if not judged:
+        return 0
+    out.print("\nDid the story come out right?", style="bold")
+    for check in judged:
+        out.print(f"  {'✓' if check.ok else '✗'} {check.says}", style="green" if check.ok else "red")
+    return 0 if all(check.ok for check in judged) else 1
+
+
+def _summary(out: Console, scenario: Scenario, outcome: Outcome) -> None:
+    out.print("\nWhat was found", style="bold")
+    if not outcome.incidents:
+        out.print("  No outage of the service.")
+    for incident in outcome.incidents:
+        out.print(f"  {incident.state.value.replace('_', ' ')}, {incident.confidence.value}, onset put at "
+                  f"{incident.since:%H:%M} UTC")  # fmt: skip
+        for family, at in sorted(incident.first_seen, key=lambda seen: seen[1]):
+            out.print(f"    {at:%H:%M}  {family.value} saw it")
+        lead = incident.lead()
+        if lead is not None:
+            out.print(f"    {lead.total_seconds() / 60:.0f} min before the official page")
+        if incident.recovered_at is not None:
+            out.print(f"    {incident.recovered_at:%H:%M}  recovered{_after_truth(scenario, incident.recovered_at)}")
+
+
+def _after_truth(scenario: Scenario, at: datetime) -> str:
+    ended = [f.to for f in scenario.faults if f.to <= at]
+    return f", {(at - max(ended)).total_seconds() / 60:.0f} min after the true end" if ended else ""
+
+
+class Timeline:
+    """Who said what when, a line each."""
+
+    def __init__(self, out: Console, scenario: Scenario) -> None:
+        self._out = out
+        self._truth = sorted(_truth(scenario))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def tell(self, moment: Moment) -> None:
+        """Print what this minute brought."""
+        for line, style in self.lines(moment):
+            self._out.print(line, style=style)
+
+    def lines(self, moment: Moment) -> list[tuple[str, str]]:
+        """What happened in truth, which side turned, and how the verdict changed."""
+        from stillup.cli.watch import change_line
+        from stillup.verdict.explain import says
+
+        found = []
+        while self._truth and self._truth[0][0] <= moment.at:
+            at, text = self._truth.pop(0)
+            found.append((f"{at:%H:%M}    {text}", "dim"))
+        found += [(f"{moment.at:%H:%M}  · {says(e)}", "") for e in moment.turned]
+        found += [(change_line(c), STYLES[c.state]) for c in moment.changes if c.component is None]
+        return found
+
+
+def _truth(scenario: Scenario) -> list[tuple[datetime, str]]:
+    happened = []
+    for fault in scenario.faults:
+        what = ", ".join(fault.components) or "this machine"
+        happened += [(fault.from_, f"in truth: the fault begins ({what})"), (fault.to, "in truth: the fault is over")]
+    happened += [(o.posted_at, f"in truth: the page posts “{o.stage.value}”") for o in scenario.official]
+    return happened
+
+
+class Stage(Timeline):
+    """The timeline with the clock, the verdict and every side's word kept in view below it."""
+
+    def __init__(self, out: Console, scenario: Scenario) -> None:
+        from rich.live import Live
+
+        super().__init__(out, scenario)
+        self._live = Live(console=out, auto_refresh=False, transient=True)
+        self._scenario = scenario
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.__exit__(None, None, None)
+
+    def tell(self, moment: Moment) -> None:
+        """Print above, redraw below."""
+        super().tell(moment)
+        self._live.update(self._panel(moment), refresh=True)
+
+    def _panel(self, moment: Moment) -> Group:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.text import Text
+
+        from stillup.daemon.demo import first_minute
+        from stillup.verdict.explain import headline, says
+
+        begin = first_minute(self._scenario)
+        whole, done = (self._scenario.ends - begin).total_seconds(), (moment.at - begin).total_seconds()
+        verdict = moment.verdict
+        title = Text(f"\n{moment.at:%H:%M} UTC (simulated)  ", style="bold")
+        if verdict is not None:
+            title.append(f"{MARKS[verdict.state]} {headline(verdict, self._scenario.service)}", STYLES[verdict.state])
+        sides = [Text(f"  {says(e)}", style="red" if e.since else "dim") for e in moment.evidence]
+        return Group(title, *sides, ProgressBar(total=whole, completed=done, width=min(60, self._out.width - 4)))

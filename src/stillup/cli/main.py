@@ -1,0 +1,114 @@
+"""The ``stillup`` command: commands by name, and any other first word is a service to ask about."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from stillup import __version__
+from stillup.errors import StillupError, UsageError
+
+USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
+
+# name → (module, what it does); modules are loaded only when their command is run.
+COMMANDS = {
+    "watch": ("watch", "Say it when a service breaks and when it is back."),
+    "history": ("history", "What was seen before: incidents and changes."),
+    "replay": ("replay", "Judge a recorded file of signals."),
+    "demo": ("demo", "Play the outage of 2026-04-07 on this machine (simulated)."),
+    "doctor": ("doctor", "Which sources work from here, and why not."),
+}
+
+_EPILOG = """\b
+Examples:
+  stillup claude                      is it down?
+  stillup claude --task coding        … and what to use instead for coding
+  stillup claude --seen downdetector=354/24h
+  stillup watch claude chatgpt        say it when something changes
+  stillup demo                        see an outage, simulated
+\b
+Exit codes: 0 operational, 1 degraded or suspected, 2 outage confirmed, 3 unknown,
+4 only you or your quota, 64 bad usage, 65 bad data, 70 internal error.
+"""
+
+
+class _Commands(click.Group):
+    """Loads commands when they are asked for; a word that is none is taken for a service."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"stillup.cli.{COMMANDS[name][0]}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            ask: click.Command = import_module("stillup.cli.ask").command
+            return "SERVICE", ask, args
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([("SERVICE", "Is it down? `stillup claude`, `stillup chatgpt`, …")])
+            formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_Commands,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="SERVICE | COMMAND [ARGS]…",
+    no_args_is_help=True,
+)
+@click.version_option(__version__, prog_name="stillup")
+def cli() -> None:
+    """Is Claude down? Know in seconds, with evidence from independent sides, and keep working anyway."""
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run the command line and give its exit code; every error is one sentence on stderr."""
+    try:
+        code = cli.main(args=args, prog_name="stillup", standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        code = USAGE
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except StillupError as exc:
+        hint = _near_command(args) if isinstance(exc, UsageError) else ""
+        click.echo(f"stillup: {exc}{hint}", err=True)
+        code = exc.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read the output has gone; Python would complain about it at exit
+        code = 0
+    except Exception as exc:  # noqa: BLE001 - the last line of defence: a crash has an exit code too
+        code = _crash(exc)
+    return code if isinstance(code, int) else 0
+
+
+def _near_command(args: list[str] | None) -> str:
+    from difflib import get_close_matches
+
+    words = (sys.argv[1:] if args is None else args)[:1]
+    near = get_close_matches(words[0].lower(), COMMANDS, n=1, cutoff=0.7) if words else []
+    return f" Or the command `stillup {near[0]}`?" if near else ""
+
+
+def _crash(exc: Exception) -> int:
+    from traceback import print_exception
+
+    click.echo("stillup: an internal error; please report what follows:", err=True)
+    print_exception(exc)
+    return INTERNAL
+
+
+def main() -> None:
+    """Entry point of the ``stillup`` script."""
+    sys.exit(run())

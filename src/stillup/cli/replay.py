@@ -1,0 +1,82 @@
+"""``stillup replay FILE.jsonl``: signals in, changes of verdict out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+import msgspec
+
+from stillup.cli.common import STYLES, color_option, config_option, console, json_option, load
+from stillup.errors import BadDataError
+from stillup.sources.decode import clean
+
+if TYPE_CHECKING:
+    from stillup.verdict.replay import Replay
+
+_SHOWN = 50
+
+
+@click.command(
+    name="replay",
+    help="Judge the signals of FILE (one JSON object a line; `-` reads standard input) and print every change of "
+    "verdict. Bad lines are named and the rest is used; the exit code is then 65.",
+)
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@json_option
+@color_option
+@config_option
+def command(file: Path, as_json: bool, color: bool | None, config_path: Path | None) -> int:
+    """Replay one file."""
+    if str(file) == "-":
+        return _replay(sys.stdin.buffer, as_json=as_json, color=color, config_path=config_path)
+    try:
+        with file.open("rb") as lines:
+            return _replay(lines, as_json=as_json, color=color, config_path=config_path)
+    except OSError as exc:
+        msg = f"{file}: cannot be read: {exc.strerror}"
+        raise BadDataError(msg) from exc
+
+
+def _replay(lines: BinaryIO, *, as_json: bool, color: bool | None, config_path: Path | None) -> int:
+    from stillup.cli.watch import change_line
+    from stillup.daemon.jobs import profile_of, settings_of
+    from stillup.verdict.monitor import Monitor
+    from stillup.verdict.replay import Replay
+
+    replay = Replay(Monitor(profile_of, settings_of(load(config_path))))
+    out = console(color=color)
+    for change in replay.run(_bounded(lines)):
+        if as_json:
+            click.echo(msgspec.json.encode(change.wire()))
+        else:
+            out.print(f"{change.at:%Y-%m-%d} {change_line(change)}", style=STYLES[change.state])
+    _tell(replay)
+    return 65 if replay.bad_count else 0
+
+
+def _tell(replay: Replay) -> None:
+    """What could not be used, on stderr: bad lines by number, late ones and strangers by count."""
+    for bad in replay.bad[:_SHOWN]:
+        click.echo(f"line {bad.number}: {bad.why}", err=True)
+    if replay.bad_count > _SHOWN:
+        click.echo(f"… and {replay.bad_count - _SHOWN} more bad lines", err=True)
+    if replay.late_count:
+        click.echo(f"{replay.late_count} lines came more than five minutes late and were dropped", err=True)
+    for source, count in sorted(replay.monitor.unknown_sources.items()):
+        click.echo(
+            f"unknown source {clean(source, 80)!r} ({count} lines): ignored; a line may name its family", err=True
+        )
+
+
+def _bounded(lines: BinaryIO) -> Iterator[bytes]:
+    """Lines of at most a little more than the longest that is read, so that a file without line ends is no danger."""
+    from stillup.verdict.replay import MAX_LINE
+
+    while line := lines.readline(MAX_LINE + 2):
+        yield line
+        while len(line) > MAX_LINE and not line.endswith(b"\n") and (line := lines.readline(MAX_LINE + 2)):
+            pass

@@ -1,0 +1,192 @@
+"""``stillup watch``, and ``stillup SERVICE --watch``: stay, and say what changes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from stillup.catalog.load import catalogue
+from stillup.cli.common import (
+    MARKS,
+    STYLES,
+    clock_time,
+    color_option,
+    config_option,
+    console,
+    json_option,
+    load,
+    services,
+)
+from stillup.clock import Clock, SystemClock
+from stillup.daemon.ask import FirstAnswer
+from stillup.daemon.jobs import jobs_for, profile_of, settings_of
+from stillup.daemon.live import Listener, Live
+from stillup.model.service import Capability
+from stillup.model.verdict import Verdict
+from stillup.net import Net
+from stillup.sources.poller import Poller, Report
+from stillup.store import open_store
+from stillup.verdict.explain import because, headline, who
+from stillup.verdict.monitor import Monitor
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live as Screen
+
+    from stillup.catalog.load import Service
+    from stillup.config import Config
+
+
+class View(StrEnum):
+    """How a watch shows itself."""
+
+    LINES = "lines"
+    TABLE = "table"
+    JSON = "json"
+
+
+@click.command(
+    name="watch",
+    help="Say it when a SERVICE breaks and when it is back. Without names: the services of the configuration. "
+    "Everything heard is kept, so `stillup history` and `stillup replay` can tell it again.",
+)
+@click.argument("names", nargs=-1, metavar="[SERVICE]...")
+@click.option("--for", "minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes.")
+@json_option
+@color_option
+@config_option
+def command(
+    names: tuple[str, ...], minutes: float | None, as_json: bool, color: bool | None, config_path: Path | None
+) -> int:
+    """Watch until interrupted."""
+    config = load(config_path)
+    view = View.JSON if as_json else View.LINES
+    return watch(services(names, config), config, view, color=color, minutes=minutes)
+
+
+def watch(
+    wanted: Sequence[Service], config: Config, view: View, *, color: bool | None = None, minutes: float | None = None
+) -> int:
+    """Watch services until interrupted, or for so many minutes."""
+    out = console(color=color)
+    with open_store(config.data_folder / "stillup.db") as store, _listener(view, wanted, out) as listener:
+        monitor = Monitor(profile_of, settings_of(config))
+        if isinstance(listener, Table):
+            listener.monitor = monitor
+        clock = SystemClock()
+        live = Live(monitor, clock, listener, store)
+        asyncio.run(_run(live, wanted, config, clock, minutes))
+    return 0
+
+
+async def _run(live: Live, wanted: Sequence[Service], config: Config, clock: Clock, minutes: float | None) -> None:
+    jobs = jobs_for(config, wanted, os.environ, clock.now())
+    async with Net(clock, cache_dir=config.data_folder / "cache") as net:
+        poller = Poller(jobs, net, clock, Random(), live.hear)  # noqa: S311 - jitter, not secrets
+        try:
+            async with asyncio.timeout(minutes * 60 if minutes else None):
+                await live.run(poller)
+        except TimeoutError:
+            return
+
+
+@contextmanager
+def _listener(view: View, wanted: Sequence[Service], out: Console) -> Iterator[Listener]:
+    if view is View.JSON:
+        yield JsonLines()
+    elif view is View.LINES:
+        yield Lines(wanted, out)
+    else:
+        from rich.live import Live as Screen
+
+        with Screen(console=out, screen=out.is_terminal, auto_refresh=False) as screen:
+            yield Table(wanted[0], screen)
+
+
+class JsonLines:
+    """Every change as one JSON line, as ``stillup replay --json`` writes them."""
+
+    def heard(self, report: Report) -> None:
+        """Say nothing: only changes are written."""
+
+    def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:  # noqa: ARG002
+        """Write the changes."""
+        for change in changes:
+            click.echo(msgspec.json.encode(change.wire()))
+
+
+class Lines:
+    """One line when a service breaks, is confirmed, or is back."""
+
+    def __init__(self, wanted: Sequence[Service], out: Console) -> None:
+        self._out = out
+        self._said: dict[str, tuple[object, ...]] = {}
+        names = ", ".join(s.name for s in wanted)
+        out.print(f"Watching {names}. The first judgement comes with the next full minute; Ctrl-C ends.")
+
+    def heard(self, report: Report) -> None:
+        """Say nothing: `stillup doctor` tells how the sources fare."""
+
+    def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:  # noqa: ARG002
+        """Print what changed of the services themselves."""
+        for change in changes:
+            essence = (change.state, change.confidence, change.scope)
+            if change.component is None and self._said.get(change.service) != essence:
+                self._said[change.service] = essence
+                self._out.print(change_line(change), style=STYLES[change.state])
+
+
+def change_line(change: Verdict) -> str:
+    """A change in one line: when, what, since when, who is hit, why."""
+    service = catalogue().get(change.service)
+    names = {c.id: c.name for c in service.components} if service else {}
+    name = names.get(change.component, change.component) if change.component else None
+    subject = name or (service.name if service else change.service)
+    onset = f"since {clock_time(change.since, change.at)}" if change.since and change.state.is_fault else ""
+    parts = [headline(change, subject), onset, who(change, lambda c: names.get(c, c)), because(change)]
+    return f"{change.at:%H:%M}  {MARKS[change.state]} " + "; ".join(p for p in parts if p)
+
+
+class Table:
+    """The first answer, redrawn as it moves."""
+
+    def __init__(self, service: Service, screen: Screen) -> None:
+        self.monitor: Monitor | None = None
+        self._service = service
+        self._screen = screen
+        self._reports: dict[str, Report] = {}
+
+    def heard(self, report: Report) -> None:
+        """Redraw with the newest word of a source."""
+        self._reports[report.source] = report
+        self._draw(report.started_at)
+
+    def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:  # noqa: ARG002
+        """Redraw with the newest verdict."""
+        self._draw(now)
+
+    def _draw(self, now: datetime) -> None:
+        from stillup.cli.answer import render_answer
+
+        if self.monitor is None:
+            return
+        said = self.monitor.verdicts(self._service.id)
+        answer = FirstAnswer(
+            service=self._service,
+            at=now,
+            verdict=said.get(None) or Verdict(at=now, service=self._service.id),
+            components={c: v for c, v in said.items() if c is not None},
+            evidence=tuple(self.monitor.evidence(self._service.id)),
+            reports=tuple(self._reports.values()),
+        )
+        self._screen.update(render_answer(answer, Capability.CHAT, self._screen.console.width), refresh=True)

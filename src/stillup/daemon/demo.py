@@ -1,0 +1,103 @@
+"""A scenario played from end to end: the loopback world, a live monitor, and a clock that runs ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from msgspec import Struct
+
+from stillup.catalog.load import catalogue
+from stillup.clock import ScaledClock
+from stillup.config import parse_config
+from stillup.daemon.jobs import jobs_for, profile_of
+from stillup.daemon.live import Live
+from stillup.model.evidence import Evidence, Standing
+from stillup.model.incident import Incident
+from stillup.model.service import Family
+from stillup.model.verdict import Verdict
+from stillup.net import Net
+from stillup.sim.scenario import Scenario
+from stillup.sim.world import World
+from stillup.sources.poller import Poller, Report
+from stillup.store import open_store
+from stillup.verdict.monitor import Monitor
+
+LEAD_IN = timedelta(minutes=45)
+"""So much calm is played before the first thing happens; what came before that is in the sources' own records."""
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """The state of the play after one minute of it."""
+
+    at: datetime
+    verdict: Verdict | None
+    evidence: tuple[Evidence, ...]
+    changes: tuple[Verdict, ...] = ()
+    turned: tuple[Evidence, ...] = ()
+    """Families whose standing has just turned to alarm or away from it."""
+
+
+class Play:
+    """Listens to a live monitor and remembers the story."""
+
+    def __init__(self, service: str, monitor: Monitor, tell: Callable[[Moment], None]) -> None:
+        self.changes: list[Verdict] = []
+        self.reports: dict[str, Report] = {}
+        self._service = service
+        self._monitor = monitor
+        self._tell = tell
+        self._standing: dict[Family, Standing] = {}
+
+    def heard(self, report: Report) -> None:
+        """Remember the newest word of each source."""
+        self.reports[report.source] = report
+
+    def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:
+        """Tell what this minute brought."""
+        evidence = tuple(self._monitor.evidence(self._service))
+        turned = tuple(e for e in evidence if self._standing.get(e.family, Standing.CALM) is not e.standing)
+        self._standing = {e.family: e.standing for e in evidence}
+        self.changes += changes
+        verdict = self._monitor.verdicts(self._service).get(None)
+        self._tell(Moment(at=now, verdict=verdict, evidence=evidence, changes=tuple(changes), turned=turned))
+
+
+class Outcome(Struct, frozen=True):
+    """What came of it."""
+
+    changes: tuple[Verdict, ...]
+    incidents: tuple[Incident, ...]
+    reports: tuple[Report, ...]
+
+
+def first_minute(scenario: Scenario) -> datetime:
+    """When the play begins: shortly before the first thing that happens."""
+    happenings = [f.from_ for f in scenario.faults] + [r.from_ for r in scenario.reactions if r.from_ is not None]
+    happenings += [o.posted_at for o in scenario.official]
+    return max(scenario.starts, min(happenings, default=scenario.starts) - LEAD_IN)
+
+
+async def play(scenario: Scenario, speed: float, tell: Callable[[Moment], None]) -> Outcome:
+    """Play it at ``speed`` times real time; ``tell`` is called once a minute of the scenario."""
+    clock = ScaledClock(first_minute(scenario), speed)
+    monitor = Monitor(profile_of)
+    told = Play(scenario.service, monitor, tell)
+    with TemporaryDirectory(prefix="stillup-demo-") as folder, open_store(Path(folder) / "demo.db") as store:
+        async with World(scenario, clock) as world, Net(clock) as net:
+            live = Live(monitor, clock, told, store)
+            config = parse_config(world.config())
+            jobs = jobs_for(config, [catalogue()[scenario.service]], world.environ(), clock.now())
+            poller = Poller(jobs, net, clock, Random(scenario.seed), live.hear)  # noqa: S311 - jitter, not secrets
+            left_s = (scenario.ends - clock.now()).total_seconds() / speed
+            try:
+                async with asyncio.timeout(left_s):
+                    await live.run(poller)
+            except TimeoutError:
+                pass
+        incidents = tuple(store.incidents(scenario.service))
+    return Outcome(tuple(told.changes), incidents, tuple(told.reports.values()))
