@@ -45,6 +45,8 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rung with ``key_env`` is climbed only when that key is present; it spends money and has a cost cap."""
     body: str = ""
     protocol: str = ""
+    model: str = ""
+    """What a keyed rung asks: the id on the wire."""
     cost_usd: float = 0.0
 
 

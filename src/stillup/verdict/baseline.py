@@ -31,6 +31,7 @@ class Baseline:
     """
 
     __slots__ = (
+        "_day",
         "_elapsed_s",
         "_excess",
         "_given",
@@ -39,9 +40,8 @@ class Baseline:
         "_pending_x",
         "_squares",
         "_time",
-        "_x",
         "_week",
-        "_day",
+        "_x",
     )
 
     def __init__(self, usual_per_day: float | None = None) -> None:

@@ -6,7 +6,7 @@ least one of them is heard; otherwise unknown.* Beside it stands a probability f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import exp, log
 
 from msgspec import Struct
@@ -66,7 +66,7 @@ def rule_service(evidence: Sequence[Evidence], case: Circumstances) -> Ruling:
     unplaced = [e.state for e in alarms if not e.components]
     named = tuple(sorted(by_component))
     models = _union(alarms, "models")
-    regions = _regions(alarms)
+    regions = whole_countries(_union(alarms, "regions"))
     return Ruling(
         state=worst((derive(by_component, case.components), *unplaced)),
         reason=_reason(alarms),
@@ -93,7 +93,7 @@ def rule_component(component: str, evidence: Sequence[Evidence], case: Circumsta
         scope=Scope.MODEL if all(e.models for e in naming) else Scope.COMPONENT,
         families=tuple(e.family for e in evidence if e in alarms),
         components=(component,),
-        regions=_regions(naming),
+        regions=whole_countries(_union(naming, "regions")),
         problems=_union(naming, "problems"),
         models=_union(naming, "models"),
     )
@@ -162,10 +162,9 @@ def _scope(
     return Scope.REGION if regions else Scope.EVERYONE
 
 
-def _regions(alarms: Sequence[Evidence]) -> tuple[str, ...]:
-    """The regions of all alarms; a part is not named beside its whole country."""
-    named = _union(alarms, "regions")
-    return tuple(r for r in named if "-" not in r or r.split("-")[0] not in named)
+def whole_countries(regions: Collection[str]) -> tuple[str, ...]:
+    """Regions sorted, without the parts that are named beside their whole country."""
+    return tuple(sorted(r for r in regions if "-" not in r or r.split("-")[0] not in regions))
 
 
 def _union(alarms: Sequence[Evidence], field: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from msgspec import structs
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
 from stillup.model.service import Confidence, Family, State
-from stillup.verdict.fuse import Ruling
+from stillup.verdict.fuse import Ruling, whole_countries
 from stillup.verdict.gather import when
 from stillup.verdict.official import Entry
 
@@ -22,7 +22,7 @@ class Lifecycle:
     def __init__(self, service: str) -> None:
         self._service = service
         self._open: Incident | None = None
-        self._sure: set[str | None] = set()
+        self._found: dict[str | None, Ruling] = {}
         self._alarmed: set[Family] = set()
         self._outlived: set[tuple[str, str | None, str | None]] = set()
         self._drain: dict[str, Incident] = {}
@@ -66,14 +66,24 @@ class Lifecycle:
     # -- the incident -----------------------------------------------------------------------------------------------
 
     def steady(self, ruling: Ruling, subject: str | None = None) -> Ruling:
-        """Within one incident a confirmation stands, even when a family falls silent before the end."""
+        """Within one incident what was found stands, even when a family falls silent before the end.
+
+        A confirmation is not taken back, and problems and regions only grow: else the verdict would change
+        with the mood of single sources.
+        """
         if not ruling.state.is_fault:
-            self._sure.discard(subject)
+            self._found.pop(subject, None)
             return ruling
-        if ruling.confidence is Confidence.CONFIRMED:
-            self._sure.add(subject)
-        elif subject in self._sure:
-            return structs.replace(ruling, confidence=Confidence.CONFIRMED)
+        before = self._found.get(subject)
+        if before is not None:
+            sure = Confidence.CONFIRMED in (before.confidence, ruling.confidence)
+            ruling = structs.replace(
+                ruling,
+                confidence=Confidence.CONFIRMED if sure else ruling.confidence,
+                problems=tuple(sorted({*before.problems, *ruling.problems})),
+                regions=whole_countries({*before.regions, *ruling.regions}),
+            )
+        self._found[subject] = ruling
         return ruling
 
     def follow(self, tick: int, ruling: Ruling, evidence: Sequence[Evidence]) -> None:

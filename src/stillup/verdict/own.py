@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from stillup.model.service import Layer
-from stillup.model.signal import Outcome
+from stillup.model.signal import Outcome, Signal
 from stillup.verdict.outcomes import ErrorKind, kind_of
 
 HERE = (Layer.LOCAL, Layer.NETWORK)
@@ -17,17 +19,28 @@ class OwnTrouble:
 
     def __init__(self) -> None:
         self._here: dict[tuple[str, Layer], float] = {}
+        self._last: dict[tuple[str, Layer], float] = {}
         self._quota: dict[str, tuple[float, float]] = {}
+
+    def look_here(self, lines: Iterable[Signal], tick: int) -> None:
+        """Take in what a tick's lines say of this machine and its network; most tries decide."""
+        tallies: dict[tuple[str, Layer], int] = {}
+        for line in lines:
+            if isinstance(line, Outcome) and line.layer in HERE:
+                n_ok, n_failed = line.tally
+                place = (line.source, line.layer)
+                tallies[place] = tallies.get(place, 0) + n_failed - n_ok
+        for place, surplus in tallies.items():
+            if surplus <= 0:
+                self._here.pop(place, None)
+            else:
+                self._here.setdefault(place, float(tick))
+                self._last[place] = float(tick)
 
     def take(self, line: Outcome, at_s: float) -> bool:
         """Note an outcome; True when it speaks of the user's own side only and must not be judged further."""
         n_ok, n_failed = line.tally
         if line.layer in HERE:
-            place = (line.source, line.layer)
-            if n_failed > n_ok:
-                self._here[place] = at_s
-            else:
-                self._here.pop(place, None)
             return True
         if n_failed and kind_of(line.error) is ErrorKind.YOURS:
             limited = (line.error or "").startswith(("rate_limit", "429"))
@@ -39,7 +52,7 @@ class OwnTrouble:
 
     def here(self, now_s: float) -> float | None:
         """Since when this machine or its network fails, None when it does not."""
-        return min((at for at in self._here.values() if now_s - at < _HERE_LASTS_S), default=None)
+        return min((at for place, at in self._here.items() if now_s - self._last[place] < _HERE_LASTS_S), default=None)
 
     def quota(self, now_s: float) -> float | None:
         """Since when a limit, key or bill of the user's stands in the way, None when none does."""
@@ -47,5 +60,7 @@ class OwnTrouble:
 
     def next_expiry_s(self) -> float | None:
         """When the next of these words lapses."""
-        ends = [at + _HERE_LASTS_S for at in self._here.values()] + [at + lasts for at, lasts in self._quota.values()]
+        ends = [self._last[place] + _HERE_LASTS_S for place in self._here] + [
+            at + lasts for at, lasts in self._quota.values()
+        ]
         return min(ends, default=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from math import inf
 
@@ -81,10 +80,11 @@ class ServiceWatch:
 
     # -- facts ----------------------------------------------------------------------------------------------------
 
-    def _take(self, lines: Iterable[Signal]) -> bool:
+    def _take(self, lines: list[Signal]) -> bool:
         """Enter lines; True when one of them alone can change the ruling."""
         dirty = False
-        here_fails = False
+        self._own.look_here(lines, int(self._now_s))
+        here_fails = self._own.here(self._now_s) is not None
         for line in lines:
             family, at_s = family_of(line), line.at.timestamp()
             if family is None:
@@ -95,9 +95,8 @@ class ServiceWatch:
             elif isinstance(line, Counted):
                 self._count_stream(family, line.source).take(line, at_s)
             elif isinstance(line, Outcome):
-                if self._own.take(line, at_s):
-                    here_fails = self._own.here(at_s) is not None
-                elif not (here_fails and family is Family.PROBE):  # what fails here says nothing of what is there
+                own = self._own.take(line, at_s)
+                if not own and not (here_fails and family is Family.PROBE):  # from here nothing can be seen of there
                     self._outcome_stream(family, line).take(*line.tally)
         return dirty
 
@@ -155,7 +154,8 @@ class ServiceWatch:
         fresh = [s for s in sources if self._fresh(family, s)]
         last_s = max((self._heard[family, s].last_s for s in sources), default=None)
         found = Gathering(family, sources, last_s)
-        found.calm = any(calm_counts(s) for s in fresh)
+        blind = family is Family.PROBE and self._own.here(self._now_s) is not None
+        found.calm = not blind and any(calm_counts(s) for s in fresh)
         if family in self._books:
             found.declared(self._faults(family), lambda entry: entry.title)
         for (f, source), stream in self._counts.items():
