@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from stillup.catalog.load import ClassFacts
+from stillup.catalog.load import ClassFacts, outage_classes
 from stillup.cli.common import MARKS, STYLES, clock_time, span
 from stillup.cli.rows import Row, rows
-from stillup.daemon.advice import alternatives, likely_class, parts_up, what_to_do
+from stillup.daemon.advice import CLEAR, alternatives, likely_class, parts_up, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.model.service import Capability, Scope, State
 from stillup.model.verdict import Verdict
@@ -60,11 +60,17 @@ def _facts(answer: FirstAnswer) -> Iterable[tuple[str, str]]:
     if works:
         yield "Works", ", ".join(works)
     if verdict.scope is not None:
-        yield "Who", who(verdict, lambda c: names.get(c, c))
+        yield "Who", who(verdict)
     facts = likely_class(verdict)
     if facts is not None:
-        yield "Likely", f"{facts.title} ({verdict.diagnosis[0].p:.0%}): {facts.impact}"
+        yield "Likely", f"{_classes(verdict)}: {facts.impact}"
         yield "Usually", f"{_range(facts)} (rule of thumb). {facts.recovery}"
+
+
+def _classes(verdict: Verdict) -> str:
+    """The likeliest class, and the next when it is not clear."""
+    named = [f"{outage_classes()[d.class_].title} ({d.p:.0%})" for d in verdict.diagnosis[:2]]
+    return named[0] if verdict.diagnosis[0].p >= CLEAR else "not clear, " + " or ".join(named)
 
 
 def _state_of(answer: FirstAnswer, component: str) -> str:

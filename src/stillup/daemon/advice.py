@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stillup.catalog.load import ClassFacts, Service, capabilities, catalogue, outage_classes
-from stillup.model.service import Capability, State
+from stillup.model.service import Capability, OutageClass, State
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice, Offer, choose, healthy_parts
 from stillup.response.playbook import steps
 
 
+CLEAR = 0.5
+"""From this probability on a class is named alone and its advice given."""
+
+
 def likely_class(verdict: Verdict) -> ClassFacts | None:
-    """Facts of the likeliest outage class, None when nothing is wrong."""
-    return outage_classes()[verdict.diagnosis[0].class_] if verdict.diagnosis else None
+    """Facts of the likeliest outage class, of the unknown one while none is clear; None when nothing is wrong."""
+    if not verdict.diagnosis:
+        return None
+    likeliest = verdict.diagnosis[0]
+    return outage_classes()[likeliest.class_ if likeliest.p >= CLEAR else OutageClass.UNKNOWN]
 
 
 def parts_up(service: Service, verdict: Verdict, components: Mapping[str, Verdict]) -> tuple[str, ...]:

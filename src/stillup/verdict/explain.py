@@ -69,12 +69,12 @@ def because(verdict: Verdict) -> str:
     return _REASON_WORDS[verdict.reason]
 
 
-def who(verdict: Verdict, naming: Naming) -> str:
-    """Who and what is hit, empty when nobody is."""
+def who(verdict: Verdict, naming: Naming | None = None) -> str:
+    """Who and what is hit, empty when nobody is; broken components only where ``naming`` has names for them."""
     if verdict.scope is None:
         return ""
     parts = [_SCOPE_WORDS[verdict.scope]]
-    if verdict.components:
+    if verdict.components and naming is not None:
         parts.append("broken: " + ", ".join(naming(c) for c in verdict.components))
     if verdict.models:
         parts.append("models: " + ", ".join(verdict.models))

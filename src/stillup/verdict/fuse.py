@@ -119,7 +119,11 @@ def derive(by_component: dict[str, State], everything: Sequence[str]) -> State:
 
 
 def _no_alarm(evidence: Sequence[Evidence], case: Circumstances, component: str | None = None) -> Ruling:
-    calm = any(e.standing is Standing.CALM for e in evidence)
+    # A family that alarms about other parts only is calm about this one.
+    calm = any(
+        e.standing is Standing.CALM or (component is not None and e.standing is Standing.ALARM and e.components)
+        for e in evidence
+    )
     state, reason = (State.OPERATIONAL, Reason.ALL_CALM) if calm else (State.UNKNOWN, Reason.NO_DATA)
     if calm and _under_work(case, component):
         state, reason = State.MAINTENANCE, Reason.MAINTENANCE

@@ -1,0 +1,155 @@
+"""The first answer as a person sees it: wide, narrow, plain, and as JSON."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from stillup.catalog.load import find_service
+from stillup.cli.answer import render_answer
+from stillup.cli.answer_json import answer_json
+from stillup.cli.common import exit_code, span
+from stillup.daemon.ask import judge
+from stillup.errors import Blame
+from stillup.model.service import Capability, Confidence, Layer, Scope, State
+from stillup.model.signal import Alive, Declared, Outcome
+from stillup.model.verdict import Verdict
+from stillup.sources.base import Link, Reading
+from stillup.sources.report import Failure, FailureKind, Report
+from stillup.sources.schedule import Why
+from stillup.verdict.claim import Claim
+
+NOW = datetime(2026, 4, 7, 14, 58, 20, tzinfo=UTC)
+CLAUDE = find_service("claude")
+
+
+def report(source, signals=(), says="", error=None, service="claude"):
+    reading = None if error else Reading(signals=tuple(signals), says=says, links=(Link("https://example.org/more"),))
+    return Report(source=source, service=service, started_at=NOW, elapsed_ms=120, next_at=NOW, why_next=Why.CADENCE,
+                  reading=reading, error=error)  # fmt: skip
+
+
+def declared(state, component=None, service="claude"):
+    return Declared(at=NOW, service=service, source="statuspage", state=state, component=component)
+
+
+def alive(source):
+    return Alive(at=NOW, service="claude", source=source)
+
+
+@pytest.fixture
+def outage():
+    page = report(
+        "statuspage",
+        [declared(State.MAJOR_OUTAGE, "web"), declared(State.OPERATIONAL, "api"), alive("statuspage")],
+        "page: claude.ai major outage",
+    )
+    late = Failure(kind=FailureKind.LATE, says="no answer within 2.2 s", blame=Blame.PROVIDER)
+    other = report("statuspage", [declared(State.OPERATIONAL, service="chatgpt")], service="chatgpt")
+    return judge(CLAUDE, [page, report("reddit", error=late), other], [], NOW)
+
+
+def printed(answer, width):
+    out = Console(file=io.StringIO(), width=width, force_terminal=False)
+    out.print(render_answer(answer, Capability.CODING, width))
+    return out.file.getvalue()
+
+
+def test_the_verdict_comes_first_then_what_is_broken_the_evidence_and_what_to_do(outage):
+    text = printed(outage, 100)
+    order = [
+        "Claude: partial outage, confirmed",
+        "Broken",
+        "Works",
+        "Evidence",
+        "Status page",
+        "Rule:",
+        "What to do now",
+    ]
+    places = [text.index(word) for word in order]
+    assert places == sorted(places)
+    assert "no answer within 2.2 s" in text
+    assert "Claude API" in text[text.index("Works") : text.index("Evidence")]
+
+
+@pytest.mark.parametrize("width", [30, 40, 80, 200])
+def test_no_line_is_wider_than_the_terminal(outage, width):
+    assert max(len(line.rstrip()) for line in printed(outage, width).splitlines()) <= width
+
+
+def test_plain_output_has_no_escape_codes(outage):
+    assert "\x1b" not in printed(outage, 80)
+
+
+def test_json_is_the_documented_verdict_with_its_grounds_beside_it(outage):
+    told = json.loads(answer_json(outage, Capability.CODING))
+    assert (told["state"], told["confidence"], told["components"]) == ("partial_outage", "confirmed", ["web"])
+    assert [s["source"] for s in told["sources"]] == ["statuspage", "reddit"]
+    assert told["sources"][0]["link"] == "https://example.org/more"
+    assert told["usual_duration_s"]
+    assert told["alternatives"][0]["offer"]["service"] == "chatgpt"
+
+
+def test_nothing_read_is_unknown_never_calm():
+    down = Failure(kind=FailureKind.UNREACHABLE, says="DNS: name not found", blame=Blame.NETWORK)
+    answer = judge(CLAUDE, [report("statuspage", error=down)], [], NOW)
+    assert answer.verdict.state is State.UNKNOWN
+    assert exit_code(answer.verdict) == 3
+    assert "unknown" in printed(answer, 80)
+
+
+def test_three_failed_tries_of_one_look_are_a_suspicion():
+    tries = [
+        Outcome(
+            at=NOW, service="claude", source="probe", component="api", layer=Layer.API_GATEWAY, ok=False, error="reset"
+        )
+        for _ in range(3)
+    ]
+    answer = judge(
+        CLAUDE, [report("probe", [*tries, alive("probe")]), report("statuspage", [alive("statuspage")])], [], NOW
+    )
+    assert answer.verdict.confidence is Confidence.SUSPECTED
+    assert exit_code(answer.verdict) == 1
+
+
+def test_a_number_the_user_read_is_suspected_at_most():
+    claims = [Claim("downdetector", 354, 86_400, 60.0), Claim("x", 5000, 3600, 10.0)]
+    answer = judge(CLAUDE, [report("statuspage", [alive("statuspage")])], claims, NOW)
+    assert answer.verdict.confidence is Confidence.SUSPECTED
+    assert exit_code(answer.verdict) == 1
+    assert "354 reports in 24 h, about 60 usual" in printed(answer, 120)
+
+
+def test_a_small_number_the_user_read_changes_nothing():
+    answer = judge(
+        CLAUDE, [report("statuspage", [alive("statuspage")])], [Claim("downdetector", 70, 86_400, 60.0)], NOW
+    )
+    assert answer.verdict.state is State.OPERATIONAL
+
+
+@pytest.mark.parametrize(
+    ("state", "confidence", "scope", "code"),
+    [
+        (State.OPERATIONAL, None, None, 0),
+        (State.MAINTENANCE, None, None, 0),
+        (State.DEGRADED, Confidence.CONFIRMED, Scope.COMPONENT, 1),
+        (State.MAJOR_OUTAGE, Confidence.SUSPECTED, Scope.EVERYONE, 1),
+        (State.PARTIAL_OUTAGE, Confidence.CONFIRMED, Scope.REGION, 2),
+        (State.MAJOR_OUTAGE, Confidence.CONFIRMED, Scope.EVERYONE, 2),
+        (State.UNKNOWN, None, None, 3),
+        (State.OPERATIONAL, None, Scope.YOU, 4),
+        (State.UNKNOWN, None, Scope.YOUR_QUOTA, 4),
+    ],
+)
+def test_exit_codes(state, confidence, scope, code):
+    assert exit_code(Verdict(at=NOW, service="claude", state=state, confidence=confidence, scope=scope)) == code
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(2, "now"), (40, "40 s"), (600, "10 min"), (7200, "2 h"), (timedelta(days=3).total_seconds(), "3 days")],
+)
+def test_spans_read_as_words(seconds, words):
+    assert span(seconds) == words
