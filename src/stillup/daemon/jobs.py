@@ -33,10 +33,7 @@ def jobs_for(config: Config, services: Sequence[Service], environ: Mapping[str, 
 def profile_of(service_id: str) -> Profile:
     """What the catalogue knows of a service, for the judgement; an unknown service has an empty profile."""
     service = catalogue().get(service_id)
-    if service is None:
-        return Profile(service=service_id)
-    usual = {source: hint.usual_per_day for source, hint in service.sources.items() if hint.usual_per_day}
-    return Profile(service=service_id, components=tuple(c.id for c in service.components), usual_per_day=usual)
+    return Profile(service=service_id, components=tuple(c.id for c in service.components) if service else ())
 
 
 def settings_of(config: Config) -> Settings:

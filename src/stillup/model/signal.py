@@ -22,7 +22,7 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Window = Annotated[int, Meta(ge=1, le=7 * 86_400)]
 
 
-class Declared(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="declared"):
+class Declared(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="kind", tag="declared"):
     """Someone declares a state of a component, or of the whole service (``component`` None).
 
     A line with ``incident`` speaks for that incident only; a line without one is that source's newest word on the
@@ -44,7 +44,7 @@ class Declared(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", ta
     family: Family | None = None
 
 
-class Counted(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="counted"):
+class Counted(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="kind", tag="counted"):
     """So many reports, posts or searches in a window of ``window_s`` seconds.
 
     ``expected`` is the usual count for such a window where the source itself publishes one. Everything but ``count``
@@ -66,7 +66,7 @@ class Counted(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag
     family: Family | None = None
 
 
-class Outcome(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="outcome"):
+class Outcome(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="kind", tag="outcome"):
     """One probe or real request worked or failed (``ok``), or a window of them did (``n_ok``, ``n_failed``)."""
 
     at: At
@@ -103,7 +103,7 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag
         return (1, 0) if self.ok else (0, 1)
 
 
-class Alive(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="alive"):
+class Alive(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="kind", tag="alive"):
     """The source answers; whatever it does not mention in this window, it saw none of."""
 
     at: At

@@ -16,18 +16,12 @@ from typing import Protocol
 from msgspec import Struct
 
 from stillup.catalog.load import Service, SourceHint
+from stillup.config.setting import Setting
 from stillup.model.signal import Signal
 from stillup.net import Net, Request
-from stillup.secret import Secret
 
-
-class Setting(Struct, frozen=True, kw_only=True):
-    """How the user set one source up for one service: the config's word over the catalogue's."""
-
-    base_url: str = ""
-    key: Secret | None = None
-    interval_s: int = 60
-    options: dict[str, object] = {}
+# Setting is the config's; sources take it from here, beside everything else they need.
+__all__ = ["Context", "HttpSource", "Link", "Reading", "Setting", "Source", "merge"]
 
 
 class Context(Struct, frozen=True, kw_only=True):

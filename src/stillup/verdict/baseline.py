@@ -34,7 +34,6 @@ class Baseline:
         "_day",
         "_elapsed_s",
         "_excess",
-        "_given",
         "_pending",
         "_pending_s",
         "_pending_x",
@@ -44,12 +43,9 @@ class Baseline:
         "_x",
     )
 
-    def __init__(self, usual_per_day: float | None = None) -> None:
+    def __init__(self) -> None:
         self._x = 0.5  # Jeffreys
         self._time = 0.0
-        if usual_per_day:
-            self._x, self._time = 1.0, DAY_S / usual_per_day
-        self._given = usual_per_day is not None
         self._elapsed_s = 0.0
         self._pending: deque[tuple[float, float, float]] = deque()
         self._pending_x = self._pending_s = 0.0
@@ -61,7 +57,7 @@ class Baseline:
     @property
     def is_warm(self) -> bool:
         """Whether enough calm time is known to judge by."""
-        return self._given or self._elapsed_s + self._pending_s >= _WARM_UP_S
+        return self._elapsed_s + self._pending_s >= _WARM_UP_S
 
     def expect(self, at_s: float, exposure_s: float) -> tuple[float, float]:
         """Mean of the count of a window ending at ``at_s``, and the size of the negative binomial around it.
@@ -69,7 +65,7 @@ class Baseline:
         The size takes in both the over-dispersion and how little is known of the level.
         """
         x, time = self._x, self._time
-        if self._elapsed_s < _LAG_S and not self._given:  # too young to wait for old windows: use the fresh ones
+        if self._elapsed_s < _LAG_S:  # too young to wait for old windows: use the fresh ones
             x += self._pending_x
             time += self._pending_s
         if time <= 0.0:

@@ -14,6 +14,7 @@ from stillup.verdict.localise import Leaf, LeafRates, Localised, localise
 from stillup.verdict.settings import TICK_S, Settings
 
 _KEEP_S = 6 * 3600  # how far back an onset can be found
+_NEW_NORMAL_S = 24 * 3600  # of 692 incidents on Claude's page 18 stayed open longer
 
 
 class Seen(Struct, frozen=True):
@@ -29,9 +30,9 @@ class Seen(Struct, frozen=True):
 class CountStream:
     """All counts of one source about one service, judged as a whole; where the excess lies is asked when it alarms."""
 
-    def __init__(self, source: str, interval_s: float, settings: Settings, usual_per_day: float | None = None) -> None:
+    def __init__(self, source: str, interval_s: float, settings: Settings) -> None:
         self.source = source
-        self.baseline = Baseline(usual_per_day)
+        self.baseline = Baseline()
         self.leaves = LeafRates()
         self.alarm_since_s: float | None = None
         self.window_s = float(interval_s)
@@ -155,15 +156,28 @@ class CountStream:
 
     def _judge_recovery(self, seen: Seen) -> bool:
         since = self.alarm_since_s or 0.0
+        if seen.at_s - since > _NEW_NORMAL_S:
+            return self._accept_new_normal()
         excess = [s for s in self._history if s.at_s > since]
         peak = max((s.x / s.mean for s in excess), default=2.0)
         threshold = self._settings.threshold(self.window_s)
         ratio = still_raised_ratio(seen.mean, seen.exposure_s, threshold, peak, self._least_ratio)
         if not self._fall.update(-count_llr(seen.x, seen.mean, seen.size, ratio)):
             return False
+        self._end_alarm()
+        return True
+
+    def _accept_new_normal(self) -> bool:
+        """A level that has lasted so long is no outage any more: learn it, and judge from there."""
+        self.baseline = Baseline()
+        for seen in self._history:
+            self.baseline.observe(seen.at_s, seen.x, seen.exposure_s)
+        self._end_alarm()
+        return True
+
+    def _end_alarm(self) -> None:
         self.alarm_since_s = None
         self._rise.reset()
-        return True
 
     # -- telling --------------------------------------------------------------------------------------------------
 

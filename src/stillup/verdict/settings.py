@@ -40,11 +40,7 @@ ONE_LOOK = Settings(arl_s=DAY_S, cap_nats=inf)
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """What the judgement knows of a service: its components, and what is usual at sources that are still new.
-
-    ``usual_per_day`` maps a source to reports a day in quiet times; a wide error around it is assumed.
-    """
+    """What the judgement knows of a service before its first signal."""
 
     service: str
     components: tuple[str, ...] = ()
-    usual_per_day: dict[str, float] = {}

@@ -116,7 +116,7 @@ class ServiceWatch:
         if stream is None:
             spec = SOURCES.get(source)
             interval_s = spec.interval_s if spec else _DEFAULT_INTERVAL_S
-            stream = CountStream(source, interval_s, self._settings, self.profile.usual_per_day.get(source))
+            stream = CountStream(source, interval_s, self._settings)
             self._counts[(family, source)] = stream
         return stream
 

@@ -1,0 +1,50 @@
+"""What is allowed and still worth a word to the person who starts stillup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from stillup.config.kinds import stays_here
+from stillup.config.schema import Document
+from stillup.config.words import dotted
+from stillup.registry import SOURCES
+
+_OTHERS = 0o077
+"""The permission bits of group and others."""
+
+
+def cautions(document: Document) -> Iterator[str]:
+    """One sentence each; none of them stops anything."""
+    yield from _open_key_files(document)
+    yield from _in_the_clear(document)
+    for source_id in document.sources:
+        if not SOURCES[source_id].module:
+            yield f"sources.{source_id}: this source can only be replayed so far; its settings have no effect"
+
+
+def _open_key_files(document: Document) -> Iterator[str]:
+    options = [o for s in document.sources.values() for o in (s.everywhere, *s.services.values())]
+    files = [o.key_file for o in options] + [u.key_file for u in document.gateway.upstreams]
+    for name in dict.fromkeys(f for f in files if f):
+        try:
+            mode = Path(name).stat().st_mode
+        except OSError:
+            continue  # it was there a moment ago; whoever needs the key will say that it is gone
+        if mode & _OTHERS:
+            yield f"{name}: others can read this key (mode {mode & 0o777:04o}); `chmod 600` makes it yours alone"
+
+
+def _in_the_clear(document: Document) -> Iterator[str]:
+    for source_id, source in document.sources.items():
+        usual = SOURCES[source_id].key_env
+        for where, options in (((), source.everywhere), *(((s,), o) for s, o in source.services.items())):
+            if _is_clear(options.base_url) and (usual or options.key_env or options.key_file):
+                yield f"{dotted(('sources', source_id, *where))}: http:// sends the key unencrypted"
+    for upstream in document.gateway.upstreams:
+        if _is_clear(upstream.base_url) and (upstream.key_env or upstream.key_file or upstream.pass_credentials):
+            yield f"gateway upstream {upstream.id}: http:// sends the key unencrypted"
+
+
+def _is_clear(base_url: str | None) -> bool:
+    return base_url is not None and base_url.lower().startswith("http://") and not stays_here(base_url)

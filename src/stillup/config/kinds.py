@@ -1,0 +1,166 @@
+"""What a piece of text in the configuration can be, what is allowed there, and how it is read.
+
+A reader gives the text in its settled form, or a :class:`Wrong`. No word of it repeats a text that could hold a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+from msgspec import Struct
+
+from stillup.config.words import near_service, show
+
+
+class Kind(StrEnum):
+    """The kinds of text."""
+
+    BASE_URL = "base_url"
+    URL = "url"
+    LISTEN = "listen"
+    PATH = "path"
+    KEY_FILE = "key_file"
+    VARIABLE = "variable"
+    SERVICE = "service"
+    COUNTRY = "country"
+    ID = "id"
+    HOP = "hop"
+    CONTROL = "control"
+
+
+class Wrong(Struct, frozen=True):
+    """Why a text was refused, as the end of a sentence."""
+
+    says: str
+
+
+Reader = Callable[[str, Path], str | Wrong]
+"""From the text and the folder that relative paths start from."""
+
+
+class Rule(Struct, frozen=True):
+    """How one kind is described and read."""
+
+    allowed: str
+    read: Reader
+
+
+_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_HOP = re.compile(_ID.pattern + r"(/[^\s/][^\s]{0,199})?")
+_NAME_ONLY = re.compile(r"dns:[A-Za-z0-9._-]{1,253}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+def stays_here(url: str) -> bool:
+    """Whether nobody else is asked: a loopback address, or a name that never resolves. No name is looked up."""
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith((".localhost", ".invalid")):  # RFC 6761
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _url(text: str, _folder: Path) -> str | Wrong:
+    from urllib.parse import urlsplit
+
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return Wrong("has a character in it that no URL has")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return Wrong("is not a URL")
+    if parts.scheme not in ("http", "https"):
+        return Wrong("does not begin with http:// or https://")
+    if parts.username is not None or parts.password is not None:
+        return Wrong("has credentials in it; a key belongs where `key_env` or `key_file` says")
+    if not parts.hostname or port == 0:
+        return Wrong("names no host and port to connect to")
+    return text
+
+
+def _control(text: str, folder: Path) -> str | Wrong:
+    return text if _NAME_ONLY.fullmatch(text) else _url(text, folder)
+
+
+def _base_url(text: str, folder: Path) -> str | Wrong:
+    found = _url(text, folder)
+    if isinstance(found, Wrong):
+        return found
+    if "?" in text or "#" in text:
+        return Wrong("has a query or a fragment in it")
+    return text.rstrip("/")
+
+
+def _listen(text: str, _folder: Path) -> str | Wrong:
+    from ipaddress import ip_address
+
+    found = _LISTEN.fullmatch(text)
+    if not found or int(found[2]) > 65_535:
+        return Wrong(f"is {show(text)}")
+    host = found[1].strip("[]")
+    if ":" in host or host.replace(".", "").isdigit():
+        try:
+            ip_address(host)
+        except ValueError:
+            return Wrong(f"is {show(text)}, and {show(host)} is no address")
+    return text
+
+
+def _path(text: str, folder: Path) -> str | Wrong:
+    if not text or "\0" in text:
+        return Wrong("is not a path")
+    try:
+        return str((folder / Path(text).expanduser()).absolute())
+    except RuntimeError:
+        return Wrong("begins with a ~ for which there is no home folder")
+
+
+def _key_file(text: str, folder: Path) -> str | Wrong:
+    path = _path(text, folder)
+    if isinstance(path, str) and not Path(path).is_file():
+        return Wrong("names no file")
+    return path
+
+
+def _service(text: str, _folder: Path) -> str | Wrong:
+    from stillup.catalog.load import catalogue
+
+    return text if text in catalogue() else Wrong(f"is {show(text)}{near_service(text)}")
+
+
+def _matching(pattern: re.Pattern[str]) -> Reader:
+    def read(text: str, _folder: Path) -> str | Wrong:
+        return text if pattern.fullmatch(text) else Wrong(f"is {show(text)}")
+
+    return read
+
+
+def _variable(text: str, _folder: Path) -> str | Wrong:
+    # What does not look like a name may be the key itself, pasted here by mistake: it is not repeated.
+    return text if _VARIABLE.fullmatch(text) else Wrong("is not a variable's name")
+
+
+RULES: dict[Kind, Rule] = {
+    Kind.BASE_URL: Rule("an http or https URL without credentials, query or fragment", _base_url),
+    Kind.URL: Rule("an http or https URL without credentials", _url),
+    Kind.LISTEN: Rule("`host:port`, as `127.0.0.1:8780` or `[::1]:8780`", _listen),
+    Kind.PATH: Rule("a path; a relative one starts at the file's own folder", _path),
+    Kind.KEY_FILE: Rule("the path of a file that exists", _key_file),
+    Kind.VARIABLE: Rule("the name of an environment variable, never the key itself", _variable),
+    Kind.SERVICE: Rule("a service of the catalogue", _service),
+    Kind.COUNTRY: Rule("a country as two capital letters (ISO 3166-1), as `US`", _matching(_COUNTRY)),
+    Kind.ID: Rule("letters, digits, `.`, `_` and `-`", _matching(_ID)),
+    Kind.HOP: Rule("`upstream/model` or `upstream`", _matching(_HOP)),
+    Kind.CONTROL: Rule("an http or https URL without credentials, or `dns:NAME` to look up a name only", _control),
+}

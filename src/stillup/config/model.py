@@ -1,0 +1,58 @@
+"""The configuration in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from stillup.config.schema import Document, SourceConfig, options_type
+from stillup.config.setting import Setting
+from stillup.registry import SOURCES
+
+
+class Config(Document, frozen=True, kw_only=True):
+    """What the user set, with everything unset at its default; it does not change after it is loaded.
+
+    ``path`` is the file it came from, None without one. ``warnings`` are sentences for the person who starts stillup.
+    """
+
+    path: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, document: Document, *, path: Path | None, warnings: tuple[str, ...]) -> Config:
+        """A document that was found good."""
+        said = {key: getattr(document, key) for key in Document.__struct_fields__}
+        return cls(**said, path=path, warnings=warnings)
+
+    @property
+    def data_folder(self) -> Path:
+        """Where the database and all that is saved lie; the folder may not exist yet."""
+        if self.data is not None:
+            return Path(self.data)
+        from platformdirs import user_data_path
+
+        return user_data_path("stillup")
+
+    def setting(self, source_id: str, service_id: str, environ: Mapping[str, str]) -> Setting:
+        """How one source is to be read for one service; keys are taken from ``environ`` or their file.
+
+        :raises KeyError: no such source.
+        :raises stillup.errors.ConfigError: a key's file cannot be read.
+        """
+        from stillup.config.keys import find_key
+        from stillup.config.merge import merged, own_floor_s, own_options
+
+        spec = SOURCES[source_id]
+        source = self.sources.get(source_id) or SourceConfig(everywhere=options_type(source_id)())
+        options = merged(source, service_id)
+        interval_s = options.interval_s or spec.interval_s
+        return Setting(
+            base_url=options.base_url or "",
+            key=find_key(source_id, service_id, options, environ),
+            # A service that is asked for without being listed was not judged at load: the floor binds here too.
+            interval_s=max(interval_s, own_floor_s(source_id, service_id, options)),
+            enabled=options.enabled is not False,
+            daily_budget=options.daily_budget,
+            options=own_options(options, service_id),
+        )

@@ -1,0 +1,240 @@
+"""The shape of the configuration: what may be set, what is allowed there, and what holds when it is not set.
+
+Each field carries its description; the reference in ``docs/configuration.md`` is made from these and checked by a test.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from stillup.config.kinds import Kind
+
+FLOOR_S = 60
+"""No public address is asked more often than this."""
+
+
+def _kind(kind: Kind) -> Meta:
+    return Meta(extra={"kind": kind})
+
+
+def _says(text: str) -> Meta:
+    return Meta(description=text)
+
+
+BaseUrl: TypeAlias = Annotated[str, _kind(Kind.BASE_URL)]
+Url: TypeAlias = Annotated[str, _kind(Kind.URL)]
+Listen: TypeAlias = Annotated[str, _kind(Kind.LISTEN)]
+FolderOrFile: TypeAlias = Annotated[str, _kind(Kind.PATH)]
+KeyFile: TypeAlias = Annotated[str, _kind(Kind.KEY_FILE)]
+Variable: TypeAlias = Annotated[str, _kind(Kind.VARIABLE)]
+Service: TypeAlias = Annotated[str, _kind(Kind.SERVICE)]
+Country: TypeAlias = Annotated[str, _kind(Kind.COUNTRY)]
+Control: TypeAlias = Annotated[str, _kind(Kind.CONTROL)]
+Id: TypeAlias = Annotated[str, _kind(Kind.ID)]
+Hop: TypeAlias = Annotated[str, _kind(Kind.HOP)]
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class SourceOptions(Struct, frozen=True, kw_only=True):
+    """What every source can be told. None: not said here."""
+
+    enabled: Annotated[bool | None, _says("`false` switches the source off. Default: on, once its key is there")] = None
+    base_url: Annotated[
+        BaseUrl | None, _says("What stands before the source's own paths. Default: the real address, per service")
+    ] = None
+    interval_s: Annotated[
+        Annotated[int, Meta(ge=1, le=86_400)] | None,
+        _says(
+            "Seconds between two readings; at least 60 for any address that is not loopback. Default: the source's own"
+        ),
+    ] = None
+    daily_budget: Annotated[
+        Annotated[int, Meta(ge=0, le=1_000_000)] | None, _says("Requests a day at most. Default: no bound")
+    ] = None
+    key_env: Annotated[
+        Variable | None, _says("The variable that holds the source's key. Default: the source's usual one")
+    ] = None
+    key_file: Annotated[
+        KeyFile | None, _says("A file (mode 0600) that holds the key, if the variable named by `key_env` does not")
+    ] = None
+
+
+class StatuspageOptions(SourceOptions, frozen=True, kw_only=True):
+    """Status pages in Atlassian's format."""
+
+    api: Annotated[
+        bool | None,
+        _says(
+            "`false` reads the page's feed only: what a public instance should do "
+            "where the page asks crawlers to leave its API alone"
+        ),
+    ] = None
+
+
+class StatusgatorOptions(SourceOptions, frozen=True, kw_only=True):
+    """StatusGator."""
+
+    board: Annotated[Id | None, _says("The board whose monitors are read. Default: all of the account's")] = None
+
+
+class DowndetectorOptions(SourceOptions, frozen=True, kw_only=True):
+    """Downdetector."""
+
+    company: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        _says("The number of the company's edition to read. Default: the American one, found by its name"),
+    ] = None
+
+
+class GoogleTrendsOptions(SourceOptions, frozen=True, kw_only=True):
+    """Trending searches."""
+
+    geo: Annotated[tuple[Country, ...] | None, _says("The countries whose trending searches are read")] = None
+
+
+class ClaudeCodeOptions(SourceOptions, frozen=True, kw_only=True):
+    """Claude Code's transcripts on this machine."""
+
+    path: Annotated[FolderOrFile | None, _says("The folder of transcripts. Default: Claude Code's own")] = None
+
+
+class ProbeOptions(SourceOptions, frozen=True, kw_only=True):
+    """The ladder probe."""
+
+    controls: Annotated[
+        tuple[Control, ...] | None,
+        _says("Addresses that have nothing to do with the service and show whether this machine's network works"),
+    ] = None
+    endpoints: Annotated[
+        dict[str, Url] | None, _says("Other addresses for the service's endpoints, by their ids in the catalogue")
+    ] = None
+    model: Annotated[
+        Name | None, _says("The model that is asked for a word. Default: the catalogue's, a small one")
+    ] = None
+    max_usd_per_day: Annotated[
+        Annotated[float, Meta(ge=0, le=1_000)] | None,
+        _says("What probes that use a key may cost a day, per service; 0 makes none. Default: 0.05"),
+    ] = None
+    deadline_s: Annotated[
+        Annotated[float, Meta(gt=0, le=60)] | None,
+        _says("Seconds after which a reading is given up. Default: 2.5 when asked once, 10 when watching"),
+    ] = None
+
+
+_OWN: dict[str, type[SourceOptions]] = {
+    "statuspage": StatuspageOptions,
+    "statusgator": StatusgatorOptions,
+    "downdetector": DowndetectorOptions,
+    "google_trends": GoogleTrendsOptions,
+    "claude_code": ClaudeCodeOptions,
+    "probe": ProbeOptions,
+}
+
+
+def options_type(source_id: str) -> type[SourceOptions]:
+    """The struct of what that source can be told."""
+    return _OWN.get(source_id, SourceOptions)
+
+
+class SourceConfig(Struct, frozen=True, kw_only=True):
+    """``[sources.ID]``, and ``[sources.ID.SERVICE]`` where one service needs another word."""
+
+    everywhere: SourceOptions = SourceOptions()
+    services: dict[str, SourceOptions] = {}
+
+
+class Store(Struct, frozen=True, kw_only=True):
+    """What is kept."""
+
+    retention_days: Annotated[int, Meta(ge=1, le=36_500), _says("How long single signals are kept")] = 30
+
+
+class Judgement(Struct, frozen=True, kw_only=True):
+    """How sure to be."""
+
+    arl_days: Annotated[
+        float,
+        Meta(ge=1, le=36_500),
+        _says(
+            "Average run length: days between two false *suspected* alarms of one service, over all families together"
+        ),
+    ] = 365.0
+
+
+class Web(Struct, frozen=True, kw_only=True):
+    """The page and the API."""
+
+    listen: Annotated[Listen, _says("Where the page listens; port 0 takes a free one")] = "127.0.0.1:8780"
+
+
+ProtocolName: TypeAlias = Literal["anthropic", "openai", "openai-responses", "gemini", "bedrock", "vertex"]
+
+
+class Upstream(Struct, frozen=True, kw_only=True):
+    """One provider the gateway can send requests to."""
+
+    id: Annotated[Id, _says("The name routes use for it")]
+    protocol: Annotated[ProtocolName, _says("What it speaks")]
+    base_url: Annotated[
+        BaseUrl | None, _says("What that protocol's official SDK takes as base URL. Default: the provider's own")
+    ] = None
+    key_env: Annotated[Variable | None, _says("The variable that holds its key. Default: no key is sent")] = None
+    key_file: Annotated[
+        KeyFile | None, _says("A file (mode 0600) that holds the key, if the variable named by `key_env` does not")
+    ] = None
+    pass_credentials: Annotated[
+        bool, _says("`true` sends the client's own key on, to a provider it was not made for too")
+    ] = False
+    service: Annotated[Service | None, _says("The service whose verdict counts for it")] = None
+    component: Annotated[Name | None, _says("The component of that service that it is")] = None
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """Which upstreams serve which models, first choice first."""
+
+    match: Annotated[Name, _says("A pattern for the model's name as the client sends it; `*` stands for anything")] = (
+        "*"
+    )
+    chain: Annotated[
+        tuple[Hop, ...],
+        Meta(min_length=1),
+        _says("`upstream/model`, or `upstream` alone to keep the client's model name"),
+    ]
+
+
+class Gateway(Struct, frozen=True, kw_only=True):
+    """The gateway."""
+
+    listen: Annotated[Listen, _says("Where the gateway listens; port 0 takes a free one")] = "127.0.0.1:8790"
+    deadline_s: Annotated[float, Meta(gt=0, le=86_400), _says("Seconds after which a request is given up")] = 600.0
+    hedge_after_s: Annotated[
+        Annotated[float, Meta(ge=0, le=3_600)] | None,
+        _says(
+            "Silence after which the next upstream is asked too. Default: learned from the usual time to first token"
+        ),
+    ] = None
+    journal: Annotated[
+        bool | None,
+        _says("Whether exchanges are saved before they are forwarded. Default: only when listening on loopback"),
+    ] = None
+    thinking_cut: Annotated[
+        Literal["restart", "hold", "error"], _says("What a cut inside a thinking block does to the answer")
+    ] = "restart"
+    upstreams: Annotated[tuple[Upstream, ...], _says("The providers")] = ()
+    routes: Annotated[tuple[Route, ...], _says("The routes; the first that matches is taken")] = ()
+
+
+class Document(Struct, frozen=True, kw_only=True):
+    """Everything a configuration file can say."""
+
+    data: Annotated[
+        FolderOrFile | None, _says("The folder of the database and all that is saved. Default: the user's data folder")
+    ] = None
+    services: Annotated[tuple[Service, ...], Meta(min_length=1), _says("What is watched")] = ("claude", "chatgpt")
+    sources: Annotated[dict[str, SourceConfig], _says("How each source is read")] = {}
+    store: Store = Store()
+    judgement: Judgement = Judgement()
+    web: Web = Web()
+    gateway: Gateway = Gateway()

@@ -1,0 +1,107 @@
+"""The tables: a typed column for what is queried, and beside it ``value``, the JSON of the whole.
+
+Times are whole microseconds since the epoch, UTC. A change here needs a migration and a new :data:`HEAD`; a test
+compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+HEAD = "0001"
+"""The newest revision in ``migrations/versions``: a database that names it is opened without Alembic."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite counts rows by itself only in a primary key spelt INTEGER.
+_Sequence = BigInteger().with_variant(Integer(), "sqlite")
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("seq", _Sequence, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("service", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("value", Text, nullable=False),
+    Index(None, "service", "at"),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("seq", _Sequence, primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("service", String, nullable=False),
+    # Empty for the service as a whole: SQL counts two NULLs as different, which would let a change be stored twice.
+    Column("component", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("incident", String),
+    Column("value", Text, nullable=False),
+    UniqueConstraint("service", "at", "component"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("transition", _Sequence, ForeignKey("transitions.seq"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("family", String, nullable=False),
+    Column("standing", String, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("transition", "position"),
+    sqlite_with_rowid=False,
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("service", String, nullable=False),
+    Column("opened_at", BigInteger, nullable=False, index=True),
+    Column("recovered_at", BigInteger),
+    Column("state", String, nullable=False),
+    # The tick this row was last written for: a step that is driven again never takes an incident back.
+    Column("tick", BigInteger, nullable=False),
+    Column("value", Text, nullable=False),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("source", String, nullable=False),
+    Column("service", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("source", "service"),
+)
+
+# Alembic's own bookkeeping, spelt as Alembic spells it; kept out of `metadata`, which Alembic compares.
+version = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
