@@ -1,0 +1,109 @@
+"""What a status page says now, in the catalogue's terms: which of its rows are ours, and how they are.
+
+The page's own indicator is never used: it has said "minor" with 22 of 25 components in trouble.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from msgspec import Struct
+
+from stillup.errors import Malformed
+from stillup.model.service import State
+from stillup.model.signal import Declared
+from stillup.sources._statuspage_page import PageComponent
+from stillup.sources._statuspage_words import Names, plain, slug, whole
+from stillup.sources.base import Context
+from stillup.sources.decode import clean
+
+SOURCE_ID = "statuspage"
+_MOST_COMPONENTS = 2000
+
+
+class Board(Struct, frozen=True):
+    """The page at one moment.
+
+    ``ours`` maps the page's ids to our components, ``others`` are its rows that are none of ours, ``titles`` are
+    what to call our components; a page is ``shared`` when only one of its rows is asked for.
+    """
+
+    shared: bool
+    ours: dict[str, str] = {}
+    others: frozenset[str] = frozenset()
+    states: dict[str, State] = {}
+    titles: dict[str, str] = {}
+
+    @property
+    def whole(self) -> State:
+        """The service's state, from its components alone."""
+        return whole(self.states.values())
+
+    def declared(self, ctx: Context) -> Iterator[Declared]:
+        """One line for the service and one for each component: this page's newest word on each."""
+        for component, state in chain([(None, self.whole)], self.states.items()):
+            yield Declared(at=ctx.now, service=ctx.service.id, source=SOURCE_ID, state=state, component=component)
+
+
+def board_of(rows: tuple[PageComponent, ...], ctx: Context) -> Board:
+    """Read the rows of a page.
+
+    :raises Malformed: none of the service's components is on it, so it is not its page; or there are far too many.
+    """
+    if len(rows) > _MOST_COMPONENTS:
+        msg = f"the page lists more than {_MOST_COMPONENTS} components"
+        raise Malformed(msg)
+    names = Names(ctx.service)
+    known = {c.id: names.known(c.id, c.name) for c in rows if not c.group}
+    only = ctx.hint(SOURCE_ID).component
+    mine = _asked_for(rows, known, only) if only else _of_service(rows, known, ctx)
+    if not mine:
+        msg = "none of this service's components is on the page"
+        raise Malformed(msg)
+    ours = {c.id: known[c.id] or slug(c.name, c.id) for c in mine}
+    states: dict[str, State] = {}
+    for row in mine:
+        # Several rows may be one component of ours (or bear one name): the worst of them is its state.
+        states[ours[row.id]] = max(states.get(ours[row.id], State.UNKNOWN), row.status.state, key=_badness)
+    return Board(
+        ours=ours,
+        others=frozenset(c.id for c in rows if c.id not in ours and not (c.group and _heads(c, mine))),
+        states=states,
+        titles={ours[c.id]: _title(ours[c.id], c.name, ctx) for c in mine},
+        shared=bool(only),
+    )
+
+
+def _asked_for(rows: tuple[PageComponent, ...], known: dict[str, str | None], only: str) -> list[PageComponent]:
+    """The one row a hint names (by the page's id, ours, or its name), or the rows of the group it names."""
+    heads = {c.id for c in rows if c.group and (c.id == only or plain(c.name) == plain(only))}
+    return [
+        c
+        for c in rows
+        if not c.group and (only in (c.id, known[c.id]) or plain(c.name) == plain(only) or c.group_id in heads)
+    ]
+
+
+def _of_service(rows: tuple[PageComponent, ...], known: dict[str, str | None], ctx: Context) -> list[PageComponent]:
+    """The rows the catalogue knows and their neighbours, which it may not have caught up with.
+
+    A group without any known row is left out: a network's page lists hundreds of cities, some always in maintenance.
+    """
+    if not any(c.page_ids for c in ctx.service.components):
+        return [c for c in rows if not c.group]
+    groups = {c.group_id for c in rows if known.get(c.id)}
+    return [c for c in rows if not c.group and (known[c.id] or c.group_id in groups)]
+
+
+def _heads(head: PageComponent, mine: list[PageComponent]) -> bool:
+    return any(c.group_id == head.id for c in mine)
+
+
+def _badness(state: State) -> tuple[int, bool]:
+    return state.severity, state is not State.UNKNOWN
+
+
+def _title(ours: str, name: str, ctx: Context) -> str:
+    component = ctx.service.component(ours)
+    return component.name if component else clean(name, 60) or ours

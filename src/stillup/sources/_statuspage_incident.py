@@ -1,0 +1,132 @@
+"""What the incidents of a status page say: of which components, since when, and how bad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from stillup.model.service import Stage, State
+from stillup.model.signal import Declared
+from stillup.sources._statuspage_board import SOURCE_ID, Board
+from stillup.sources._statuspage_page import Incident, PageState, Post
+from stillup.sources._statuspage_words import names_service, stage_of, state_of_impact
+from stillup.sources.base import Context
+from stillup.sources.decode import clean, moment, strip_html
+
+PAST = timedelta(hours=24)
+"""How far back posts are taken at the first reading, so that an open incident's onset and lead times are known."""
+TITLE_LIMIT, BODY_LIMIT = 200, 2000
+_MOST_AFFECTED = 20
+_MAINTENANCE = (Stage.IN_PROGRESS, Stage.VERIFYING)
+
+
+class Case(Struct, frozen=True):
+    """An incident with our components it is about (None: the service as a whole) and the models its title names."""
+
+    incident: Incident
+    parts: tuple[str | None, ...]
+    models: tuple[str | None, ...]
+
+
+def case_of(incident: Incident, board: Board, ctx: Context) -> Case | None:
+    """Which of our components an incident is about; None when it is someone else's.
+
+    Updates also list components they leave alone, so a listed one counts only while the newest naming update leaves
+    it in trouble, else when any did. When none ever did (one incident in ten), all that are listed count; when none
+    is listed, those its title names.
+    """
+    # Loading the rules for titles costs some milliseconds: only a page with something open pays them.
+    from stillup.sources.text import title_facts
+
+    facts = title_facts(incident.name, "", ctx.service)
+    codes = _codes(incident)
+    parts: tuple[str | None, ...] = tuple(dict.fromkeys(board.ours[c] for c in codes if c in board.ours))
+    if not parts and any(c in board.others for c in codes):
+        return None
+    if not parts and board.shared:
+        parts = tuple(board.states) if names_service(incident.name, ctx.service) else ()
+    elif not parts:
+        parts = tuple(c for c in facts.components if c in board.states) or (None,)
+    return Case(incident, parts[:_MOST_AFFECTED], facts.models or (None,)) if parts else None
+
+
+def _codes(incident: Incident) -> list[str]:
+    named = [p.affected_components for p in incident.posts if p.affected_components]
+    rows = incident.components or ()
+    rungs = (
+        [a.code for a in named[0] if a.in_trouble] if named else [],
+        [a.code for post in named for a in post if a.in_trouble],
+        [a.code for a in named[0]] if named else [],
+        [c.id for c in rows if c.status is not PageState.OPERATIONAL],
+        [c.id for c in rows],
+    )
+    return next((rung for rung in rungs if rung), [])
+
+
+def declared(case: Case, board: Board, ctx: Context) -> Iterator[Declared]:
+    """What an incident says now, once for each component and each model."""
+    newest = case.incident.posts[0].body if case.incident.posts else None
+    states = {part: _state_now(case.incident, part, board) for part in case.parts}
+    yield from _lines(case, states, ctx, ctx.now, Post(status=case.incident.status, body=newest))
+
+
+def posted(case: Case, board: Board, ctx: Context, after: datetime | None = None) -> Iterator[Declared]:
+    """What an incident's updates said when they were posted, oldest first; only those later than ``after``.
+
+    ``created_at`` is when they could first be read: ``display_at`` may be set back, ``updated_at`` is re-saved.
+    """
+    for post in reversed(case.incident.posts):
+        at = moment(post.created_at)
+        if at is not None and at <= ctx.now and (after is None or at > after):
+            then = {part: _state_then(case.incident, post, part, board) for part in case.parts}
+            yield from _lines(case, {p: s for p, s in then.items() if s is not None}, ctx, at, post)
+
+
+def _state_now(incident: Incident, part: str | None, board: Board) -> State:
+    """The component's own state while it shows trouble, else what the incident's impact implies."""
+    if incident.stage and incident.stage.is_over:
+        return State.OPERATIONAL
+    shown = board.states.get(part or "", State.UNKNOWN)
+    if shown.is_fault or shown is State.MAINTENANCE:
+        return shown
+    implied = _implied(incident, incident.stage)
+    was_red = any(a.in_trouble for p in incident.posts for a in p.affected_components or ())
+    # The page turned its components green again and only keeps watching: that is no outage any more.
+    return State.DEGRADED if was_red and implied.is_outage else implied
+
+
+def _state_then(incident: Incident, post: Post, part: str | None, board: Board) -> State | None:
+    """What a post said of a component when it was posted; None when it spoke of others, or left this one alone."""
+    stage = stage_of(post.status)
+    if stage and stage.is_over:
+        return State.OPERATIONAL
+    if not post.affected_components:
+        return _implied(incident, stage)
+    told = [a.state for a in post.affected_components if a.in_trouble and board.ours.get(a.code) == part]
+    return max(told, key=lambda s: s.severity, default=None)
+
+
+def _implied(incident: Incident, stage: Stage | None) -> State:
+    return State.MAINTENANCE if stage in _MAINTENANCE else state_of_impact(incident.impact)
+
+
+def _lines(case: Case, states: dict[str | None, State], ctx: Context, at: datetime, post: Post) -> Iterator[Declared]:
+    title = clean(case.incident.name, TITLE_LIMIT) or None
+    body = strip_html(post.body or "", BODY_LIMIT) or None
+    stage = stage_of(post.status)
+    for part, state in states.items():
+        for model in case.models:
+            yield Declared(
+                at=at,
+                service=ctx.service.id,
+                source=SOURCE_ID,
+                state=state,
+                component=part,
+                stage=stage,
+                incident=clean(case.incident.id, 80) or None,
+                title=title,
+                body=body,
+                model=model,
+            )

@@ -1,0 +1,72 @@
+"""What a status page's names and words mean in the catalogue's terms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from stillup.catalog.load import Service
+from stillup.model.service import Stage, State
+from stillup.sources.decode import clean
+
+_NAME_LIMIT = 80
+_ASIDE = re.compile(r"\([^()]*\)")
+_NOT_WORD = re.compile(r"[\W_]+")
+_IMPACTS = {"major": State.PARTIAL_OUTAGE, "critical": State.MAJOR_OUTAGE, "maintenance": State.MAINTENANCE}
+
+
+def plain(name: str) -> str:
+    """A name for comparing: lower case, words only, what is in brackets left out ("Claude API (…)")."""
+    return " ".join(_NOT_WORD.split(_ASIDE.sub(" ", clean(name, _NAME_LIMIT).lower()))).strip()
+
+
+class Names:
+    """Finds the catalogue's component for one of the page: by its stable id, else by its name."""
+
+    def __init__(self, service: Service) -> None:
+        self._by_id = {i: c.id for c in service.components for i in c.page_ids}
+        self._by_name = {plain(n): c.id for c in service.components for n in (*c.aliases, c.name)}
+
+    def known(self, page_id: str, name: str) -> str | None:
+        """The catalogue's id, None for a component it does not know."""
+        return self._by_id.get(page_id) or self._by_name.get(plain(name))
+
+
+def slug(name: str, page_id: str) -> str:
+    """The id of a component the catalogue does not know."""
+    return plain(name).replace(" ", "-") or clean(page_id, _NAME_LIMIT) or "unnamed"
+
+
+def whole(states: Iterable[State]) -> State:
+    """A service's state from its components': any outage makes at least a partial one, all major a major one."""
+    found = set(states)
+    if not found:
+        return State.UNKNOWN
+    if found == {State.MAJOR_OUTAGE}:
+        return State.MAJOR_OUTAGE
+    if any(s.is_outage for s in found):
+        return State.PARTIAL_OUTAGE
+    return max(found, key=lambda s: s.severity)
+
+
+def state_of_impact(impact: str | None) -> State:
+    """What an open incident's impact says of a component that the page itself still shows as working."""
+    return _IMPACTS.get(impact or "", State.DEGRADED)
+
+
+def stage_of(word: str | None) -> Stage | None:
+    """The stage a page names, in any spelling ("In progress"); None for words that are none ("Update")."""
+    try:
+        return Stage(_NOT_WORD.sub("_", (word or "").strip().lower()))
+    except ValueError:
+        return None
+
+
+def names_service(text: str, service: Service) -> bool:
+    """Whether a text on a page shared by several services speaks of this one."""
+    words = _words(text)
+    return any(_words(n) in words for n in (service.name, *service.aliases, *(c.name for c in service.components)))
+
+
+def _words(text: str) -> str:
+    return f" {' '.join(_NOT_WORD.split(text.lower())).strip()} "

@@ -1,0 +1,191 @@
+"""What a post or a title says of one service: rules anyone can read (``text_rules.toml``), no model, no network.
+
+A text is brought into a normal form, the rules add up their weights, and the sum against a threshold decides. Which
+rules matched goes with the answer, so that every decision can be looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from stillup.catalog.load import Service
+from stillup.model.service import Problem, State
+from stillup.sources.text_form import (
+    MAX_CHARS,
+    OWN,
+    Names,
+    components_in,
+    models_in,
+    names_of,
+    plain,
+    with_entities,
+)
+from stillup.sources.text_places import region_of
+
+_MACRO = re.compile(r"<<([a-z]+)>>")
+_PAGE_MIRROR = "page_mirror"
+_BLANK = " ~ "
+
+
+class Mention(Struct, frozen=True, kw_only=True):
+    """What one text says.
+
+    ``about_outage``: the writer reports, or asks about, trouble of this service now. ``score`` is the sum of the
+    weights of ``rules``, the rules that matched. ``own_fault``: it is the writer's own limit, bill, key or ban, and
+    not about an outage. ``problem`` is None where trouble is named without its kind; texts that are not about an
+    outage keep only ``quality`` and ``billing``. ``error`` is the code or error name quoted, in lower case.
+    ``mirrors_page``: it repeats the official page, so it is no word of its own.
+    """
+
+    about_outage: bool
+    score: float
+    rules: tuple[str, ...] = ()
+    problem: Problem | None = None
+    components: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    region: str | None = None
+    error: str | None = None
+    own_fault: bool = False
+    mirrors_page: bool = False
+
+
+class TitleFacts(NamedTuple):
+    """What the title of an official incident says; ``state`` is unknown where its words do not tell."""
+
+    components: tuple[str, ...]
+    models: tuple[str, ...]
+    state: State
+
+
+class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of the table; see its head for what the fields do."""
+
+    name: str
+    pattern: str
+    weight: float = 0.0
+    problem: Problem | None = None
+    own: bool = False
+    blank: bool = False
+
+
+class StateWords(Struct, frozen=True, forbid_unknown_fields=True):
+    """Words in the title of an official incident, and the state they hint at."""
+
+    state: State
+    pattern: str
+
+
+class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    threshold: float
+    place_weight: float
+    others: tuple[str, ...]
+    no_component: tuple[str, ...]
+    macros: dict[str, str]
+    rules: tuple[Rule, ...]
+    states: tuple[StateWords, ...]
+
+
+class _Match(NamedTuple):
+    rule: Rule
+    error: str | None
+
+
+def classify(text: str, service: Service) -> Mention:
+    """Read one text; only its first 4,000 characters count. A text that names no service is about this one."""
+    form = plain(text)
+    names = _names(service)
+    matches = _apply(with_entities(form, names))
+    region = region_of(text[:MAX_CHARS], form)
+    score = sum(m.rule.weight for m in matches)
+    if region and score > 0:
+        score += table().place_weight
+    about = round(score, 3) >= table().threshold
+    return Mention(
+        about_outage=about,
+        score=round(score, 3),
+        rules=tuple(m.rule.name for m in matches),
+        problem=_problem(matches, about=about),
+        components=components_in(form, names),
+        models=models_in(form, names),
+        region=region,
+        error=next((m.error for m in matches if m.error), None),
+        own_fault=not about and any(m.rule.own for m in matches),
+        mirrors_page=any(m.rule.name == _PAGE_MIRROR for m in matches),
+    )
+
+
+def names_service(text: str, service: Service) -> bool:
+    """Whether a text names this service, one of its models, or its vendor."""
+    return OWN in with_entities(plain(text), _names(service))
+
+
+def title_facts(title: str, body: str, service: Service) -> TitleFacts:
+    """Components, models and a hint of the state from the words of an official incident; the title's words go first."""
+    names = _names(service)
+    head, rest = plain(title), plain(body)
+    return TitleFacts(
+        components=components_in(head, names) or components_in(rest, names),
+        models=models_in(head, names) or models_in(rest, names),
+        state=_state(head) or _state(rest) or State.UNKNOWN,
+    )
+
+
+def _state(form: str) -> State | None:
+    return next((state for state, pattern in _state_words() if pattern.search(form)), None)
+
+
+def _apply(form: str) -> list[_Match]:
+    """The rules that match, in the table's order; a ``blank`` rule takes its words out before the next one looks."""
+    found: list[_Match] = []
+    for rule, pattern in _compiled():
+        match = pattern.search(form)
+        if match is None:
+            continue
+        found.append(_Match(rule, match.groupdict().get("error")))
+        if rule.blank:
+            form = pattern.sub(_BLANK, form)
+    return found
+
+
+def _problem(matches: list[_Match], *, about: bool) -> Problem | None:
+    """The problem of the heaviest rule that names one; a limit or a decline never stands for the kind of an outage."""
+    kinds = [m.rule for m in matches if m.rule.problem is not None]
+    if about:
+        kinds = [rule for rule in kinds if rule.weight > 0]
+    else:
+        kinds = [rule for rule in kinds if rule.problem in (Problem.QUALITY, Problem.BILLING)]
+    return max(kinds, key=lambda rule: rule.weight).problem if kinds else None
+
+
+def _names(service: Service) -> Names:
+    rules = table()
+    return names_of(service, rules.others, rules.no_component)
+
+
+@cache
+def table() -> _Table:
+    """The shipped table of rules."""
+    text = (files("stillup.sources") / "text_rules.toml").read_text("utf-8")
+    return msgspec.toml.decode(text, type=_Table)
+
+
+@cache
+def _compiled() -> tuple[tuple[Rule, re.Pattern[str]], ...]:
+    known = table()
+    return tuple((rule, re.compile(_expand(rule.pattern, known.macros))) for rule in known.rules)
+
+
+@cache
+def _state_words() -> tuple[tuple[State, re.Pattern[str]], ...]:
+    return tuple((words.state, re.compile(words.pattern)) for words in table().states)
+
+
+def _expand(pattern: str, macros: dict[str, str]) -> str:
+    """A pattern with its ``<<macro>>`` names filled in."""
+    return _MACRO.sub(lambda m: macros[m[1]], pattern)
