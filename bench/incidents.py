@@ -3,9 +3,9 @@
     STILLUP_DATA=/path/to/data python bench/incidents.py        (or --data PATH)
 
 Reads ``incidents/anthropic.jsonl`` under the data folder (one incident a line: ``id title impact components[]
-updates[{status posted_at body}] quality[]``). Posts are replayed by the time they were really made; incidents that were
-only posted after the fact have no live phase and are left out. The page's impact is its final one, so severities are not
-compared, only openings and endings. The baseline is the record itself: intervals with any incident open.
+updates[{status posted_at body}] quality[]``). Posts are replayed by the time they were really made; incidents that
+were only posted after the fact have no live phase and are left out. The page's impact is its final one, so severities
+are not compared, only openings and endings. The baseline is the record itself: intervals with any incident open.
 """
 
 from __future__ import annotations
@@ -16,21 +16,24 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 from stillup.catalog.load import find_service
 from stillup.daemon.jobs import profile_of
 from stillup.verdict.monitor import Monitor
 from stillup.verdict.replay import Replay
 
+Row = dict[str, Any]
 STATES = {"minor": "degraded", "major": "partial_outage", "critical": "major_outage", "none": "degraded"}
+STAGES = {"update": None}
 OVER = ("resolved", "postmortem", "completed")
 PLANNED = ("scheduled", "in_progress", "verifying", "completed")
 
 
-def posts(rows: list[dict]) -> Iterator[tuple[str, dict, bool]]:
+def posts(rows: list[Row]) -> Iterator[tuple[str, Row, bool]]:
     """Every post that matters: when, the row, and whether it ends the incident."""
     for row in rows:
         if "posthoc_only" in row["quality"] or any(u["status"] in PLANNED for u in row["updates"]):
@@ -42,14 +45,14 @@ def posts(rows: list[dict]) -> Iterator[tuple[str, dict, bool]]:
                 break
 
 
-def lines(rows: list[dict]) -> Iterator[bytes]:
+def lines(rows: list[Row]) -> Iterator[bytes]:
     names = {c.name: c.id for c in find_service("claude").components}
     for at, row, over in sorted(posts(rows), key=lambda p: p[0]):
         for component in [names.get(c, c) for c in row["components"]] or [None]:
             line = {
                 "kind": "declared", "at": at, "service": "claude", "source": "statuspage", "component": component,
                 "incident": row["id"], "state": "operational" if over else STATES.get(row["impact"], "degraded"),
-                "title": row["title"], "stage": row["update"]["status"] if row["update"]["status"] != "update" else None,
+                "title": row["title"], "stage": STAGES.get(row["update"]["status"], row["update"]["status"]),
             }  # fmt: skip
             yield json.dumps(line).encode()
 
@@ -74,7 +77,7 @@ def intervals(events: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def expected(rows: list[dict]) -> list[tuple[int, int]]:
+def expected(rows: list[Row]) -> list[tuple[int, int]]:
     first: dict[str, int] = {}
     events = []
     for at, row, over in sorted(posts(rows), key=lambda p: p[0]):
@@ -108,12 +111,12 @@ def main() -> int:
             opened = None
     wanted = expected(rows)
     same = len(set(found) & set(wanted))
-    print(f"{len(rows)} incidents; {len(wanted)} stretches with one open on the page; {len(found)} found, {same} equal to "
-          f"the minute; {seconds:.2f} s; late {replay.late_count}, bad {replay.bad_count}")  # fmt: skip
+    print(f"{len(rows)} incidents; {len(wanted)} stretches with one open on the page; {len(found)} found,")
+    print(f"{same} equal to the minute; {seconds:.2f} s; late {replay.late_count}, bad {replay.bad_count}")
     for odd in sorted(set(found) ^ set(wanted))[:10]:
         print(
             "differs:",
-            *(datetime.fromtimestamp(m * 60).isoformat() for m in odd),
+            *(datetime.fromtimestamp(m * 60, UTC).isoformat() for m in odd),
             "found" if odd in found else "missed",
         )
     return 0 if same == len(wanted) == len(found) else 1

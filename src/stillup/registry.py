@@ -32,6 +32,8 @@ class SourceSpec(Struct, frozen=True):
     key_env: str = ""
     key_required: bool = False
     calm_counts: bool = True
+    mirror: bool = False
+    """It repeats official pages, later than they speak."""
 
 
 _OFFICIAL, _CROWD, _SOCIAL = Family.OFFICIAL, Family.CROWD, Family.SOCIAL
@@ -50,6 +52,7 @@ _LINES = (
         "statusgator",
         "STATUSGATOR_TOKEN",
         key_required=True,
+        mirror=True,
     ),
     SourceSpec("incidentio", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late"),
     SourceSpec("instatus", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late"),

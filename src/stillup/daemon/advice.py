@@ -10,7 +10,6 @@ from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice, Offer, choose, healthy_parts
 from stillup.response.playbook import steps
 
-
 CLEAR = 0.5
 """From this probability on a class is named alone and its advice given."""
 

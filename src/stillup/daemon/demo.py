@@ -39,7 +39,7 @@ class Moment(Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...]
     changes: tuple[Verdict, ...] = ()
     turned: tuple[Evidence, ...] = ()
-    """Families whose standing has just turned to alarm or away from it."""
+    """Families that have just begun or ceased to alarm."""
 
 
 class Play:
@@ -51,7 +51,7 @@ class Play:
         self._service = service
         self._monitor = monitor
         self._tell = tell
-        self._standing: dict[Family, Standing] = {}
+        self._alarming: set[Family] = set()
 
     def heard(self, report: Report) -> None:
         """Remember the newest word of each source."""
@@ -60,8 +60,9 @@ class Play:
     def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:
         """Tell what this minute brought."""
         evidence = tuple(self._monitor.evidence(self._service))
-        turned = tuple(e for e in evidence if self._standing.get(e.family, Standing.CALM) is not e.standing)
-        self._standing = {e.family: e.standing for e in evidence}
+        alarming = {e.family for e in evidence if e.standing is Standing.ALARM}
+        turned = tuple(e for e in evidence if e.family in alarming ^ self._alarming)
+        self._alarming = alarming
         self.changes += changes
         verdict = self._monitor.verdicts(self._service).get(None)
         self._tell(Moment(at=now, verdict=verdict, evidence=evidence, changes=tuple(changes), turned=turned))

@@ -44,6 +44,8 @@ _REASON_WORDS = {
     Reason.YOUR_QUOTA: "a limit, key or bill of yours stands in the way, not an outage",
 }
 
+_HUGE_TENS = 30  # beyond it the figure says something about the model, not about the world
+
 _SCOPE_WORDS = {
     Scope.YOU: "only you: this machine or its network",
     Scope.YOUR_QUOTA: "only you: your limit, key or bill",
@@ -89,13 +91,15 @@ def says(evidence: Evidence) -> str:
     """One family's word with its numbers: ``crowd reports 4.8 reports a minute where 0.1 is usual (e = 10^9)``."""
     name = FAMILY_WORDS[evidence.family]
     if evidence.standing is Standing.NO_DATA:
-        return f"{name}: no data"
+        return f"{name}: {evidence.note or 'no data'}"
     if evidence.family is Family.OFFICIAL:
-        return f"{name}: {STATE_WORDS[evidence.state] if evidence.standing is Standing.ALARM else 'operational'}"
+        return (
+            f"{name}: {_declared(evidence) if evidence.standing is Standing.ALARM else evidence.note or 'operational'}"
+        )
     if evidence.observed is None or evidence.usual is None:
         return f"{name}: {'alarm' if evidence.standing is Standing.ALARM else 'calm'}"
     numbers = f"{name}: {_number(evidence.observed)} {evidence.unit} where {_number(evidence.usual)} is usual"
-    return numbers + (f" (e = 10^{evidence.log_e / log(10):.0f})" if evidence.log_e >= log(10) else "")
+    return numbers + (f" (e {_power(evidence.log_e)})" if evidence.log_e >= log(10) else "")
 
 
 def rule(verdict: Verdict, evidence: Sequence[Evidence]) -> str:
@@ -114,6 +118,16 @@ def _outcome(verdict: Verdict) -> str:
     return f"{verdict.confidence.value} by {sides}" + (
         ": one alone is never enough" if verdict.confidence is Confidence.SUSPECTED else ""
     )
+
+
+def _declared(evidence: Evidence) -> str:
+    parts = ", ".join(component for component, _ in evidence.components)
+    return STATE_WORDS[evidence.state] + (f" ({parts})" if parts else "")
+
+
+def _power(log_e: float) -> str:
+    tens = log_e / log(10)
+    return f"= 10^{tens:.0f}" if tens < _HUGE_TENS else f"> 10^{_HUGE_TENS}"
 
 
 def _number(value: float) -> str:

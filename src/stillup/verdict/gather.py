@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from stillup.model.evidence import Evidence, Standing
@@ -11,6 +11,8 @@ from stillup.registry import SOURCES
 from stillup.verdict.counts import CountStream
 from stillup.verdict.official import Entry
 from stillup.verdict.outcomes import OutcomeStream
+
+_RECENT_S = 15 * 60
 
 _MILD = {Problem.SLOW.value, Problem.QUALITY.value, Problem.HISTORY_MISSING.value, Problem.BILLING.value}
 
@@ -52,16 +54,19 @@ class Gathering:
         self._rates: tuple[float, float, str] | None = None
         self._notes: list[str] = []
 
-    def declared(self, faults: Iterable[Entry], title_of: Callable[[Entry], str | None]) -> None:
+    def declared(self, faults: Iterable[Entry]) -> None:
         """Take in standing declarations of a fault."""
         for entry in faults:
             self._place([entry.component] if entry.component else [], entry.state)
             self._since.append(entry.since_s)
             self._regions.update([entry.region] if entry.region else [])
             self._models.update([entry.model] if entry.model else [])
-            title = title_of(entry)
-            if title and title not in self._notes:
-                self._notes.append(title)
+            if entry.title and entry.title not in self._notes:
+                self._notes.append(entry.title)
+
+    def note(self, text: str) -> None:
+        """Add a remark for a person."""
+        self._notes.append(text)
 
     def counted(self, stream: CountStream) -> None:
         """Take in one stream of counts."""
@@ -82,11 +87,12 @@ class Gathering:
         self._problems.update(where.problems)
         self._models.update(where.models)
 
-    def tried(self, stream: OutcomeStream) -> None:
-        """Take in one stream of outcomes."""
+    def tried(self, stream: OutcomeStream, now_s: float) -> None:
+        """Take in one stream of outcomes; tries that work are calm evidence even of a source whose silence is not."""
         self._log_e = max(self._log_e, stream.log_e)
         key = stream.key
         if stream.alarm_since_s is None:
+            self.calm = self.calm or (stream.works and now_s - stream.last_s <= _RECENT_S)
             return
         ok, failed = stream.tally()
         self._rates = (
@@ -129,6 +135,12 @@ class Gathering:
             models=tuple(sorted(self._models)),
             note="; ".join(self._notes)[:300],
         )
+
+
+def is_mirror(source: str) -> bool:
+    """Whether this source only repeats an official page."""
+    spec = SOURCES.get(source)
+    return spec is not None and spec.mirror
 
 
 def calm_counts(source: str) -> bool:

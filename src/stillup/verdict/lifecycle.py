@@ -15,6 +15,9 @@ from stillup.verdict.fuse import Ruling, whole_countries
 from stillup.verdict.gather import when
 from stillup.verdict.official import Entry
 
+ECHOES = (Family.SEARCH,)
+"""Families that go on for hours after a fault and whose silence says nothing: they cannot be tested for recovery."""
+
 
 class Lifecycle:
     """What outlasts a tick: the open incident, and what the page still says of a fault that is over."""
@@ -23,7 +26,8 @@ class Lifecycle:
         self._service = service
         self._open: Incident | None = None
         self._found: dict[str | None, Ruling] = {}
-        self._alarmed: set[Family] = set()
+        self._recovered: dict[Family, bool] = {}  # families that alarmed in this incident: have they recovered since
+        self._echoing: set[Family] = set()
         self._outlived: set[tuple[str, str | None, str | None]] = set()
         self._drain: dict[str, Incident] = {}
 
@@ -32,7 +36,7 @@ class Lifecycle:
         """The open incident's id."""
         return self._open.id if self._open else None
 
-    # -- a page that was not updated --------------------------------------------------------------------------------
+    # -- what outlives the fault --------------------------------------------------------------------------------------
 
     @property
     def page_overruled(self) -> bool:
@@ -43,25 +47,33 @@ class Lifecycle:
         """Whether this declaration is about something that is over."""
         return _topic(entry) in self._outlived
 
-    def review_page(self, faults: Sequence[Entry], evidence: Sequence[Evidence]) -> bool:
-        """Decide which red declarations are outlived; True when that changed.
+    def review(self, faults: Sequence[Entry], evidence: Sequence[Evidence]) -> bool:
+        """Decide which red declarations, and which echoes, are outlived; True when that of the declarations changed.
 
-        Outlived is what stood on the page when every independent family that had alarmed in this incident passed its
-        recovery test. It stops being so when one of them alarms again or the page takes it down.
+        Outlived is what stands when every family that had alarmed in this incident, and can be tested for recovery,
+        has passed its test. It stops being so when one of them alarms again or the page takes it down.
         """
         before = set(self._outlived)
+        standing = {e.family: e.standing for e in evidence}
+        for family in standing.keys() - {Family.OFFICIAL, *ECHOES}:
+            if standing[family] is Standing.ALARM:
+                self._recovered[family] = False
+            elif standing[family] is Standing.CALM and family in self._recovered:
+                self._recovered[family] = True
         topics = {_topic(e) for e in faults}
-        independent: dict[Family, Standing] = {
-            e.family: e.standing for e in evidence if e.family is not Family.OFFICIAL
-        }
-        alarming = {f for f, standing in independent.items() if standing is Standing.ALARM}
+        echoing = {f for f in ECHOES if standing.get(f) is Standing.ALARM}
         self._outlived &= topics
-        if alarming:
-            self._outlived = set()
-        elif self._alarmed and all(independent.get(f) is not Standing.NO_DATA for f in self._alarmed):
+        self._echoing &= echoing
+        if not all(self._recovered.values()):
+            self._outlived, self._echoing = set(), set()
+        elif self._recovered:
             self._outlived |= topics
-        self._alarmed |= alarming
+            self._echoing |= echoing
         return before != self._outlived
+
+    def mute(self, evidence: Sequence[Evidence]) -> list[Evidence]:
+        """The evidence with echoes of a fault that is over silenced."""
+        return [_silenced(e) if e.family in self._echoing else e for e in evidence]
 
     # -- the incident -----------------------------------------------------------------------------------------------
 
@@ -97,7 +109,7 @@ class Lifecycle:
         elif self._open is not None and ruling.state in (State.OPERATIONAL, State.MAINTENANCE):
             self._keep(structs.replace(self._open, recovered_at=now))
             self._open = None
-            self._alarmed = set()
+            self._recovered = {}
 
     def _note(self, now: datetime, ruling: Ruling, confidence: Confidence, alarms: Sequence[Evidence]) -> None:
         onset = min((e.since for e in alarms if e.since), default=now)
@@ -133,6 +145,16 @@ class Lifecycle:
         """Incidents that changed since the last call."""
         changed, self._drain = list(self._drain.values()), {}
         return changed
+
+
+def _silenced(evidence: Evidence) -> Evidence:
+    return Evidence(
+        family=evidence.family,
+        standing=Standing.NO_DATA,
+        sources=evidence.sources,
+        heard_at=evidence.heard_at,
+        note="still echoing a fault that is over",
+    )
 
 
 def _topic(entry: Entry) -> tuple[str, str | None, str | None]:

@@ -118,6 +118,11 @@ class OutcomeStream:
         ok, failed = self.tally()
         return failed / (ok + failed) if ok + failed else 0.0
 
+    @property
+    def works(self) -> bool:
+        """Whether the newest tick with tries had one that worked."""
+        return bool(self._history) and self._history[-1][1] > 0
+
     def tally(self) -> tuple[int, int]:
         """Worked and failed since onset, or in the last hour of tries."""
         since = self.alarm_since_s if self.alarm_since_s is not None else self.last_s - 3600.0

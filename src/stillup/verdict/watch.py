@@ -16,7 +16,7 @@ from stillup.registry import SOURCES
 from stillup.verdict import fuse
 from stillup.verdict.counts import CountStream
 from stillup.verdict.diagnose import diagnose
-from stillup.verdict.gather import Gathering, calm_counts, when
+from stillup.verdict.gather import Gathering, calm_counts, is_mirror, when
 from stillup.verdict.heard import Heard
 from stillup.verdict.intake import Intake, family_of
 from stillup.verdict.lifecycle import Lifecycle
@@ -147,6 +147,9 @@ class ServiceWatch:
 
     def evidence(self) -> list[Evidence]:
         """What every family that was ever heard says now."""
+        return self._life.mute(self._gather_all())
+
+    def _gather_all(self) -> list[Evidence]:
         return [self._gather(family) for family in Family if any(f is family for f, _ in self._heard)]
 
     def _gather(self, family: Family) -> Evidence:
@@ -157,27 +160,29 @@ class ServiceWatch:
         blind = family is Family.PROBE and self._own.here(self._now_s) is not None
         found.calm = not blind and any(calm_counts(s) for s in fresh)
         if family in self._books:
-            found.declared(self._faults(family), lambda entry: entry.title)
+            found.declared(self._faults(family))
+        if family is Family.OFFICIAL and self._life.page_overruled:
+            found.note("still red about a fault that is over")
         for (f, source), stream in self._counts.items():
             if f is family and source in fresh:
                 found.counted(stream)
         for f, tries in self._outcomes.values():
             if f is family and tries.key.source in fresh:
-                found.tried(tries)
+                found.tried(tries, self._now_s)
         return found.evidence()
 
     def _faults(self, family: Family) -> list[Entry]:
-        faults = self._books[family].faults(lambda s: self._fresh(family, s))
-        return [e for e in faults if family is not Family.OFFICIAL or not self._life.overrules(e)]
+        if family is Family.OFFICIAL:
+            return [e for e in self._page_faults() if not self._life.overrules(e)]
+        return self._books[family].faults(lambda s: self._fresh(family, s))
 
     # -- ruling ---------------------------------------------------------------------------------------------------
 
     def _rule(self, tick: int) -> list[Verdict]:
         self._review_freshness(tick)
-        evidence = self.evidence()
-        if self._life.review_page(self._page_faults(), evidence):
-            evidence = self.evidence()
-        return self._changes(tick, evidence)
+        if self._life.review(self._page_faults(), self._gather_all()):
+            self._life.review(self._page_faults(), self._gather_all())
+        return self._changes(tick, self.evidence())
 
     def _review_freshness(self, tick: int) -> bool:
         """See whose word has lapsed, and when the next one will; True when that changed."""
@@ -189,8 +194,11 @@ class ServiceWatch:
         return changed
 
     def _page_faults(self) -> list[Entry]:
+        """What the page declares; a mirror of it speaks only while no page itself is fresh."""
         book = self._books.get(Family.OFFICIAL)
-        return book.faults(lambda s: self._fresh(Family.OFFICIAL, s)) if book else []
+        pages = {s for f, s in self._heard if f is Family.OFFICIAL and self._fresh(f, s)}
+        first_hand = {s for s in pages if not is_mirror(s)}
+        return book.faults((first_hand or pages).__contains__) if book else []
 
     def _circumstances(self, tick: int) -> fuse.Circumstances:
         declared: set[str] = set()
