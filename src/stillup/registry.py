@@ -67,7 +67,7 @@ _LINES = (
     SourceSpec(
         "downdetector",
         _CROWD,
-        900,
+        300,
         "Downdetector",
         600,
         "people's reports; early, moved by news",

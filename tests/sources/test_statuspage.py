@@ -361,6 +361,11 @@ def test_words_of_an_outage_make_one_and_name_the_component(answer, context):
     assert feed_lines(reading)["atomdown0001"] == ("web", State.PARTIAL_OUTAGE, Stage.INVESTIGATING)
 
 
+def test_a_component_that_only_the_text_names_is_not_blamed(answer, context):
+    body = answer("statuspage/good-atom.xml").replace(b"Some requests fail", b"claude.ai is not affected")
+    assert feed_lines(SOURCE.parse(body, context()))["atomopen0001"][0] is None
+
+
 def test_an_entry_that_ended_of_late_is_named_as_ended(answer, context):
     reading = SOURCE.parse(answer("statuspage/quiet-atom.xml"), context())
     assert feed_lines(reading) == {"atomdone0001": (None, State.OPERATIONAL, Stage.RESOLVED)}

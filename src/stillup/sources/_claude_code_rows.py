@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from stillup.errors import Malformed
 from stillup.sources.decode import moment
 
+# As Claude Code writes them, without blanks. Inside a text quotes are escaped, so talk about errors has no mark.
 _ERROR_MARKS = (b'"isApiErrorMessage":true', b'"subtype":"api_error"')
 _ANSWER_MARK = b'"type":"assistant"'
 # Lines the program writes itself in the assistant's name: no request stands behind them.

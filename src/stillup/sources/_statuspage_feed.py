@@ -1,7 +1,7 @@
 """Statuspage's ``/history.atom``: thirty incidents with their updates as HTML, newest first.
 
-The feed names neither components nor impact: both are guessed from the words of title and text. Every post in it
-carries its stage in bold; a recent entry without one is another platform's feed or a changed format, never calm.
+The feed names neither components nor impact: both are guessed from the words of the title. Every post in it carries
+its stage in bold; a recent entry without one is another platform's feed or a changed format, never calm.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def _declared(entry: _Entry, ctx: Context) -> Iterator[Declared]:
 def _facts(entry: _Entry, ctx: Context) -> TitleFacts:
     from stillup.sources.text import title_facts
 
-    facts = title_facts(entry.title, entry.body, ctx.service)
+    # Of the title alone: texts also name what is not affected.
+    facts = title_facts(entry.title, "", ctx.service)
     if not _is_open(entry, ctx.now):
         return facts._replace(state=State.UNKNOWN)
     if entry.stage in _DOING_WORK:

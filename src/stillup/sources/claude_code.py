@@ -165,8 +165,8 @@ def _says(failed: list[Try], answered: int, read: Transcript, now: datetime) -> 
         newest = f" ({kinds}), the last {span(now - theirs[-1].at)} ago" if theirs else ""
         says = f"{len(theirs)} of {total} requests failed in 24 h{newest}"
     else:
-        says = "no requests in 24 h"
-    left_out = f"; {read.timeless} errors without a time left out" if read.timeless else ""
+        says = "no request was answered in 24 h" if failed else "no requests in 24 h"
+    left_out = f"; left out for want of a time: {read.timeless}" if read.timeless else ""
     return f"{says}{_own(failed, now)}{left_out}"
 
 

@@ -18,6 +18,7 @@ from msgspec import Struct
 from stillup.errors import Malformed
 from stillup.model.signal import Alive, Counted
 from stillup.net import Request
+from stillup.registry import SOURCES
 from stillup.sources.base import Context, HttpSource, Link, Reading
 from stillup.sources.decode import clean, parse_xml
 from stillup.sources.posts import signal_id, span, window_end
@@ -38,7 +39,7 @@ _WORD = re.compile(r"[^\W_]+")
 _FILLERS = frozenset((
     "is", "are", "the", "a", "why", "what", "how", "today", "now", "right", "again", "still", "currently", "ai", "app",
     "chat", "code", "server", "servers", "website", "login", "it", "for", "me", "everyone", "happened", "to", "com",
-    "reddit", "downdetector", "detector", "anthropic", "openai",
+    "reddit", "downdetector", "detector",
 ))  # fmt: skip
 
 
@@ -67,7 +68,7 @@ class GoogleTrends(HttpSource):
         return Reading(
             signals=(*_counts(found, geo, ctx), alive),
             says=_says(found, geo, ctx.now),
-            links=(Link(link),) if link else (),
+            links=(Link(link, SOURCES[self.id].title),) if link else (),
         )
 
 

@@ -23,6 +23,7 @@ from msgspec.structs import astuple, replace
 from stillup.model.service import Problem
 from stillup.model.signal import Alive, Counted, Signal
 from stillup.model.verdict import iso
+from stillup.registry import SOURCES
 from stillup.sources.base import Context, Link, Reading
 from stillup.sources.decode import clean
 from stillup.sources.text import Mention, classify
@@ -33,7 +34,8 @@ _GAP_INTERVALS = 3
 _BODY_CHARS = 600
 """What somebody writes about trouble now stands at the top; long texts mention anything."""
 _MAX_LINKS = 5
-_TITLE_CHARS = 100
+_TITLE_CHARS = 300
+_SHOWN_CHARS = 100
 _MAX_ID = 80
 _URL = re.compile(r"https?://[!-~]{1,500}")
 
@@ -68,23 +70,26 @@ def reading_of(
 ) -> Reading:
     """The counts of some posts in any order.
 
-    ``is_whole``: the list has every post from its oldest on, so a window without trouble is known to be empty.
+    ``is_whole``: the list has every post from its oldest on, so a window without trouble is known to be empty. A list
+    of what a search found is not: of the windows it has nothing for it knows nothing.
     """
-    newest_first = _recent(posts, ctx.now)
+    every = tuple(posts)
+    newest_first = _recent(every, ctx.now)
     trouble = [t for post in newest_first if (t := _trouble(post, ctx)) is not None]
-    alive = Alive(at=ctx.now, service=ctx.service.id, source=source)
-    from_ = _past_from(ctx)
-    if from_ is None:
-        lines: list[Signal] = [*_counted_now(source, [t for t in trouble if _is_new(t.post, ctx)], ctx)]
-    else:
-        oldest = newest_first[-1].at if newest_first and is_whole else ctx.now
-        lines = _past(source, [t for t in trouble if t.post.at > from_], ctx, covered_from=max(from_, oldest))
+    begins = min((post.at for post in every), default=ctx.now) if is_whole else ctx.now
     link = ctx.hint(source).link
     return Reading(
-        signals=(*lines, alive),
-        says=_says(newest_first, trouble, ctx.now, noun),
-        links=(*_links(trouble), *((Link(link),) if link else ())),
+        signals=(*_lines(source, trouble, ctx, begins), Alive(at=ctx.now, service=ctx.service.id, source=source)),
+        says=_says(newest_first, trouble, ctx.now, f"{noun} in {_reach(newest_first, ctx.now, is_whole=is_whole)}"),
+        links=(*_links(trouble), *((Link(link, SOURCES[source].title),) if link else ())),
     )
+
+
+def _lines(source: str, trouble: list[_Trouble], ctx: Context, begins: datetime) -> list[Signal]:
+    from_ = _past_from(ctx)
+    if from_ is None:
+        return [*_counted_now(source, [t for t in trouble if ctx.since is None or t.post.at > ctx.since], ctx)]
+    return _past(source, [t for t in trouble if t.post.at > from_], ctx, covered_from=max(from_, begins))
 
 
 def _recent(posts: Iterable[Post], now: datetime) -> list[Post]:
@@ -95,7 +100,7 @@ def _recent(posts: Iterable[Post], now: datetime) -> list[Post]:
 
 def _trouble(post: Post, ctx: Context) -> _Trouble | None:
     """The post with its key when it is about trouble; what only repeats the official page is no word of its own."""
-    mention = classify(f"{post.title}\n{post.body[:_BODY_CHARS]}", ctx.service)
+    mention = classify(f"{post.title[:_TITLE_CHARS]}\n{post.body[:_BODY_CHARS]}", ctx.service)
     if not mention.about_outage or mention.mirrors_page:
         return None
     return _Trouble(post, _key(mention, post))
@@ -116,10 +121,6 @@ def _past_from(ctx: Context) -> datetime | None:
         return ctx.now - HISTORY
     pause = ctx.now - ctx.since
     return ctx.since if pause > _GAP_INTERVALS * timedelta(seconds=ctx.setting.interval_s) else None
-
-
-def _is_new(post: Post, ctx: Context) -> bool:
-    return ctx.since is None or post.at > ctx.since
 
 
 def _past(source: str, trouble: list[_Trouble], ctx: Context, *, covered_from: datetime) -> list[Signal]:
@@ -181,10 +182,15 @@ def window_end(at: datetime, window_s: int) -> datetime:
     return datetime.fromtimestamp(-(-at.timestamp() // window_s) * window_s, UTC)
 
 
-def _says(newest_first: list[Post], trouble: list[_Trouble], now: datetime, noun: str) -> str:
+def _reach(newest_first: list[Post], now: datetime, *, is_whole: bool) -> str:
+    """How far back a list tells of every post: to its oldest one, where nothing was left out."""
+    return span(now - newest_first[-1].at if newest_first and is_whole else HISTORY)
+
+
+def _says(newest_first: list[Post], trouble: list[_Trouble], now: datetime, of_what: str) -> str:
     if not newest_first:
-        return f"no {noun} in 24 h"
-    within = f"of {len(newest_first)} {noun} in {span(now - newest_first[-1].at)}"
+        return f"no {of_what}"
+    within = f"of {len(newest_first)} {of_what}"
     if not trouble:
         return f"none {within} about trouble"
     verb = "is" if len(trouble) == 1 else "are"
@@ -201,4 +207,4 @@ def span(length: timedelta) -> str:
 
 def _links(trouble: list[_Trouble]) -> tuple[Link, ...]:
     shown = (t.post for t in trouble if _URL.fullmatch(t.post.url))
-    return tuple(Link(post.url, clean(post.title, _TITLE_CHARS)) for post in islice(shown, _MAX_LINKS))
+    return tuple(Link(post.url, clean(post.title, _SHOWN_CHARS)) for post in islice(shown, _MAX_LINKS))

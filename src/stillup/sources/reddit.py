@@ -130,9 +130,13 @@ def _text(node: _Element, name: str) -> str:
 
 
 def _component_of(community: str, service: Service) -> str | None:
-    """The component a community is named after: r/ClaudeCode is about Claude Code."""
+    """The component a community is named after: r/ClaudeCode is about Claude Code.
+
+    An address is no name: r/ClaudeAI is about all of Claude, not about claude.ai.
+    """
     name = _squeezed(community)
-    return next((c.id for c in service.components if name in {_squeezed(a) for a in (c.name, *c.aliases)}), None)
+    named = ((c.id, _squeezed(a)) for c in service.components for a in (c.name, *c.aliases) if "." not in a)
+    return next((component for component, alias in named if alias == name), None)
 
 
 def _squeezed(name: str) -> str:

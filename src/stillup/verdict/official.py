@@ -29,11 +29,15 @@ class Entry(Struct, frozen=True):
         return (self.source, self.incident, self.component)
 
 
+_GENERAL = (None, None)
+"""Where a source's word on a component stands that belongs to no incident; others by incident and model."""
+
+
 class Book:
     """Everything declared by the sources of one family."""
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[str, str | None], dict[str | None, Entry]] = {}
+        self._entries: dict[tuple[str, str | None], dict[tuple[str | None, str | None], Entry]] = {}
         self.components: set[str] = set()
         """Every component ever spoken of."""
 
@@ -55,11 +59,11 @@ class Book:
         )  # fmt: skip
         if line.incident is None:
             place.clear()
-            place[None] = entry if entry.state.is_fault else structs.replace(entry, since_s=0.0)
+            place[_GENERAL] = entry if entry.state.is_fault else structs.replace(entry, since_s=0.0)
         elif line.state is State.OPERATIONAL or (line.stage is not None and line.stage.is_over):
             return self._end(line, entry)
         else:
-            place[line.incident] = entry
+            place[line.incident, line.model] = entry
         return place != before
 
     def _end(self, line: Declared, entry: Entry) -> bool:
@@ -68,9 +72,9 @@ class Book:
             if source != line.source or line.component not in (None, component):
                 continue
             before = dict(place)
-            ended = place.pop(line.incident, None) is not None
+            ended = [place.pop(key) for key in before if key[0] == line.incident]
             if line.state is State.OPERATIONAL and (component == line.component or (ended and not place)):
-                place[None] = structs.replace(entry, component=component, incident=None, since_s=0.0)
+                place[_GENERAL] = structs.replace(entry, component=component, incident=None, since_s=0.0)
             changed |= place != before
         return changed
 

@@ -1,0 +1,83 @@
+"""What types alone cannot refuse in a scenario: names that do not exist, failures that cannot come and go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from stillup.catalog.load import Service
+from stillup.config.words import Complaint, KeyPath, near
+from stillup.sim.scenario import CONTROLS, EVERYTHING, LASTING, SOURCES, Fault, Scenario
+
+
+def complaints(scenario: Scenario, services: Mapping[str, Service]) -> Iterator[Complaint]:
+    """Everything that is wrong with it."""
+    service = services.get(scenario.service)
+    if service is None:
+        yield _unknown(("service",), "service", scenario.service, services)
+        return
+    yield from _of_faults(scenario, service)
+    yield from _of_reactions(scenario)
+    yield from _of_titles(scenario)
+    yield from _of_components(scenario, service)
+
+
+def _unknown(path: KeyPath, what: str, name: str, known: Iterable[str]) -> Complaint:
+    names = list(known)
+    return Complaint(path, f"no {what} is called {name!r}{near(name, names)}; allowed: {', '.join(names) or 'none'}")
+
+
+def _of_faults(scenario: Scenario, service: Service) -> Iterator[Complaint]:
+    targets = [EVERYTHING, CONTROLS, SOURCES, *(e.id for e in service.endpoints)]
+    times = Counter(f.id for f in scenario.faults)
+    for i, fault in enumerate(scenario.faults):
+        if times[fault.id] > 1:
+            yield Complaint(("faults", i, "id"), f"{times[fault.id]} faults are called {fault.id!r}; allowed: one")
+        for target, mode in fault.targets.items():
+            path = ("faults", i, "targets", target)
+            if target not in targets:
+                yield _unknown(path, "target", target, targets)
+            if mode in LASTING and not _is_whole(fault, scenario):
+                yield Complaint(
+                    path,
+                    f"{mode.value!r} is part of an address and cannot come and go; "
+                    "allowed: in a fault that lasts from `starts` to `ends` with share 1",
+                )
+
+
+def _is_whole(fault: Fault, scenario: Scenario) -> bool:
+    return fault.from_ <= scenario.starts and fault.to >= scenario.ends and fault.share >= 1
+
+
+def _of_reactions(scenario: Scenario) -> Iterator[Complaint]:
+    known = [f.id for f in scenario.faults]
+    for i, reaction in enumerate(scenario.reactions):
+        if reaction.fault and reaction.fault not in known:
+            yield _unknown(("reactions", i, "fault"), "fault", reaction.fault, known)
+
+
+def _of_titles(scenario: Scenario) -> Iterator[Complaint]:
+    titled: set[str] = set()
+    for i, update in sorted(enumerate(scenario.official), key=lambda row: row[1].posted_at):
+        if not update.title and update.incident not in titled:
+            yield Complaint(("official", i), f"the first update of incident {update.incident!r} has no `title`")
+        titled.add(update.incident)
+
+
+def _of_components(scenario: Scenario, service: Service) -> Iterator[Complaint]:
+    known = [c.id for c in service.components]
+    used: list[tuple[KeyPath, Iterable[str]]] = [(("usual", "components"), scenario.usual.components)]
+    used += [(("faults", i, "components"), f.components) for i, f in enumerate(scenario.faults)]
+    used += [
+        (("faults", i, "by_region", region, "components"), mix.components)
+        for i, f in enumerate(scenario.faults)
+        for region, mix in f.by_region.items()
+    ]
+    used += [(("reactions", i, "components"), r.components) for i, r in enumerate(scenario.reactions)]
+    used += [(("expect", "components"), scenario.expect.components), (("expect", "calm"), scenario.expect.calm)]
+    for path, names in used:
+        yield from (_unknown(path, "component", n, known) for n in names if n not in known)
+    shown = [c.id for c in service.components if c.page_ids] or known
+    for i, update in enumerate(scenario.official):
+        path = ("official", i, "components")
+        yield from (_unknown(path, "component of the page", n, shown) for n in update.components if n not in shown)

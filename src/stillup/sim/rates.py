@@ -1,0 +1,70 @@
+"""How many a minute: the usual level and the swell of each reaction, as plain functions of the time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from stillup.sim.draw import chance
+from stillup.sim.scenario import Reaction, Scenario, Stream, Usual
+
+_MINUTES_A_DAY = 1440.0
+_SWING_S = 900
+"""The usual level keeps its swing for a quarter of an hour: counts next to each other swing together."""
+
+
+def usual_per_min(scenario: Scenario, stream: Stream, at: datetime) -> float:
+    """The expected calm rate of one stream."""
+    usual = scenario.usual
+    base = {
+        Stream.REPORTS: usual.reports_per_day / _MINUTES_A_DAY,
+        Stream.POSTS: usual.posts_per_day / _MINUTES_A_DAY,
+        Stream.CHATTER: usual.chatter_per_day / _MINUTES_A_DAY,
+        Stream.STORIES: usual.stories_per_day / _MINUTES_A_DAY,
+        Stream.REQUESTS: usual.requests_per_hour / 60,
+    }[stream]
+    shape = usual.by_hour[at.hour] * 24 / sum(usual.by_hour)
+    return base * shape * _swing(scenario.seed, usual, stream, at)
+
+
+def _swing(seed: int, usual: Usual, stream: Stream, at: datetime) -> float:
+    if not usual.dispersion:
+        return 1.0
+    quarter = int(at.timestamp()) // _SWING_S
+    return chance(seed, stream, "swing", quarter).gammavariate(1 / usual.dispersion, usual.dispersion)
+
+
+def span_of(scenario: Scenario, reaction: Reaction) -> tuple[datetime, datetime]:
+    """When the matter people react to begins and ends."""
+    fault = scenario.fault(reaction.fault)
+    if fault is not None:
+        return fault.from_, fault.to
+    if reaction.from_ is None or reaction.to is None:  # the loader refuses such a reaction
+        return scenario.ends, scenario.ends
+    return reaction.from_, reaction.to
+
+
+def swell_per_min(scenario: Scenario, reaction: Reaction, at: datetime) -> float:
+    """The expected rate one reaction adds: climb, tire, fall, tail."""
+    begins, ends = span_of(scenario, reaction)
+    noticed = begins + timedelta(seconds=reaction.delay_s)
+    if at < noticed or noticed >= ends:  # over before anybody noticed
+        return 0.0
+    height = _height(reaction, (min(at, ends) - noticed).total_seconds())
+    if at < ends:
+        return reaction.peak_per_min * height
+    since_s = (at - ends).total_seconds()
+    tail = reaction.tail_per_min if since_s < reaction.tail_s else 0.0
+    return reaction.peak_per_min * height * _half_life(since_s, reaction.decay_s) + tail
+
+
+def _height(reaction: Reaction, since_s: float) -> float:
+    """Share of the peak reached ``since_s`` after people noticed, while the matter lasts."""
+    climb = min(1.0, since_s / reaction.ramp_s) if reaction.ramp_s else 1.0
+    tired_s = max(0.0, since_s - reaction.ramp_s)
+    return climb * (_half_life(tired_s, reaction.fatigue_s) if reaction.fatigue_s else 1.0)
+
+
+def _half_life(since_s: float, half_s: float) -> float:
+    if half_s <= 0:
+        return 0.0
+    return float(0.5 ** min(since_s / half_s, 60.0))

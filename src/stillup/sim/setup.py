@@ -1,0 +1,64 @@
+"""How to point stillup at a world: the configuration's text and the dummy keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from msgspec import Struct
+
+from stillup.catalog.load import Service
+from stillup.registry import usable_sources
+from stillup.sim.scenario import Scenario
+
+INTERVAL_S = 60
+DUMMY_KEY = "simulated-key"
+_PATHS = {
+    "statusgator": "/statusgator/api/v3",
+    "downdetector": "/downdetector/v2",
+    "reddit": "/reddit",
+    "hackernews": "/hn/api/v1",
+    "google_trends": "/trends",
+}
+"""Where each source's own paths begin; the status page's has its service in it."""
+
+
+class Addresses(Struct, frozen=True, kw_only=True):
+    """Where everything of a world stands."""
+
+    base_url: str
+    endpoints: dict[str, str]
+    controls: tuple[str, ...]
+    transcripts: Path
+
+
+def config_text(scenario: Scenario, service: Service, where: Addresses) -> str:
+    """A configuration that asks the world and nobody else."""
+    countries = sorted({t.geo for t in scenario.trends}) or ["US"]
+    lines = [f"# simulated: {scenario.id}", f"services = [{_text(service.id)}]"]
+    for source, path in _PATHS.items():
+        lines += _table(source, base_url=_text(where.base_url + path))
+        if source == "google_trends":
+            lines.append(f"geo = [{', '.join(map(_text, countries))}]")
+    lines += _table("claude_code", path=_text(str(where.transcripts)))
+    lines += _table("probe", controls=f"[{', '.join(map(_text, where.controls))}]")
+    endpoints = (f"{name} = {_text(url)}" for name, url in where.endpoints.items())
+    lines.append(f"endpoints = {{ {', '.join(endpoints)} }}")
+    lines += _table("statuspage")
+    lines += [f"[sources.statuspage.{service.id}]", f"base_url = {_text(f'{where.base_url}/statuspage/{service.id}')}"]
+    return "\n".join(lines) + "\n"
+
+
+def _table(source: str, **values: str) -> list[str]:
+    rest = [f"{key} = {value}" for key, value in values.items()]
+    return ["", f"[sources.{source}]", "enabled = true", f"interval_s = {INTERVAL_S}", *rest]
+
+
+def dummy_keys(service: Service) -> dict[str, str]:
+    """A dummy value for every variable a source or an endpoint takes its key from."""
+    names = [spec.key_env for spec in usable_sources()] + [e.key_env for e in service.endpoints]
+    return dict.fromkeys((name for name in names if name), DUMMY_KEY)
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)  # a JSON string is a TOML basic string

@@ -1,0 +1,156 @@
+"""The story: what has happened by ``now``, as a pure function of scenario and time.
+
+Every minute of every stream is drawn by name (seed, stream, cause, minute), so a look at any time sees the same past,
+and no look can see ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+from msgspec import Struct
+
+from stillup.model.service import Problem
+from stillup.sim.draw import chance, choose, poisson
+from stillup.sim.rates import swell_per_min, usual_per_min
+from stillup.sim.scenario import (
+    CONTROLS,
+    EVERYTHING,
+    LASTING,
+    Fault,
+    Mix,
+    Mode,
+    News,
+    Scenario,
+    Stream,
+    Trend,
+)
+
+WINDOW_S = 60
+_KEPT_WINDOWS = 20_000
+"""Minutes of streams kept drawn (two days of five streams and room to spare); older ones are drawn again, alike."""
+
+
+class Happening(Struct, frozen=True, kw_only=True):
+    """One report, post, story or request. ``name`` seeds whatever else is drawn for it; ``rumour`` is hearsay."""
+
+    name: str
+    at: datetime
+    stream: Stream
+    component: str | None = None
+    region: str | None = None
+    problem: Problem | None = None
+    client: str | None = None
+    rumour: bool = False
+
+
+class Story:
+    """One scenario being told. Holds no state but a memory of what it has drawn."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._window = lru_cache(maxsize=_KEPT_WINDOWS)(self._draw)
+
+    def happened(self, stream: Stream, after: datetime, until: datetime) -> Iterator[Happening]:
+        """What the stream brought with ``after < at <= until``, oldest first."""
+        first = int(after.timestamp()) // WINDOW_S
+        last = int(until.timestamp()) // WINDOW_S
+        for window in range(first, last + 1):
+            yield from (h for h in self._window(stream, window) if after < h.at <= until)
+
+    def newest_first(self, streams: tuple[Stream, ...], until: datetime, within: timedelta) -> Iterator[Happening]:
+        """What several streams brought in the time ``within`` before ``until``; drawn only as far as it is read."""
+        oldest = int((until - within).timestamp()) // WINDOW_S
+        for window in range(int(until.timestamp()) // WINDOW_S, oldest - 1, -1):
+            found = [h for stream in streams for h in self._window(stream, window) if h.at <= until]
+            yield from sorted(found, key=lambda h: (h.at, h.name), reverse=True)
+
+    def _draw(self, stream: Stream, window: int) -> tuple[Happening, ...]:
+        scenario = self.scenario
+        start = datetime.fromtimestamp(window * WINDOW_S, UTC)
+        found = list(self._drawn(stream, window, "usual", usual_per_min(scenario, stream, start), scenario.usual))
+        for i, reaction in enumerate(scenario.reactions):
+            if reaction.stream is stream:
+                rate = swell_per_min(scenario, reaction, start)
+                mix = scenario.fault(reaction.fault) or reaction
+                found += self._drawn(stream, window, str(i), rate, mix, rumour=reaction.rumour)
+        return tuple(sorted(found, key=lambda h: (h.at, h.name)))
+
+    def _drawn(
+        self, stream: Stream, window: int, cause: str, rate: float, mix: Mix, *, rumour: bool = False
+    ) -> Iterator[Happening]:
+        if rate <= 0:
+            return
+        random = chance(self.scenario.seed, stream, cause, window)
+        for i in range(poisson(random, rate * WINDOW_S / 60)):
+            # Whole seconds, as sites date things, after the window's start: none falls between two looks.
+            at_s = window * WINDOW_S + random.randint(1, WINDOW_S)
+            yield Happening(
+                name=f"{stream.value}-{cause}-{window}-{i}",
+                at=datetime.fromtimestamp(at_s, UTC),
+                stream=stream,
+                rumour=rumour,
+                **_drawn_from(mix, random),
+            )
+
+    def mode(self, target: str, now: datetime) -> Mode:
+        """How a target answers now; the first fault that hits it decides."""
+        for fault in self.scenario.faults:
+            mode = _mode_of(fault, target)
+            if mode is not None and fault.from_ <= now < fault.to and self._hits(fault, target, now):
+                return mode
+        return Mode.OK
+
+    def lasting_mode(self, target: str) -> Mode | None:
+        """The failure that is part of the target's address, where it has one."""
+        modes = (_mode_of(fault, target) for fault in self.scenario.faults)
+        return next((m for m in modes if m in LASTING), None)
+
+    def transcript_status(self, request: Happening) -> int | None:
+        """The HTTP status that request of Claude Code failed with; None when it worked."""
+        for fault in self.scenario.faults:
+            if fault.transcript_status and fault.from_ <= request.at < fault.to:
+                return fault.transcript_status if self._hits(fault, request.name, request.at) else None
+        return None
+
+    def _hits(self, fault: Fault, whom: str, now: datetime) -> bool:
+        """Whether the fault is among ``whom``'s troubles this minute."""
+        window = int(now.timestamp()) // WINDOW_S
+        return fault.share >= 1 or chance(self.scenario.seed, fault.id, whom, window).random() < fault.share
+
+    def is_cut_off(self, now: datetime) -> bool:
+        """Whether everything fails from here: then nothing of this machine reaches the outside."""
+        return self.mode(EVERYTHING, now) is not Mode.OK
+
+    def trending(self, geo: str, now: datetime) -> list[Trend]:
+        """The scenario's queries among one country's trending searches, the first listed first."""
+        return [t for t in self.scenario.trends if t.geo == geo and t.from_ <= now < t.to]
+
+    def news(self, now: datetime) -> list[News]:
+        """The articles out by now, newest first."""
+        return sorted((n for n in self.scenario.news if n.at <= now), key=lambda n: n.at, reverse=True)
+
+
+def _mode_of(fault: Fault, target: str) -> Mode | None:
+    """What the fault does to a target: its own line, else (controls are numbered) the group's, else everything's."""
+    group = CONTROLS if target.startswith(CONTROLS) else target
+    return fault.targets.get(target) or fault.targets.get(group) or fault.targets.get(EVERYTHING)
+
+
+def _drawn_from(mix: Mix, random: Random) -> dict[str, Any]:
+    """Who it is and what they say."""
+    region = choose(random, mix.regions)
+    local = mix.by_region.get(region or "", _NO_MIX) if isinstance(mix, Fault) else _NO_MIX
+    return {
+        "region": region,
+        "component": choose(random, local.components or mix.components),
+        "problem": choose(random, local.problems or mix.problems),
+        "client": choose(random, local.clients or mix.clients),
+    }
+
+
+_NO_MIX = Mix()

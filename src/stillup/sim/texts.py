@@ -1,0 +1,116 @@
+"""What simulated people write: a text for each happening, drawn from ``texts.toml`` by its name."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from random import Random
+
+import msgspec
+from msgspec import Struct
+
+from stillup.catalog.load import Component, Service
+from stillup.model.service import Problem
+from stillup.sim.draw import chance
+from stillup.sim.scenario import Stream
+from stillup.sim.story import Happening
+
+_NAME_A_PLACE = 0.6
+"""The share of posts that say where their writer is."""
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class _Bank(Struct, frozen=True):
+    titles: tuple[str, ...]
+    bodies: tuple[str, ...]
+
+
+class _Texts(Struct, frozen=True, forbid_unknown_fields=True):
+    trouble: dict[Problem, _Bank]
+    rumour: _Bank
+    chatter: _Bank
+    stories: _Bank
+    trending: _Bank
+    places: dict[str, str]
+
+
+class Post(Struct, frozen=True, kw_only=True):
+    """One post or story as it appears on a site. ``key`` grows with time."""
+
+    key: int
+    at: datetime
+    title: str
+    body: str
+    author: str
+    community: str
+    region: str | None = None
+    """Where the writer says to be."""
+
+    @property
+    def id(self) -> str:
+        """The key as Reddit writes ids: base 36."""
+        return base36(self.key)
+
+
+def post_of(happening: Happening, service: Service, seed: int) -> Post:
+    """The post that this happening left."""
+    random = chance(seed, "text", happening.name)
+    bank = _bank(happening)
+    component = service.component(happening.component or "")
+    words = {"name": service.name, "part": component.name if component else service.name}
+    place = _texts().places.get(happening.region or "") if random.random() < _NAME_A_PLACE else None
+    body = random.choice(bank.bodies).format(**words)
+    return Post(
+        key=int(happening.at.timestamp()) * 1_000_000 + random.randrange(1_000_000),
+        at=happening.at,
+        title=random.choice(bank.titles).format(**words),
+        body=f"{body} {place}" if place else body,
+        author=f"simulated_{random.randrange(10_000):04}",
+        region=happening.region if place else None,
+        community=_community(service, component, random),
+    )
+
+
+def _community(service: Service, component: Component | None, random: Random) -> str:
+    """Where it is posted: half of what concerns a component with a community of its own goes there."""
+    hint = service.sources.get("reddit")
+    communities = (hint and hint.communities) or (service.id,)
+    named = {name: c for c in service.components for name in _squeezed(c.name, *c.aliases)}
+    own = [name for name in communities if component and named.get(name.lower()) is component]
+    general = [name for name in communities if name.lower() not in named]
+    return random.choice(own if own and (not general or random.random() < 0.5) else general or communities)
+
+
+def _squeezed(*names: str) -> set[str]:
+    return {"".join(c for c in name.lower() if c.isalnum()) for name in names}
+
+
+def trending_words() -> tuple[str, ...]:
+    """What else people search for."""
+    return _texts().trending.titles
+
+
+def base36(number: int) -> str:
+    """A whole number above zero in base 36."""
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    return digits or "0"
+
+
+def _bank(happening: Happening) -> _Bank:
+    texts = _texts()
+    if happening.stream is Stream.CHATTER:
+        return texts.chatter
+    if happening.stream is Stream.STORIES:
+        return texts.stories
+    if happening.rumour:
+        return texts.rumour
+    return texts.trouble.get(happening.problem or Problem.OTHER, texts.trouble[Problem.OTHER])
+
+
+@cache
+def _texts() -> _Texts:
+    return msgspec.toml.decode((files("stillup.sim") / "texts.toml").read_text("utf-8"), type=_Texts)

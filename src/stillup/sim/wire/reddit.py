@@ -1,0 +1,99 @@
+"""Reddit's two ways to the newest posts: the Atom feed anybody may read, and the listing for a token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from stillup.catalog.load import Service
+from stillup.sim.scenario import Stream
+from stillup.sim.story import Story
+from stillup.sim.texts import Post, post_of
+from stillup.sim.wire.reply import ATOM, Reply, json_reply, xml
+
+FEED_ENTRIES = 25
+_MOST = 100
+_LOOK_BACK = timedelta(days=2)
+
+
+def posts(story: Story, service: Service, communities: str, now: datetime, number: int) -> list[Post]:
+    """The newest posts of some communities (``a+b+c``), newest first."""
+    wanted = {c.lower() for c in communities.split("+")}
+    newest = story.newest_first((Stream.POSTS, Stream.CHATTER), now, _LOOK_BACK)
+    written = (post_of(h, service, story.scenario.seed) for h in newest)
+    return list(islice((p for p in written if p.community.lower() in wanted), number))
+
+
+def feed(story: Story, service: Service, communities: str, now: datetime) -> Reply:
+    """``/r/{communities}/new/.rss``."""
+    newest = posts(story, service, communities, now, FEED_ENTRIES)
+    label, updated = xml(communities), _stamp(newest[0].at if newest else now)
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/">\n'
+        f'  <category term="{label}" label="r/{label}"/>\n  <updated>{updated}</updated>\n'
+        f"  <id>/r/{label}/new/.rss</id>\n  <title>newest submissions : {label}</title>\n"
+        f"{''.join(map(_entry, newest))}</feed>\n"
+    )
+    return Reply(body=body.encode(), content_type=ATOM)
+
+
+def _entry(post: Post) -> str:
+    name, community = xml(post.author), xml(post.community)
+    content = xml(f'<div class="md"><p>{xml(post.body)}</p></div>')
+    return (
+        f"  <entry>\n    <author><name>/u/{name}</name><uri>https://www.reddit.com/user/{name}</uri></author>\n"
+        f'    <category term="{community}" label="r/{community}"/>\n    <content type="html">{content}</content>\n'
+        f'    <id>t3_{post.id}</id>\n    <link href="https://www.reddit.com{_permalink(post)}"/>\n'
+        f"    <updated>{_stamp(post.at)}</updated>\n    <published>{_stamp(post.at)}</published>\n"
+        f"    <title>{xml(post.title)}</title>\n  </entry>\n"
+    )
+
+
+def listing(story: Story, service: Service, communities: str, now: datetime, params: Mapping[str, str]) -> Reply:
+    """``/r/{communities}/new`` of the OAuth API: newest first, ``limit`` to 100, only newer than ``before``."""
+    wanted = params.get("limit", "25")
+    limit = min(int(wanted), _MOST) if wanted.isdigit() else FEED_ENTRIES
+    newest = posts(story, service, communities, now, limit)
+    before = params.get("before", "")
+    fresh = [p for p in newest if not before or (len(p.id), p.id) > (len(before) - 3, before.removeprefix("t3_"))]
+    return listed(fresh, after=f"t3_{fresh[-1].id}" if len(fresh) == limit else None)
+
+
+def listed(found: list[Post], after: str | None = None) -> Reply:
+    """Some posts as a listing."""
+    children = [{"kind": "t3", "data": _thing(p)} for p in found]
+    data = {"after": after, "before": None, "dist": len(found), "modhash": None, "children": children}
+    return json_reply({"kind": "Listing", "data": data})
+
+
+def _thing(post: Post) -> dict[str, object]:
+    return {
+        "id": post.id,
+        "name": f"t3_{post.id}",
+        "subreddit": post.community,
+        "title": post.title,
+        "selftext": post.body,
+        "author": post.author,
+        "created_utc": float(int(post.at.timestamp())),
+        "score": 1 + post.key % 7,
+        "ups": 1 + post.key % 7,
+        "upvote_ratio": 0.8,
+        "num_comments": post.key % 11,
+        "link_flair_text": None,
+        "permalink": _permalink(post),
+        "url": f"https://www.reddit.com{_permalink(post)}",
+        "over_18": False,
+        "stickied": False,
+        "removed_by_category": None,
+    }
+
+
+def _permalink(post: Post) -> str:
+    words = "".join(c if c.isalnum() else " " for c in post.title.lower()).split()
+    return f"/r/{post.community}/comments/{post.id}/{'_'.join(words)[:50]}/"
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,144 @@
+"""Which address of the world's own server answers in which format. Pure: a request and the time in, a reply out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from msgspec import Struct
+
+from stillup.catalog.load import Service, catalogue
+from stillup.sim.page import page_at
+from stillup.sim.scenario import Scenario
+from stillup.sim.story import Story
+from stillup.sim.wire import downdetector, google_trends, hackernews, reddit, statusgator, statuspage
+from stillup.sim.wire.reply import Reply, json_reply, not_found
+
+
+class Visit(Struct, frozen=True, kw_only=True):
+    """One request: the path without its prefix, the query, the headers (names in lower case), and when."""
+
+    path: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    base_url: str
+    now: datetime
+
+    @property
+    def has_token(self) -> bool:
+        """Whether a bearer token came with it; any will do."""
+        return self.headers.get("authorization", "").lower().startswith("bearer ")
+
+
+class Desk:
+    """All sites of the world behind one server."""
+
+    def __init__(self, story: Story) -> None:
+        self._story = story
+        self._calm: dict[str, Story] = {}
+
+    @cached_property
+    def service(self) -> Service:
+        """The scenario's own service."""
+        return catalogue()[self._story.scenario.service]
+
+    def reply(self, visit: Visit) -> Reply:
+        """The answer to one request; 404 for an address nobody has."""
+        for prefix, site in _SITES.items():
+            if visit.path.startswith(prefix):
+                return site(self, visit, visit.path.removeprefix(prefix))
+        return not_found()
+
+    def story_of(self, service_id: str) -> Story:
+        """The scenario's story for its own service, an uneventful one for any other."""
+        scenario = self._story.scenario
+        if service_id == scenario.service:
+            return self._story
+        calm = Scenario(
+            id=scenario.id,
+            title="calm",
+            service=service_id,
+            starts=scenario.starts,
+            ends=scenario.ends,
+            seed=scenario.seed,
+        )
+        return self._calm.setdefault(service_id, Story(calm))
+
+    def page_site(self, service: Service, base_url: str, now: datetime) -> statuspage.Site:
+        """One service's status page as it stands."""
+        shown = [c.id for c in statuspage.shown(service)]
+        scenario = self.story_of(service.id).scenario
+        page = page_at(f"{scenario.id}:{service.id}", scenario.official, shown, now, statuspage.BORN)
+        return statuspage.Site(service, page, f"{base_url}/statuspage/{service.id}")
+
+
+def _statuspage(desk: Desk, visit: Visit, rest: str) -> Reply:
+    service_id, _, path = rest.partition("/")
+    service = catalogue().get(service_id)
+    if service is None:
+        return not_found()
+    return statuspage.reply(f"/{path}", desk.page_site(service, visit.base_url, visit.now))
+
+
+def _trends(desk: Desk, visit: Visit, rest: str) -> Reply:
+    if rest.rstrip("/") not in ("trending/rss", "rss"):
+        return not_found()
+    return google_trends.reply(desk.story_of(desk.service.id), visit.params.get("geo", "US")[:2].upper(), visit.now)
+
+
+def _reddit(desk: Desk, visit: Visit, rest: str) -> Reply:
+    """``/r/{communities}/new`` with a token, ``/r/{communities}/new/.rss`` without."""
+    communities, _, what = rest.partition("/")
+    story = desk.story_of(desk.service.id)
+    if what.strip("/") == "new/.rss":
+        return reddit.feed(story, desk.service, communities, visit.now)
+    if what.strip("/") not in ("new", "new.json"):
+        return not_found()
+    if not visit.has_token:
+        return json_reply({"message": "Unauthorized", "error": 401}, status=401)
+    return reddit.listing(story, desk.service, communities, visit.now, visit.params)
+
+
+def _hackernews(desk: Desk, visit: Visit, rest: str) -> Reply:
+    if rest != "search_by_date":
+        return not_found()
+    return hackernews.reply(desk.story_of(desk.service.id), desk.service, visit.now, visit.params)
+
+
+def _downdetector(desk: Desk, visit: Visit, rest: str) -> Reply:
+    """``companies/search``, ``companies/{id}`` and ``companies/{id}/indicators``."""
+    if not visit.has_token:
+        return json_reply({"error": True, "message": "Unauthorized"}, status=401)
+    if rest == "companies/search":
+        return downdetector.search(visit.params)
+    found = re.fullmatch(r"companies/(\d{1,9})(/indicators)?", rest)
+    service = downdetector.companies().get(int(found[1])) if found else None
+    if found is None or service is None:
+        return json_reply({"error": True, "message": "Not found"}, status=404)
+    story = desk.story_of(service.id)
+    if found[2]:
+        return downdetector.indicators(story, visit.params, visit.now)
+    return downdetector.company(story, int(found[1]), service, visit.now)
+
+
+def _statusgator(desk: Desk, visit: Visit, rest: str) -> Reply:
+    if not visit.has_token:
+        return json_reply({"success": False, "error": "Unauthorized"}, status=401)
+    mirror = desk.story_of(desk.service.id).scenario.statusgator
+    then = visit.now - timedelta(seconds=mirror.delay_s)
+    sites = [desk.page_site(s, visit.base_url, then) for s in catalogue().values() if "statusgator" in s.sources]
+    warned = {desk.service.id} if any(w.from_ <= visit.now < w.to for w in mirror.early_warnings) else set()
+    return statusgator.reply(f"/{rest}", sites, warned, visit.now)
+
+
+_SITES: dict[str, Callable[[Desk, Visit, str], Reply]] = {
+    "/statuspage/": _statuspage,
+    "/trends/": _trends,
+    "/reddit/r/": _reddit,
+    "/reddit-oauth/r/": _reddit,
+    "/hn/api/v1/": _hackernews,
+    "/downdetector/v2/": _downdetector,
+    "/statusgator/api/v3/": _statusgator,
+}

@@ -1,0 +1,163 @@
+"""The loopback world: every site of a scenario on this machine's own loopback, failing when the scenario says so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from stillup.catalog.load import Endpoint, Service, catalogue
+from stillup.clock import Clock
+from stillup.sim.gate import Gate, Handler
+from stillup.sim.scenario import CONTROLS, SOURCES, Mode, Scenario
+from stillup.sim.serve import send
+from stillup.sim.setup import Addresses, config_text, dummy_keys
+from stillup.sim.story import Story
+from stillup.sim.transcripts import Transcripts
+from stillup.sim.wire import provider
+from stillup.sim.wire.reply import Reply
+from stillup.sim.wire.routes import Desk, Visit
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_TICK_S = 0.05
+"""Real seconds between two looks at the clock: how late a port may close or a transcript row be written."""
+_CONTROLS = (f"{CONTROLS}0", f"{CONTROLS}1")
+_CONTROL_PATH = "/generate_204"
+_NO_CONTENT = Reply(body=b"", content_type="", status=204)
+
+
+class World:
+    """A scenario, playing. ``clock`` says when it is; ``folder`` is for transcripts (default: one of its own)."""
+
+    def __init__(self, scenario: Scenario, clock: Clock, folder: Path | None = None) -> None:
+        self.story = Story(scenario)
+        self.clock = clock
+        self._service: Service = catalogue()[scenario.service]
+        self._desk = Desk(self.story)
+        self._folder = folder
+        self._gates: dict[str, Gate] = {}
+        self._transcripts: Transcripts | None = None
+        self._open = contextlib.AsyncExitStack()
+
+    @property
+    def scenario(self) -> Scenario:
+        """What is played."""
+        return self.story.scenario
+
+    @property
+    def base_url(self) -> str:
+        """Where the sources' sites stand."""
+        return self.url(SOURCES)
+
+    def url(self, target: str) -> str:
+        """The address of a target's server: an endpoint id of the catalogue, ``controls0`` or ``sources``."""
+        mode = self.story.lasting_mode(target)
+        if mode is Mode.DNS:
+            return f"http://{target.replace('_', '-')}.stillup.invalid"
+        scheme = "https" if mode is Mode.TLS else "http"
+        return f"{scheme}://127.0.0.1:{self._gates[target].port}"
+
+    @property
+    def transcripts(self) -> Path:
+        """The folder in which Claude Code's transcripts grow."""
+        return self._transcripts.folder if self._transcripts else Path()
+
+    def config(self) -> str:
+        """The TOML of a configuration that points every source here; the data folder is the caller's to add."""
+        return config_text(self.scenario, self._service, self._addresses())
+
+    def environ(self) -> dict[str, str]:
+        """Dummy keys under the names the sources look for."""
+        return dummy_keys(self._service)
+
+    def _addresses(self) -> Addresses:
+        endpoints = {e.id: self.url(e.id) + _path_of(e.url) for e in self._service.endpoints}
+        controls = tuple(self.url(name) + _CONTROL_PATH for name in _CONTROLS)
+        return Addresses(base_url=self.base_url, endpoints=endpoints, controls=controls, transcripts=self.transcripts)
+
+    async def sync(self) -> None:
+        """Catch up with the clock now: close and open ports, write transcripts. Happens by itself all the time."""
+        for gate in self._gates.values():
+            await gate.sync()
+        if self._transcripts is not None:
+            self._transcripts.write(self.clock.now())
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as opening:
+            folder = self._folder
+            if folder is None:
+                folder = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="stillup-world-")))
+            self._transcripts = Transcripts(self.story, folder)
+            await self._open_gates(opening)
+            await self.sync()
+            ticking = asyncio.create_task(self._tick())
+            opening.push_async_callback(_end, ticking)
+            self._open = opening.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.aclose()
+
+    async def _open_gates(self, opening: contextlib.AsyncExitStack) -> None:
+        """One server for the sources, one for each control host and endpoint; what has no address gets none."""
+        handlers: dict[str, Handler] = {SOURCES: self._serve_sources}
+        handlers |= {name: partial(self._serve_control, name) for name in _CONTROLS}
+        handlers |= {e.id: partial(self._serve_endpoint, e) for e in self._service.endpoints}
+        for target, handler in handlers.items():
+            gate = Gate(partial(self._mode, target), handler)
+            opening.push_async_callback(gate.close)
+            await gate.open()
+            self._gates[target] = gate
+
+    def _mode(self, target: str) -> Mode:
+        return self.story.mode(target, self.clock.now())
+
+    async def _serve_sources(self, request: web.BaseRequest) -> web.StreamResponse:
+        broken = provider.page_instead(self._mode(SOURCES))
+        if broken is not None:
+            return await send(request, broken)
+        visit = Visit(
+            path=request.path,
+            params=dict(request.query),
+            headers={k.lower(): v for k, v in request.headers.items()},
+            base_url=self.base_url,
+            now=self.clock.now(),
+        )
+        return await send(request, self._desk.reply(visit))
+
+    async def _serve_control(self, target: str, request: web.BaseRequest) -> web.StreamResponse:
+        return await send(request, provider.page_instead(self._mode(target)) or _NO_CONTENT)
+
+    async def _serve_endpoint(self, endpoint: Endpoint, request: web.BaseRequest) -> web.StreamResponse:
+        ask = provider.Ask(
+            method=request.method,
+            path=request.path,
+            headers={k.lower(): v for k, v in request.headers.items()},
+            body=await request.read(),
+        )
+        now = self.clock.now()
+        return await send(request, provider.answer(self._service, endpoint, self._mode(endpoint.id), ask, now))
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            await self.sync()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _path_of(url: str) -> str:
+    return urlsplit(url).path
