@@ -25,8 +25,8 @@ service = "claude"
 starts = 2026-01-05T12:00:00Z
 ends = 2026-01-05T12:10:00Z
 [usual]
-reports_per_day = 2000
-posts_per_day = 500
+reports_per_day = 200
+posts_per_day = 50
 """
 
 APRIL = load("2026-04-07")

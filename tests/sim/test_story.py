@@ -61,7 +61,7 @@ def test_north_america_and_europe_are_hit_most_and_each_place_has_its_own_compla
     assert {h.component for h in during if h.region == "US-IL"} == {"web", "mobile"}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(ALL_DAY, ALL_DAY, st.sampled_from(Stream))
 def test_what_is_seen_at_one_time_never_changes_later(one, other, stream):
     first, later = sorted((one, other))
@@ -75,7 +75,7 @@ def test_what_is_seen_at_one_time_never_changes_later(one, other, stream):
     assert list(early.happened(stream, day, later)) == late_first
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(ALL_DAY, st.integers(1, 400))
 def test_windows_add_up_to_the_whole(start, minutes):
     story, end = Story(APRIL), start + timedelta(minutes=minutes)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from stillup.config import parse_config
 from stillup.sim.load import load
@@ -182,6 +183,28 @@ async def test_a_stream_may_break_with_an_error_event(play, client, made_up):
     assert b"message_stop" not in body
 
 
+@pytest.mark.parametrize(
+    ("mode", "last"),
+    [("ok", b"data: [DONE]"), ("stream_error", b'"server_error"'), ("overloaded", b'"server_error"')],
+)
+async def test_a_service_that_speaks_openais_protocol_answers_and_fails_in_it(play, client, made_up, mode, last):
+    world, _ = await play(replace(made_up(failing(mode, ("inference",))), service="chatgpt"), at(12, 15))
+
+    url = f"{world.url('inference')}/v1/chat/completions"
+    headers = {"Authorization": "Bearer simulated-key"}
+    async with client.post(url, json={"model": "m", "stream": True}, headers=headers) as answer:
+        assert answer.status == (503 if mode == "overloaded" else 200)
+        assert last in await answer.read()
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"{}", 400), (b"no json", 400), (b'{"model": "m"}', 200)])
+async def test_an_api_refuses_what_is_no_request(play, client, body, status):
+    world, _ = await play(APRIL, APRIL.starts)
+
+    async with client.post(world.url("inference"), data=body, headers={"x-api-key": "k"}) as answer:
+        assert answer.status == status
+
+
 async def test_a_closed_port_refuses_and_opens_again_at_the_same_place(play, made_up):
     world, clock = await play(made_up(failing("refused")), at(12, 5))
     port = int(world.url("edge").rpartition(":")[2])
@@ -340,6 +363,17 @@ async def test_a_body_larger_than_a_megabyte_is_refused(play, client):
 
     async with client.post(world.url("inference"), data=io.BytesIO(b"x" * (1 << 21))) as answer:
         assert answer.status == 413
+
+
+async def test_a_port_holds_so_many_connections_and_resets_the_rest(play, made_up):
+    world, _ = await play(made_up(failing("hang")), at(12, 15))
+    port = int(world.url("edge").rpartition(":")[2])
+    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(256)]
+
+    with pytest.raises(ConnectionResetError):
+        await _answer(world)
+    for _, writer in silent:
+        writer.close()
 
 
 async def test_when_the_world_ends_its_ports_tasks_and_folder_are_gone():

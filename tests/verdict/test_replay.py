@@ -83,17 +83,23 @@ def test_a_growing_window_is_counted_by_its_growth(timeline):
 
 def test_lines_more_than_five_minutes_late_are_dropped_and_counted(timeline):
     timeline.alive("statuspage", 0, 30)
-    late = timeline.encoded() + [timeline.encoded()[10]]
+    late = [*timeline.encoded(), timeline.encoded()[10]]
     timeline.run(late)
     assert timeline.replay.late == 1
 
 
 def test_a_bad_line_is_named_with_its_number_and_the_rest_is_used(timeline):
     timeline.alive("statuspage", 0, 3)
-    lines = [b"{oops", *timeline.encoded(), b"", b'{"kind":"counted","at":"2026-03-02T00:01:00Z","service":"claude"}',
-             b'{"kind":"nope"}', b"\xff\xfe", b"[" * 5000, b'{"kind":"alive","at":"2026-03-02T00:01:00","service":"x","source":"y"}',
-             b'{"kind":"counted","at":"2026-03-02T00:01:00Z","service":"claude","source":"reddit","window_s":60,"count":-1}',
-             b'{"kind":"outcome","at":"2026-03-02T00:01:00Z","service":"claude","source":"probe","layer":"edge"}']  # fmt: skip
+    at = '"at":"2026-03-02T00:01:00Z","service":"claude"'
+    bad = [
+        '{"kind":"counted",' + at + "}",
+        '{"kind":"nope"}',
+        "[" * 5000,
+        '{"kind":"alive","at":"2026-03-02T00:01:00","service":"x","source":"y"}',
+        '{"kind":"counted",' + at + ',"source":"reddit","window_s":60,"count":-1}',
+        '{"kind":"outcome",' + at + ',"source":"probe","layer":"edge"}',
+    ]
+    lines = [b"{oops", *timeline.encoded(), b"", b"\xff\xfe", *(text.encode() for text in bad)]
     assert [v.state.value for v in timeline.run(lines)] == ["operational"]
     assert [bad.number for bad in timeline.replay.bad] == [1, 6, 7, 8, 9, 10, 11, 12]
     assert "either `ok` or both" in timeline.replay.bad[-1].why

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console, Group
 
     from stillup.daemon.demo import Moment, Outcome
+    from stillup.model.verdict import Verdict
     from stillup.sim.scenario import Scenario
 
 _PLAY_S = 60.0
@@ -89,6 +90,7 @@ class Timeline:
     def __init__(self, out: Console, scenario: Scenario) -> None:
         self._out = out
         self._truth = sorted(_truth(scenario))
+        self._said: Verdict | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +113,9 @@ class Timeline:
             at, text = self._truth.pop(0)
             found.append((f"{at:%H:%M}    {text}", "dim"))
         found += [(f"{moment.at:%H:%M}  · {says(e)}", "") for e in moment.turned]
-        found += [(change_line(c), STYLES[c.state]) for c in moment.changes if c.component is None]
+        for change in (c for c in moment.changes if c.component is None):
+            found.append((change_line(change, self._said), STYLES[change.state]))
+            self._said = change
         return found
 
 

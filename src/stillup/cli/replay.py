@@ -15,6 +15,7 @@ from stillup.errors import BadDataError
 from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
+    from stillup.model.verdict import Verdict
     from stillup.verdict.replay import Replay
 
 _SHOWN = 50
@@ -49,11 +50,14 @@ def _replay(lines: BinaryIO, *, as_json: bool, color: bool | None, config_path: 
 
     replay = Replay(Monitor(profile_of, settings_of(load(config_path))))
     out = console(color=color)
+    said: dict[tuple[str, str | None], Verdict] = {}
     for change in replay.run(_bounded(lines)):
         if as_json:
             click.echo(msgspec.json.encode(change.wire()))
         else:
-            out.print(f"{change.at:%Y-%m-%d} {change_line(change)}", style=STYLES[change.state])
+            subject = (change.service, change.component)
+            out.print(f"{change.at:%Y-%m-%d} {change_line(change, said.get(subject))}", style=STYLES[change.state])
+            said[subject] = change
     _tell(replay)
     return 65 if replay.bad_count else 0
 

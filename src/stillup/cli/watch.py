@@ -36,7 +36,7 @@ from stillup.model.verdict import Verdict
 from stillup.net import Net
 from stillup.sources.poller import Poller, Report
 from stillup.store import open_store
-from stillup.verdict.explain import because, headline, who
+from stillup.verdict.explain import because, headline, moved, who
 from stillup.verdict.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -113,7 +113,15 @@ def _listener(view: View, wanted: Sequence[Service], out: Console) -> Iterator[L
             yield Table(wanted[0], screen)
 
 
-class JsonLines:
+class _Told:
+    """What every listener here does about trouble: say it on stderr."""
+
+    def trouble(self, why: str) -> None:
+        """Say it."""
+        click.echo(f"stillup: not kept for now: {why}", err=True)
+
+
+class JsonLines(_Told):
     """Every change as one JSON line, as ``stillup replay --json`` writes them."""
 
     def heard(self, report: Report) -> None:
@@ -125,12 +133,12 @@ class JsonLines:
             click.echo(msgspec.json.encode(change.wire()))
 
 
-class Lines:
+class Lines(_Told):
     """One line when a service breaks, is confirmed, or is back."""
 
     def __init__(self, wanted: Sequence[Service], out: Console) -> None:
         self._out = out
-        self._said: dict[str, tuple[object, ...]] = {}
+        self._said: dict[str, Verdict] = {}
         names = ", ".join(s.name for s in wanted)
         out.print(f"Watching {names}. The first judgement comes with the next full minute; Ctrl-C ends.")
 
@@ -140,24 +148,27 @@ class Lines:
     def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:  # noqa: ARG002
         """Print what changed of the services themselves."""
         for change in changes:
-            essence = (change.state, change.confidence, change.scope)
-            if change.component is None and self._said.get(change.service) != essence:
-                self._said[change.service] = essence
-                self._out.print(change_line(change), style=STYLES[change.state])
+            if change.component is None:
+                self._out.print(change_line(change, self._said.get(change.service)), style=STYLES[change.state])
+                self._said[change.service] = change
 
 
-def change_line(change: Verdict) -> str:
-    """A change in one line: when, what, since when, who is hit, why."""
+def change_line(change: Verdict, before: Verdict | None = None) -> str:
+    """A change in one line: when, what, since when, who is hit, why; beside ``before`` only what is new."""
     service = catalogue().get(change.service)
     names = {c.id: c.name for c in service.components} if service else {}
     name = names.get(change.component, change.component) if change.component else None
     subject = name or (service.name if service else change.service)
-    onset = f"since {clock_time(change.since, change.at)}" if change.since and change.state.is_fault else ""
-    parts = [headline(change, subject), onset, who(change, lambda c: names.get(c, c)), because(change)]
-    return f"{change.at:%H:%M}  {MARKS[change.state]} " + "; ".join(p for p in parts if p)
+    news = moved(before, change, lambda c: names.get(c, c)) if before is not None else None
+    said = f"{subject}: {news}"
+    if news is None:
+        onset = f"since {clock_time(change.since, change.at)}" if change.since and change.state.is_fault else ""
+        parts = [headline(change, subject), onset, who(change, lambda c: names.get(c, c)), because(change)]
+        said = "; ".join(p for p in parts if p)
+    return f"{change.at:%H:%M}  {MARKS[change.state]} {said}"
 
 
-class Table:
+class Table(_Told):
     """The first answer, redrawn as it moves."""
 
     def __init__(self, service: Service, screen: Screen) -> None:

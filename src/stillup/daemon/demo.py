@@ -57,6 +57,9 @@ class Play:
         """Remember the newest word of each source."""
         self.reports[report.source] = report
 
+    def trouble(self, why: str) -> None:
+        """A demo keeps nothing that could be missed."""
+
     def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:
         """Tell what this minute brought."""
         evidence = tuple(self._monitor.evidence(self._service))

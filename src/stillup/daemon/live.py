@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from msgspec import structs
 
 from stillup.clock import Clock
+from stillup.errors import StoreError
+from stillup.model.evidence import Evidence
+from stillup.model.incident import Incident
 from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
 from stillup.sources.poller import Poller, Report
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 
 _LATE = timedelta(minutes=5)
+_SIGNALS_KEPT = 100_000
+_REPORTS_KEPT = 1_000
 
 
 class Listener(Protocol):
@@ -34,6 +39,9 @@ class Listener(Protocol):
     def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:
         """A minute was judged; ``changes`` is empty most of the time."""
 
+    def trouble(self, why: str) -> None:
+        """What was judged could not be kept; it is tried again."""
+
 
 class Live:
     """Drives a monitor from a poller. ``store`` may be None: then nothing outlasts the process.
@@ -43,13 +51,21 @@ class Live:
     clock until the wall has caught up.
     """
 
-    def __init__(self, monitor: Monitor, clock: Clock, listener: Listener, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        monitor: Monitor,
+        clock: Clock,
+        listener: Listener,
+        store: Store | None = None,
+        keep: timedelta | None = None,
+    ) -> None:
         self.monitor = monitor
         self._clock = clock
         self._listener = listener
         self._store = store
         self._arrived: list[Signal] = []
         self._reports: list[KeptReport] = []
+        self._unsaved = _Unsaved()
         self._judged: datetime | None = None
         self._judged_steady_s = 0.0
 
@@ -93,14 +109,42 @@ class Live:
         arrived, self._arrived = self._arrived, []
         changes = self.monitor.step(tick, arrived)
         self._judged, self._judged_steady_s = tick, self._clock.monotonic_s() - (now - tick).total_seconds()
+        self._unsaved.add(self.monitor, arrived, changes)
         if self._store is not None:
-            await asyncio.to_thread(self._keep, self._store, arrived, changes)
+            await self._save(self._store)
         self._listener.judged(tick, changes)
         return changes
 
-    def _keep(self, store: Store, arrived: Sequence[Signal], changes: Sequence[Verdict]) -> None:
-        evidence = {Key.of(c): tuple(self.monitor.evidence(c.service)) for c in changes}
-        store.commit_step(changes, self.monitor.incidents(), evidence)
-        store.record(arrived)
-        reports, self._reports = self._reports, []
-        store.save_reports(reports)
+    async def _save(self, store: Store) -> None:
+        """Put everything unsaved on the disk; what cannot be written is said, kept, and tried again next minute."""
+        batch, reports = self._unsaved, self._reports
+        try:
+            await asyncio.to_thread(_write, store, batch, reports)
+        except StoreError as exc:
+            self._listener.trouble(str(exc))
+            del self._reports[:-_REPORTS_KEPT]
+            return
+        self._unsaved, self._reports = _Unsaved(), self._reports[len(reports) :]
+
+
+class _Unsaved:
+    """What was judged and is not on the disk yet; bounded, so that a full disk does not fill the memory too."""
+
+    def __init__(self) -> None:
+        self.signals: list[Signal] = []
+        self.changes: list[Verdict] = []
+        self.incidents: dict[str, Incident] = {}
+        self.evidence: dict[Key, tuple[Evidence, ...]] = {}
+
+    def add(self, monitor: Monitor, signals: Sequence[Signal], changes: Sequence[Verdict]) -> None:
+        self.signals += signals
+        del self.signals[:-_SIGNALS_KEPT]
+        self.changes += changes
+        self.incidents |= {i.id: i for i in monitor.incidents()}
+        self.evidence |= {Key.of(c): tuple(monitor.evidence(c.service)) for c in changes}
+
+
+def _write(store: Store, batch: _Unsaved, reports: Sequence[KeptReport]) -> None:
+    store.commit_step(batch.changes, list(batch.incidents.values()), batch.evidence)
+    store.record(batch.signals)
+    store.save_reports(list(reports))

@@ -13,7 +13,7 @@ from stillup.sim.scenario import Mode
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-_MOST_FAILING = 256
+_MOST_CONNECTIONS = 256
 _SHUTDOWN_S = 1.0
 
 
@@ -64,10 +64,11 @@ class Gate:
 
     def _accept(self) -> asyncio.Protocol:
         mode = self._mode()
+        if len(self._failing) + len(self._web.connections) >= _MOST_CONNECTIONS:
+            mode = Mode.RESET
         if mode not in BELOW_HTTP:
             return self._web()
-        is_full = len(self._failing) >= _MOST_FAILING
-        return Failing(Mode.RESET if is_full else mode, self._failing.add, self._failing.discard)
+        return Failing(mode, self._failing.add, self._failing.discard)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """A connection that was kept alive meets the modes below HTTP here: silence, else an abrupt end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -46,7 +47,10 @@ def main(arguments: list[str]) -> int:
             raise UsageError(msg)
         for signal in signals(load(arguments[0])):
             sys.stdout.buffer.write(encode(signal) + b"\n")
+        sys.stdout.flush()
     except BrokenPipeError:
+        # The reader has had enough. What is still buffered must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except StillupError as exc:
         sys.stderr.write(f"{exc}\n")

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from stillup.catalog.load import Endpoint, Service, catalogue
 from stillup.clock import Clock
+from stillup.sim.configure import Addresses, config_text, dummy_keys
 from stillup.sim.gate import Gate, Handler
 from stillup.sim.scenario import CONTROLS, SOURCES, Mode, Scenario
 from stillup.sim.serve import send
-from stillup.sim.setup import Addresses, config_text, dummy_keys
 from stillup.sim.story import Story
 from stillup.sim.transcripts import Transcripts
 from stillup.sim.wire import provider

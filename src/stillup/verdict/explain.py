@@ -81,10 +81,35 @@ def who(verdict: Verdict, naming: Naming | None = None) -> str:
     if verdict.models:
         parts.append("models: " + ", ".join(verdict.models))
     if verdict.problems:
-        parts.append("trouble: " + ", ".join(p.replace("_", " ") for p in verdict.problems))
+        parts.append("trouble: " + ", ".join(_spaced(verdict.problems)))
     if verdict.regions:
         parts.append("where: " + ", ".join(verdict.regions))
     return "; ".join(parts)
+
+
+def moved(before: Verdict, now: Verdict, naming: Naming) -> str | None:
+    """What is new beside the verdict before, None when the headline itself is new."""
+    if (before.state, before.confidence) != (now.state, now.confidence) or not now.state.is_fault:
+        return None
+    pairs = (
+        ("broken", [naming(c) for c in before.components], [naming(c) for c in now.components]),
+        ("trouble", _spaced(before.problems), _spaced(now.problems)),
+        ("where", before.regions, now.regions),
+        ("models", before.models, now.models),
+    )
+    more = [
+        f"also {name}: {', '.join(v for v in new if v not in old)}" for name, old, new in pairs if set(new) - set(old)
+    ]
+    less = [
+        f"no longer {name}: {', '.join(v for v in old if v not in new)}"
+        for name, old, new in pairs
+        if set(old) - set(new)
+    ]
+    return "; ".join([*more, *less]) or None
+
+
+def _spaced(words: Sequence[str]) -> list[str]:
+    return [word.replace("_", " ") for word in words]
 
 
 def says(evidence: Evidence) -> str:

@@ -14,6 +14,8 @@ from stillup.verdict.outcomes import OutcomeStream
 
 _RECENT_S = 15 * 60
 
+_UNITS = {Family.SOCIAL: "posts", Family.SEARCH: "searches"}
+
 _MILD = {Problem.SLOW.value, Problem.QUALITY.value, Problem.HISTORY_MISSING.value, Problem.BILLING.value}
 
 _PROBLEM_OF_ERROR = {
@@ -71,8 +73,8 @@ class Gathering:
     def counted(self, stream: CountStream) -> None:
         """Take in one stream of counts."""
         x, mean, seconds = stream.rates()
-        if seconds and (self._rates is None or stream.alarm_since_s is not None):
-            self._rates = (x / seconds * 60.0, mean / seconds * 60.0, "reports a minute")
+        if seconds and (self._rates is None or x / seconds * 60.0 > self._rates[0]):
+            self._rates = (x / seconds * 60.0, mean / seconds * 60.0, f"{_UNITS.get(self.family, 'reports')} a minute")
         self._log_e = max(self._log_e, stream.log_e)
         if stream.alarm_since_s is None:
             if not stream.is_warm and x > 0:

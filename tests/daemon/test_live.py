@@ -1,0 +1,178 @@
+"""The running monitor: readings become verdicts, what was recorded replays to them, and a kill loses nothing told."""
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import msgspec
+import pytest
+
+from stillup.catalog.load import find_service
+from stillup.config import Setting
+from stillup.daemon.jobs import profile_of
+from stillup.daemon.live import Live
+from stillup.errors import Unreachable
+from stillup.model.service import Confidence, Layer, State
+from stillup.model.signal import Alive, Counted, Declared, Outcome
+from stillup.registry import SOURCES
+from stillup.sources.base import Reading
+from stillup.sources.poller import Job, Poller
+from stillup.store import Key, open_store
+from stillup.testing import FakeClock
+from stillup.verdict.monitor import Monitor
+from stillup.verdict.replay import Replay
+
+START = datetime(2026, 4, 7, 12, 0, 0, 1000, tzinfo=UTC)
+
+
+class Script:
+    """A source that says what its script says for the minute it is read in; None is unreachable."""
+
+    def __init__(self, source_id, script):
+        self.id = source_id
+        self._script = script
+
+    def covers(self, ctx):
+        return True
+
+    async def read(self, ctx, net):
+        minute = (ctx.now - START).total_seconds() / 60
+        lines = self._script(minute, {"at": ctx.now, "service": "claude", "source": self.id})
+        if lines is None:
+            msg = "the script says so"
+            raise Unreachable(msg)
+        return Reading(signals=(*lines, Alive(at=ctx.now, service="claude", source=self.id)))
+
+
+class Heard:
+    def __init__(self):
+        self.changes = []
+        self.troubles = []
+
+    def trouble(self, why):
+        self.troubles.append(why)
+
+    def heard(self, report):
+        pass
+
+    def judged(self, now, changes):
+        self.changes += changes
+
+
+def page(minute, about):
+    fault = 70 <= minute < 130
+    return [Declared(**about, state=State.MAJOR_OUTAGE if fault else State.OPERATIONAL, component="web")]
+
+
+def tries(minute, about):
+    ok = not 60 <= minute < 100
+    return [Outcome(**about, layer=Layer.INFERENCE, component="api", ok=ok, error=None if ok else "overloaded")]
+
+
+def reports(minute, about):
+    count = 12 if 60 <= minute < 100 else int(int(minute) % 10 == 0)
+    return [Counted(**about, window_s=60, count=count, id=str(minute))] if count else []
+
+
+@pytest.fixture
+def live(tmp_path):
+    """Plays scripts for so many minutes; gives the listener, the live monitor and the database's path."""
+
+    async def play(minutes, *sources):
+        clock, heard, path = FakeClock(START), Heard(), tmp_path / "s.db"
+        service = find_service("claude")
+        setting = Setting(base_url="http://127.0.0.1:1", interval_s=60)
+        with open_store(path) as store:
+            driven = Live(Monitor(profile_of), clock, heard, store)
+            jobs = [Job(source=s, spec=SOURCES[s.id], service=service, setting=setting) for s in sources]
+            poller = Poller(jobs, None, clock, Random(1), driven.hear)
+            for minute in range(minutes):
+                await poller.once(5)
+                clock.set(START + timedelta(minutes=minute + 1))
+                await driven.judge(clock.now())
+        return heard, driven, path
+
+    return play
+
+
+async def test_an_outage_is_suspected_confirmed_and_over_and_all_of_it_is_kept(live):
+    heard, _, path = await live(160, Script("statuspage", page), Script("probe", tries), Script("hub", reports))
+    told = [(c.state, c.confidence) for c in heard.changes if c.component is None]
+    assert told[0] == (State.OPERATIONAL, None)
+    assert (State.MAJOR_OUTAGE, Confidence.CONFIRMED) not in told
+    assert told[-1][0] is State.OPERATIONAL
+    with open_store(path) as store:
+        assert store.transitions("claude") == sorted(heard.changes, key=lambda c: (c.at, str(c.component)))
+        (incident,) = store.incidents("claude")
+        assert incident.recovered_at is not None
+        assert store.evidence(*Key.of(heard.changes[-1])) != []
+        assert {r.source for r in store.reports()} == {"statuspage", "probe", "hub"}
+
+
+async def test_what_was_recorded_replays_to_the_same_changes(live):
+    heard, _, path = await live(160, Script("statuspage", page), Script("probe", tries), Script("hub", reports))
+    with open_store(path) as store:
+        lines = [msgspec.json.encode(signal) for signal in store.signals("claude")]
+    replayed = list(Replay(Monitor(profile_of)).run(lines))
+    assert [(c.at, c.component, c.essence, c.incident) for c in replayed] == [
+        (c.at, c.component, c.essence, c.incident) for c in heard.changes
+    ]
+
+
+async def test_sources_that_fail_leave_the_state_unknown_not_operational(live):
+    def dies(minute, about):
+        return page(0, about) if minute < 20 else None
+
+    heard, _, _ = await live(60, Script("statuspage", dies))
+    assert [c.state for c in heard.changes if c.component is None] == [State.OPERATIONAL, State.UNKNOWN]
+
+
+async def test_a_reading_that_arrives_after_its_minute_belongs_to_the_minute_it_arrived_in(live):
+    _, driven, _ = await live(5, Script("statuspage", page))
+    late = Declared(
+        at=START + timedelta(minutes=4),
+        service="claude",
+        source="statuspage",
+        state=State.MAJOR_OUTAGE,
+        component="web",
+    )
+    assert driven._in_time(late, START + timedelta(minutes=5, seconds=3)).at == START + timedelta(minutes=5, seconds=3)
+    assert driven._in_time(msgspec.structs.replace(late, at=START - timedelta(hours=1)), START) is None
+
+
+async def test_a_wall_clock_set_back_does_not_stop_the_judging(live):
+    heard, driven, _ = await live(30, Script("statuspage", page))
+    driven._store = None
+    clock = driven._clock
+    clock.set(START)
+    for _ in range(5):
+        await clock.advance(60)
+        event = driven._event_now()
+        driven._arrived.append(
+            Declared(at=event, service="claude", source="statuspage", state=State.MAJOR_OUTAGE, component="web")
+        )
+        await driven.judge(event + timedelta(seconds=60))
+    assert heard.changes[-1].state.is_fault
+
+
+async def test_a_database_that_cannot_be_written_is_said_and_the_changes_wait_for_it(live, tmp_path):
+    heard, driven, _ = await live(3, Script("statuspage", page))
+    full = tmp_path / "full.db"
+    with open_store(full) as store:
+        driven._store = store
+        store.close()  # as if the disk had gone
+        fault = Declared(
+            at=START + timedelta(minutes=4),
+            service="claude",
+            source="statuspage",
+            state=State.DEGRADED,
+            component="api",
+        )
+        driven._arrived.append(fault)
+        await driven.judge(START + timedelta(minutes=5))
+    assert heard.changes[-1].state.is_fault
+    assert len(heard.troubles) == 1
+    with open_store(full) as store:
+        driven._store = store
+        await driven.judge(START + timedelta(minutes=6))
+        assert {c.component for c in store.transitions("claude")} == {None, "api"}
+        assert list(store.signals("claude")) == [fault]
