@@ -176,3 +176,12 @@ async def test_a_database_that_cannot_be_written_is_said_and_the_changes_wait_fo
         await driven.judge(START + timedelta(minutes=6))
         assert {c.component for c in store.transitions("claude")} == {None, "api"}
         assert list(store.signals("claude")) == [fault]
+
+
+async def test_old_signals_are_dropped_and_changes_are_not(live):
+    heard, driven, path = await live(10, Script("statuspage", page))
+    with open_store(path) as store:
+        driven._store, driven._keep = store, timedelta(days=1)
+        await driven.judge(START + timedelta(days=3))
+        assert list(store.signals("claude")) == []
+        assert len(store.transitions("claude")) == len(heard.changes)

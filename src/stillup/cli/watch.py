@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -84,7 +84,7 @@ def watch(
         if isinstance(listener, Table):
             listener.monitor = monitor
         clock = SystemClock()
-        live = Live(monitor, clock, listener, store)
+        live = Live(monitor, clock, listener, store, timedelta(days=config.store.retention_days))
         asyncio.run(_run(live, wanted, config, clock, minutes))
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from msgspec import structs
@@ -44,7 +44,9 @@ class Listener(Protocol):
 
 
 class Live:
-    """Drives a monitor from a poller. ``store`` may be None: then nothing outlasts the process.
+    """Drives a monitor from a poller.
+
+    ``store`` may be None: then nothing outlasts the process. ``keep`` is how long signals stay in it; None is for ever.
 
     A reading that arrives after its minute was judged belongs to the minute it arrived in, so what is recorded replays
     to the same changes. Event time never runs backwards: when the wall clock is set back, minutes go on by the steady
@@ -63,6 +65,8 @@ class Live:
         self._clock = clock
         self._listener = listener
         self._store = store
+        self._keep = keep
+        self._pruned: date | None = None
         self._arrived: list[Signal] = []
         self._reports: list[KeptReport] = []
         self._unsaved = _Unsaved()
@@ -112,8 +116,19 @@ class Live:
         self._unsaved.add(self.monitor, arrived, changes)
         if self._store is not None:
             await self._save(self._store)
+            await self._prune(self._store, tick)
         self._listener.judged(tick, changes)
         return changes
+
+    async def _prune(self, store: Store, now: datetime) -> None:
+        """Once a day, and at the start, drop the signals that are older than they are kept."""
+        if self._keep is None or self._pruned == now.date():
+            return
+        self._pruned = now.date()
+        try:
+            await asyncio.to_thread(store.prune, now, self._keep)
+        except StoreError as exc:
+            self._listener.trouble(str(exc))
 
     async def _save(self, store: Store) -> None:
         """Put everything unsaved on the disk; what cannot be written is said, kept, and tried again next minute."""
