@@ -47,7 +47,8 @@ def _second_line(verdict: Verdict, now: datetime) -> str:
         ago = span((now - verdict.since).total_seconds())
         parts.insert(0, f"since {clock_time(verdict.since, now)}" + ("" if ago == "now" else f" ({ago})"))
     if verdict.state.is_fault and verdict.probability is not None:
-        parts.append(f"chance of a fault about {verdict.probability:.0%} (uncalibrated)")
+        chance = min(99, round(verdict.probability * 100))  # nobody knows it to the last percent
+        parts.append(f"chance of a fault about {chance} % (uncalibrated)")
     return "; ".join(parts)
 
 
@@ -135,4 +136,4 @@ def _pairs(pairs: list[tuple[str, str]]) -> Table:
 
 
 def _indent(what: Text | Table) -> Padding:
-    return Padding(what, (0, 0, 0, 2))
+    return Padding(what, (0, 0, 0, 2), expand=False)

@@ -44,8 +44,10 @@ def config_text(scenario: Scenario, service: Service, where: Addresses) -> str:
     lines += _table("probe", controls=f"[{', '.join(map(_text, where.controls))}]")
     endpoints = (f"{name} = {_text(url)}" for name, url in where.endpoints.items())
     lines.append(f"endpoints = {{ {', '.join(endpoints)} }}")
-    lines += _table("statuspage")
-    lines += [f"[sources.statuspage.{service.id}]", f"base_url = {_text(f'{where.base_url}/statuspage/{service.id}')}"]
+    # Pages of other services are not in this world, and the real ones are never asked from it.
+    lines += ["", "[sources.statuspage]", "enabled = false", f"interval_s = {INTERVAL_S}"]
+    page = _text(f"{where.base_url}/statuspage/{service.id}")
+    lines += [f"[sources.statuspage.{service.id}]", "enabled = true", f"base_url = {page}"]
     return "\n".join(lines) + "\n"
 
 

@@ -36,6 +36,7 @@ class CountStream:
         self.leaves = LeafRates()
         self.alarm_since_s: float | None = None
         self.window_s = float(interval_s)
+        self._calm_since_s = 0.0
         self._settings = settings
         self._rise = RiseTest()
         self._fall = FallTest()
@@ -176,6 +177,7 @@ class CountStream:
         return True
 
     def _end_alarm(self) -> None:
+        self._calm_since_s = self._history[-1].at_s
         self.alarm_since_s = None
         self._rise.reset()
 
@@ -190,10 +192,15 @@ class CountStream:
         return max(self._rise.log_e, count_llr(x, mean, 10.0, min(1e4, max(1.5, x / mean))))
 
     def rates(self) -> tuple[float, float, float]:
-        """Counted and usual in the stretch that matters now (since onset, else the last hour), and its seconds."""
+        """Counted and usual in the stretch that matters now, and its seconds.
+
+        That is since onset, else the last hour, as far as it lies after the last alarm.
+        """
         if not self._history:
             return 0.0, 0.0, 0.0
-        since = self.alarm_since_s if self.alarm_since_s is not None else self._history[-1].at_s - 3600.0
+        since = self.alarm_since_s
+        if since is None:
+            since = max(self._calm_since_s, self._history[-1].at_s - 3600.0)
         part = [s for s in self._history if s.at_s > since]
         return sum(s.x for s in part), sum(s.mean for s in part), sum(s.exposure_s for s in part)
 
