@@ -249,7 +249,7 @@ def put(folder, name, data, age_s=0.0):
 
 async def test_transcripts_are_read_from_the_folder_the_user_names(context, tmp_path, now):
     put(tmp_path, "project/a.jsonl", lines(error_row(now - timedelta(minutes=2), request="a")))
-    put(tmp_path, "project/session/subagents/b.jsonl", lines(error_row(now - timedelta(minutes=3), request="b")))
+    put(tmp_path, "project/session/nested/b.jsonl", lines(error_row(now - timedelta(minutes=3), request="b")))
     put(tmp_path, "project/notes.txt", b"not a transcript")
     reading = await SOURCE.read(context(path=str(tmp_path)), None)
     assert len(failures(reading)) == 2
