@@ -71,3 +71,18 @@ def test_a_country_stands_for_its_parts_only_when_all_active_ones_are_in(timelin
 def test_mild_problems_are_degraded_not_out(timeline):
     timeline.counts("downdetector", 0, 600, 0.05, problem="slow").counts("downdetector", 600, 630, 3.0, problem="slow")
     assert timeline.run()[-1].state is State.DEGRADED
+
+
+def test_a_level_that_lasts_a_day_is_the_new_normal(timeline):
+    timeline.counts("downdetector", 0, 600, 0.2).counts("downdetector", 600, 600 + 40 * 60, 2.0)
+    changes = timeline.run()
+    assert [v.state.is_fault for v in changes] == [False, True, False]
+    assert 600 + 24 * 60 <= timeline.minute(changes[-1]) <= 600 + 24 * 60 + 10
+
+
+def test_a_correction_downwards_is_owed_not_counted_twice(timeline):
+    timeline.counts("downdetector", 0, 120, 0.1)
+    for minute in range(120, 150):
+        for count in (40, 0):
+            timeline.add(minute, "counted", "downdetector", window_s=1800, count=count)
+    assert not any(v.state.is_fault for v in timeline.run())

@@ -206,3 +206,39 @@ def test_lead_time_is_kept_with_who_saw_it_first(timeline):
     seen = dict(incident.first_seen)
     assert incident.lead() == seen[Family.OFFICIAL] - seen[Family.CROWD]
     assert 14 <= incident.lead().total_seconds() / 60 <= 20
+
+
+def test_a_mirror_of_the_page_does_not_outlast_the_page_itself(timeline, story):
+    timeline.alive("statuspage", 0, 60).alive("statusgator", 0, 60)
+    timeline.declared(10, "major_outage", "web").declared(14, "major_outage", source="statusgator")
+    timeline.declared(30, "operational", "web").declared(36, "operational", source="statusgator")
+    assert story(timeline, timeline.run()) == [
+        (0, "operational", None, "all_calm"),
+        (10, "partial_outage", "confirmed", "page_says_fault"),
+        (30, "operational", None, "all_calm"),
+    ]
+
+
+def test_searches_that_go_on_do_not_keep_an_outage_alive_nor_begin_a_new_one(timeline):
+    timeline.alive("statuspage", 0, 500)
+    timeline.counts("downdetector", 0, 200, 0.1).counts("downdetector", 200, 240, 5.0).counts(
+        "downdetector", 240, 500, 0.1
+    )
+    for minute in range(210, 480, 10):
+        timeline.add(minute, "counted", "google_trends", window_s=600, count=2000, expected=1.0)
+    service = [v for v in timeline.run() if v.component is None]
+    assert [v.state.is_fault for v in service] == [False, True, True, False]
+    assert timeline.minute(service[-1]) <= 256
+
+
+def test_one_failing_control_among_working_ones_is_not_you(timeline):
+    timeline.alive("statuspage", 0, 30)
+    for ok in (True, True, False):
+        timeline.tries(0, 30, ok=ok, layer="network", component=None)
+    assert {v.scope for v in timeline.run()} == {None}
+
+
+def test_a_family_in_alarm_about_one_part_is_calm_about_the_others(timeline):
+    timeline.alive("statuspage", 0, 20).declared(0, "operational", "api").declared(5, "major_outage", "web")
+    changes = timeline.run()
+    assert [v.state for v in changes if v.component == "api"] == [State.OPERATIONAL]

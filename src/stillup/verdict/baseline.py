@@ -20,6 +20,8 @@ _MIN_MEMORY_S = 2 * 3600  # a young level follows the day; it slows down as the 
 _MAX_MEMORY_S = 7 * DAY_S
 _WARM_UP_S = 20 * 60
 _DISPERSION_PRIOR = 0.1  # variance = mean + 0.1 mean² until the source has shown its own
+_PRIOR_INFORMATION = 100.0  # as sure of it as a standard error of 0.1
+_DISPERSION_FADE = 0.9995
 _DISPERSION_RANGE = (0.005, 5.0)
 _WINSOR_SD = 4.0
 
@@ -34,10 +36,10 @@ class Baseline:
         "_day",
         "_elapsed_s",
         "_excess",
+        "_information",
         "_pending",
         "_pending_s",
         "_pending_x",
-        "_squares",
         "_time",
         "_week",
         "_x",
@@ -49,8 +51,7 @@ class Baseline:
         self._elapsed_s = 0.0
         self._pending: deque[tuple[float, float, float]] = deque()
         self._pending_x = self._pending_s = 0.0
-        self._excess = _DISPERSION_PRIOR * 20.0
-        self._squares = 20.0
+        self._excess = self._information = 0.0
         self._week = ([0.0] * HOURS, [0.0] * HOURS)  # seen, and usual without the shape
         self._day = ([0.0] * 24, [0.0] * 24)
 
@@ -82,7 +83,8 @@ class Baseline:
     def dispersion(self) -> float:
         """The factor φ of variance = mean + φ mean²."""
         low, high = _DISPERSION_RANGE
-        return min(high, max(low, self._excess / self._squares))
+        told = self._excess + _DISPERSION_PRIOR * _PRIOR_INFORMATION
+        return min(high, max(low, told / (self._information + _PRIOR_INFORMATION)))
 
     def observe(self, at_s: float, x: float, exposure_s: float) -> None:
         """Put a calm window in the queue, and learn those that have grown old enough."""
@@ -115,9 +117,10 @@ class Baseline:
         self._x = max(0.5, self._x * fade + kept)
         self._time = self._time * fade + exposure_s * shape
         self._elapsed_s += exposure_s
-        weight = 1.0 / (1.0 + mean) ** 2
-        self._excess = max(0.0, self._excess * 0.9995 + weight * ((kept - mean) ** 2 - mean))
-        self._squares = self._squares * 0.9995 + weight * mean * mean
+        # Each window's moment estimate of φ, ((x - mean)² - mean) / mean², weighted by its information on φ: small
+        # counts say next to nothing about it.
+        self._excess = self._excess * _DISPERSION_FADE + mean / (1.0 + 2.0 * mean) * ((kept - mean) ** 2 - mean)
+        self._information = self._information * _DISPERSION_FADE + mean**3 / (1.0 + 2.0 * mean)
         for seen, usual in (self._week, self._day):
             hour = int(at_s // 3600) % len(seen)
             seen[hour] += kept

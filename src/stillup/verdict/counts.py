@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from stillup.model.signal import Counted
 from stillup.verdict.baseline import Baseline
-from stillup.verdict.change import FallTest, RiseTest, count_llr, still_raised_ratio
+from stillup.verdict.change import RECOVERED_COUNT_NATS, FallTest, RiseTest, count_llr, still_raised_ratio
 from stillup.verdict.localise import Leaf, LeafRates, Localised, localise
 from stillup.verdict.settings import TICK_S, Settings
 
@@ -39,7 +39,7 @@ class CountStream:
         self._calm_since_s = 0.0
         self._settings = settings
         self._rise = RiseTest()
-        self._fall = FallTest()
+        self._fall = FallTest(RECOVERED_COUNT_NATS)
         self._named = Localised()
         self._finals: dict[tuple[object, ...], int] = {}
         self._fresh: Counter[Leaf] = Counter()
@@ -138,7 +138,7 @@ class CountStream:
         self.alarm_since_s = self._onset_s()
         self.baseline.forget_since(self.alarm_since_s)
         self.leaves.forget_since(self.alarm_since_s)
-        self._fall = FallTest()
+        self._fall = FallTest(RECOVERED_COUNT_NATS)
         self._named = Localised()
 
     def _onset_s(self) -> float:
