@@ -184,8 +184,7 @@ def post_feed() -> bytes:
         f'<entry><category term="ClaudeAI" label="r/ClaudeAI"/><id>t3_t{n}</id>'
         f'<link href="https://www.reddit.com/r/ClaudeAI/comments/t{n}/x/"/><published>{stamp(n * 10)}</published>'
         f"<title>{SAID[n % 3][0]}</title>"
-        f'<content type="html">&lt;div class=&quot;md&quot;&gt;&lt;p&gt;{SAID[n % 3][1] * 10}&lt;/p&gt;&lt;/div&gt;</content>'
-        "</entry>"
+        f'<content type="html">&lt;div&gt;&lt;p&gt;{SAID[n % 3][1] * 10}&lt;/p&gt;&lt;/div&gt;</content></entry>'
         for n in range(25)
     )
     return f'<feed xmlns="http://www.w3.org/2005/Atom"><id>/r/ClaudeAI/new/.rss</id>{entries}</feed>'.encode()

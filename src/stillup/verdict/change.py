@@ -17,8 +17,8 @@ FAILURE_RATES = (0.1, 0.25, 0.5, 0.75, 0.95)
 RECOVERED_NATS = 4.6
 """A hundred to one against the fault still being there: enough for tries, which fail or work."""
 
-RECOVERED_COUNT_NATS = 7.0
-"""A thousand to one for counts: at a few reports a minute three empty minutes are common in the middle of a fault."""
+RECOVERED_COUNT_NATS = 5.0
+"""A hundred and fifty to one for counts: at a few reports a minute three empty minutes are common in the middle of a fault."""
 
 REALARM_S = 15 * TICK_S
 """A rate that the rise test would find within this time counts as not yet recovered."""
@@ -78,18 +78,18 @@ class FallTest:
         return self.nats >= self._enough
 
 
-def still_raised_ratio(mean: float, window_s: float, threshold: float, peak: float, least: float) -> float:
+def still_raised_ratio(mean: float, window_s: float, threshold: float, raised: float, least: float) -> float:
     """The smallest multiple of the usual rate that counts as *not recovered*.
 
     It is the one the rise test would find within :data:`REALARM_S` (so that recovery is never followed by the same
-    alarm again), but at most half the peak seen (so that small lasting shifts can end too) and at least ``least``.
+    alarm again), but at most half of what was ``raised`` on average since onset, and at least ``least``.
     """
     windows = max(1.0, REALARM_S / window_s)
     ratio = next(
         (r for r in MULTIPLIERS if windows * mean * (r * log(r) - r + 1.0) >= threshold),
         MULTIPLIERS[-1],
     )
-    return max(least, min(ratio, peak / 2.0))
+    return max(least, min(ratio, raised / 2.0))
 
 
 class FailureTest:

@@ -159,10 +159,9 @@ class CountStream:
         since = self.alarm_since_s or 0.0
         if seen.at_s - since > _NEW_NORMAL_S:
             return self._accept_new_normal()
-        excess = [s for s in self._history if s.at_s > since]
-        peak = max((s.x / s.mean for s in excess), default=2.0)
+        x, mean, _ = self.rates()
         threshold = self._settings.threshold(self.window_s)
-        ratio = still_raised_ratio(seen.mean, seen.exposure_s, threshold, peak, self._least_ratio)
+        ratio = still_raised_ratio(seen.mean, seen.exposure_s, threshold, x / mean, self._least_ratio)
         if not self._fall.update(-count_llr(seen.x, seen.mean, seen.size, ratio)):
             return False
         self._end_alarm()
