@@ -70,8 +70,9 @@ def _named(form: str) -> list[str]:
         for length in range(min(_LONGEST, len(words) - at), 0, -1):
             start, end = words[at].start(), words[at + length - 1].end()
             code = table.names.get(form[start:end])
-            if code is None and _is_guarded_place(form, start, end):
-                code = table.guarded.get(form[start:end])
+            guarded = table.guarded.get(form[start:end]) if code is None else None
+            if guarded is not None and _is_guarded_place(form, start, end):
+                code = guarded
             if code is not None:
                 found.append(code)
                 at += length
