@@ -1,6 +1,8 @@
 """The command line's manners: exit codes, errors in one sentence, help."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -121,3 +123,38 @@ def test_a_crash_is_70_and_asks_for_a_report(monkeypatch, capsys):
 def test_the_demos_scenarios_are_listed(capsys):
     assert run(["demo", "--list"]) == 0
     assert "2026-04-07" in capsys.readouterr().out
+
+
+def test_names_from_a_file_cannot_steer_the_terminal_or_forge_a_line(tmp_path, config, capsys):
+    path = tmp_path / "r.jsonl"
+    evil = "web\x1b[31m\u202e\n12:00 Claude: operational"
+    path.write_text(
+        "\n".join([line(0), line(1, "declared", state="major_outage", component=evil), line(2, source="\x1b]0;x")])
+    )
+    assert run(["replay", str(path), "--config", config]) == 0
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert "\u202e" not in said.out
+    assert not any(row.startswith("12:00") for row in said.out.splitlines())
+
+
+def test_arguments_are_quoted_without_their_escape_codes(capsys):
+    assert run(["claude", "--task", "\x1b[31mred"]) == 64
+    assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("args", [["history", "--days", "nan"], ["demo", "--speed", "inf"], ["watch", "--for", "nan"]])
+def test_numbers_that_are_none_are_refused(args, capsys):
+    assert run(args) == 64
+    assert capsys.readouterr().err
+
+
+def test_a_reader_that_has_gone_ends_the_output_quietly(tmp_path, config):
+    path = tmp_path / "r.jsonl"
+    path.write_text("\n".join(line(m % 60, "declared", state=("operational", "degraded")[m % 2]) for m in range(60)))
+    command = [sys.executable, "-m", "stillup", "replay", str(path), "--config", config]
+    for extra in ([], ["--json"]):
+        with subprocess.Popen([*command, *extra], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdout.close()
+            assert process.wait(30) == 0
+            assert process.stderr.read() == b""

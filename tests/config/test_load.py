@@ -95,19 +95,19 @@ def test_an_empty_file_is_the_same_as_none(empty: Path):
     assert load_config(path, {}) == Config(path=path)
 
 
-def test_the_first_of_the_four_places_counts_and_it_alone(empty: Path):
+def test_the_first_of_the_three_places_counts_and_it_alone(empty: Path):
     own = write(empty / "CONFIG" / "stillup" / "stillup.toml", 'services = ["aws"]\nstore.retention_days = 9')
     assert load_config(None, {}).services == ("aws",)
-    here = write(empty / "here" / "stillup.toml", 'services = ["github"]')
-    config = load_config(None, {})
-    assert (config.services, config.path) == (("github",), Path("stillup.toml"))
-    assert config.store.retention_days == 30
     named = write(empty / "named.toml", 'services = ["copilot"]')
     assert load_config(None, {"STILLUP_CONFIG": str(named)}).services == ("copilot",)
     given = write(empty / "given.toml", 'services = ["claude"]')
     assert load_config(given, {"STILLUP_CONFIG": str(named)}).services == ("claude",)
     assert own.is_file()
-    assert here.is_file()
+
+
+def test_a_file_that_lies_about_in_the_current_folder_decides_nothing(empty: Path):
+    write(empty / "here" / "stillup.toml", 'services = ["github"]')
+    assert load_config(None, {}) == Config()
 
 
 @pytest.mark.parametrize("by", ["argument", "variable"])

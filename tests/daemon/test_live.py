@@ -104,7 +104,8 @@ async def test_an_outage_is_suspected_confirmed_and_over_and_all_of_it_is_kept(l
         assert store.transitions("claude") == sorted(heard.changes, key=lambda c: (c.at, str(c.component)))
         (incident,) = store.incidents("claude")
         assert incident.recovered_at is not None
-        assert store.evidence(*Key.of(heard.changes[-1])) != []
+        first_of_last = next(c for c in heard.changes if c.at == heard.changes[-1].at)
+        assert store.evidence(*Key.of(first_of_last)) != []
         assert {r.source for r in store.reports()} == {"statuspage", "probe", "hub"}
 
 

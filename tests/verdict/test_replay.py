@@ -1,15 +1,19 @@
 """A file replayed: any order within five minutes, doubles, bad lines, and equality with live stepping."""
 
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stillup.verdict.explain import says
 from stillup.verdict.monitor import Monitor
+from stillup.verdict.replay import Replay
 from stillup.verdict.settings import Profile
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -128,3 +132,57 @@ def test_replay_is_live(outage):
 
 def test_an_empty_file_says_nothing(timeline):
     assert timeline.run([]) == []
+
+
+def test_one_line_far_in_the_future_is_bad_and_the_rest_goes_on(timeline):
+    timeline.alive("statuspage", 0, 30).declared(20, "major_outage", "web")
+    lines = timeline.encoded()
+    lines.insert(10, b'{"kind":"alive","at":"2031-01-01T00:00:00Z","service":"claude","source":"statuspage"}')
+    assert [v.state.is_fault for v in timeline.run(lines) if v.component is None] == [False, True]
+    assert [bad.number for bad in timeline.replay.bad] == [11]
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:30Z", "1969-12-31T23:59:59Z"])
+def test_years_that_no_clock_shows_are_bad_lines(timeline, at):
+    timeline.alive("statuspage", 0, 3)
+    line = f'{{"kind":"alive","at":"{at}","service":"claude","source":"statuspage"}}'.encode()
+    assert len(timeline.run([line, *timeline.encoded()])) == 1
+    assert timeline.replay.bad_count == 1
+
+
+def test_years_of_silence_are_skipped_not_ticked_through(timeline):
+    for minute in (0, 5, 60, 8 * 365 * 1440, 8 * 365 * 1440 + 1):
+        timeline.add(minute, "counted", "hub", window_s=60, count=1)
+    assert [v.state.is_fault for v in timeline.run()] == [False]
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_lines_that_can_be_read_crash_the_judgement(data):
+    """Absurd counts, expectations and times, any mixture of kinds, families and windows."""
+    kinds = st.sampled_from(["declared", "counted", "outcome", "alive"])
+    extra = {
+        "declared": {"state": st.sampled_from(["operational", "major_outage", "maintenance", "unknown"]),
+                     "component": st.sampled_from([None, "web", "api"]), "incident": st.sampled_from([None, "a", "b"]),
+                     "stage": st.sampled_from([None, "monitoring", "resolved"])},
+        "counted": {"window_s": st.sampled_from([1, 60, 300, 604_800]), "count": st.sampled_from([0, 1, 1000, 10**9]),
+                    "expected": st.sampled_from([None, 0.0, 5e-324, 1.0, 1e9]),
+                    "region": st.sampled_from([None, "US", "US-CA", "-"])},
+        "outcome": {"layer": st.sampled_from(["local", "edge", "inference"]), "n_ok": st.sampled_from([0, 1, 10**9]),
+                    "n_failed": st.sampled_from([0, 1, 10**9]), "error": st.sampled_from([None, "429", "overloaded"])},
+        "alive": {},
+    }  # fmt: skip
+    second, lines = 0, []
+    for _ in range(data.draw(st.integers(1, 40))):
+        second += data.draw(st.sampled_from([0, 1, 59, 60, 61, 600, 3 * 86_400]))
+        kind = data.draw(kinds)
+        lines.append({
+            "kind": kind, "at": f"{START + timedelta(seconds=second):%Y-%m-%dT%H:%M:%SZ}", "service": "c",
+            "source": data.draw(st.sampled_from(["reddit", "statuspage", "statusgator", "google_trends", "probe"])),
+            **{name: data.draw(values) for name, values in extra[kind].items()},
+        })  # fmt: skip
+    replay = Replay(Monitor())
+    for verdict in replay.run(msgspec.json.encode(line) for line in lines):
+        assert msgspec.json.decode(msgspec.json.encode(verdict.wire()))["service"] == "c"
+    assert all(says(e) for e in replay.monitor.evidence("c"))
+    assert not replay.bad

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stillup.cli.common import color_option, config_option, console, exit_code, json_option, load
+from stillup.cli.say import put
 from stillup.errors import UsageError
 from stillup.model.service import Capability
 
@@ -71,7 +72,7 @@ def command(
     if as_json:
         from stillup.cli.answer_json import answer_json
 
-        click.echo(answer_json(answer, Capability(task)))
+        put(answer_json(answer, Capability(task)))
     else:
         from stillup.cli.answer import render_answer
 

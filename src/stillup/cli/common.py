@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from stillup.cli.say import ReaderGone, say
 from stillup.model.service import Confidence, Scope, State
 from stillup.model.verdict import Verdict
 
@@ -25,6 +27,17 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Machine-read
 color_option = click.option(
     "--color/--no-color", default=None, help="Force colours on or off (default: on a terminal)."
 )
+
+
+class Finite(click.FloatRange):
+    """A number in a range; ``nan`` and ``inf`` are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        number = float(super().convert(value, param, ctx))
+        if not isfinite(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
 
 STYLES = {
     State.OPERATIONAL: "green",
@@ -59,7 +72,11 @@ def console(*, color: bool | None = None, stderr: bool = False) -> Console:
     """A console for this terminal: plain when it is none, ``NO_COLOR`` is set or ``--no-color`` was given."""
     from rich.console import Console
 
-    return Console(
+    class Terminal(Console):
+        def on_broken_pipe(self) -> None:
+            raise ReaderGone  # rich would exit with 1, which means "degraded" here
+
+    return Terminal(
         stderr=stderr,
         no_color=True if color is False else None,
         force_terminal=True if color else None,
@@ -79,7 +96,7 @@ def load(config_path: Path | None) -> Config:
 
     config = load_config(config_path, os.environ)
     for warning in config.warnings:
-        click.echo(f"stillup: {warning}", err=True)
+        say(f"stillup: {warning}")
     return config
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from stillup.cli.common import MARKS, STYLES, color_option, console
+from stillup.cli.common import MARKS, STYLES, Finite, color_option, console
+from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -26,7 +27,7 @@ _PLAY_S = 60.0
     "polls them over real connections, and the verdict grows. Needs no key and no internet.",
 )
 @click.option("--scenario", "name", default="2026-04-07", show_default=True, help="A name of --list, or a TOML file.")
-@click.option("--speed", type=click.FloatRange(1, 2000), help="Times real time (default: the whole in a minute).")
+@click.option("--speed", type=Finite(1, 2000), help="Times real time (default: the whole in a minute).")
 @click.option("--headless", is_flag=True, help="Print the timeline only; exit 1 unless the story came out right.")
 @click.option("--list", "list_only", is_flag=True, help="The scenarios there are.")
 @color_option
@@ -37,7 +38,7 @@ def command(name: str, speed: float | None, headless: bool, list_only: bool, col
     out = console(color=color)
     if list_only:
         for one in names():
-            out.print(f"{one:14} {load(one).title}")
+            out.print(f"{one:14} {clean(load(one).title, 200)}")
         return 0
     return _play(load(name), speed, out, headless=headless)
 
@@ -48,7 +49,7 @@ def _play(scenario: Scenario, speed: float | None, out: Console, *, headless: bo
 
     length_s = (scenario.ends - first_minute(scenario)).total_seconds()
     speed = speed or max(1.0, length_s / _PLAY_S)
-    out.print(f"SIMULATED: {scenario.title} ({scenario.id}).", style="bold")
+    out.print(f"SIMULATED: {clean(scenario.title, 200)} ({scenario.id}).", style="bold")
     out.print(f"Every site, report and text is made up on this machine; {speed:.0f} times real time.\n")
     stage = Timeline(out, scenario) if headless or not out.is_terminal else Stage(out, scenario)
     with stage:

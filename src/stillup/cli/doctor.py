@@ -11,6 +11,8 @@ import click
 import msgspec
 
 from stillup.cli.common import color_option, config_option, console, json_option, load, services
+from stillup.cli.say import put
+from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,11 +42,11 @@ def command(names: tuple[str, ...], as_json: bool, color: bool | None, config_pa
     reports = asyncio.run(_examine(wanted, config))
     if as_json:
         for report in reports:
-            click.echo(msgspec.json.encode(_row(report)))
+            put(msgspec.json.encode(_row(report)))
     else:
         out = console(color=color)
         where = str(config.path) if config.path else "none: everything at its default"
-        out.print(f"Configuration: {where}\nData folder:   {config.data_folder}\n")
+        out.print(f"Configuration: {clean(where, 500)}\nData folder:   {clean(str(config.data_folder), 500)}\n")
         out.print(_table(reports))
     works = {r.service for r in reports if r.ok}
     return 0 if {s.id for s in wanted} <= works else 1

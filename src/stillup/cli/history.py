@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from stillup.cli.common import clock_time, color_option, config_option, console, json_option, load, span
+from stillup.cli.common import Finite, clock_time, color_option, config_option, console, json_option, load, span
+from stillup.cli.say import put
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 )
 @click.argument("name", required=False, metavar="[SERVICE]")
 @click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True, help="How far back."
+    "--days", type=Finite(min=0, max=36_500, min_open=True), default=30.0, show_default=True, help="How far back."
 )
 @click.option("--changes", is_flag=True, help="Every change of verdict instead of incidents.")
 @json_option
@@ -50,7 +51,7 @@ def command(
         found = store.transitions(service, since) if changes else store.incidents(service, since)
     if as_json:
         for one in found:
-            click.echo(msgspec.json.encode(one.wire() if changes else one))  # type: ignore[union-attr]
+            put(msgspec.json.encode(one.wire() if changes else one))  # type: ignore[union-attr]
         return 0
     out = console(color=color)
     if not found:

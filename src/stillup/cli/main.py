@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
 import click
 
 from stillup import __version__
+from stillup.cli.say import ReaderGone, say
 from stillup.errors import StillupError, UsageError
 
 USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
@@ -76,21 +78,30 @@ def run(args: list[str] | None = None) -> int:
     """Run the command line and give its exit code; every error is one sentence on stderr."""
     try:
         code = cli.main(args=args, prog_name="stillup", standalone_mode=False)
-    except click.ClickException as exc:
-        exc.show()
-        code = USAGE
-    except (click.Abort, KeyboardInterrupt):
-        code = INTERRUPTED
-    except StillupError as exc:
-        hint = _near_command(args) if isinstance(exc, UsageError) else ""
-        click.echo(f"stillup: {exc}{hint}", err=True)
-        code = exc.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read the output has gone; Python would complain about it at exit
-        code = 0
-    except Exception as exc:  # noqa: BLE001 - the last line of defence: a crash has an exit code too
-        code = _crash(exc)
+    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the last line of defence: a crash has a code too
+        return _code_of(exc, args)
     return code if isinstance(code, int) else 0
+
+
+def _code_of(exc: BaseException, args: list[str] | None) -> int:
+    if isinstance(exc, BaseExceptionGroup):  # from tasks that ran side by side
+        return _code_of(exc.exceptions[0], args)
+    if isinstance(exc, click.ClickException):
+        context = getattr(exc, "ctx", None)
+        usage = f"{context.get_usage()}\n" if context is not None else ""
+        say(f"{usage}Error: {exc.format_message()}")
+        return USAGE
+    if isinstance(exc, (click.Abort, KeyboardInterrupt)):
+        return INTERRUPTED
+    if isinstance(exc, StillupError):
+        hint = _near_command(args) if isinstance(exc, UsageError) else ""
+        say(f"stillup: {exc}{hint}")
+        return exc.exit_code
+    if isinstance(exc, (BrokenPipeError, ReaderGone)):
+        # Whoever read the output has gone; Python would complain about it again when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return _crash(exc)
 
 
 def _near_command(args: list[str] | None) -> str:
@@ -101,10 +112,10 @@ def _near_command(args: list[str] | None) -> str:
     return f" Or the command `stillup {near[0]}`?" if near else ""
 
 
-def _crash(exc: Exception) -> int:
+def _crash(exc: BaseException) -> int:
     from traceback import print_exception
 
-    click.echo("stillup: an internal error; please report what follows:", err=True)
+    say("stillup: an internal error; please report what follows:")
     print_exception(exc)
     return INTERNAL
 

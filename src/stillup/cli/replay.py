@@ -11,14 +11,14 @@ import click
 import msgspec
 
 from stillup.cli.common import STYLES, color_option, config_option, console, json_option, load
+from stillup.cli.say import put, say
 from stillup.errors import BadDataError
-from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
     from stillup.model.verdict import Verdict
     from stillup.verdict.replay import Replay
 
-_SHOWN = 50
+_SHOWN = 20
 
 
 @click.command(
@@ -35,11 +35,12 @@ def command(file: Path, as_json: bool, color: bool | None, config_path: Path | N
     if str(file) == "-":
         return _replay(sys.stdin.buffer, as_json=as_json, color=color, config_path=config_path)
     try:
-        with file.open("rb") as lines:
-            return _replay(lines, as_json=as_json, color=color, config_path=config_path)
+        lines = file.open("rb")
     except OSError as exc:
         msg = f"{file}: cannot be read: {exc.strerror}"
         raise BadDataError(msg) from exc
+    with lines:
+        return _replay(lines, as_json=as_json, color=color, config_path=config_path)
 
 
 def _replay(lines: BinaryIO, *, as_json: bool, color: bool | None, config_path: Path | None) -> int:
@@ -53,7 +54,7 @@ def _replay(lines: BinaryIO, *, as_json: bool, color: bool | None, config_path: 
     said: dict[tuple[str, str | None], Verdict] = {}
     for change in replay.run(_bounded(lines)):
         if as_json:
-            click.echo(msgspec.json.encode(change.wire()))
+            put(msgspec.json.encode(change.wire()))
         else:
             subject = (change.service, change.component)
             out.print(f"{change.at:%Y-%m-%d} {change_line(change, said.get(subject))}", style=STYLES[change.state])
@@ -65,15 +66,18 @@ def _replay(lines: BinaryIO, *, as_json: bool, color: bool | None, config_path: 
 def _tell(replay: Replay) -> None:
     """What could not be used, on stderr: bad lines by number, late ones and strangers by count."""
     for bad in replay.bad[:_SHOWN]:
-        click.echo(f"line {bad.number}: {bad.why}", err=True)
+        say(f"line {bad.number}: {bad.why}")
     if replay.bad_count > _SHOWN:
-        click.echo(f"… and {replay.bad_count - _SHOWN} more bad lines", err=True)
+        say(f"… and {replay.bad_count - _SHOWN} more bad lines")
     if replay.late_count:
-        click.echo(f"{replay.late_count} lines came more than five minutes late and were dropped", err=True)
-    for source, count in sorted(replay.monitor.unknown_sources.items()):
-        click.echo(
-            f"unknown source {clean(source, 80)!r} ({count} lines): ignored; a line may name its family", err=True
-        )
+        say(f"{replay.late_count} lines came more than five minutes late and were dropped")
+    strangers = replay.monitor.unknown_sources
+    for source, count in strangers.most_common(_SHOWN):
+        say(f"unknown source {source!r} ({count} lines): ignored; a line may name its family")
+    if len(strangers) > _SHOWN:
+        say(f"… and {len(strangers) - _SHOWN} more unknown sources")
+    if replay.monitor.overflow:
+        say(f"{replay.monitor.overflow} lines of more services than are followed at once were dropped")
 
 
 def _bounded(lines: BinaryIO) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from stillup.catalog.load import catalogue
 from stillup.cli.common import (
     MARKS,
     STYLES,
+    Finite,
     clock_time,
     color_option,
     config_option,
@@ -27,6 +28,7 @@ from stillup.cli.common import (
     load,
     services,
 )
+from stillup.cli.say import put, say
 from stillup.clock import Clock, SystemClock
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.jobs import jobs_for, profile_of, settings_of
@@ -34,6 +36,7 @@ from stillup.daemon.live import Listener, Live
 from stillup.model.service import Capability
 from stillup.model.verdict import Verdict
 from stillup.net import Net
+from stillup.sources.decode import clean
 from stillup.sources.poller import Poller, Report
 from stillup.store import open_store
 from stillup.verdict.explain import because, headline, moved, who
@@ -61,7 +64,7 @@ class View(StrEnum):
     "Everything heard is kept, so `stillup history` and `stillup replay` can tell it again.",
 )
 @click.argument("names", nargs=-1, metavar="[SERVICE]...")
-@click.option("--for", "minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes.")
+@click.option("--for", "minutes", type=Finite(min=0, max=5_256_000, min_open=True), help="Stop after so many minutes.")
 @json_option
 @color_option
 @config_option
@@ -118,7 +121,7 @@ class _Told:
 
     def trouble(self, why: str) -> None:
         """Say it."""
-        click.echo(f"stillup: not kept for now: {why}", err=True)
+        say(f"stillup: not kept for now: {why}")
 
 
 class JsonLines(_Told):
@@ -130,7 +133,7 @@ class JsonLines(_Told):
     def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:  # noqa: ARG002
         """Write the changes."""
         for change in changes:
-            click.echo(msgspec.json.encode(change.wire()))
+            put(msgspec.json.encode(change.wire()))
 
 
 class Lines(_Told):
@@ -165,7 +168,7 @@ def change_line(change: Verdict, before: Verdict | None = None) -> str:
         onset = f"since {clock_time(change.since, change.at)}" if change.since and change.state.is_fault else ""
         parts = [headline(change, subject), onset, who(change, lambda c: names.get(c, c)), because(change)]
         said = "; ".join(p for p in parts if p)
-    return f"{change.at:%H:%M}  {MARKS[change.state]} {said}"
+    return f"{change.at:%H:%M}  {MARKS[change.state]} {clean(said, 2000)}"  # names may come from a file
 
 
 class Table(_Told):

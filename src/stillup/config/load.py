@@ -21,7 +21,7 @@ _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """The configuration: ``path``, else ``$STILLUP_CONFIG``, ``./stillup.toml`` or the user's own, else the defaults.
+    """The configuration: ``path``, else ``$STILLUP_CONFIG`` or the user's own, else the defaults.
 
     ``STILLUP_*`` variables are laid over it. Relative paths in a file start at its folder, in variables at the current
     one.
@@ -61,9 +61,6 @@ def _search(environ: Mapping[str, str]) -> Path | None:
     named = environ.get("STILLUP_CONFIG", "").strip()
     if named:
         return Path(named).expanduser()
-    here = Path(FILE_NAME)
-    if here.is_file():
-        return here
     from platformdirs import user_config_path
 
     own = user_config_path("stillup") / FILE_NAME

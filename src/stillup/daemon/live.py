@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _LATE = timedelta(minutes=5)
 _SIGNALS_KEPT = 100_000
 _REPORTS_KEPT = 1_000
+_CHANGES_KEPT = 100_000
 
 
 class Listener(Protocol):
@@ -154,9 +155,14 @@ class _Unsaved:
     def add(self, monitor: Monitor, signals: Sequence[Signal], changes: Sequence[Verdict]) -> None:
         self.signals += signals
         del self.signals[:-_SIGNALS_KEPT]
-        self.changes += changes
         self.incidents |= {i.id: i for i in monitor.incidents()}
-        self.evidence |= {Key.of(c): tuple(monitor.evidence(c.service)) for c in changes}
+        if len(self.changes) + len(changes) > _CHANGES_KEPT:
+            return
+        self.changes += changes
+        told: dict[str, Key] = {}
+        for change in changes:  # the grounds of a minute are the service's, kept once, beside its first change
+            told.setdefault(change.service, Key.of(change))
+        self.evidence |= {key: tuple(monitor.evidence(service)) for service, key in told.items()}
 
 
 def _write(store: Store, batch: _Unsaved, reports: Sequence[KeptReport]) -> None:

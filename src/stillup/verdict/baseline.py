@@ -14,6 +14,7 @@ _TRUST = ((14 * DAY_S, 1.5), (3 * DAY_S, 2.0))
 _YOUNG_RATIO = 3.0
 """Until it has seen three days, a stream may rise threefold by its daily rhythm alone; until two weeks, twofold."""
 
+_STEEPEST = 20.0  # no hour is twenty times as busy, or as quiet, as the mean
 _SHAPE_PRIOR = 30.0  # reports' worth of belief that an hour is like any other
 _LAG_S = 45 * 60  # what is younger than this may yet turn out to be the start of an outage
 _MIN_MEMORY_S = 2 * 3600  # a young level follows the day; it slows down as the shape takes that over
@@ -131,7 +132,7 @@ class Baseline:
         for seen, usual in (self._day, self._week):
             hour = int(at_s // 3600) % len(seen)
             shape = (seen[hour] + _SHAPE_PRIOR * shape) / (usual[hour] + _SHAPE_PRIOR)
-        return shape
+        return min(_STEEPEST, max(1.0 / _STEEPEST, shape))
 
 
 def surprise(x: float, mean: float) -> float:

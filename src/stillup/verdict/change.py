@@ -18,7 +18,7 @@ RECOVERED_NATS = 4.6
 """A hundred to one against the fault still being there: enough for tries, which fail or work."""
 
 RECOVERED_COUNT_NATS = 5.0
-"""A hundred and fifty to one for counts: at a few reports a minute three empty minutes are common in the middle of a fault."""
+"""A hundred and fifty to one for counts: at a few a minute three empty minutes are common in mid-fault."""
 
 REALARM_S = 15 * TICK_S
 """A rate that the rise test would find within this time counts as not yet recovered."""

@@ -13,6 +13,8 @@ from stillup.verdict.change import RECOVERED_COUNT_NATS, FallTest, RiseTest, cou
 from stillup.verdict.localise import Leaf, LeafRates, Localised, localise
 from stillup.verdict.settings import TICK_S, Settings
 
+_SILENCE_S = 2 * 24 * 3600
+_FINALS_ROOM = 4096
 _KEEP_S = 6 * 3600  # how far back an onset can be found
 _NEW_NORMAL_S = 24 * 3600  # of 692 incidents on Claude's page 18 stayed open longer
 
@@ -41,11 +43,13 @@ class CountStream:
         self._rise = RiseTest()
         self._fall = FallTest(RECOVERED_COUNT_NATS)
         self._named = Localised()
-        self._finals: dict[tuple[object, ...], int] = {}
+        self._finals: dict[tuple[int, int, Leaf, str | None], int] = {}  # by window length, window, place, id
         self._fresh: Counter[Leaf] = Counter()
         self._published: dict[tuple[object, ...], tuple[float, int]] = {}
         self._published_rate: float | None = None
         self._covered_s: float | None = None
+        self._spoke_s = 0.0
+        self._finals_room = _FINALS_ROOM
         self._history: deque[Seen] = deque()
         self._leaf_history: deque[tuple[float, Counter[Leaf]]] = deque()
 
@@ -54,6 +58,7 @@ class CountStream:
     def take(self, line: Counted, at_s: float) -> None:
         """Note one line. Of two lines with one key and window the last one stands: only the difference is new."""
         self.window_s = float(line.window_s)
+        self._spoke_s = at_s
         window = ceil(at_s / line.window_s)
         leaf = Leaf(line.component, line.region, line.problem and line.problem.value, line.client, line.model)
         key = (line.window_s, window, leaf, line.id)
@@ -61,28 +66,35 @@ class CountStream:
         self._finals[key] = line.count
         if line.expected is not None:
             self._published[key] = (line.expected / line.window_s, window)
-        if len(self._finals) > 4096:
+        if len(self._finals) > self._finals_room:
             self._drop_old_windows(at_s)
 
     def _drop_old_windows(self, at_s: float) -> None:
-        live = {k: v for k, v in self._finals.items() if k[1] * k[0] >= at_s - 2 * k[0]}  # type: ignore[operator]
-        self._finals = live
+        self._finals = {k: n for k, n in self._finals.items() if k[0] * k[1] >= at_s - 2 * k[0]}
+        self._finals_room = max(_FINALS_ROOM, 2 * len(self._finals))  # so that dropping costs little a line
 
     # -- judging --------------------------------------------------------------------------------------------------
 
     def next_due_s(self) -> float | None:
-        """When a source that never says it is alive closes its next window, empty or not."""
-        if self._covered_s is None:
+        """When a source that never says it is alive closes its next window, empty or not.
+
+        After two days of silence nothing more is learned from another empty window, and none is judged.
+        """
+        if self._covered_s is None or self._covered_s - self._spoke_s > _SILENCE_S:
             return None
         return (self._covered_s // self.window_s + 1.0) * self.window_s
 
+    def last_end_s(self, now_s: float) -> float:
+        """The end of the newest window that is over."""
+        return now_s // self.window_s * self.window_s
+
     def tick(self, now_s: float, covered_s: float) -> bool:
-        """Judge what was counted up to ``covered_s``; True when alarm or calm changed."""
+        """Judge what was counted up to ``covered_s``; True when that says something new: a turn, more of an alarm."""
         gap_s = covered_s - self._covered_s if self._covered_s is not None else self.window_s
         if gap_s <= 0.0 and not self._fresh:
             return False
         # A longer gap than three windows is missing data, not zeros; a correction of the past has no time of its own.
-        exposure_s = min(gap_s, 3 * self.window_s) if gap_s > 0 else 0.0
+        exposure_s = min(gap_s, 3 * max(self.window_s, TICK_S)) if gap_s > 0 else 0.0
         self._covered_s = max(covered_s, self._covered_s or covered_s)
         counted = +self._fresh
         self._fresh = Counter({leaf: n for leaf, n in self._fresh.items() if n < 0})  # a correction is owed, not lost
@@ -93,7 +105,7 @@ class CountStream:
         seen = Seen(now_s, exposure_s, x, mean, size)
         self._remember(seen, counted)
         if self.alarm_since_s is not None:
-            return self._judge_recovery(seen)
+            return self._judge_recovery(seen) or bool(counted)
         cap = self._settings.cap_nats if self.window_s <= 2 * TICK_S else 500.0
         if self.is_warm:
             self._rise.update(x, mean, size, cap, self._least_ratio)
@@ -143,7 +155,8 @@ class CountStream:
 
     def _onset_s(self) -> float:
         """The start of the stretch up to now that speaks loudest for a raised rate: the maximum-likelihood onset."""
-        best, best_start, total_x, total_mean = 0.0, self._history[-1].at_s, 0.0, 0.0
+        last = self._history[-1]
+        best, best_start, total_x, total_mean = 0.0, last.at_s - last.exposure_s, 0.0, 0.0
         for seen in reversed(self._history):
             total_x += seen.x
             total_mean += seen.mean
@@ -161,7 +174,7 @@ class CountStream:
             return self._accept_new_normal()
         x, mean, _ = self.rates()
         threshold = self._settings.threshold(self.window_s)
-        ratio = still_raised_ratio(seen.mean, seen.exposure_s, threshold, x / mean, self._least_ratio)
+        ratio = still_raised_ratio(seen.mean, seen.exposure_s, threshold, x / max(mean, 1e-9), self._least_ratio)
         if not self._fall.update(-count_llr(seen.x, seen.mean, seen.size, ratio)):
             return False
         self._end_alarm()
@@ -188,7 +201,7 @@ class CountStream:
         if self.alarm_since_s is None:
             return max(0.0, self._rise.log_e)
         x, mean, _ = self.rates()
-        return max(self._rise.log_e, count_llr(x, mean, 10.0, min(1e4, max(1.5, x / mean))))
+        return max(self._rise.log_e, count_llr(x, mean, 10.0, min(1e4, max(1.5, x / max(mean, 1e-9)))))
 
     def rates(self) -> tuple[float, float, float]:
         """Counted and usual in the stretch that matters now, and its seconds.

@@ -80,14 +80,25 @@ def rule_service(evidence: Sequence[Evidence], case: Circumstances) -> Ruling:
     )
 
 
-def rule_component(component: str, evidence: Sequence[Evidence], case: Circumstances) -> Ruling:
+def naming_alarms(evidence: Sequence[Evidence]) -> dict[str, list[Evidence]]:
+    """For each component that is named, the families that alarm about it."""
+    named: dict[str, list[Evidence]] = {}
+    for e in evidence:
+        if e.standing is Standing.ALARM:
+            for component, _ in e.components:
+                named.setdefault(component, []).append(e)
+    return named
+
+
+def rule_component(
+    component: str, naming: Sequence[Evidence], evidence: Sequence[Evidence], case: Circumstances
+) -> Ruling:
     """Decide for one component: families that name it, backed by those that name none."""
-    naming = [e for e in evidence if e.standing is Standing.ALARM and component in dict(e.components)]
     if not naming:
         return _no_alarm(evidence, case, component)
     alarms = [*naming, *(e for e in evidence if e.standing is Standing.ALARM and not e.components)]
     return Ruling(
-        state=component_states(naming)[component],
+        state=worst(state for e in naming for c, state in e.components if c == component),
         reason=_reason(alarms),
         confidence=_confidence(alarms),
         scope=Scope.MODEL if all(e.models for e in naming) else Scope.COMPONENT,

@@ -12,6 +12,7 @@ from stillup.registry import SOURCES
 from stillup.verdict.settings import TICK_S
 
 _IDS_KEPT = 50_000
+_STRANGERS_KEPT = 1000
 
 
 class Intake:
@@ -30,7 +31,8 @@ class Intake:
     def put(self, line: Signal) -> None:
         """Take a line in, once."""
         if family_of(line) is None:
-            self.unknown[line.source[:80]] += 1
+            if line.source in self.unknown or len(self.unknown) < _STRANGERS_KEPT:
+                self.unknown[line.source] += 1
             return
         tick = ceil(line.at.timestamp() / TICK_S) * TICK_S
         if tick <= self.done_s:

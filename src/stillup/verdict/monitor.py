@@ -18,6 +18,9 @@ from stillup.model.verdict import Verdict
 from stillup.verdict.settings import Profile, Settings
 from stillup.verdict.watch import ServiceWatch
 
+MOST_SERVICES = 20_000
+"""Services followed at once; some fourteen kilobytes each. A file of made-up names fills no memory beyond that."""
+
 
 class Monitor:
     """Every service under watch.
@@ -31,6 +34,8 @@ class Monitor:
         self._profile_of = profile_of
         self._settings = settings or Settings()
         self._watches: dict[str, ServiceWatch] = {}
+        self.overflow = 0
+        """Lines dropped because they were of one service too many."""
 
     def step(self, now: datetime, signals: Iterable[Signal] = ()) -> list[Verdict]:
         """Take signals in and judge every minute up to ``now``.
@@ -40,15 +45,20 @@ class Monitor:
         signal, independent of how many came before.
         """
         for line in signals:
-            self._watch(line.service).intake.put(line)
+            watch = self._watch(line.service)
+            if watch is not None:
+                watch.intake.put(line)
         now_s = now.timestamp()
         changes = [c for name in sorted(self._watches) for c in self._watches[name].advance(now_s)]
         changes.sort(key=lambda c: c.at)
         return changes
 
-    def _watch(self, service: str) -> ServiceWatch:
+    def _watch(self, service: str) -> ServiceWatch | None:
         watch = self._watches.get(service)
         if watch is None:
+            if len(self._watches) >= MOST_SERVICES:
+                self.overflow += 1
+                return None
             watch = self._watches[service] = ServiceWatch(self._profile_of(service), self._settings)
         return watch
 

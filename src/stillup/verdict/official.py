@@ -58,13 +58,24 @@ class Book:
             line.stage, line.title, line.region, line.model,
         )  # fmt: skip
         if line.incident is None:
+            cleared = line.component is None and line.state is State.OPERATIONAL and self._all_clear(line.source)
             place.clear()
             place[_GENERAL] = entry if entry.state.is_fault else structs.replace(entry, since_s=0.0)
         elif line.state is State.OPERATIONAL or (line.stage is not None and line.stage.is_over):
             return self._end(line, entry)
         else:
             place[line.incident, line.model] = entry
-        return place != before
+        return place != before or bool(line.incident is None and cleared)
+
+    def _all_clear(self, source: str) -> bool:
+        """The source calls the whole operational: its general words on parts that it no longer names lapse."""
+        cleared = False
+        for (named_by, component), place in self._entries.items():
+            entry = place.get(_GENERAL)
+            if named_by == source and component is not None and entry is not None and entry.state.is_fault:
+                place[_GENERAL] = structs.replace(entry, state=State.OPERATIONAL, since_s=0.0, title=None, stage=None)
+                cleared = True
+        return cleared
 
     def _end(self, line: Declared, entry: Entry) -> bool:
         changed = False

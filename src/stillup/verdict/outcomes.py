@@ -73,14 +73,15 @@ class OutcomeStream:
         return min(high, max(low, self._failures / (self._failures + self._successes)))
 
     def tick(self, now_s: float) -> bool:
-        """Judge this tick's tally; True when alarm or calm changed."""
+        """Judge this tick's tally; True when that says something new: a turn, or more of an alarm."""
         n_ok, n_failed, self._ok, self._failed = self._ok, self._failed, 0, 0
         if n_ok + n_failed == 0:
             return False
         self.last_s = now_s
         self._history.append((now_s, n_ok, n_failed))
         if self.alarm_since_s is not None:
-            return self._judge_recovery(n_ok, n_failed)
+            self._judge_recovery(n_ok, n_failed)
+            return True
         self._test.update(n_ok, n_failed, self.usual, self._settings.cap_nats)
         if self._test.log_e >= self._settings.threshold(TICK_S):
             self.alarm_since_s = self._onset_s()
@@ -104,13 +105,11 @@ class OutcomeStream:
                 best, start = total, at_s - TICK_S
         return start
 
-    def _judge_recovery(self, n_ok: int, n_failed: int) -> bool:
+    def _judge_recovery(self, n_ok: int, n_failed: int) -> None:
         still = max(2.0 * self.usual, 0.1, self.failing / 2.0)
-        if not self._fall.update(-outcome_llr(n_ok, n_failed, self.usual, min(still, 0.95))):
-            return False
-        self.alarm_since_s = None
-        self._test.reset()
-        return True
+        if self._fall.update(-outcome_llr(n_ok, n_failed, self.usual, min(still, 0.95))):
+            self.alarm_since_s = None
+            self._test.reset()
 
     @property
     def failing(self) -> float:

@@ -17,7 +17,12 @@ from stillup.verdict.settings import TICK_S
 BUFFER_S = 300
 """Lines may come in any order within five minutes; what is older than that beside the newest is dropped."""
 
+FAR_S = 86_400
+"""A line so far ahead of all before it is believed only when the next line is as late: one bad clock ends no file."""
+
 MAX_LINE = 1 << 20
+_MAX_WHY = 300
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
 _BAD_KEPT = 1000
 
 
@@ -44,6 +49,7 @@ class Replay:
         self._newest_s = float("-inf")
         self._judged_s = float("-inf")
         self._waiting: list[Signal] = []
+        self._far: tuple[int, Signal] | None = None
 
     @property
     def late_count(self) -> int:
@@ -54,18 +60,36 @@ class Replay:
         """Every change of verdict in the file, as soon as it is certain; at the end the last window is closed."""
         for number, raw in enumerate(lines, 1):
             signal = self._read(number, raw)
-            if signal is None:
-                continue
-            at_s = signal.at.timestamp()
-            if at_s < self._newest_s - BUFFER_S:
-                self.late += 1
-                continue
-            self._waiting.append(signal)
-            if at_s > self._newest_s:
-                self._newest_s = at_s
-                yield from self._advance(ceil((at_s - BUFFER_S) / TICK_S) * TICK_S - TICK_S)
+            if signal is not None:
+                yield from self._take(number, signal)
+        if self._far is not None:
+            yield from self._accept(self._far[1])
         if self._newest_s > float("-inf"):
             yield from self._advance(ceil(self._newest_s / TICK_S) * TICK_S)
+
+    def _take(self, number: int, signal: Signal) -> Iterator[Verdict]:
+        """Accept a line; one far ahead of all before it waits until the next shows that time has really moved on."""
+        at_s = signal.at.timestamp()
+        if self._far is not None:
+            far_number, far = self._far
+            self._far = None
+            if at_s >= far.at.timestamp() - BUFFER_S:
+                yield from self._accept(far)
+            else:
+                self._refuse(far_number, "its time is more than a day ahead of the lines around it")
+        if self._newest_s > float("-inf") and at_s > self._newest_s + FAR_S:
+            self._far = (number, signal)
+        elif at_s < self._newest_s - BUFFER_S:
+            self.late += 1
+        else:
+            yield from self._accept(signal)
+
+    def _accept(self, signal: Signal) -> Iterator[Verdict]:
+        at_s = signal.at.timestamp()
+        self._waiting.append(signal)
+        if at_s > self._newest_s:
+            self._newest_s = at_s
+            yield from self._advance(ceil((at_s - BUFFER_S) / TICK_S) * TICK_S - TICK_S)
 
     def _read(self, number: int, raw: bytes) -> Signal | None:
         line = raw.strip()
@@ -81,12 +105,15 @@ class Replay:
         except (ValueError, RecursionError) as exc:  # msgspec's errors are ValueErrors
             self._refuse(number, str(exc))
             return None
+        if not _FIRST_YEAR <= signal.at.year <= _LAST_YEAR:
+            self._refuse(number, f"its year is not between {_FIRST_YEAR} and {_LAST_YEAR}")
+            return None
         return signal
 
     def _refuse(self, number: int, why: str) -> None:
         self.bad_count += 1
         if len(self.bad) < _BAD_KEPT:
-            self.bad.append(BadLine(number, why))
+            self.bad.append(BadLine(number, why[:_MAX_WHY]))
 
     def _advance(self, until_s: float) -> list[Verdict]:
         if until_s <= self._judged_s:

@@ -135,10 +135,10 @@ class ServiceWatch:
             if key in spoke:
                 dirty |= stream.tick(tick, tick)
             elif not self._heard[key].sends_alive and tick >= (stream.next_due_s() or inf):
-                dirty |= stream.tick(tick, stream.next_due_s() or tick)
-            dirty |= stream.alarm_since_s is not None or stream.is_warm != was_warm
+                dirty |= stream.tick(tick, stream.last_end_s(tick))
+            dirty |= stream.is_warm != was_warm
         for _, tries in self._outcomes.values():
-            dirty |= tries.tick(tick) or tries.alarm_since_s is not None
+            dirty |= tries.tick(tick)
         return dirty
 
     def _fresh(self, family: Family, source: str) -> bool:
@@ -222,9 +222,10 @@ class ServiceWatch:
         self._life.follow(tick, whole, evidence)
         chance = fuse.probability(evidence)
         classes = diagnose(evidence, api_answers=self._api_answers())
+        named = fuse.naming_alarms(evidence)
         changes = []
         for subject in (None, *sorted(self._subjects(whole))):
-            ruling = whole if subject is None else fuse.rule_component(subject, evidence, case)
+            ruling = whole if subject is None else fuse.rule_component(subject, named.get(subject, []), evidence, case)
             if subject is not None:
                 ruling = self._life.steady(ruling, subject)
             verdict = Verdict(
@@ -232,7 +233,7 @@ class ServiceWatch:
                 service=self.profile.service,
                 component=subject,
                 probability=chance,
-                since=self._since(subject, ruling, evidence),
+                since=self._since(subject, ruling, evidence if subject is None else named.get(subject, [])),
                 incident=self._life.incident_id if ruling.state.is_fault else None,
                 diagnosis=classes if ruling.state.is_fault else (),
                 **structs.asdict(ruling),
@@ -257,11 +258,7 @@ class ServiceWatch:
             before = self._said.get(subject)
             same = before is not None and before.state is ruling.state
             return before.since if same and before is not None else when(self._now_s)
-        onsets = [
-            e.since
-            for e in evidence
-            if e.standing is Standing.ALARM and e.since and (subject is None or subject in dict(e.components))
-        ]
+        onsets = [e.since for e in evidence if e.standing is Standing.ALARM and e.since]
         return min([*onsets, *self._life.known_onset(subject)], default=when(self._now_s))
 
     def _api_answers(self) -> bool:
