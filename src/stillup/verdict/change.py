@@ -14,11 +14,8 @@ from stillup.verdict.settings import TICK_S
 MULTIPLIERS = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0, 10_000.0)
 FAILURE_RATES = (0.1, 0.25, 0.5, 0.75, 0.95)
 
-RECOVERED_NATS = 4.6
-"""A hundred to one against the fault still being there: enough for tries, which fail or work."""
-
-RECOVERED_COUNT_NATS = 5.0
-"""A hundred and fifty to one for counts: at a few a minute three empty minutes are common in mid-fault."""
+RECOVERED_NATS = 3.5
+"""Thirty-three to one against the fault still being there. More makes every recovery late; less makes some false."""
 
 REALARM_S = 15 * TICK_S
 """A rate that the rise test would find within this time counts as not yet recovered."""
@@ -66,16 +63,15 @@ class RiseTest:
 class FallTest:
     """CUSUM of "back to usual" against "still raised"."""
 
-    __slots__ = ("_enough", "nats")
+    __slots__ = ("nats",)
 
-    def __init__(self, enough: float = RECOVERED_NATS) -> None:
-        self._enough = enough
+    def __init__(self) -> None:
         self.nats = 0.0
 
     def update(self, llr_back: float) -> bool:
         """Add one window's log-likelihood ratio in favour of recovery; True when recovered."""
         self.nats = max(0.0, self.nats + llr_back)
-        return self.nats >= self._enough
+        return self.nats >= RECOVERED_NATS
 
 
 def still_raised_ratio(mean: float, window_s: float, threshold: float, raised: float, least: float) -> float:

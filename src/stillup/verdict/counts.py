@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from stillup.model.signal import Counted
 from stillup.verdict.baseline import Baseline
-from stillup.verdict.change import RECOVERED_COUNT_NATS, FallTest, RiseTest, count_llr, still_raised_ratio
+from stillup.verdict.change import FallTest, RiseTest, count_llr, still_raised_ratio
 from stillup.verdict.localise import Leaf, LeafRates, Localised, localise
 from stillup.verdict.settings import TICK_S, Settings
 
@@ -41,7 +41,7 @@ class CountStream:
         self._calm_since_s = 0.0
         self._settings = settings
         self._rise = RiseTest()
-        self._fall = FallTest(RECOVERED_COUNT_NATS)
+        self._fall = FallTest()
         self._named = Localised()
         self._finals: dict[tuple[int, int, Leaf, str | None], int] = {}  # by window length, window, place, id
         self._fresh: Counter[Leaf] = Counter()
@@ -150,7 +150,7 @@ class CountStream:
         self.alarm_since_s = self._onset_s()
         self.baseline.forget_since(self.alarm_since_s)
         self.leaves.forget_since(self.alarm_since_s)
-        self._fall = FallTest(RECOVERED_COUNT_NATS)
+        self._fall = FallTest()
         self._named = Localised()
 
     def _onset_s(self) -> float:
