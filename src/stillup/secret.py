@@ -27,6 +27,10 @@ class Secret:
         msg = "a Secret is never pickled"
         raise TypeError(msg)
 
+    def __getstate__(self) -> object:
+        msg = "a Secret does not give its state"
+        raise TypeError(msg)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._value == self._value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from stillup.errors import RateLimited, Refused
 from stillup.net import Net, Request
 from stillup.net import cache as caching
-from stillup.net.cache import Cache, Entry, Recall, recall, refused
+from stillup.net.cache import Cache, Entry, Recall, Refusal, recall, refused
 from stillup.secret import Secret
 from stillup.testing import answers, http
 
 NOW = datetime(2026, 4, 7, 14, 0, tzinfo=UTC)
+NAIVE = NOW.replace(tzinfo=None)
 
 
 def entry(**fields):
@@ -206,3 +208,21 @@ def test_the_cache_is_bounded_in_size(tmp_path, monkeypatch, on_disk):
 def test_a_header_that_could_not_be_sent_again_is_not_kept():
     kept = Entry.of(200, b"", {"etag": "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "last-modified": "x" * 5000}, NOW)
     assert kept.validators() == {}
+
+
+@pytest.mark.parametrize(
+    "fields", [{"at": NAIVE}, {"refusal": Refusal(503, NAIVE, NOW)}, {"refusal": Refusal(503, NOW, NAIVE)}]
+)
+def test_a_kept_time_without_a_zone_is_a_broken_file(tmp_path, fields):
+    (tmp_path / "k.answer").write_bytes(msgspec.msgpack.encode(entry(**fields)))
+    assert Cache(tmp_path).get("k") is None
+
+
+def test_a_folder_that_others_can_write_to_is_neither_read_nor_written(tmp_path):
+    Cache(tmp_path).put("k", entry())
+    tmp_path.chmod(0o770)
+    cache = Cache(tmp_path)
+    assert cache.get("k") is None
+    cache.put("other", entry())
+    assert cache.get("other") == entry()
+    assert [p.name for p in tmp_path.iterdir()] == ["k.answer"]

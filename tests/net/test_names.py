@@ -9,6 +9,7 @@ import pytest
 
 from stillup.errors import Refused
 from stillup.net import Address, look_up
+from stillup.net.names import is_loopback, is_public
 from stillup.net.transport import _Names
 
 PUBLIC, PRIVATE = Address(socket.AF_INET, "1.1.1.1"), Address(socket.AF_INET6, "fd00::1")
@@ -54,3 +55,35 @@ async def test_a_look_up_that_nobody_waits_for_any_more_is_left_behind():
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await look_up("localhost", 80)
+
+
+@pytest.mark.parametrize(
+    ("ip", "public"),
+    [
+        ("1.1.1.1", True),
+        ("2606:4700::1111", True),
+        ("64:ff9b::101:101", True),
+        ("64:ff9b::10.0.0.1", False),
+        ("64:ff9b::127.0.0.1", False),
+        ("64:ff9b:1::192.168.0.1", False),
+        ("64:ff9b:1:2:3:4:169.254.169.254", False),
+        ("64:ff9b:1::8.8.8.8", True),
+        ("64:ff9b:1:a00:0:100:808:808", False),
+        ("::10.0.0.1", False),
+        ("::ffff:10.0.0.1", False),
+        ("2002:a00:1::", False),
+        ("fec0::1", False),
+        ("fd00::1", False),
+        ("::", False),
+        ("::1", False),
+        ("ff0e::1", False),
+        ("status.example", False),
+    ],
+)
+def test_an_address_is_public_when_the_one_inside_it_is(ip, public):
+    assert is_public(ip) is public
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]", "::127.0.0.1", "64:ff9b::7f00:1", "localhost.", "127.9.9.9"])
+def test_this_machine_is_known_under_every_spelling(host):
+    assert is_loopback(host)

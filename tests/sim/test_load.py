@@ -147,3 +147,40 @@ def test_a_reaction_has_either_a_fault_or_times_of_its_own(made_up, rest):
 def test_an_hour_shape_without_any_weight_is_refused(made_up):
     with pytest.raises(BadDataError, match="at least one hour above 0"):
         made_up(f"[usual]\nby_hour = [{', '.join(['0'] * 24)}]\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("ends = 2026-04-07T17:00:00Z", "ends = 2026-04-15T17:00:00Z", "ends: more than 7 days after `starts`"),
+        ("ends = 2026-04-07T17:00:00Z", "ends = 9999-04-07T17:00:00Z", "ends: a time in the year 9999; allowed: 1970"),
+        ("starts = 2026-04-07T12:00:00Z", "starts = 0001-01-01T00:00:00+14:00", "starts: a time in the year 1;"),
+        ("to = 2026-04-07T15:12:00Z", "to = 9999-12-31T23:59:59Z", "faults[0].to: a time in the year 9999"),
+        ("posted_at = 2026-04-07T14:55:10Z", "posted_at = 9999-04-07T14:55:10Z", "official[0].posted_at: a time in"),
+        ("peak_per_min = 9.3", "peak_per_min = 1001", "reactions[0].peak_per_min: expected `float` <= 1000.0"),
+    ],
+)
+def test_a_scenario_that_would_never_end_or_fill_the_memory_is_refused(old, new, says):
+    assert old in SHIPPED
+    with pytest.raises(BadDataError) as refused:
+        parse(SHIPPED.replace(old, new, 1), "mine.toml")
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('layer = "auth"', 'layer = "au\\u001b[31mth\\u202e"'),
+        ("[expect]", '["ex\\u001b[31mpect"]'),
+        ("peak_per_min = 9.3", '"pe\\u001b[2Jek" = 1'),
+    ],
+)
+def test_what_is_quoted_of_a_scenario_file_moves_no_terminal(old, new):
+    with pytest.raises(BadDataError) as refused:
+        parse(SHIPPED.replace(old, new, 1), "mine.toml")
+    assert str(refused.value).replace("\n", "").isprintable()
+
+
+def test_a_title_is_one_printable_line(made_up):
+    text = SHIPPED.replace('title = "', 'title = "\\u001b[2J\\u202e', 1)
+    assert parse(text, "mine.toml").title.isprintable()

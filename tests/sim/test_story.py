@@ -209,3 +209,17 @@ def test_chance_is_the_same_under_the_same_name_and_fair():
     assert drawn.count("a") == pytest.approx(300, abs=40)
     assert "c" not in drawn
     assert choose(random, {}) is None
+
+
+def test_all_reactions_together_bring_no_more_than_a_thousand_a_minute(made_up):
+    crowd = """[[reactions]]
+stream = "posts"
+peak_per_min = 1000
+ramp_s = 0
+delay_s = 0
+from = 2026-01-05T12:00:00Z
+to = 2026-01-05T13:00:00Z
+"""
+    scenario = made_up(crowd * 20)
+    after = scenario.starts + timedelta(minutes=10)
+    assert 800 < len(list(Story(scenario).happened(Stream.POSTS, after, after + timedelta(minutes=1)))) < 1200

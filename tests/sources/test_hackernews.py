@@ -88,3 +88,11 @@ def test_a_story_with_an_impossible_number_is_refused(context, now, number):
     body = found(now, (1, 2, "Claude is down")).replace(b'"1"', json.dumps(number).encode())
     with pytest.raises(Malformed):
         SOURCE.parse(body, context())
+
+
+async def test_the_newest_two_hundred_stories_are_read_each_once(context, now):
+    bodies = [found(now, *((n, n, "Claude is down") for n in range(600, 0, -1)))] * 2
+    reading = await SOURCE.read(context(), Answers(*bodies))
+    assert sum(c.count for c in counted(reading)) == 200
+    assert "of 200 stories" in reading.says
+    assert reading.says.endswith("newest 60 s old")

@@ -224,3 +224,25 @@ def test_a_window_holds_its_end_and_not_its_beginning(second, window_s):
 def test_a_length_of_time_is_said_in_its_coarsest_useful_unit():
     lengths = (0, 40, 91, 240, 7200, 86400)
     assert [span(timedelta(seconds=s)) for s in lengths] == ["0 s", "40 s", "2 min", "4 min", "2 h", "24 h"]
+
+
+# -- bounds -----------------------------------------------------------------------------------------------------------
+
+
+def test_of_a_listing_that_never_ends_the_newest_two_hundred_posts_are_read(context, now):
+    body = listing(*((minute / 2, "Is Claude down?") for minute in range(900, 0, -1)))(now)
+    assert sum(c.count for c in counted(SOURCE.parse(body, context()))) == 200
+    assert SOURCE.parse(body, context()).says.endswith("newest 30 s old")
+
+
+def test_of_a_feed_that_never_ends_the_newest_hundred_posts_are_read(context, now):
+    def entry(minute):
+        at = (now - timedelta(minutes=minute)).isoformat()
+        return f"<entry><id>t3_{minute}</id><title>Is Claude down?</title><published>{at}</published></entry>"
+
+    entries = "".join(entry(minute) for minute in range(600, 0, -1))
+    body = f'<feed xmlns="http://www.w3.org/2005/Atom"><id>/r/x/new/.rss</id>{entries}</feed>'.encode()
+    reading = SOURCE.parse(body, context())
+    assert sum(c.count for c in counted(reading)) == 100
+    assert reading.says == "100 of 100 posts in 2 h are about trouble; newest 60 s old"
+    assert min(alive(reading)) >= now - timedelta(minutes=100), "of what was not read nothing is known"

@@ -416,3 +416,75 @@ async def test_a_reading_over_http_gives_what_the_page_says(site, answer, contex
     server, net = await site({"/p/api/v2/summary.json": answer("statuspage/outage.json")})
     reading = await SOURCE.read(context(base_url=server.url("/p"), key=False), net)
     assert words(reading, now)[None] is State.PARTIAL_OUTAGE
+
+
+# -- bounds -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bold", ["<b>" + " " * 99_000, "<b>Status:" + " " * 99_000, "<b>" * 33_000])
+def test_a_bold_text_that_never_ends_is_read_in_linear_time(answer, context, bold):
+    """A quadratic or cubic search would not come back from 100 KB. What follows them is still found."""
+    hostile = bold.replace("<", "&lt;").encode()
+    body = answer("statuspage/good-atom.xml")
+    body = body.replace(b'<content type="html">', b'<content type="html">' + hostile, 1)
+    assert hostile in body
+    assert feed_lines(SOURCE.parse(body, context())).keys() >= {"atomopen0001"}
+
+
+def test_a_components_name_that_grows_in_lower_case_still_fits_a_signal(page, context, now):
+    def add(page):
+        page["components"].append(page["components"][0] | {"id": "new1", "name": "İ" * 80})
+
+    grown = words(SOURCE.parse(page(change=add), context()), now).keys() - {None, *GREEN}
+    assert [len(name) <= 80 for name in grown] == [True]
+
+
+def test_of_an_endless_page_two_hundred_components_stay_known_ones_first_and_faults_next(page, context, now):
+    def add(page):
+        row = page["components"][0]
+        page["components"] = [
+            row | {"id": f"n{i}", "name": f"City {i}", "status": "operational"} for i in range(500)
+        ] + page["components"]
+        page["components"][400]["status"] = "major_outage"
+
+    said = words(SOURCE.parse(page(change=add), context()), now)
+    assert len(said) == 201
+    assert said.keys() >= GREEN
+    assert said["city-400"] is State.MAJOR_OUTAGE
+    assert said[None] is State.PARTIAL_OUTAGE
+
+
+def test_the_text_of_an_update_stands_on_its_first_line_alone(page, context, answer):
+    signals = [
+        *SOURCE.parse(page("outage"), context()).signals,
+        *SOURCE.parse(answer("statuspage/good-atom.xml"), context()).signals,
+    ]
+    bodies = {}
+    for line in (s for s in signals if isinstance(s, Declared) and s.incident):
+        bodies.setdefault((line.incident, line.at, line.stage), []).append(line.body)
+    assert any(len(lines) > 1 for lines in bodies.values())
+    for first, *rest in bodies.values():
+        assert first
+        assert not any(rest)
+
+
+def test_a_reading_keeps_at_most_two_thousand_signals_the_newest(page, context, now):
+    def swell(page):
+        post = {"status": "investigating", "body": "Text."}
+        page["incidents"] = [
+            incident(name=f"i{i}")
+            | {
+                "components": [{**c, "status": "partial_outage"} for c in page["components"]],
+                "incident_updates": [
+                    post | {"created_at": (now - timedelta(minutes=m)).strftime("%Y-%m-%dT%H:%M:%SZ")}
+                    for m in range(1, 31)
+                ],
+            }
+            for i in range(100)
+        ]
+
+    signals = SOURCE.parse(page(change=swell), context()).signals
+    assert len(signals) == 2000
+    assert signals[-1] == Alive(at=now, service="claude", source="statuspage")
+    assert words(SOURCE.parse(page(change=swell), context()), now).keys() == {None, *GREEN}
+    assert {s.at for s in signals if s.at < now - timedelta(minutes=5)} == set()

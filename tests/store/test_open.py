@@ -71,6 +71,40 @@ def test_a_folder_that_was_there_keeps_its_mode(tmp_path):
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
+def test_every_level_of_a_missing_folder_is_for_its_owner_alone(tmp_path):
+    old = os.umask(0)
+    try:
+        with open_store(tmp_path / "a" / "b" / "c" / "stillup.db"):
+            pass
+    finally:
+        os.umask(old)
+    assert {stat.S_IMODE((tmp_path / level).stat().st_mode) for level in ("a", "a/b", "a/b/c")} == {0o700}
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o1777])
+def test_a_folder_that_others_can_write_to_is_refused(tmp_path, mode):
+    tmp_path.chmod(mode)
+    error = refusal(tmp_path / "stillup.db")
+    assert "others can write to its folder" in str(error)
+    assert error.blame is Blame.USER
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_that_belongs_to_somebody_else_is_refused(tmp_path):
+    folder = tmp_path / "theirs"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, 65534)
+    assert "belongs to somebody else" in str(refusal(folder / "stillup.db"))
+
+
+def test_a_link_that_leads_nowhere_is_refused_and_nothing_is_made_there(tmp_path):
+    path, there = tmp_path / "stillup.db", tmp_path / "there.db"
+    path.symlink_to(there)
+    assert "a link to a file that does not exist" in str(refusal(path))
+    assert not there.exists()
+
+
 def test_the_write_ahead_log_is_on(store, sql):
     assert sql("PRAGMA journal_mode") == [("wal",)]
 

@@ -161,12 +161,23 @@ def test_an_empty_step_does_not_touch_the_disk(store, statements):
 
 def test_one_signal_that_cannot_be_stored_costs_only_itself(store, minute):
     good = Alive(at=minute(0), service="claude", source="reddit")
-    bad = Alive(at=minute(0), service="claude", source="x" * 500)
+    bad = [
+        Alive(at=minute(0), service="claude", source="x" * 500),
+        Alive(at=minute(0), service="\ud800", source="x"),
+        Alive(at=minute(0).replace(tzinfo=None), service="claude", source="x"),
+        Alive(at=None, service="claude", source="x"),
+        Alive(at=minute(0), service=7, source="x"),
+    ]
 
-    with pytest.raises(StoreError, match="1 signals were not recorded"):
-        store.record([bad, good])
+    assert store.record([*bad, good]) == len(bad)
+    assert store.record([good]) == 0
+    assert list(store.signals("claude")) == [good, good]
 
-    assert list(store.signals("claude")) == [good]
+
+def test_a_fault_of_the_database_is_no_fault_of_the_signals(store, sql, minute):
+    sql("DROP TABLE signals")
+    with pytest.raises(StoreError):
+        store.record([Alive(at=minute(0), service="claude", source="reddit")])
 
 
 def test_a_recording_longer_than_a_page_is_whole_and_in_order_even_when_all_times_are_equal(store, minute, monkeypatch):

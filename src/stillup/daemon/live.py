@@ -135,12 +135,14 @@ class Live:
         """Put everything unsaved on the disk; what cannot be written is said, kept, and tried again next minute."""
         batch, reports = self._unsaved, self._reports
         try:
-            await asyncio.to_thread(_write, store, batch, reports)
+            dropped = await asyncio.to_thread(_write, store, batch, reports)
         except StoreError as exc:
             self._listener.trouble(str(exc))
             del self._reports[:-_REPORTS_KEPT]
             return
         self._unsaved, self._reports = _Unsaved(), self._reports[len(reports) :]
+        if dropped:
+            self._listener.trouble(f"{dropped} signals cannot be stored and were left out")
 
 
 class _Unsaved:
@@ -165,7 +167,9 @@ class _Unsaved:
         self.evidence |= {key: tuple(monitor.evidence(service)) for service, key in told.items()}
 
 
-def _write(store: Store, batch: _Unsaved, reports: Sequence[KeptReport]) -> None:
+def _write(store: Store, batch: _Unsaved, reports: Sequence[KeptReport]) -> int:
+    """Write a batch; how many of its signals had to be left out."""
     store.commit_step(batch.changes, list(batch.incidents.values()), batch.evidence)
-    store.record(batch.signals)
+    dropped = store.record(batch.signals)
     store.save_reports(list(reports))
+    return dropped

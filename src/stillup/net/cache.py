@@ -2,7 +2,8 @@
 
 One file per address, named by a hash (an address may hold a key), readable by its owner only, replaced atomically.
 Losing any of it costs a request and nothing else: a broken file is no file, a disk that cannot be written leaves the
-cache in memory. ``Cache-Control`` is not consulted: this is one person's own client, nothing that was asked with a
+cache in memory, and so does a folder that others can write to.
+``Cache-Control`` is not consulted: this is one person's own client, nothing that was asked with a
 secret is kept, and the floor exists to spare the very servers that forbid caching.
 """
 
@@ -16,17 +17,21 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from stillup.net.values import MIB
+from stillup.private import check_folder, private_folder
 
 MAX_ENTRIES = 256
 MAX_BYTES = 64 * MIB
 MAX_ENTRY_BYTES = 8 * MIB
 MAX_KEPT_HEADER = 256
+At = Annotated[datetime, Meta(tz=True)]
+"""A time with its zone: a file with another is a broken one."""
 _SUFFIX, _PART = ".answer", ".part"
 
 
@@ -34,8 +39,8 @@ class Refusal(Struct, frozen=True):
     """An error status a server gave, and how long it stands."""
 
     status: int
-    at: datetime
-    until: datetime
+    at: At
+    until: At
 
     def spans_s(self, now: datetime) -> tuple[float, float]:
         """Seconds since it was given and until it lapses."""
@@ -45,7 +50,7 @@ class Refusal(Struct, frozen=True):
 class Entry(Struct, frozen=True, kw_only=True):
     """What is kept of one address: its last good answer (``at`` None: none yet) and a refusal given since."""
 
-    at: datetime | None = None
+    at: At | None = None
     status: int = 200
     body: bytes = b""
     content_type: str = ""
@@ -134,6 +139,7 @@ class Cache:
             return self._memory.get(key)
         path = self._folder / f"{key}{_SUFFIX}"
         try:
+            check_folder(self._folder)
             if path.stat().st_size > MAX_ENTRY_BYTES:
                 return None
             return msgspec.msgpack.decode(path.read_bytes(), type=Entry)
@@ -158,7 +164,7 @@ class Cache:
 def _write(folder: Path, key: str, data: bytes) -> bool:
     part = folder / f"{key}.{token_hex(4)}{_PART}"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
         part.replace(folder / f"{key}{_SUFFIX}")

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -20,6 +20,10 @@ class Address(Struct, frozen=True):
     ip: str
 
 
+# IPv6 addresses that end in an IPv4 one: what a translator at the border makes of them is that one.
+_TRANSLATED = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/96", "::/96")))
+# The rest of it is for translators, too, but where in an address they look for the IPv4 one is their own affair.
+_LOCAL_TRANSLATION = IPv6Network("64:ff9b:1::/48")
 Resolver = Callable[[str, int], Awaitable[Sequence[Address]]]
 """Host and port to addresses, best first; raises :class:`OSError` when there are none."""
 
@@ -38,9 +42,12 @@ def literal(host: str) -> IPv4Address | IPv6Address | None:
         ip = ip_address(host.strip("[]"))
     except ValueError:
         return None
-    if isinstance(ip, IPv6Address):
-        return ip.ipv4_mapped or ip.sixtofour or ip
-    return ip
+    if not isinstance(ip, IPv6Address):
+        return ip
+    inside = ip.ipv4_mapped or ip.sixtofour
+    if inside is None and int(ip) > 1 and any(ip in network for network in _TRANSLATED):
+        inside = IPv4Address(int(ip) & 0xFFFFFFFF)
+    return inside or ip
 
 
 def is_loopback(host: str) -> bool:
@@ -53,7 +60,11 @@ def is_loopback(host: str) -> bool:
 def is_public(ip: str) -> bool:
     """Whether an IP address is one that anyone on the internet could reach; False for what is no address."""
     address = literal(ip)
-    return address is not None and address.is_global and not address.is_multicast
+    if address is None or address.is_multicast:
+        return False
+    if isinstance(address, IPv6Address) and (address.is_site_local or address in _LOCAL_TRANSLATION):
+        return False
+    return address.is_global
 
 
 def is_numeric(host: str) -> bool:

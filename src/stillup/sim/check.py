@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from stillup.catalog.load import Service
 from stillup.config.words import Complaint, KeyPath, near
 from stillup.sim.scenario import CONTROLS, EVERYTHING, LASTING, SOURCES, Fault, Scenario
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
+"""Years in which a day can be added or taken and every clock still has a name for it."""
+_LONGEST = timedelta(days=7)
 
 
 def complaints(scenario: Scenario, services: Mapping[str, Service]) -> Iterator[Complaint]:
@@ -16,10 +24,31 @@ def complaints(scenario: Scenario, services: Mapping[str, Service]) -> Iterator[
     if service is None:
         yield _unknown(("service",), "service", scenario.service, services)
         return
+    yield from _of_times(scenario)
     yield from _of_faults(scenario, service)
     yield from _of_reactions(scenario)
     yield from _of_titles(scenario)
     yield from _of_components(scenario, service)
+
+
+def _of_times(scenario: Scenario) -> Iterator[Complaint]:
+    for path, at in _times(scenario):
+        if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+            yield Complaint(path, f"a time in the year {at.year}; allowed: {_FIRST_YEAR} to {_LAST_YEAR}")
+    if scenario.ends - scenario.starts > _LONGEST:
+        yield Complaint(("ends",), f"more than {_LONGEST.days} days after `starts`; allowed: at most that")
+
+
+def _times(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, datetime]]:
+    """Every time in a scenario, with its place."""
+    if isinstance(value, datetime):
+        yield path, value
+    elif isinstance(value, tuple):
+        for i, item in enumerate(value):
+            yield from _times(item, (*path, i))
+    elif isinstance(value, Struct):
+        for field in fields(value):
+            yield from _times(getattr(value, field.name), (*path, field.encode_name))
 
 
 def _unknown(path: KeyPath, what: str, name: str, known: Iterable[str]) -> Complaint:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from stillup.catalog.load import catalogue
 from stillup.config.locate import line_at, lines_of
@@ -16,8 +17,10 @@ from stillup.config.words import Complaint, KeyPath, dotted
 from stillup.errors import BadDataError, UsageError
 from stillup.sim.check import complaints
 from stillup.sim.scenario import Scenario
+from stillup.sources.decode import clean
 
 _MAX_BYTES = 1 << 20
+_TITLE_CHARS, _SAID_CHARS = 200, 300
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -78,7 +81,7 @@ def parse(text: str, file: str) -> Scenario:
     else:
         wrong = list(complaints(scenario, catalogue()))
         if not wrong:
-            return scenario
+            return replace(scenario, title=clean(scenario.title, _TITLE_CHARS) or scenario.id)
     lines = lines_of(text)
     places = [f"{file}:{line_at(lines, c.path)}: {dotted(c.path) or 'the file'}" for c in wrong]
     raise BadDataError("\n".join(f"{place}: {c.says}" for place, c in zip(places, wrong, strict=True)))
@@ -88,8 +91,9 @@ def _of_type(message: str) -> Complaint:
     """A complaint from what msgspec says: ``… - at `$.faults[0].from```, or a struct's own check without a place."""
     from stillup.sim.allowed import allowed_at
 
-    says, _, where = message.partition(" - at ")
+    says, _, where = message.rpartition(" - at ") if " - at " in message else (message, "", "")
     path = _path(where)
+    says = clean(says, _SAID_CHARS)  # names of the file are quoted in it
     allowed = "" if says.startswith("`") else allowed_at(path)
     return Complaint(path, f"{says[:1].lower()}{says[1:]}{f'; allowed: {allowed}' if allowed else ''}")
 

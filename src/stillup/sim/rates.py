@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from stillup.sim.draw import chance
 from stillup.sim.scenario import Reaction, Scenario, Stream, Usual
 
+MOST_PER_MIN = 1_000.0
+"""More than any real crowd; a scenario file must not fill the memory."""
 _MINUTES_A_DAY = 1440.0
 _SWING_S = 900
 """The usual level keeps its swing for a quarter of an hour: counts next to each other swing together."""
@@ -23,7 +25,7 @@ def usual_per_min(scenario: Scenario, stream: Stream, at: datetime) -> float:
         Stream.REQUESTS: usual.requests_per_hour / 60,
     }[stream]
     shape = usual.by_hour[at.hour] * 24 / sum(usual.by_hour)
-    return base * shape * _swing(scenario.seed, usual, stream, at)
+    return min(base * shape * _swing(scenario.seed, usual, stream, at), MOST_PER_MIN)
 
 
 def _swing(seed: int, usual: Usual, stream: Stream, at: datetime) -> float:

@@ -20,6 +20,7 @@ Region = Annotated[str, Meta(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 Weight = Annotated[float, Meta(ge=0, le=1e6)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Rate = Annotated[float, Meta(ge=0, le=50_000)]
+PerMinute = Annotated[float, Meta(ge=0, le=1_000)]
 Seconds = Annotated[int, Meta(ge=0, le=7 * 86_400)]
 Traffic = Annotated[str, Meta(pattern=r"^[0-9]{1,9}\+$")]
 Prose = Annotated[str, Meta(max_length=20_000)]
@@ -144,7 +145,7 @@ class Reaction(Mix, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     stream: Stream
-    peak_per_min: Rate
+    peak_per_min: PerMinute
     fault: str = ""
     from_: At | None = field(name="from", default=None)
     to: At | None = None
@@ -152,7 +153,7 @@ class Reaction(Mix, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ramp_s: Seconds = 300
     fatigue_s: Seconds = 0
     decay_s: Seconds = 600
-    tail_per_min: Rate = 0.0
+    tail_per_min: PerMinute = 0.0
     tail_s: Seconds = 0
     rumour: bool = False
     """The posts pass on what others say instead of telling of trouble of their own."""

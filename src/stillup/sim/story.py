@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from stillup.model.service import Problem
 from stillup.sim.draw import chance, choose, poisson
-from stillup.sim.rates import swell_per_min, usual_per_min
+from stillup.sim.rates import MOST_PER_MIN, swell_per_min, usual_per_min
 from stillup.sim.scenario import (
     CONTROLS,
     EVERYTHING,
@@ -72,10 +72,13 @@ class Story:
     def _draw(self, stream: Stream, window: int) -> tuple[Happening, ...]:
         scenario = self.scenario
         start = datetime.fromtimestamp(window * WINDOW_S, UTC)
-        found = list(self._drawn(stream, window, "usual", usual_per_min(scenario, stream, start), scenario.usual))
+        usual = usual_per_min(scenario, stream, start)
+        found = list(self._drawn(stream, window, "usual", usual, scenario.usual))
+        room = MOST_PER_MIN - usual
         for i, reaction in enumerate(scenario.reactions):
             if reaction.stream is stream:
-                rate = swell_per_min(scenario, reaction, start)
+                rate = min(swell_per_min(scenario, reaction, start), room)
+                room -= rate
                 mix = scenario.fault(reaction.fault) or reaction
                 found += self._drawn(stream, window, str(i), rate, mix, rumour=reaction.rumour)
         return tuple(sorted(found, key=lambda h: (h.at, h.name)))

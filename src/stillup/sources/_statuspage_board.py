@@ -19,7 +19,7 @@ from stillup.sources.base import Context
 from stillup.sources.decode import clean
 
 SOURCE_ID = "statuspage"
-_MOST_COMPONENTS = 2000
+_MOST_COMPONENTS, _MOST_OURS = 2000, 200
 
 
 class Board(Struct, frozen=True):
@@ -61,6 +61,8 @@ def board_of(rows: tuple[PageComponent, ...], ctx: Context) -> Board:
     if not mine:
         msg = "none of this service's components is on the page"
         raise Malformed(msg)
+    heads, ids = {c.group_id for c in mine}, {c.id for c in mine}
+    mine = _bounded(mine, known)
     ours = {c.id: known[c.id] or slug(c.name, c.id) for c in mine}
     states: dict[str, State] = {}
     for row in mine:
@@ -68,7 +70,7 @@ def board_of(rows: tuple[PageComponent, ...], ctx: Context) -> Board:
         states[ours[row.id]] = max(states.get(ours[row.id], State.UNKNOWN), row.status.state, key=_badness)
     return Board(
         ours=ours,
-        others=frozenset(c.id for c in rows if c.id not in ours and not (c.group and _heads(c, mine))),
+        others=frozenset(c.id for c in rows if c.id not in ids and not (c.group and c.id in heads)),
         states=states,
         titles={ours[c.id]: _title(ours[c.id], c.name, ctx) for c in mine},
         shared=bool(only),
@@ -96,8 +98,11 @@ def _of_service(rows: tuple[PageComponent, ...], known: dict[str, str | None], c
     return [c for c in rows if not c.group and (known[c.id] or c.group_id in groups)]
 
 
-def _heads(head: PageComponent, mine: list[PageComponent]) -> bool:
-    return any(c.group_id == head.id for c in mine)
+def _bounded(mine: list[PageComponent], known: dict[str, str | None]) -> list[PageComponent]:
+    """All rows of an ordinary page; of an endless one those the catalogue knows and then the worst."""
+    if len(mine) <= _MOST_OURS:
+        return mine
+    return sorted(mine, key=lambda c: (bool(known[c.id]), _badness(c.status.state)), reverse=True)[:_MOST_OURS]
 
 
 def _badness(state: State) -> tuple[int, bool]:

@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from stillup.errors import Malformed
 from stillup.model.service import Stage, State
-from stillup.model.signal import Alive, Declared, Signal
+from stillup.model.signal import Alive, Declared
 from stillup.sources._statuspage_board import SOURCE_ID
-from stillup.sources._statuspage_incident import BODY_LIMIT, TITLE_LIMIT
+from stillup.sources._statuspage_incident import BODY_LIMIT, TITLE_LIMIT, newest
 from stillup.sources._statuspage_words import names_service, stage_of
 from stillup.sources.base import Context, Link, Reading
 from stillup.sources.decode import clean, http_url, moment, parse_xml, strip_html
@@ -32,7 +32,9 @@ FRESH = timedelta(hours=24)
 FORGET = timedelta(days=3)
 """For so long an entry that is no longer open is named as closed, so that whoever heard of it hears its end."""
 _ATOM = "{http://www.w3.org/2005/Atom}"
-_BOLD = re.compile(r"<(?:strong|b)>\s*(?:Status:\s*)?([A-Za-z ]{3,20}?)\s*</(?:strong|b)>", re.IGNORECASE)
+# Bounded and without neighbours that match the same: whatever stands in the feed, it takes linear time.
+_BOLD = re.compile(r"<(?:strong|b)>([^<>]{3,60})</(?:strong|b)>", re.IGNORECASE)
+_LABEL = "status:"
 _MOST_ENTRIES, _MOST_LINKS, _MOST_HTML = 100, 5, 100_000
 _DOING_WORK = (Stage.IN_PROGRESS, Stage.VERIFYING)
 
@@ -60,10 +62,10 @@ def read_feed(body: bytes, ctx: Context) -> Reading:
     if ctx.hint(SOURCE_ID).component:
         entries = [e for e in entries if names_service(f"{e.title} {e.body}", ctx.service)]
     open_ones = [e for e in entries if _is_open(e, ctx.now)]
-    signals: list[Signal] = [line for e in entries for line in _declared(e, ctx)]
-    signals.append(Alive(at=ctx.now, service=ctx.service.id, source=SOURCE_ID))
+    alive = Alive(at=ctx.now, service=ctx.service.id, source=SOURCE_ID)
+    signals = (*newest((), (line for e in entries for line in _declared(e, ctx))), alive)
     links = tuple(Link(e.link, clean(e.title, 120)) for e in open_ones if e.link)[:_MOST_LINKS]
-    return Reading(signals=tuple(signals), says=_says(open_ones), links=links)
+    return Reading(signals=signals, says=_says(open_ones), links=links)
 
 
 def _check(entries: list[_Entry], now: datetime) -> None:
@@ -78,7 +80,7 @@ def _check(entries: list[_Entry], now: datetime) -> None:
 def _entry(node: _Element) -> _Entry:
     html = (_text(node, "content") or _text(node, "summary"))[:_MOST_HTML]
     href = next((n.get("href") or "" for n in node.findall(f"{_ATOM}link")), "")
-    stages = (stage_of(found[1]) for found in _BOLD.finditer(html))
+    stages = (_stage_in(found[1]) for found in _BOLD.finditer(html))
     title = strip_html(_text(node, "title"), TITLE_LIMIT)
     return _Entry(
         id=clean(href.rstrip("/").rpartition("/")[2] or _text(node, "id"), 80),
@@ -88,6 +90,12 @@ def _entry(node: _Element) -> _Entry:
         body=strip_html(html, BODY_LIMIT),
         link=http_url(href),
     )
+
+
+def _stage_in(bold: str) -> Stage | None:
+    """The stage a bold text names, with or without "Status:" before it."""
+    text = bold.strip()
+    return stage_of(text[len(_LABEL) :] if text.lower().startswith(_LABEL) else text)
 
 
 def _text(node: _Element, name: str) -> str:
@@ -108,6 +116,7 @@ def _declared(entry: _Entry, ctx: Context) -> Iterator[Declared]:
     """An open entry as a fault, one that ended of late as ended, one left open too long as unknown."""
     if _age(entry, ctx.now) >= FORGET or entry.stage in (None, Stage.SCHEDULED) or not entry.id:
         return
+    body = entry.body or None  # on the first line alone, see the incidents'
     facts = _closed() if entry.stage.is_over else _facts(entry, ctx)
     for component in facts.components or (None,):
         for model in facts.models or (None,):
@@ -120,9 +129,10 @@ def _declared(entry: _Entry, ctx: Context) -> Iterator[Declared]:
                 stage=entry.stage,
                 incident=entry.id,
                 title=entry.title or None,
-                body=entry.body or None,
+                body=body,
                 model=model,
             )
+            body = None
 
 
 def _facts(entry: _Entry, ctx: Context) -> TitleFacts:
@@ -147,7 +157,7 @@ def _closed() -> TitleFacts:
 def _says(entries: list[_Entry]) -> str:
     if not entries:
         return "page: nothing open in its feed"
-    newest = max(entries, key=lambda e: e.updated.timestamp() if e.updated else 0.0)
+    last = max(entries, key=lambda e: e.updated.timestamp() if e.updated else 0.0)
     many = "incident" if len(entries) == 1 else "incidents"
-    stage = newest.stage.value.replace("_", " ") if newest.stage else "open"
-    return f"page: {len(entries)} {many} open ({stage}): {clean(newest.title, 80)}"
+    stage = last.stage.value.replace("_", " ") if last.stage else "open"
+    return f"page: {len(entries)} {many} open ({stage}): {clean(last.title, 80)}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 from msgspec import Struct
 
 from stillup.model.service import Stage, State
-from stillup.model.signal import Declared
+from stillup.model.signal import Declared, Signal
 from stillup.sources._statuspage_board import SOURCE_ID, Board
 from stillup.sources._statuspage_page import Incident, PageState, Post
 from stillup.sources._statuspage_words import names_service, stage_of, state_of_impact
@@ -19,6 +20,8 @@ PAST = timedelta(hours=24)
 """How far back posts are taken at the first reading, so that an open incident's onset and lead times are known."""
 TITLE_LIMIT, BODY_LIMIT = 200, 2000
 _MOST_AFFECTED = 20
+_MOST_SIGNALS = 1999
+"""Of one reading, beside the one that says that the page answers."""
 _MAINTENANCE = (Stage.IN_PROGRESS, Stage.VERIFYING)
 
 
@@ -84,6 +87,13 @@ def posted(case: Case, board: Board, ctx: Context, after: datetime | None = None
             yield from _lines(case, {p: s for p, s in then.items() if s is not None}, ctx, at, post)
 
 
+def newest(past: Iterable[Signal], now: Iterable[Signal] = ()) -> tuple[Signal, ...]:
+    """A bounded number of signals of one reading: those of now, most important first, then the newest of the past."""
+    of_now = tuple(islice(now, _MOST_SIGNALS))
+    by_time = sorted(past, key=lambda signal: signal.at)
+    return (*by_time[max(0, len(by_time) + len(of_now) - _MOST_SIGNALS) :], *of_now)
+
+
 def _state_now(incident: Incident, part: str | None, board: Board) -> State:
     """The component's own state while it shows trouble, else what the incident's impact implies."""
     if incident.stage and incident.stage.is_over:
@@ -114,6 +124,7 @@ def _implied(incident: Incident, stage: Stage | None) -> State:
 
 def _lines(case: Case, states: dict[str | None, State], ctx: Context, at: datetime, post: Post) -> Iterator[Declared]:
     title = clean(case.incident.name, TITLE_LIMIT) or None
+    # Once is enough: a text repeated for each component and model would fill the memory and the store.
     body = strip_html(post.body or "", BODY_LIMIT) or None
     stage = stage_of(post.status)
     for part, state in states.items():
@@ -130,3 +141,4 @@ def _lines(case: Case, states: dict[str | None, State], ctx: Context, at: dateti
                 body=body,
                 model=model,
             )
+            body = None

@@ -34,7 +34,8 @@ class Names:
 
 def slug(name: str, page_id: str) -> str:
     """The id of a component the catalogue does not know."""
-    return plain(name).replace(" ", "-") or clean(page_id, _NAME_LIMIT) or "unnamed"
+    # Cut again: lower case can be longer ("İ").
+    return plain(name).replace(" ", "-")[:_NAME_LIMIT].strip("-") or clean(page_id, _NAME_LIMIT) or "unnamed"
 
 
 def whole(states: Iterable[State]) -> State:

@@ -7,6 +7,7 @@ quoted, since a message goes to logs and terminals.
 from __future__ import annotations
 
 import re
+import unicodedata
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -28,6 +29,9 @@ _OWN_WORDS = re.compile(r"(?:Expected `[^`]*`(?:, got `[^`]*`)?|Object missing r
 _WEB_ADDRESS = re.compile(r"https?://[!-~]{1,1000}")
 _Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 _PLACE = re.compile(r" - at `(\$[^`]*)`$")
+# Printable by Unicode's word, and yet nothing to see: Hangul fillers and the empty braille pattern.
+_BLANK_LETTERS = dict.fromkeys((0x3164, 0x115F, 0x1160, 0x2800))
+_MARKS, _MOST_MARKS = frozenset(("Mn", "Me")), 4
 _BREAKS = frozenset(("p", "br", "li", "ul", "ol", "div", "tr", "td", "h1", "h2", "h3", "h4", "blockquote", "pre"))
 _SILENT = frozenset(("script", "style", "head", "template", "noscript"))
 
@@ -103,10 +107,22 @@ def clean(text: str, limit: int) -> str:
     Joined emoji come apart, for the joiner is invisible too: a small price for texts that are what they seem.
     """
     bounded = text[: limit * 16 + 1000]
-    if not bounded.isprintable():
+    if not bounded.isascii() or not bounded.isprintable():
         bounded = "".join(c if c.isprintable() else " " if c.isspace() else "" for c in bounded)
+        bounded = _without_piles(bounded.translate(_BLANK_LETTERS))
     folded = " ".join(bounded.split())
     return folded if len(folded) <= limit else folded[: max(0, limit - 1)].rstrip() + "…"
+
+
+def _without_piles(text: str) -> str:
+    """The text with at most four marks on a letter: more of them run over the lines above and below."""
+    kept: list[str] = []
+    run = 0
+    for c in text:
+        run = run + 1 if unicodedata.category(c) in _MARKS else 0
+        if run <= _MOST_MARKS:
+            kept.append(c)
+    return "".join(kept)
 
 
 def strip_html(html: str, limit: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from heapq import nlargest
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -15,6 +16,8 @@ from stillup.sources.posts import HISTORY, Post, reading_of
 from stillup.sources.text import names_service
 
 _API = "https://hn.algolia.com/api/v1"
+_MOST_STORIES = 200
+"""Newest stories that are read, all phrases together: each costs time to classify."""
 _STORY = "https://news.ycombinator.com/item?id="
 
 
@@ -64,7 +67,9 @@ class HackerNews(HttpSource):
 
     def _reading(self, stories: list[Post], ctx: Context) -> Reading:
         """Titles that do not name the service are dropped: the whole world writes here, not only its users."""
-        about = [story for story in stories if names_service(story.title, ctx.service)]
+        once = {story.id: story for story in stories}.values()
+        newest = nlargest(_MOST_STORIES, once, key=lambda story: story.at)
+        about = [story for story in newest if names_service(story.title, ctx.service)]
         return reading_of(self.id, about, ctx, noun="stories", is_whole=False)
 
 

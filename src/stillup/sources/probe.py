@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 
+from stillup.catalog.load import Service
 from stillup.clock import Clock, SystemClock
 from stillup.errors import NotConfigured, Unreachable
 from stillup.net import Net, Resolver, look_up
@@ -17,7 +18,7 @@ from stillup.sources.ladder.controls import Answered, Checked, Control, check, j
 from stillup.sources.ladder.judge import judge
 from stillup.sources.ladder.options import Options, read_options
 from stillup.sources.ladder.pace import deadline_of
-from stillup.sources.ladder.plan import Here, Skipped, Step, plan_steps
+from stillup.sources.ladder.plan import Here, Skipped, Step, here_for, plan_steps
 from stillup.sources.ladder.purse import Purse
 from stillup.sources.ladder.report import Rung, rung_of, signals, stand
 from stillup.sources.ladder.result import Climb
@@ -55,7 +56,7 @@ class Probe:
         :raises Unreachable: nothing came to an end within the deadline.
         """
         options, once = read_options(ctx.setting.options), ctx.since is None
-        here = _here()
+        here = _here(ctx.service)
         plan = plan_steps(ctx, options, here)
         controls = plan_controls(options, plan.steps, here, once=once)
         steps, unpaid = self._affordable(plan.steps, ctx, options)
@@ -113,10 +114,10 @@ def _ask_control(control: Control, climber: Climber) -> Job:
     return Job(attempt, lambda climb: judge_try(control, climb)[0] is Answered.WELL, control.pace)
 
 
-def _here() -> Here:
+def _here(service: Service) -> Here:
     from urllib.request import getproxies_environment
 
-    return Here(os.environ, getproxies_environment())
+    return here_for(service, os.environ, getproxies_environment())
 
 
 SOURCE = Probe()

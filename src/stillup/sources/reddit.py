@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from heapq import nlargest
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
 
@@ -28,6 +29,8 @@ _SITE = "https://www.reddit.com"
 _API = "https://oauth.reddit.com"
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _BODY_CHARS = 1000
+_MOST_LISTED, _MOST_FED = 200, 100
+"""Newest posts that are read of an answer, twice to four times what the site gives: each costs time to classify."""
 _SIGNATURE = "submitted by /u/"
 """Reddit's feed ends every post with its author, who is none of our business."""
 
@@ -85,22 +88,21 @@ class Reddit(HttpSource):
 
 
 def _listed(body: bytes, service: Service) -> Iterator[Post]:
-    """The posts of a listing but those pinned to the top: old, and not what was written now."""
-    for child in decode_json(body, _Listing).data.children:
-        thing = child.data
-        if not thing.stickied:
-            yield Post(
-                id=thing.id.removeprefix("t3_"),
-                at=datetime.fromtimestamp(thing.created_utc, UTC),
-                title=thing.title,
-                body=thing.selftext or "",
-                url=f"{_SITE}{thing.permalink}" if thing.permalink.startswith("/") else "",
-                component=_component_of(thing.subreddit, service),
-            )
+    """The newest posts of a listing but those pinned to the top: old, and not what was written now."""
+    things = (child.data for child in decode_json(body, _Listing).data.children)
+    for thing in nlargest(_MOST_LISTED, (t for t in things if not t.stickied), key=lambda t: t.created_utc):
+        yield Post(
+            id=thing.id.removeprefix("t3_"),
+            at=datetime.fromtimestamp(thing.created_utc, UTC),
+            title=thing.title,
+            body=thing.selftext or "",
+            url=f"{_SITE}{thing.permalink}" if thing.permalink.startswith("/") else "",
+            component=_component_of(thing.subreddit, service),
+        )
 
 
 def _fed(body: bytes, service: Service) -> Iterator[Post]:
-    """The posts of a feed.
+    """The newest posts of a feed.
 
     :raises Malformed: another site's feed, or one in which a post lacks its id or time.
     """
@@ -109,20 +111,25 @@ def _fed(body: bytes, service: Service) -> Iterator[Post]:
     if not entries and not _text(root, "id").startswith("/r/"):
         msg = "the feed is not one of Reddit's"
         raise Malformed(msg)
-    for entry in entries:
-        name, at = _text(entry, "id"), moment(_text(entry, "published") or _text(entry, "updated"))
-        if not name.startswith("t3_") or at is None:
-            msg = "the feed is not one of Reddit's new posts"
-            raise Malformed(msg)
+    dated = [(_time_of(entry), entry) for entry in entries]
+    for at, entry in nlargest(_MOST_FED, dated, key=lambda pair: pair[0]):
         link, place = entry.find(f"{_ATOM}link"), entry.find(f"{_ATOM}category")
         yield Post(
-            id=name.removeprefix("t3_"),
+            id=_text(entry, "id").removeprefix("t3_"),
             at=at,
             title=_text(entry, "title"),
             body=strip_html(_text(entry, "content"), _BODY_CHARS).partition(_SIGNATURE)[0],
             url=(link.get("href") or "") if link is not None else "",
             component=_component_of((place.get("term") or "") if place is not None else "", service),
         )
+
+
+def _time_of(entry: _Element) -> datetime:
+    at = moment(_text(entry, "published") or _text(entry, "updated"))
+    if not _text(entry, "id").startswith("t3_") or at is None:
+        msg = "the feed is not one of Reddit's new posts"
+        raise Malformed(msg)
+    return at
 
 
 def _text(node: _Element, name: str) -> str:

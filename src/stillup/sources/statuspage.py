@@ -7,14 +7,14 @@ be, which binds a public hub, not a person who asks once. The feed names no comp
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
+from itertools import chain, islice
 
 from stillup.errors import NotConfigured
 from stillup.model.service import State
-from stillup.model.signal import Alive, Signal
+from stillup.model.signal import Alive
 from stillup.net import Request
 from stillup.sources._statuspage_board import SOURCE_ID, Board, board_of
-from stillup.sources._statuspage_incident import PAST, Case, case_of, declared, posted
+from stillup.sources._statuspage_incident import PAST, Case, case_of, declared, newest, posted
 from stillup.sources._statuspage_page import Incident, Incidents, Summary
 from stillup.sources.base import Context, HttpSource, Link, Reading
 from stillup.sources.decode import clean, decode_json, http_url
@@ -52,13 +52,11 @@ def _read_summary(summary: Summary, ctx: Context) -> Reading:
     board = board_of(summary.components, ctx)
     listed = (*(summary.incidents or ()), *(summary.scheduled_maintenances or ()))
     cases = _cases((i for i in listed if i.is_open), board, ctx)
-    signals: list[Signal] = []
-    if ctx.since is None:
-        signals += (line for c in cases for line in posted(c, board, ctx, ctx.now - PAST))
-    signals += board.declared(ctx)
-    signals += (line for c in cases for line in declared(c, board, ctx))
-    signals.append(Alive(at=ctx.now, service=ctx.service.id, source=SOURCE_ID))
-    return Reading(signals=tuple(signals), says=_says(board, cases), links=_links(cases))
+    alive = Alive(at=ctx.now, service=ctx.service.id, source=SOURCE_ID)
+    told = cases if ctx.since is None else []
+    past = (line for c in told for line in posted(c, board, ctx, ctx.now - PAST))
+    now = chain(board.declared(ctx), *(declared(c, board, ctx) for c in cases))
+    return Reading(signals=(*newest(past, now), alive), says=_says(board, cases), links=_links(cases))
 
 
 def _read_incidents(listed: Incidents, ctx: Context) -> Reading:
@@ -67,8 +65,8 @@ def _read_incidents(listed: Incidents, ctx: Context) -> Reading:
     # Compatible pages name no components in their incidents; then each speaks for the service as a whole.
     board = board_of(tuple(rows.values()), ctx) if rows else Board(shared=bool(ctx.hint(SOURCE_ID).component))
     cases = _cases(listed.incidents, board, ctx)
-    signals = sorted((line for c in cases for line in posted(c, board, ctx)), key=lambda line: line.at)
-    return Reading(signals=tuple(signals), says=f"page: {len(cases)} incidents on record", links=_links(cases))
+    signals = newest(line for c in cases for line in posted(c, board, ctx))
+    return Reading(signals=signals, says=f"page: {len(cases)} incidents on record", links=_links(cases))
 
 
 def _cases(incidents: Iterable[Incident], board: Board, ctx: Context) -> list[Case]:

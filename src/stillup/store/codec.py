@@ -50,7 +50,7 @@ class Codec(Generic[T]):
         try:
             text = self._encoder.encode(value).decode()
             back = self._decoder.decode(text)
-        except (msgspec.MsgspecError, TypeError, ValueError) as exc:
+        except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as exc:
             msg = f"{self.name} cannot be stored: {exc}"
             raise StoreError(msg) from exc
         if back != value:

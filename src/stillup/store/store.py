@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
 from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
+from stillup.private import private_folder
 from stillup.store import read, write
 from stillup.store.codec import EVIDENCE, INCIDENT, REPORT, SIGNAL, VERDICT, Codec, micros
 from stillup.store.engine import Access, engine_for, make_engine
@@ -59,30 +61,29 @@ class Store:
         self._closed = True
         self._engine.dispose()
 
-    def record(self, signals: Iterable[Signal]) -> None:
-        """Keep signals for replay, some thousands a transaction.
+    def record(self, signals: Iterable[Signal]) -> int:
+        """Keep signals for replay, some thousands a transaction; how many were dropped.
+
+        One that would not come back equal is dropped: it would fail again however often it were tried, and the others
+        with it.
 
         They outlive the death of the process, not a power cut: what was recorded since the last
         :meth:`commit_step` can then be gone. That is accepted: waiting for the disk at each poll costs more than a
         minute of a recording is worth.
-
-        :raises StoreError: some could not be stored; the others are.
         """
         rest = iter(signals)
-        refused: list[StoreError] = []
+        dropped = 0
         while batch := list(islice(rest, _BATCH)):
             rows: list[write.Row] = []
             for signal in batch:
                 try:
                     rows.append(write.signal_row(signal))
-                except StoreError as exc:
-                    refused.append(exc)
+                except StoreError:
+                    dropped += 1
             if rows:
                 with self._begin(Access.QUICK) as conn:
                     write.put_signals(conn, rows)
-        if refused:
-            msg = f"{len(refused)} signals were not recorded; the first: {refused[0]}"
-            raise StoreError(msg) from refused[0]
+        return dropped
 
     def commit_step(
         self,
@@ -203,9 +204,11 @@ def open_file(path: Path, *, create: bool, wait_s: float) -> Store:
 
 
 def _make_private(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     if path.exists():
         return
+    if path.is_symlink():  # SQLite would make the file wherever the link points
+        raise FileNotFoundError(errno.ENOENT, "it is a link to a file that does not exist")
     # Made under another name and linked: to open and close the database itself would drop every lock that SQLite
     # holds on it in this process, and a file that SQLite makes is open to others for a moment.
     handle, draft = mkstemp(prefix=f".{path.name}-", dir=path.parent)

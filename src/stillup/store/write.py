@@ -25,12 +25,13 @@ def signal_row(signal: Signal) -> Row:
 
     :raises stillup.errors.StoreError: it would not come back equal.
     """
+    value = SIGNAL.pack(signal)  # first: it checks the other fields, too
     return {
         "at": micros(signal.at),
         "service": signal.service,
         "source": signal.source,
         "kind": signal.__struct_config__.tag,
-        "value": SIGNAL.pack(signal),
+        "value": value,
     }
 
 

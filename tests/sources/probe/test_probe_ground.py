@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from stillup.model.service import Layer
 from stillup.model.signal import Outcome
+from stillup.secret import Secret
 from stillup.sources.ladder.controls import Answered, Checked, plan_controls
 from stillup.sources.ladder.faults import Stage
 from stillup.sources.ladder.ground import Ground, facts_of, ground_of
@@ -187,7 +188,7 @@ def test_no_public_control_is_asked_while_every_rung_is_on_loopback(read):
 
 
 def test_behind_a_proxy_no_name_is_resolved_here(read):
-    here = Here(proxies={"https": "http://proxy.invalid:3128", "http": "http://proxy.invalid:3128"})
+    here = Here(proxies=dict.fromkeys(("https", "http"), Secret("http://proxy.invalid:3128")))
     steps = plan_steps(read.context(read.rung("https://acme.invalid/")), Options(), here).steps
     controls = plan_controls(Options(), steps, here, once=True)
     assert controls

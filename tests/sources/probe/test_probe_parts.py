@@ -24,7 +24,7 @@ from stillup.sources.ladder.judge import judge
 from stillup.sources.ladder.kinds import kind_in, own_fault, provider_fault
 from stillup.sources.ladder.options import Options
 from stillup.sources.ladder.pace import page_pace
-from stillup.sources.ladder.plan import Here, plan_steps
+from stillup.sources.ladder.plan import Here, here_for, plan_steps
 from stillup.sources.ladder.purse import Purse
 from stillup.sources.ladder.report import rung_of, signals
 from stillup.sources.ladder.result import Climb, Reply
@@ -239,3 +239,12 @@ def test_a_day_never_costs_more_than_its_cap(tries):
 def test_addresses_are_read_and_written_safely(url, authority, path):
     target = parse_target(url, "it")
     assert (target.authority, target.path) == (authority, path)
+
+
+def test_of_the_environment_only_the_ladders_own_keys_are_kept_and_nothing_shows_them():
+    claude = catalogue()["claude"]
+    env = {"ANTHROPIC_API_KEY": "sk-hush ", "AWS_SECRET_ACCESS_KEY": "aws-hush", "HTTPS_PROXY": "http://me:pw-hush@p"}
+    here = here_for(claude, env, {"https": "http://me:pw-hush@proxy.invalid:3128"})
+    assert dict(here.keys) == {"ANTHROPIC_API_KEY": Secret("sk-hush")}
+    assert "hush" not in repr(here)
+    assert "hush" not in repr(plan_steps(Context(now=NOW, service=claude, setting=Setting()), Options(), here))

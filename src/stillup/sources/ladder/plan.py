@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stillup.catalog.load import Endpoint
+from stillup.catalog.load import Endpoint, Service
 from stillup.errors import NotConfigured
 from stillup.model.service import Layer
 from stillup.secret import Secret
@@ -20,10 +20,14 @@ from stillup.sources.ladder.target import Proxy, Target, parse_target, proxy_for
 
 
 class Here(Struct, frozen=True):
-    """What this machine's environment says: its variables, and its proxies by scheme."""
+    """What this machine's environment says, and no more of it than the ladder needs.
 
-    env: Mapping[str, str] = {}
-    proxies: Mapping[str, str] = {}
+    ``keys`` are by the name of their variable. ``proxies`` are as :func:`urllib.request.getproxies_environment` gives
+    them, hidden: an address may hold a password.
+    """
+
+    keys: Mapping[str, Secret] = {}
+    proxies: Mapping[str, Secret] = {}
 
 
 class Due(StrEnum):
@@ -86,6 +90,15 @@ _TITLES = {"sign_in": "sign-in", "api_auth": "API"}
 _API_LAYERS = (Layer.API_GATEWAY, Layer.INFERENCE, Layer.DATABASE)
 
 
+def here_for(service: Service, env: Mapping[str, str], proxies: Mapping[str, str]) -> Here:
+    """What of the environment matters to the ladder of one service."""
+    found = {e.key_env: env.get(e.key_env, "").strip() for e in service.endpoints if e.key_env}
+    return Here(
+        {name: Secret(value) for name, value in found.items() if value},
+        {scheme: Secret(address) for scheme, address in proxies.items()},
+    )
+
+
 def plan_steps(ctx: Context, options: Options, here: Here) -> Steps:
     """The rungs in the catalogue's order, with the user's addresses in place of its own.
 
@@ -116,7 +129,7 @@ def _step(endpoint: Endpoint, ctx: Context, options: Options, here: Here) -> Ste
     )
     if not endpoint.key_env:
         return step
-    key = ctx.setting.key or _key_from(here.env, endpoint.key_env)
+    key = ctx.setting.key or _key_from(here.keys, endpoint.key_env)
     model = options.model or endpoint.model
     why = _why_not(endpoint, target, key, model)
     if why or key is None:
@@ -161,14 +174,12 @@ def _target(endpoint: Endpoint, ctx: Context, options: Options) -> Target:
     return replace(base, path=base.path.rstrip("/") + target.path)
 
 
-def _key_from(env: Mapping[str, str], name: str) -> Secret | None:
-    value = env.get(name, "").strip()
-    if not value:
-        return None
-    if not (value.isascii() and value.isprintable()):
+def _key_from(keys: Mapping[str, Secret], name: str) -> Secret | None:
+    key = keys.get(name)
+    if key is not None and not (key.reveal().isascii() and key.reveal().isprintable()):
         msg = f"probe: the key in {name} has characters that no header can carry"
         raise NotConfigured(msg)
-    return Secret(value)
+    return key
 
 
 def _family_of(model: str, families: tuple[str, ...]) -> str:

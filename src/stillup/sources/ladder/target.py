@@ -86,14 +86,15 @@ def _parse(url: str) -> Target | None:
     return Target(parts.scheme, host, port, path + query)
 
 
-def proxy_for(target: Target, proxies: Mapping[str, str]) -> Proxy | None:
-    """The proxy that ``proxies`` (as :func:`urllib.request.getproxies_environment` gives them) asks for.
+def proxy_for(target: Target, proxies: Mapping[str, Secret]) -> Proxy | None:
+    """The proxy that ``proxies`` (by scheme, as the environment gives them) ask for.
 
     :raises NotConfigured: the environment names something else than an HTTP proxy.
     """
     if not proxies:
         return None
-    url = route.proxy_for(URL(f"{target.scheme}://{target.place}"), proxies)
+    shown = {scheme: address.reveal() for scheme, address in proxies.items()}
+    url = route.proxy_for(URL(f"{target.scheme}://{target.place}"), shown)
     if url is None:
         return None
     return Proxy(url.scheme, url.raw_host or "", url.port or _PORTS[url.scheme], _basic(url))
