@@ -73,11 +73,11 @@ def test_mild_problems_are_degraded_not_out(timeline):
     assert timeline.run()[-1].state is State.DEGRADED
 
 
-def test_a_level_that_lasts_a_day_is_the_new_normal(timeline):
-    timeline.counts("downdetector", 0, 600, 0.2).counts("downdetector", 600, 600 + 40 * 60, 2.0)
+def test_a_level_that_lasts_three_days_is_the_new_normal(timeline):
+    timeline.counts("downdetector", 0, 600, 0.2).counts("downdetector", 600, 600 + 80 * 60, 2.0)
     changes = timeline.run()
     assert [v.state.is_fault for v in changes] == [False, True, False]
-    assert 600 + 24 * 60 <= timeline.minute(changes[-1]) <= 600 + 24 * 60 + 10
+    assert 600 + 72 * 60 <= timeline.minute(changes[-1]) <= 600 + 72 * 60 + 10
 
 
 def test_a_correction_downwards_is_owed_not_counted_twice(timeline):

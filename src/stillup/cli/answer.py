@@ -12,7 +12,7 @@ from rich.text import Text
 
 from stillup.catalog.load import ClassFacts, outage_classes
 from stillup.cli.common import MARKS, STYLES, clock_time, span
-from stillup.cli.rows import Row, rows
+from stillup.cli.rows import Row, grounds, rows
 from stillup.daemon.advice import CLEAR, alternatives, likely_class, parts_up, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.model.service import Capability, Scope, State
@@ -97,7 +97,7 @@ def _evidence(answer: FirstAnswer, width: int) -> list[RenderableType]:
         table.add_row(Text(mark, style=style), Text(row.title, style=style), Text(row.says, style=style))
         table.add_row("", "", Text(_small_print(row), style="dim"))
         parts.append(_indent(table))
-    parts.append(_indent(Text(f"Rule: {rule(answer.verdict, answer.evidence)}", style="italic")))
+    parts.append(_indent(Text(f"Rule: {rule(answer.verdict, grounds(answer))}", style="italic")))
     return parts
 
 

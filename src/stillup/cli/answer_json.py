@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from stillup.cli.rows import rows
+from stillup.cli.rows import grounds, rows
 from stillup.daemon.advice import alternatives, likely_class, parts_up, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.model.service import Capability
@@ -17,7 +17,7 @@ def answer_json(answer: FirstAnswer, task: Capability) -> str:
     whole = {
         **answer.verdict.wire(),
         "headline": headline(answer.verdict, answer.service.name),
-        "rule": rule(answer.verdict, answer.evidence),
+        "rule": rule(answer.verdict, grounds(answer)),
         "component_verdicts": [v.wire() for _, v in sorted(answer.components.items())],
         "works": parts_up(answer.service, answer.verdict, answer.components),
         "evidence": answer.evidence,

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from stillup.catalog.load import Service
 from stillup.daemon.ask import FirstAnswer
+from stillup.model.evidence import Evidence
 from stillup.registry import SOURCES, SourceSpec
 from stillup.sources.report import FailureKind
 
@@ -75,3 +76,8 @@ def _claim_says(count: int, window_s: int, usual: float | None) -> str:
 def _link(service: Service, source: str) -> str:
     hint = service.sources.get(source)
     return (hint.link or hint.url) if hint else ""
+
+
+def grounds(answer: FirstAnswer) -> list[Evidence]:
+    """What the rule weighs: what the families say, and the numbers the user read."""
+    return [*answer.evidence, *(evidence for _, evidence in answer.claims)]

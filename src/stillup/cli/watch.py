@@ -195,6 +195,11 @@ class Table(_Told):
         if self.monitor is None:
             return
         said = self.monitor.verdicts(self._service.id)
+        if not said:
+            self._screen.update(
+                f"{self._service.name}: the first judgement comes with the next full minute.", refresh=True
+            )
+            return
         answer = FirstAnswer(
             service=self._service,
             at=now,

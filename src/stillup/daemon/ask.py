@@ -75,8 +75,9 @@ def _page_jobs(config: Config, others: Sequence[Service], environ: Mapping[str, 
 def judge(service: Service, reports: Sequence[Report], claims: Sequence[Claim], now: datetime) -> FirstAnswer:
     """Judge the readings of one look as of ``now``. Pure."""
     monitor = Monitor(profile_of, ONE_LOOK)
-    tick = datetime.fromtimestamp(ceil(now.timestamp() / TICK_S) * TICK_S, UTC)
-    monitor.step(tick, (signal for report in reports if report.reading for signal in report.reading.signals))
+    signals = [signal for report in reports if report.reading for signal in report.reading.signals]
+    newest = max([now, *(signal.at for signal in signals)])  # the minute may have ended while the sources answered
+    monitor.step(datetime.fromtimestamp(ceil(newest.timestamp() / TICK_S) * TICK_S, UTC), signals)
     said = monitor.verdicts(service.id)
     weighed = [(claim, as_evidence(claim, _family(claim), now)) for claim in claims]
     verdict = said.get(None) or Verdict(at=now, service=service.id)

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from stillup.model.service import Family, Layer, Problem, Stage, State
 
 At = Annotated[datetime, Meta(tz=True)]
-Name = Annotated[str, Meta(min_length=1, max_length=80)]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=50_000)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Window = Annotated[int, Meta(ge=1, le=7 * 86_400)]

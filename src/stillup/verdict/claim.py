@@ -60,6 +60,7 @@ def with_claims(verdict: Verdict, claims: Sequence[Evidence]) -> Verdict:
         state=State.PARTIAL_OUTAGE,
         confidence=Confidence.SUSPECTED,
         scope=Scope.EVERYONE,
+        probability=None,
         families=tuple(dict.fromkeys(e.family for e in loud)),
         since=None,
         reason=Reason.ONE_FAMILY_ALARMS,

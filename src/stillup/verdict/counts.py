@@ -16,7 +16,7 @@ from stillup.verdict.settings import TICK_S, Settings
 _SILENCE_S = 2 * 24 * 3600
 _FINALS_ROOM = 4096
 _KEEP_S = 6 * 3600  # how far back an onset can be found
-_NEW_NORMAL_S = 24 * 3600  # of 692 incidents on Claude's page 18 stayed open longer
+_NEW_NORMAL_S = 72 * 3600  # of 692 incidents on Claude's page 18 stayed open longer
 
 
 class Seen(Struct, frozen=True):
@@ -49,6 +49,8 @@ class CountStream:
         self._published_rate: float | None = None
         self._covered_s: float | None = None
         self._spoke_s = 0.0
+        self._at_once = True
+        self._closing: dict[int, Counter[Leaf]] = {}
         self._finals_room = _FINALS_ROOM
         self._history: deque[Seen] = deque()
         self._leaf_history: deque[tuple[float, Counter[Leaf]]] = deque()
@@ -62,8 +64,14 @@ class CountStream:
         window = ceil(at_s / line.window_s)
         leaf = Leaf(line.component, line.region, line.problem and line.problem.value, line.client, line.model)
         key = (line.window_s, window, leaf, line.id)
-        self._fresh[leaf] += line.count - self._finals.get(key, 0)
+        more = line.count - self._finals.get(key, 0)
         self._finals[key] = line.count
+        self._at_once = line.window_s <= TICK_S or line.id is not None or line.expected is not None
+        end_s = window * line.window_s
+        if self._at_once or end_s <= (self._covered_s or 0.0):
+            self._fresh[leaf] += more
+        else:
+            self._closing.setdefault(end_s, Counter())[leaf] += more
         if line.expected is not None:
             self._published[key] = (line.expected / line.window_s, window)
         if len(self._finals) > self._finals_room:
@@ -88,8 +96,18 @@ class CountStream:
         """The end of the newest window that is over."""
         return now_s // self.window_s * self.window_s
 
+    def covered_by(self, now_s: float) -> float:
+        """How far a word heard at ``now_s`` closes the account.
+
+        Windows of a minute, polls with an id and counts with their own expectation are judged at once. Any other
+        window may hold its whole count long before it ends, so it is judged when it is over.
+        """
+        return now_s if self._at_once else self.last_end_s(now_s)
+
     def tick(self, now_s: float, covered_s: float) -> bool:
         """Judge what was counted up to ``covered_s``; True when that says something new: a turn, more of an alarm."""
+        for end_s in [end for end in self._closing if end <= covered_s]:
+            self._fresh.update(self._closing.pop(end_s))
         gap_s = covered_s - self._covered_s if self._covered_s is not None else self.window_s
         if gap_s <= 0.0 and not self._fresh:
             return False
@@ -158,6 +176,8 @@ class CountStream:
         last = self._history[-1]
         best, best_start, total_x, total_mean = 0.0, last.at_s - last.exposure_s, 0.0, 0.0
         for seen in reversed(self._history):
+            if seen.at_s <= self._calm_since_s:
+                break
             total_x += seen.x
             total_mean += seen.mean
             if total_x <= total_mean:

@@ -46,6 +46,7 @@ class Gathering:
         self.sources = sources
         self.heard_s = heard_s
         self.calm = False
+        self._cold = self._warm = False
         self._since: list[float] = []
         self._components: dict[str, State] = {}
         self._unplaced: list[State] = []
@@ -79,7 +80,8 @@ class Gathering:
         if stream.alarm_since_s is None:
             if not stream.is_warm and x > 0:
                 self._notes.append("still learning what is usual")
-                self.calm = False
+                self._cold = True
+            self._warm = self._warm or stream.is_warm
             return
         where = stream.localised()
         mild = bool(where.problems) and set(where.problems) <= _MILD
@@ -119,7 +121,13 @@ class Gathering:
         """The family's word."""
         observed, usual, unit = self._rates or (None, None, "")
         alarm = bool(self._since)
-        standing = Standing.ALARM if alarm else Standing.CALM if self.calm else Standing.NO_DATA
+        standing = (
+            Standing.ALARM
+            if alarm
+            else Standing.CALM
+            if self.calm and (self._warm or not self._cold)
+            else Standing.NO_DATA
+        )
         return Evidence(
             family=self.family,
             standing=standing,

@@ -21,7 +21,7 @@ class Intake:
     def __init__(self) -> None:
         self._waiting: dict[int, list[Signal]] = {}
         self._ticks: list[int] = []
-        self._ids: dict[str, None] = {}
+        self._ids: dict[tuple[type, str, str], None] = {}
         self.done_s = -1
         """The newest tick that has been judged; what belongs to it or before comes too late."""
         self.late = 0
@@ -39,9 +39,10 @@ class Intake:
             self.late += 1
             return
         if line.id is not None and not isinstance(line, Counted):
-            if line.id in self._ids:
+            key = (type(line), line.source, line.id)
+            if key in self._ids:
                 return
-            self._ids[line.id] = None
+            self._ids[key] = None
             if len(self._ids) > _IDS_KEPT:
                 del self._ids[next(iter(self._ids))]
         waiting = self._waiting.get(tick)
@@ -64,8 +65,8 @@ class Intake:
         seen: set[Signal] = set()
         lines: list[Signal] = []
         for line in self._waiting.pop(tick):
-            if isinstance(line, Outcome) and line.id is None:
-                lines.append(line)
+            if isinstance(line, Counted) or (isinstance(line, Outcome) and line.id is None):
+                lines.append(line)  # of counts the last one of a window stands, so even a repetition can matter
             elif line not in seen:
                 seen.add(line)
                 lines.append(line)

@@ -158,8 +158,8 @@ def _silenced(evidence: Evidence) -> Evidence:
 
 
 def _topic(entry: Entry) -> tuple[str, str | None, str | None]:
-    """What a declaration is about: its incident, or without one its component."""
-    return (entry.source, entry.incident, None if entry.incident else entry.component)
+    """What a declaration is about: a part that an incident comes to name later is a new matter."""
+    return (entry.source, entry.incident, entry.component)
 
 
 def _identity(service: str, opened_at: datetime) -> str:

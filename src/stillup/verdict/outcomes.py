@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from enum import StrEnum
 
@@ -24,17 +25,18 @@ class ErrorKind(StrEnum):
     YOURS = "yours"
 
 
-YOURS = (
-    "rate_limit", "quota", "insufficient_quota", "credit", "billing", "payment", "authentication", "permission",
-    "invalid_api_key", "unauthorized", "forbidden", "401", "402", "403", "429", "456", "resource_exhausted",
-)  # fmt: skip
-"""Errors with these beginnings are the user's own limit, key or bill: they never vote for an outage."""
+_YOURS = re.compile(
+    r"rate.?limit|too.?many.?requests|quota|credit|billing|payment|authentic|permission|unauthori[sz]ed|forbidden"
+    r"|api.?key|usage.?limit|token.?expired|resource.?exhausted|(?<!\d)(?:401|402|403|429|456)(?!\d)"
+)
+"""Words and codes of the user's own limit, key or bill."""
+
+_MAX_ERROR = 200
 
 
 def kind_of(error: str | None) -> ErrorKind:
     """Whether an error is the provider's or the user's own; without a word it is the provider's."""
-    word = (error or "").strip().lower().replace(" ", "_")
-    return ErrorKind.YOURS if word.startswith(YOURS) else ErrorKind.PROVIDER
+    return ErrorKind.YOURS if _YOURS.search((error or "")[:_MAX_ERROR].lower()) else ErrorKind.PROVIDER
 
 
 class StreamKey(Struct, frozen=True, order=True):

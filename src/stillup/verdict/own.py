@@ -26,7 +26,7 @@ class OwnTrouble:
         """Take in what a tick's lines say of this machine and its network; most tries decide."""
         tallies: dict[tuple[str, Layer], int] = {}
         for line in lines:
-            if isinstance(line, Outcome) and line.layer in HERE:
+            if isinstance(line, Outcome) and line.layer in HERE and line.region is None:
                 n_ok, n_failed = line.tally
                 place = (line.source, line.layer)
                 tallies[place] = tallies.get(place, 0) + n_failed - n_ok

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
-from stillup.model.service import Confidence, Family, State
+from stillup.model.service import Confidence, Family, Stage, State
 from stillup.model.signal import Alive, Counted, Declared, Outcome, Signal
 from stillup.model.verdict import Verdict
 from stillup.registry import SOURCES
@@ -133,7 +133,7 @@ class ServiceWatch:
         for key, stream in self._counts.items():
             was_warm = stream.is_warm
             if key in spoke:
-                dirty |= stream.tick(tick, tick)
+                dirty |= stream.tick(tick, stream.covered_by(tick))
             elif not self._heard[key].sends_alive and tick >= (stream.next_due_s() or inf):
                 dirty |= stream.tick(tick, stream.last_end_s(tick))
             dirty |= stream.is_warm != was_warm
@@ -194,11 +194,13 @@ class ServiceWatch:
         return changed
 
     def _page_faults(self) -> list[Entry]:
-        """What the page declares; a mirror of it speaks only while no page itself is fresh."""
+        """What the page declares; a mirror of it speaks only while no fresh page itself has declared anything."""
         book = self._books.get(Family.OFFICIAL)
-        pages = {s for f, s in self._heard if f is Family.OFFICIAL and self._fresh(f, s)}
+        if book is None:
+            return []
+        pages = {e.source for e in book.entries(lambda s: self._fresh(Family.OFFICIAL, s))}
         first_hand = {s for s in pages if not is_mirror(s)}
-        return book.faults((first_hand or pages).__contains__) if book else []
+        return book.faults((first_hand or pages).__contains__)
 
     def _circumstances(self, tick: int) -> fuse.Circumstances:
         declared: set[str] = set()
@@ -206,7 +208,9 @@ class ServiceWatch:
         for family, book in self._books.items():
             declared |= book.components
             entries = book.entries(lambda s, f=family: self._fresh(f, s))  # type: ignore[misc]
-            maintenance |= {e.component for e in entries if e.state is State.MAINTENANCE}
+            maintenance |= {
+                e.component for e in entries if e.state is State.MAINTENANCE and e.stage is not Stage.SCHEDULED
+            }
         known = declared if len(declared) > 1 else declared.union(self.profile.components)
         return fuse.Circumstances(
             components=tuple(sorted(known)),

@@ -1,0 +1,6 @@
+"""Settings of the whole suite: hypothesis judges behaviour here, never speed."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("stillup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("stillup")
