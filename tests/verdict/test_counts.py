@@ -1,10 +1,13 @@
 """Counts: found early at every volume, calm in calm times, never taught by an outage, located."""
 
+from datetime import UTC, datetime
 from math import cos, pi
 
 import pytest
 
 from stillup.model.service import State
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -86,3 +89,31 @@ def test_a_correction_downwards_is_owed_not_counted_twice(timeline):
         for count in (40, 0):
             timeline.add(minute, "counted", "downdetector", window_s=1800, count=count)
     assert not any(v.state.is_fault for v in timeline.run())
+
+
+@pytest.mark.parametrize(("window_s", "stamp"), [(300, 0), (300, 150), (900, 0), (900, 1), (900, 450), (3600, 0)])
+def test_long_windows_are_judged_whole_wherever_in_them_they_are_stamped(timeline, window_s, stamp):
+    """Steady one a minute for three days with ``alive`` each minute, then five a minute for three hours."""
+    timeline.alive("downdetector", 0, 4320 + 240)
+    for end in range(window_s // 60, 4320 + 181, window_s // 60):
+        n = timeline.poisson((5.0 if end > 4320 else 1.0) * window_s / 60)
+        at = end - (window_s - stamp) / 60 if stamp else end
+        timeline.add(at, "counted", "downdetector", window_s=window_s, count=n)
+    faults = [timeline.minute(v) for v in timeline.run() if v.state.is_fault and v.component is None]
+    assert len(faults) == 1
+    assert 4320 < faults[0] <= 4320 + 121
+
+
+def test_a_number_corrected_before_its_window_is_over_is_no_alarm(timeline):
+    timeline.alive("downdetector", 0, 700)
+    for end in range(5, 700, 5):
+        timeline.add(end - 4, "counted", "downdetector", window_s=300, count=500)
+        timeline.add(end - 1, "counted", "downdetector", window_s=300, count=3)
+    assert not any(v.state.is_fault for v in timeline.run())
+
+
+def test_the_onset_of_a_second_fault_lies_after_the_first(timeline):
+    timeline.counts("downdetector", 0, 300, 0.1).counts("downdetector", 300, 330, 5.0)
+    timeline.counts("downdetector", 330, 400, 0.1).counts("downdetector", 400, 430, 5.0)
+    second = [v for v in timeline.run() if v.state.is_fault][-1]
+    assert (second.since - START).total_seconds() / 60 >= 395

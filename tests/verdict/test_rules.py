@@ -1,6 +1,9 @@
 """The rules of the replay format, one test each."""
 
+import pytest
+
 from stillup.model.service import Confidence, Family, Scope, State
+from stillup.verdict.outcomes import ErrorKind, kind_of
 
 
 def test_the_first_known_state_is_emitted_and_nothing_before_it(timeline, story):
@@ -242,3 +245,62 @@ def test_a_family_in_alarm_about_one_part_is_calm_about_the_others(timeline):
     timeline.alive("statuspage", 0, 20).declared(0, "operational", "api").declared(5, "major_outage", "web")
     changes = timeline.run()
     assert [v.state for v in changes if v.component == "api"] == [State.OPERATIONAL]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "HTTP 429",
+        "http_429",
+        "too_many_requests",
+        "rate-limited",
+        "HTTP 401",
+        "invalid x-api-key",
+        "usage_limit_reached",
+        "Your credit balance is too low",
+        "exceeded_current_quota",
+        "out_of_credits",
+        "token_expired",
+        "billing_error",
+    ],
+)
+def test_the_users_own_errors_are_told_by_their_words_wherever_they_stand(error):
+    assert kind_of(error) is ErrorKind.YOURS
+
+
+@pytest.mark.parametrize(
+    "error", [None, "overloaded", "HTTP 529", "server_error", "timeout", "500", "error 4290", "dns"]
+)
+def test_other_errors_are_the_providers(error):
+    assert kind_of(error) is ErrorKind.PROVIDER
+
+
+def test_a_page_that_falls_silent_in_mid_incident_leaves_it_unknown_not_over(timeline, story):
+    timeline.alive("statuspage", 0, 30).declared(20, "major_outage", "web").alive("reddit", 0, 120)
+    assert [s[1] for s in story(timeline, timeline.run())] == ["operational", "partial_outage", "unknown"]
+    assert [i.recovered_at for i in timeline.replay.monitor.incidents()] == [None]
+
+
+def test_statusgators_word_counts_while_the_page_itself_has_declared_nothing(timeline):
+    timeline.alive("statuspage", 0, 30).declared(10, "major_outage", source="statusgator").alive("statusgator", 0, 30)
+    assert timeline.run()[-1].state is State.MAJOR_OUTAGE
+
+
+def test_a_part_the_page_names_after_recovery_is_a_new_matter(timeline):
+    timeline.alive("statuspage", 0, 400)
+    timeline.counts("hub", 0, 200, 0.1).counts("hub", 200, 240, 5.0).counts("hub", 240, 400, 0.1)
+    timeline.declared(220, "major_outage", "web", incident="a").declared(330, "major_outage", "api", incident="a")
+    assert [v.state for v in timeline.run() if v.component == "api"] == [State.MAJOR_OUTAGE]
+
+
+def test_the_same_id_of_two_sources_is_two_lines(timeline):
+    timeline.alive("statuspage", 0, 30)
+    for minute in range(30):
+        for source, ok in (("gateway", True), ("probe", minute < 10)):
+            timeline.add(minute, "outcome", source, component="api", layer="inference", ok=ok, id=str(minute))
+    assert any(v.state.is_fault for v in timeline.run())
+
+
+def test_maintenance_that_is_only_scheduled_changes_nothing(timeline, story):
+    timeline.alive("statuspage", 0, 30).declared(5, "maintenance", "api", incident="m", stage="scheduled")
+    assert story(timeline, timeline.run()) == [(0, "operational", None, "all_calm")]

@@ -53,6 +53,8 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     """The page is red, but every family that had alarmed has recovered."""
     maintenance: tuple[str | None, ...] = ()
     """Components the page has under maintenance; None is the whole service."""
+    in_the_dark: bool = False
+    """Only the page knew of the open incident, and the page cannot be read any more: calm of others ends nothing."""
     only_you: bool = False
     your_quota: bool = False
 
@@ -131,7 +133,7 @@ def derive(by_component: dict[str, State], everything: Sequence[str]) -> State:
 
 def _no_alarm(evidence: Sequence[Evidence], case: Circumstances, component: str | None = None) -> Ruling:
     # A family that alarms about other parts only is calm about this one.
-    calm = any(
+    calm = not case.in_the_dark and any(
         e.standing is Standing.CALM or (component is not None and e.standing is Standing.ALARM and e.components)
         for e in evidence
     )

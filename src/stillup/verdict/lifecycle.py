@@ -75,6 +75,13 @@ class Lifecycle:
         """The evidence with echoes of a fault that is over silenced."""
         return [_silenced(e) if e.family in self._echoing else e for e in evidence]
 
+    def in_the_dark(self, evidence: Sequence[Evidence]) -> bool:
+        """Whether only the page knew of the open incident, and it is no longer heard."""
+        if self._open is None or self._recovered:
+            return False
+        page_knew = Family.OFFICIAL in dict(self._open.first_seen)
+        return page_knew and any(e.family is Family.OFFICIAL and e.standing is Standing.NO_DATA for e in evidence)
+
     # -- the incident -----------------------------------------------------------------------------------------------
 
     def steady(self, ruling: Ruling, subject: str | None = None) -> Ruling:

@@ -202,7 +202,7 @@ class ServiceWatch:
         first_hand = {s for s in pages if not is_mirror(s)}
         return book.faults((first_hand or pages).__contains__)
 
-    def _circumstances(self, tick: int) -> fuse.Circumstances:
+    def _circumstances(self, tick: int, evidence: list[Evidence]) -> fuse.Circumstances:
         declared: set[str] = set()
         maintenance: set[str | None] = set()
         for family, book in self._books.items():
@@ -216,12 +216,13 @@ class ServiceWatch:
             components=tuple(sorted(known)),
             page_overruled=self._life.page_overruled,
             maintenance=tuple(sorted(maintenance, key=str)),
+            in_the_dark=self._life.in_the_dark(evidence),
             only_you=self._own.here(tick) is not None,
             your_quota=self._own.quota(tick) is not None,
         )
 
     def _changes(self, tick: int, evidence: list[Evidence]) -> list[Verdict]:
-        case = self._circumstances(tick)
+        case = self._circumstances(tick, evidence)
         whole = self._life.steady(fuse.rule_service(evidence, case))
         self._life.follow(tick, whole, evidence)
         chance = fuse.probability(evidence)
