@@ -50,6 +50,7 @@ class CountStream:
         self._covered_s: float | None = None
         self._spoke_s = 0.0
         self._at_once = True
+        self._polled = False  # it is a live poll of windows still open, as ids or published expectations show
         self._closing: dict[int, Counter[Leaf]] = {}
         self._finals_room = _FINALS_ROOM
         self._history: deque[Seen] = deque()
@@ -66,7 +67,8 @@ class CountStream:
         key = (line.window_s, window, leaf, line.id)
         more = line.count - self._finals.get(key, 0)
         self._finals[key] = line.count
-        self._at_once = line.window_s <= TICK_S or line.id is not None or line.expected is not None
+        self._polled = self._polled or line.id is not None or line.expected is not None
+        self._at_once = self._polled or line.window_s <= TICK_S
         end_s = window * line.window_s
         if self._at_once or end_s <= (self._covered_s or 0.0):
             self._fresh[leaf] += more
