@@ -9,7 +9,7 @@ from msgspec import structs
 
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
-from stillup.model.service import Confidence, Family, Stage, State
+from stillup.model.service import Family, Stage, State
 from stillup.model.signal import Alive, Counted, Declared, Outcome, Signal
 from stillup.model.verdict import Verdict
 from stillup.registry import SOURCES
@@ -284,9 +284,3 @@ class ServiceWatch:
     def incidents(self) -> list[Incident]:
         """Incidents opened, changed or closed since this was last asked."""
         return self._life.drain()
-
-    @property
-    def confidence(self) -> Confidence | None:
-        """The service's confidence now."""
-        said = self._said.get(None)
-        return said.confidence if said else None
