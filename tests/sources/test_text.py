@@ -15,16 +15,18 @@ from stillup.sources.text import _compiled, _state_words, classify, names_servic
 from stillup.sources.text_form import MAX_CHARS, plain
 from stillup.sources.text_places import places, region_of
 
-POSTS = Path(__file__).parents[1] / "fixtures" / "text" / "posts.tsv"
+ROOT = Path(__file__).parents[2]
 CLAUDE = catalogue()["claude"]
 
 
-def _rows():
-    with POSTS.open(encoding="utf-8", newline="") as file:
+def _rows(name):
+    with (ROOT / "tests" / "fixtures" / "text" / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-ROWS = _rows()
+ROWS = _rows("posts.tsv")
+FRESH = _rows("fresh.tsv")
+TITLES = _rows("titles.tsv")
 
 
 def _read(row):
@@ -82,11 +84,23 @@ def test_the_rules_find_the_posts_about_trouble_and_hardly_any_other(capsys):
     assert min(every.component, every.model, every.region, every.own_fault) >= 0.95
 
 
-def test_the_rules_hold_on_rows_that_were_never_looked_at():
-    held = Score([row for row in ROWS if row["split"] == "held"])
-    assert held.precision >= 0.95
-    assert held.recall >= 0.93
-    assert held.problem >= 0.9
+def test_texts_that_nothing_was_fitted_to_are_mostly_read_right():
+    """A guard against a step back: the figures with their intervals are in docs/posts.md."""
+    fresh = Score(FRESH)
+    assert not {row["text"] for row in FRESH} & {row["text"] for row in (*ROWS, *TITLES)}
+    assert fresh.precision >= 0.85
+    assert fresh.recall >= 0.84
+    own = [row for row in FRESH if row["own_fault"] == "1"]
+    assert sum(_read(row).about_outage for row in own) <= len(own) * 0.1
+
+
+def test_official_titles_that_nothing_was_fitted_to_are_mostly_read_right():
+    titles = [row for row in TITLES if row["split"] == "fresh"]
+    read = [(row, _read(row)) for row in titles]
+    assert not any(m.about_outage for row, m in read if row["about_outage"] == "0")
+    trouble = [m for row, m in read if row["about_outage"] == "1"]
+    assert sum(m.about_outage for m in trouble) >= 0.8 * len(trouble)
+    assert all(",".join(m.components) == row["components"] for row, m in read if m.about_outage)
 
 
 def test_case_and_spacing_do_not_change_what_is_read():
@@ -162,13 +176,15 @@ def test_what_only_repeats_the_official_page_is_marked_so():
     assert not classify("Is Claude down?", CLAUDE).mirrors_page
 
 
-def test_the_score_is_the_sum_of_the_rules_that_are_named():
-    weights = {rule.name: rule.weight for rule in table().rules}
+def test_the_score_is_the_sum_of_the_named_rules_and_the_wording():
+    known = {rule.name: rule for rule in table().rules}
     for row in ROWS:
         mention = _read(row)
         place = table().place_weight if mention.region else 0.0
-        total = sum(weights[name] for name in mention.rules)
-        assert mention.score == pytest.approx(total + (place if total > 0 else 0.0))
+        rules = sum(known[name].weight for name in mention.rules)
+        own = rules < table().threshold and any(known[name].own for name in mention.rules)
+        total = rules + (min(mention.wording, 0.0) if own else mention.wording)
+        assert mention.score == pytest.approx(total + (place if total > 0 else 0.0), abs=1e-3)
         assert mention.about_outage == (mention.score >= table().threshold)
 
 

@@ -31,8 +31,8 @@ from stillup.sources.text import Mention, classify
 HISTORY = timedelta(hours=24)
 _GAP_INTERVALS = 3
 """A pause of more intervals than this is read like a first time: its posts did not come in one interval."""
-_BODY_CHARS = 600
-"""What somebody writes about trouble now stands at the top; long texts mention anything."""
+_BODY_CHARS = 300
+"""What somebody writes about trouble now stands at the top; long texts mention anything, and cost time to read."""
 _MAX_LINKS = 5
 _TITLE_CHARS = 300
 _SHOWN_CHARS = 100

@@ -1,7 +1,9 @@
-"""What a post or a title says of one service: rules anyone can read (``text_rules.toml``), no model, no network.
+"""What a post or a title says of one service: rules anyone can read, and the weight of its words.
 
-A text is brought into a normal form, the rules add up their weights, and the sum against a threshold decides. Which
-rules matched goes with the answer, so that every decision can be looked at.
+A text is brought into a normal form. The rules (``text_rules.toml``) add up their weights, the words
+(``text_words.json``) theirs, and the sum against a threshold decides. Which rules matched and what the words came to
+goes with the answer, so that every decision can be looked at. The rules name the kind of trouble, and what is the
+writer's own matter; the words find the many ways to say that something is wrong (``docs/posts.md`` has the figures).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from stillup.sources.text_form import (
     with_entities,
 )
 from stillup.sources.text_places import region_of
+from stillup.sources.text_words import word_table, wording
 
 _MACRO = re.compile(r"<<([a-z]+)>>")
 _PAGE_MIRROR = "page_mirror"
@@ -37,14 +40,15 @@ class Mention(Struct, frozen=True, kw_only=True):
     """What one text says.
 
     ``about_outage``: the writer reports, or asks about, trouble of this service now. ``score`` is the sum of the
-    weights of ``rules``, the rules that matched. ``own_fault``: it is the writer's own limit, bill, key or ban, and
-    not about an outage. ``problem`` is None where trouble is named without its kind; texts that are not about an
-    outage keep only ``quality`` and ``billing``. ``error`` is the code or error name quoted, in lower case.
-    ``mirrors_page``: it repeats the official page, so it is no word of its own.
+    weights of ``rules``, the rules that matched, and of ``wording``, the log-odds from its words. ``own_fault``: it is
+    the writer's own limit, bill, key or ban, and not about an outage. ``problem`` is None where trouble is named
+    without its kind; texts that are not about an outage keep only ``quality`` and ``billing``. ``error`` is the code or
+    error name quoted, in lower case. ``mirrors_page``: it repeats the official page, so it is no word of its own.
     """
 
     about_outage: bool
     score: float
+    wording: float = 0.0
     rules: tuple[str, ...] = ()
     problem: Problem | None = None
     components: tuple[str, ...] = ()
@@ -98,17 +102,16 @@ class _Match(NamedTuple):
 
 def classify(text: str, service: Service) -> Mention:
     """Read one text; only its first 4,000 characters count. A text that names no service is about this one."""
-    form = plain(text)
-    names = _names(service)
-    matches = _apply(with_entities(form, names))
+    form, names = plain(text), _names(service)
+    named = with_entities(form, names)
+    matches, words = _apply(named), round(wording(named), 3)
     region = region_of(text[:MAX_CHARS], form)
-    score = sum(m.rule.weight for m in matches)
-    if region and score > 0:
-        score += table().place_weight
-    about = round(score, 3) >= table().threshold
+    score = _score(matches, words, is_placed=region is not None)
+    about = score >= table().threshold
     return Mention(
         about_outage=about,
-        score=round(score, 3),
+        score=score,
+        wording=words,
         rules=tuple(m.rule.name for m in matches),
         problem=_problem(matches, about=about),
         components=components_in(form, names),
@@ -120,9 +123,14 @@ def classify(text: str, service: Service) -> Mention:
     )
 
 
+def form_of(text: str, service: Service) -> str:
+    """The form of a text that rules and words see."""
+    return with_entities(plain(text), _names(service))
+
+
 def names_service(text: str, service: Service) -> bool:
     """Whether a text names this service, one of its models, or its vendor."""
-    return OWN in with_entities(plain(text), _names(service))
+    return OWN in form_of(text, service)
 
 
 def title_facts(title: str, body: str, service: Service) -> TitleFacts:
@@ -143,7 +151,11 @@ def _state(form: str) -> State | None:
 def _apply(form: str) -> list[_Match]:
     """The rules that match, in the table's order; a ``blank`` rule takes its words out before the next one looks."""
     found: list[_Match] = []
+    needs = word_table().needs
     for rule, pattern in _compiled():
+        # Looking for some plain texts is many times cheaper than trying a pattern that cannot match without one.
+        if not any(map(form.__contains__, needs[rule.name])):
+            continue
         match = pattern.search(form)
         if match is None:
             continue
@@ -153,13 +165,20 @@ def _apply(form: str) -> list[_Match]:
     return found
 
 
+def _score(matches: list[_Match], words: float, *, is_placed: bool) -> float:
+    """The sum that decides; a limit, bill or key of the writer's own is outweighed by plain trouble beside it only."""
+    rules = sum(m.rule.weight for m in matches)
+    if any(m.rule.own for m in matches) and rules < table().threshold:
+        words = min(words, 0.0)
+    return round(rules + words + (table().place_weight if is_placed and rules + words > 0 else 0.0), 3)
+
+
 def _problem(matches: list[_Match], *, about: bool) -> Problem | None:
-    """The problem of the heaviest rule that names one; a limit or a decline never stands for the kind of an outage."""
-    kinds = [m.rule for m in matches if m.rule.problem is not None]
-    if about:
-        kinds = [rule for rule in kinds if rule.weight > 0]
-    else:
-        kinds = [rule for rule in kinds if rule.problem in (Problem.QUALITY, Problem.BILLING)]
+    """The problem of the heaviest rule that names one; a limit or a decline never stands for the kind of an outage.
+
+    Rules for limits, bills and declines weigh nothing: they name what a text is about that is not about an outage.
+    """
+    kinds = [m.rule for m in matches if m.rule.problem is not None and (m.rule.weight > 0) is about]
     return max(kinds, key=lambda rule: rule.weight).problem if kinds else None
 
 

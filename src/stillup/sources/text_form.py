@@ -48,8 +48,10 @@ class Names(Struct, frozen=True):
 
 def plain(text: str) -> str:
     """The normal form: bounded, lower case, no accents or links, contractions written out, lines kept apart."""
-    form = unicodedata.normalize("NFKC", text[:MAX_CHARS]).replace("’", "'").casefold()
-    form = unicodedata.normalize("NFC", _ACCENT.sub("", unicodedata.normalize("NFD", form)))
+    form = text[:MAX_CHARS].casefold()
+    if not form.isascii():
+        form = unicodedata.normalize("NFKC", form).replace("’", "'").casefold()
+        form = unicodedata.normalize("NFC", _ACCENT.sub("", unicodedata.normalize("NFD", form)))
     form = _NOISE.sub(" ", _LINK.sub(" ", form))
     form = _SHORT.sub(lambda m: _WORDS_FOR[m[0]], form)
     for ending, full in _ENDINGS:

@@ -32,6 +32,8 @@ class Places(Struct, frozen=True):
     guarded: dict[str, str]
     codes: dict[str, str]
     states: dict[str, str]
+    starts: frozenset[str]
+    """The first word of each place: most words of a text begin none."""
 
 
 @cache
@@ -40,11 +42,13 @@ def places() -> Places:
     text = (files("stillup.sources") / "text_places.toml").read_text("utf-8")
     table = msgspec.toml.decode(text, type=_Table)
     regions = {code for part in (table.names, table.guarded) for code in part}
+    names, guarded = _turned(table.names), _turned(table.guarded)
     return Places(
-        names=_turned(table.names),
-        guarded=_turned(table.guarded),
+        names=names,
+        guarded=guarded,
         codes=_turned(table.codes),
         states={r[3:]: r for r in sorted(regions) if r.startswith(("US-", "CA-")) and r[3:] not in _WORDLIKE},
+        starts=frozenset(match[0] for name in (*names, *guarded) if (match := _WORD.match(name))),
     )
 
 
@@ -67,6 +71,9 @@ def _named(form: str) -> list[str]:
     found: list[str] = []
     at = 0
     while at < len(words):
+        if words[at][0] not in table.starts:
+            at += 1
+            continue
         for length in range(min(_LONGEST, len(words) - at), 0, -1):
             start, end = words[at].start(), words[at + length - 1].end()
             code = table.names.get(form[start:end])
