@@ -1,0 +1,114 @@
+"""``stillup forecast --batch``: questions about open incidents in, distributions of the seconds left out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import BinaryIO, Generic, TypeVar
+
+import msgspec
+
+from stillup.catalog.forecast import forecast_table, service_key
+from stillup.cli.say import put, say
+from stillup.errors import BadDataError, UsageError
+from stillup.verdict.forecast import Forecaster
+from stillup.verdict.forecast_question import Question, Resolved
+from stillup.verdict.forecast_record import Record
+
+_LONGEST = 4_000_000
+_SHOWN = 20
+
+T = TypeVar("T", bound=Question | Resolved)
+
+
+def answer_batch(questions: Path, history: Path | None) -> int:
+    """Answer every question in the order they come; 65 when lines of either file could not be used."""
+    if history is not None and str(questions) == str(history) == "-":
+        msg = "only one of --batch and --history can be read from standard input."
+        raise UsageError(msg)
+    past = read_history(history)
+    forecaster, record = Forecaster(forecast_table()), Record(past.rows)
+    asked = Lines(questions, Question)
+    encoder = msgspec.json.Encoder()
+    for question in asked:
+        answer = {"id": question.id, **forecaster.predict(question, record).wire()}
+        put(encoder.encode(answer))
+    asked.tell()
+    return 65 if asked.bad_count or past.bad_count else 0
+
+
+class _History(msgspec.Struct):
+    rows: list[Resolved]
+    bad_count: int
+
+
+def read_history(path: Path | None) -> _History:
+    """The rows of a history file that can be used; the others are named on stderr.
+
+    :raises stillup.errors.BadDataError: there is no such file.
+    """
+    if path is None:
+        return _History([], 0)
+    lines = Lines(path, Resolved)
+    rows = list(lines)
+    lines.tell()
+    return _History(rows, lines.bad_count)
+
+
+class Lines(Generic[T]):
+    """The values of a file of JSON lines, with services called by their ids; what is bad is counted and kept."""
+
+    def __init__(self, path: Path, kind: type[T]) -> None:
+        self._name = "standard input" if str(path) == "-" else str(path)
+        self._decode = msgspec.json.Decoder(kind, strict=False).decode
+        self._values = self._read(_opened(path))
+        self._bad: list[str] = []
+        self.bad_count = 0
+
+    def __iter__(self) -> Iterator[T]:
+        return self._values
+
+    def _read(self, opened: AbstractContextManager[BinaryIO]) -> Iterator[T]:
+        with opened as lines:
+            for number, line in enumerate(_bounded(lines), 1):
+                text = line.removeprefix(b"\xef\xbb\xbf").strip()
+                if not text:
+                    continue
+                try:
+                    value = self._decode(text)
+                except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError) as exc:
+                    self._refuse(number, "the line is too long" if len(line) > _LONGEST else str(exc))
+                    continue
+                yield msgspec.structs.replace(value, service=service_key(value.service))
+
+    def _refuse(self, number: int, why: str) -> None:
+        self.bad_count += 1
+        if len(self._bad) < _SHOWN:
+            self._bad.append(f"{self._name}, line {number}: {why}")
+
+    def tell(self) -> None:
+        """Name what could not be used, on stderr."""
+        for bad in self._bad:
+            say(bad)
+        if self.bad_count > _SHOWN:
+            say(f"… and {self.bad_count - _SHOWN} more bad lines in {self._name}")
+
+
+def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
+    if str(path) == "-":
+        return nullcontext(sys.stdin.buffer)
+    try:
+        return path.open("rb")
+    except OSError as exc:
+        msg = f"{path}: cannot be read: {exc.strerror}"
+        raise BadDataError(msg) from exc
+
+
+def _bounded(lines: BinaryIO) -> Iterator[bytes]:
+    """Lines of at most a little more than the longest that is read, so that a file without line ends is no danger."""
+    while line := lines.readline(_LONGEST + 2):
+        yield line
+        while len(line) > _LONGEST and not line.endswith(b"\n") and (line := lines.readline(_LONGEST + 2)):
+            pass
