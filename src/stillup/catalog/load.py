@@ -67,11 +67,16 @@ class SourceHint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Another service this one stands on, with how sure we are and who says so."""
+    """Another service this one stands on.
+
+    ``confidence`` is how sure we are that most of this service fails when that one does; ``why`` is the fact, and
+    ``source`` says where it can be checked.
+    """
 
     service: str
     confidence: _Share
     why: str
+    source: str = ""
 
 
 class Ability(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from stillup.model.service import Family, State
+from stillup.model.service import Family, Stage, State
 
 
 class Standing(StrEnum):
@@ -16,6 +16,21 @@ class Standing(StrEnum):
     CALM = "calm"
     ALARM = "alarm"
     NO_DATA = "no_data"
+
+
+class Numbers(Struct, frozen=True, kw_only=True):
+    """What one source of a family counted: ``observed`` of ``what`` in ``window_s`` seconds where ``usual`` is usual.
+
+    For tries ``what`` is ``failures``, and ``tries`` says of how many.
+    """
+
+    source: str
+    observed: float
+    usual: float
+    window_s: float
+    what: str = "reports"
+    tries: int | None = None
+    log_e: float = 0.0
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -41,3 +56,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     note: str = ""
+    numbers: tuple[Numbers, ...] = ()
+    """Source by source, where that is known."""
+    window_s: float | None = None
+    """The stretch that ``observed`` and ``usual`` speak of, where it is known."""
+    stage: Stage | None = None
+    """Of a page's newest open incident: where it stands, and since when."""
+    stage_since: datetime | None = None

@@ -11,15 +11,23 @@ from stillup.model.service import Confidence, Family, Layer, OutageClass, Scope,
 
 
 class Diagnosis(Struct, frozen=True):
-    """One outage class with its probability and the layer it points at."""
+    """One outage class with its probability, the layer it points at, and the observations for and against it."""
 
     class_: OutageClass
     layer: Layer | None
     p: float
+    for_: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
 
     def wire(self) -> dict[str, object]:
-        """The shape on the wire: ``class`` is a Python keyword, so it is renamed here."""
-        return {"class": self.class_.value, "layer": self.layer and self.layer.value, "p": round(self.p, 3)}
+        """The shape on the wire: ``class`` and ``for`` are Python keywords, so they are renamed here."""
+        return {
+            "class": self.class_.value,
+            "layer": self.layer and self.layer.value,
+            "p": round(self.p, 3),
+            "for": list(self.for_),
+            "against": list(self.against),
+        }
 
 
 class Forecast(Struct, frozen=True):

@@ -18,7 +18,7 @@ from stillup.model.service import Stage, State
 from stillup.model.signal import Alive, Declared
 from stillup.sources._statuspage_board import SOURCE_ID
 from stillup.sources._statuspage_incident import BODY_LIMIT, TITLE_LIMIT, newest
-from stillup.sources._statuspage_words import names_service, stage_of
+from stillup.sources._statuspage_words import is_beside, names_service, stage_of
 from stillup.sources.base import Context, Link, Reading
 from stillup.sources.decode import clean, http_url, moment, parse_xml, strip_html
 
@@ -61,6 +61,7 @@ def read_feed(body: bytes, ctx: Context) -> Reading:
     _check(entries, ctx.now)
     if ctx.hint(SOURCE_ID).component:
         entries = [e for e in entries if names_service(f"{e.title} {e.body}", ctx.service)]
+    entries = [e for e in entries if not (_is_open(e, ctx.now) and _is_beside(e, ctx))]
     open_ones = [e for e in entries if _is_open(e, ctx.now)]
     alive = Alive(at=ctx.now, service=ctx.service.id, source=SOURCE_ID)
     signals = (*newest((), (line for e in entries for line in _declared(e, ctx))), alive)
@@ -145,6 +146,12 @@ def _facts(entry: _Entry, ctx: Context) -> TitleFacts:
     if entry.stage in _DOING_WORK:
         return facts._replace(state=State.MAINTENANCE)
     return facts if facts.state.is_fault else facts._replace(state=State.DEGRADED)
+
+
+def _is_beside(entry: _Entry, ctx: Context) -> bool:
+    from stillup.sources.text import title_facts
+
+    return is_beside(entry.title, None) and not title_facts(entry.title, "", ctx.service).components
 
 
 def _closed() -> TitleFacts:

@@ -12,7 +12,7 @@ from stillup.model.service import Stage, State
 from stillup.model.signal import Declared, Signal
 from stillup.sources._statuspage_board import SOURCE_ID, Board
 from stillup.sources._statuspage_page import Incident, PageState, Post
-from stillup.sources._statuspage_words import names_service, stage_of, state_of_impact
+from stillup.sources._statuspage_words import is_beside, names_service, stage_of, state_of_impact
 from stillup.sources.base import Context
 from stillup.sources.decode import clean, moment, strip_html
 
@@ -34,7 +34,7 @@ class Case(Struct, frozen=True):
 
 
 def case_of(incident: Incident, board: Board, ctx: Context) -> Case | None:
-    """Which of our components an incident is about; None when it is someone else's.
+    """Which of our components an incident is about; None when it is someone else's, or beside the service.
 
     Updates also list components they leave alone, so a listed one counts only while the newest naming update leaves
     it in trouble, else when any did. When none ever did (one incident in ten), all that are listed count; when none
@@ -51,7 +51,8 @@ def case_of(incident: Incident, board: Board, ctx: Context) -> Case | None:
     if not parts and board.shared:
         parts = tuple(board.states) if names_service(incident.name, ctx.service) else ()
     elif not parts:
-        parts = tuple(c for c in facts.components if c in board.states) or (None,)
+        parts = tuple(c for c in facts.components if c in board.states)
+        parts = parts or (() if is_beside(incident.name, incident.impact) else (None,))
     return Case(incident, parts[:_MOST_AFFECTED], facts.models or (None,)) if parts else None
 
 

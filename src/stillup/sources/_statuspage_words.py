@@ -12,7 +12,16 @@ from stillup.sources.decode import clean
 _NAME_LIMIT = 80
 _ASIDE = re.compile(r"\([^()]*\)")
 _NOT_WORD = re.compile(r"[\W_]+")
+_BESIDE = re.compile(
+    r"\bsupport (?:chat|desk|tickets?|cent(?:er|re)|portal|channels?|e-?mails?|site|team|inbox)\b|\bcustomer support\b"
+    r"|\bhelp cent(?:er|re)\b|\bintercom\b|\bzendesk\b|\bcommunity forums?\b|\bsocial media\b"
+    r"|\bunauthori[sz]ed posts?\b|\b(?:twitter|x\.com|linkedin) account\b|\bmarketing (?:web ?)?site\b"
+    r"|\b(?:blog|newsletter|careers)\b|\bdocumentation(?: (?:web ?)?site)?\b|\bdocs (?:web ?)?site\b"
+    r"|\bstatus ?pages?\b|\bstatus\.[a-z]"
+)
+"""What a page also writes about: places around the service that nobody's work depends on."""
 _IMPACTS = {"major": State.PARTIAL_OUTAGE, "critical": State.MAJOR_OUTAGE, "maintenance": State.MAINTENANCE}
+_GRAVE = ("major", "critical")
 
 
 def plain(name: str) -> str:
@@ -53,6 +62,14 @@ def whole(states: Iterable[State]) -> State:
 def state_of_impact(impact: str | None) -> State:
     """What an open incident's impact says of a component that the page itself still shows as working."""
     return _IMPACTS.get(impact or "", State.DEGRADED)
+
+
+def is_beside(title: str, impact: str | None) -> bool:
+    """Whether an incident without components is about something beside the service: the support chat, the blog.
+
+    One that the page itself calls major or critical never is.
+    """
+    return impact not in _GRAVE and _BESIDE.search(title.lower()) is not None
 
 
 def stage_of(word: str | None) -> Stage | None:

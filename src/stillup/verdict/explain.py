@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import log
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
-from stillup.model.evidence import Evidence, Standing
+from stillup.model.evidence import Evidence, Numbers, Standing
 from stillup.model.reason import Reason
 from stillup.model.service import Confidence, Family, Scope, State
 from stillup.model.verdict import Verdict
+from stillup.verdict.units import age, counts, power, rates, span
 
 Naming = Callable[[str], str]
 """Gives a component id's name for a person."""
@@ -24,12 +25,16 @@ STATE_WORDS = {
 
 FAMILY_WORDS = {
     Family.OFFICIAL: "official page",
-    Family.CROWD: "crowd reports",
+    Family.CROWD: "crowd",
     Family.SOCIAL: "social posts",
     Family.SEARCH: "searches",
     Family.PROBE: "our probe",
     Family.TRAFFIC: "real requests",
 }
+
+_FEW = 100  # up to here a count in its window reads better than a rate
+_SPEAKS_NATS = 2.3  # an e-value under ten is not worth showing
+_PER_MINUTE = " a minute"
 
 _REASON_WORDS = {
     Reason.NO_DATA: "no source could be read: unknown is unknown",
@@ -43,8 +48,6 @@ _REASON_WORDS = {
     Reason.ONLY_YOU: "this machine or its network fails, not the service",
     Reason.YOUR_QUOTA: "a limit, key or bill of yours stands in the way, not an outage",
 }
-
-_HUGE_TENS = 30  # beyond it the figure says something about the model, not about the world
 
 _SCOPE_WORDS = {
     Scope.YOU: "only you: this machine or its network",
@@ -112,48 +115,85 @@ def _spaced(words: Sequence[str]) -> list[str]:
     return [word.replace("_", " ") for word in words]
 
 
-def says(evidence: Evidence) -> str:
-    """One family's word with its numbers: ``crowd reports 4.8 reports a minute where 0.1 is usual (e = 10^9)``."""
+def rule(verdict: Verdict, evidence: Sequence[Evidence], now: datetime | None = None) -> str:
+    """The rule with the observed values: what each side says, and what follows from it."""
+    sides = "; ".join(side(e, now) for e in evidence) or "nothing heard"
+    return f"{sides} → {outcome(verdict)}"
+
+
+def outcome(verdict: Verdict) -> str:
+    """What the rule makes of it: ``confirmed by 2 independent families``."""
+    if verdict.confidence is None:
+        return f"{STATE_WORDS[verdict.state]}: {because(verdict)}"
+    independent = sum(1 for f in verdict.families if f is not Family.OFFICIAL)
+    sides = "1 independent family" if independent == 1 else f"{independent} independent families"
+    if Family.OFFICIAL in verdict.families:
+        return "confirmed by the official page" + (f" and {sides}" if independent else "")
+    if verdict.confidence is Confidence.SUSPECTED:
+        return f"suspected by {sides}: one alone is never enough"
+    if independent < 2:
+        return f"confirmed before, now said by {sides}; what was found stands until it is over"
+    return f"confirmed by {sides}; the official page does not say so"
+
+
+def side(evidence: Evidence, now: datetime | None = None, naming: Naming = str) -> str:
+    """One family's word with its numbers: ``crowd 0.9/min where 0.02 is usual, e = 10^6``; a page's with its age."""
     name = FAMILY_WORDS[evidence.family]
     if evidence.standing is Standing.NO_DATA:
         return f"{name}: {evidence.note or 'no data'}"
     if evidence.family is Family.OFFICIAL:
-        return (
-            f"{name}: {_declared(evidence) if evidence.standing is Standing.ALARM else evidence.note or 'operational'}"
-        )
+        return f"{name}: {', '.join(_page(evidence, now, naming))}"
+    calm = " calm:" if evidence.standing is Standing.CALM else ""
+    if evidence.numbers:
+        return "; ".join(_counted(n, calm) for n in evidence.numbers)
+    told = _numbers(evidence)
+    words = f"{name}{calm} {told}" if told else f"{name}: {evidence.standing.value}"
+    return ", ".join([words, *_strength(evidence.log_e)])
+
+
+def _page(evidence: Evidence, now: datetime | None, naming: Naming) -> Iterator[str]:
+    if evidence.standing is Standing.ALARM:
+        parts = ", ".join(naming(component) for component, _ in evidence.components)
+        yield STATE_WORDS[evidence.state] + (f" ({parts})" if parts else "")
+        if evidence.note:
+            yield f'"{evidence.note}"'
+    else:
+        yield evidence.note or "operational"
+    if evidence.stage is not None:
+        since = f" for {span((now - evidence.stage_since).total_seconds())}" if evidence.stage_since and now else ""
+        yield f"{evidence.stage.value.replace('_', ' ')}{since}"
+    if evidence.heard_at is not None and now is not None:
+        yield age((now - evidence.heard_at).total_seconds())
+
+
+def _numbers(evidence: Evidence) -> str:
     if evidence.observed is None or evidence.usual is None:
-        return f"{name}: {'alarm' if evidence.standing is Standing.ALARM else 'calm'}"
-    numbers = f"{name}: {_number(evidence.observed)} {evidence.unit} where {_number(evidence.usual)} is usual"
-    return numbers + (f" (e {_power(evidence.log_e)})" if evidence.log_e >= log(10) else "")
+        return ""
+    if not evidence.unit.endswith(_PER_MINUTE):
+        what = evidence.unit
+        return f"{evidence.observed:.0f} {what} where {evidence.usual:.2g} is usual"
+    if evidence.window_s is None:
+        return rates(evidence.observed, evidence.usual)
+    scale, what = evidence.window_s / 60.0, evidence.unit.removesuffix(_PER_MINUTE)
+    if evidence.observed * scale > _FEW:
+        return rates(evidence.observed, evidence.usual)
+    return counts(evidence.observed * scale, evidence.usual * scale, what, evidence.window_s)
 
 
-def rule(verdict: Verdict, evidence: Sequence[Evidence]) -> str:
-    """The rule with the observed values: what each side says, and what follows from it."""
-    sides = "; ".join(says(e) for e in evidence) or "nothing heard"
-    return f"{sides} → {_outcome(verdict)}"
+def _counted(numbers: Numbers, calm: str) -> str:
+    if numbers.tries is not None:
+        told = f"{numbers.observed:.0f} of {numbers.tries} tries failed where {numbers.usual:.2g} is usual"
+    elif numbers.observed <= _FEW and numbers.window_s >= 120:
+        told = counts(numbers.observed, numbers.usual, numbers.what, numbers.window_s)
+    else:
+        minutes = max(numbers.window_s, 1.0) / 60.0
+        told = rates(numbers.observed / minutes, numbers.usual / minutes)
+    return ", ".join([f"{numbers.source}{calm} {told}", *_strength(numbers.log_e)])
 
 
-def _outcome(verdict: Verdict) -> str:
-    if verdict.confidence is None:
-        return STATE_WORDS[verdict.state]
-    independent = sum(1 for f in verdict.families if f is not Family.OFFICIAL)
-    sides = "1 independent side" if independent == 1 else f"{independent} independent sides"
-    if Family.OFFICIAL in verdict.families:
-        return "confirmed by the official page" + (f" and {sides}" if independent else "")
-    return f"{verdict.confidence.value} by {sides}" + (
-        ": one alone is never enough" if verdict.confidence is Confidence.SUSPECTED else ""
-    )
+def _strength(log_e: float) -> list[str]:
+    return [power(log_e)] if log_e >= _SPEAKS_NATS else []
 
 
-def _declared(evidence: Evidence) -> str:
-    parts = ", ".join(component for component, _ in evidence.components)
-    return STATE_WORDS[evidence.state] + (f" ({parts})" if parts else "")
-
-
-def _power(log_e: float) -> str:
-    tens = log_e / log(10)
-    return f"= 10^{tens:.0f}" if tens < _HUGE_TENS else f"> 10^{_HUGE_TENS}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+says = side
+"""The same under the name the terminal has always used."""

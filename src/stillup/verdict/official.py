@@ -1,13 +1,19 @@
-"""The book of what is declared: which source says which state of which component, incident by incident."""
+"""The book of what is declared: which source says which state of which component, incident by incident.
+
+How bad it is comes from the components alone: a page's word on the whole, where it says its components at the same
+moment, is left aside (one has said "minor" with 22 of 25 components in trouble).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct, structs
 
 from stillup.model.service import Stage, State
 from stillup.model.signal import Declared
+from stillup.verdict.chronicle import Chronicle, PageIncident
 
 
 class Entry(Struct, frozen=True):
@@ -32,12 +38,21 @@ class Entry(Struct, frozen=True):
 _GENERAL = (None, None)
 """Where a source's word on a component stands that belongs to no incident; others by incident and model."""
 
+_PARTS_ENOUGH = 2
+
 
 class Book:
-    """Everything declared by the sources of one family."""
+    """Everything declared by the sources of one family.
 
-    def __init__(self) -> None:
+    ``models`` are the names of the service's models, lower case: pages name them in titles and nowhere else.
+    """
+
+    def __init__(self, models: Sequence[str] = ()) -> None:
         self._entries: dict[tuple[str, str | None], dict[tuple[str | None, str | None], Entry]] = {}
+        self._said_s: dict[tuple[str, str | None], float] = {}
+        """When a source last said how a component, or the whole, is in general."""
+        self._models = tuple(models)
+        self._chronicle = Chronicle()
         self.components: set[str] = set()
         """Every component ever spoken of."""
 
@@ -50,22 +65,30 @@ class Book:
         """
         if line.component is not None:
             self.components.add(line.component)
+        news = self._chronicle.note(line, at_s)
+        if line.incident is not None and (line.state is State.OPERATIONAL or (line.stage and line.stage.is_over)):
+            return self._end(line, at_s) | news
         place = self._entries.setdefault((line.source, line.component), {})
         before = dict(place)
-        since_s = min((e.since_s for e in place.values() if e.state.is_fault), default=at_s)
-        entry = Entry(
-            line.source, line.component, line.incident, line.state, since_s if line.state.is_fault else at_s,
-            line.stage, line.title, line.region, line.model,
-        )  # fmt: skip
+        cleared = self._write(line, at_s, place)
+        return place != before or cleared or news
+
+    def _write(self, line: Declared, at_s: float, place: dict[tuple[str | None, str | None], Entry]) -> bool:
+        """Enter a line that ends nothing; True when general words on other parts lapse by it."""
+        entry = _entry(line, at_s, min((e.since_s for e in place.values() if e.state.is_fault), default=at_s))
         if line.incident is None:
-            cleared = line.component is None and line.state is State.OPERATIONAL and self._all_clear(line.source)
+            self._said_s[line.source, line.component] = at_s
             place.clear()
             place[_GENERAL] = entry if entry.state.is_fault else structs.replace(entry, since_s=0.0)
-        elif line.state is State.OPERATIONAL or (line.stage is not None and line.stage.is_over):
-            return self._end(line, entry)
-        else:
+            return line.component is None and line.state is State.OPERATIONAL and self._all_clear(line.source)
+        if line.model is not None:
             place[line.incident, line.model] = entry
-        return place != before or bool(line.incident is None and cleared)
+            return False
+        for key in [key for key in place if key[0] == line.incident]:
+            del place[key]
+        for model in models_named(line.title or "", self._models) or (None,):
+            place[line.incident, model] = structs.replace(entry, model=model)
+        return False
 
     def _all_clear(self, source: str) -> bool:
         """The source calls the whole operational: its general words on parts that it no longer names lapse."""
@@ -77,15 +100,20 @@ class Book:
                 cleared = True
         return cleared
 
-    def _end(self, line: Declared, entry: Entry) -> bool:
+    def _end(self, line: Declared, at_s: float) -> bool:
+        """End an incident. One that was never open (born resolved) says nothing of any other fault."""
         changed = False
+        self._entries.setdefault((line.source, line.component), {})
+        calm = structs.replace(_entry(line, at_s, 0.0), incident=None, since_s=0.0, title=None, model=None)
         for (source, component), place in self._entries.items():
             if source != line.source or line.component not in (None, component):
                 continue
             before = dict(place)
             ended = [place.pop(key) for key in before if key[0] == line.incident]
-            if line.state is State.OPERATIONAL and (component == line.component or (ended and not place)):
-                place[_GENERAL] = structs.replace(entry, component=component, incident=None, since_s=0.0)
+            general = place.get(_GENERAL)
+            free = bool(ended) or general is None or not general.state.is_fault
+            if line.state is State.OPERATIONAL and free and (component == line.component or (ended and not place)):
+                place[_GENERAL] = structs.replace(calm, component=component)
             changed |= place != before
         return changed
 
@@ -96,5 +124,41 @@ class Book:
                 yield from place.values()
 
     def faults(self, fresh: Callable[[str], bool]) -> list[Entry]:
-        """The standing declarations of a fault."""
-        return [e for e in self.entries(fresh) if e.state.is_fault]
+        """The standing declarations of a fault; what is only planned is none."""
+        return [
+            e
+            for e in self.entries(fresh)
+            if e.state.is_fault and e.stage is not Stage.SCHEDULED and not self._is_recomputed(e)
+        ]
+
+    def _is_recomputed(self, entry: Entry) -> bool:
+        """Whether this is a page's general word on the whole, said together with how its components are."""
+        if entry.component is not None or entry.incident is not None:
+            return False
+        said_s = self._said_s.get((entry.source, None), 0.0)
+        parts = [at_s for (source, c), at_s in self._said_s.items() if source == entry.source and c is not None]
+        # One part alone may be the only one the page was asked for; an older word on parts may be overtaken.
+        return len(parts) >= _PARTS_ENOUGH and all(at_s >= said_s for at_s in parts)
+
+    def open_incidents(self, fresh: Callable[[str], bool] = lambda _: True) -> list[PageIncident]:
+        """The incidents that are open on their page, the oldest first: stage, since when, and the texts so far."""
+        standing = {(e.source, e.incident) for e in self.entries(fresh) if e.incident is not None}
+        return self._chronicle.open(lambda source, incident: (source, incident) in standing)
+
+    def ended_incidents(self) -> list[PageIncident]:
+        """The newest incidents told to be over; those born resolved are labels and never were evidence."""
+        return self._chronicle.ended()
+
+
+def models_named(title: str, known: Sequence[str]) -> tuple[str, ...]:
+    """Those of the ``known`` models (lower case) that a title names as whole words, in its order."""
+    text = title.lower()
+    places = [(found.start(), m) for m in known if (found := re.search(rf"(?<![a-z0-9]){re.escape(m)}(?![a-z])", text))]
+    return tuple(model for _, model in sorted(places))
+
+
+def _entry(line: Declared, at_s: float, fault_since_s: float) -> Entry:
+    return Entry(
+        line.source, line.component, line.incident, line.state, fault_since_s if line.state.is_fault else at_s,
+        line.stage, line.title, line.region, line.model,
+    )  # fmt: skip

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 from stillup.model.service import Layer
 from stillup.model.signal import Outcome, Signal
+from stillup.verdict.here import HERE, Here
 from stillup.verdict.outcomes import ErrorKind, kind_of
 
-HERE = (Layer.LOCAL, Layer.NETWORK)
-_HERE_LASTS_S = 15 * 60
 _RATE_LIMIT_LASTS_S = 15 * 60
 _QUOTA_LASTS_S = 5 * 3600
 
@@ -18,24 +17,12 @@ class OwnTrouble:
     """The newest word of this machine about itself."""
 
     def __init__(self) -> None:
-        self._here: dict[tuple[str, Layer], float] = {}
-        self._last: dict[tuple[str, Layer], float] = {}
+        self._local = Here()
         self._quota: dict[str, tuple[float, float]] = {}
 
     def look_here(self, lines: Iterable[Signal], tick: int) -> None:
         """Take in what a tick's lines say of this machine and its network; most tries decide."""
-        tallies: dict[tuple[str, Layer], int] = {}
-        for line in lines:
-            if isinstance(line, Outcome) and line.layer in HERE and line.region is None:
-                n_ok, n_failed = line.tally
-                place = (line.source, line.layer)
-                tallies[place] = tallies.get(place, 0) + n_failed - n_ok
-        for place, surplus in tallies.items():
-            if surplus <= 0:
-                self._here.pop(place, None)
-            else:
-                self._here.setdefault(place, float(tick))
-                self._last[place] = float(tick)
+        self._local.look(lines, tick)
 
     def take(self, line: Outcome, at_s: float) -> bool:
         """Note an outcome; True when it speaks of the user's own side only and must not be judged further."""
@@ -52,7 +39,7 @@ class OwnTrouble:
 
     def here(self, now_s: float) -> float | None:
         """Since when this machine or its network fails, None when it does not."""
-        return min((at for place, at in self._here.items() if now_s - self._last[place] < _HERE_LASTS_S), default=None)
+        return self._local.since(now_s)
 
     def quota(self, now_s: float) -> float | None:
         """Since when a limit, key or bill of the user's stands in the way, None when none does."""
@@ -60,7 +47,6 @@ class OwnTrouble:
 
     def next_expiry_s(self) -> float | None:
         """When the next of these words lapses."""
-        ends = [self._last[place] + _HERE_LASTS_S for place in self._here] + [
-            at + lasts for at, lasts in self._quota.values()
-        ]
-        return min(ends, default=None)
+        ends = [at + lasts for at, lasts in self._quota.values()]
+        here = self._local.next_expiry_s()
+        return min([*ends, *([] if here is None else [here])], default=None)
