@@ -44,7 +44,7 @@ def shuffled(lines, seed, spread_s):
     return [lines[i] for i in sorted(range(len(lines)), key=keys.__getitem__)]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), spread=st.sampled_from([1, 60, 150, 299]))
 def test_lines_in_any_order_within_five_minutes_give_the_same_changes(outage, seed, spread):
     straight = essences(outage.run())
@@ -157,7 +157,7 @@ def test_years_of_silence_are_skipped_not_ticked_through(timeline):
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_lines_that_can_be_read_crash_the_judgement(data):
     """Absurd counts, expectations and times, any mixture of kinds, families and windows."""
     kinds = st.sampled_from(["declared", "counted", "outcome", "alive"])

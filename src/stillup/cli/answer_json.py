@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from stillup.cli.rows import grounds, rows
+from stillup.cli.rows import grounds, rows, telling
 from stillup.daemon.advice import alternatives, likely_class, parts_up, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.model.service import Capability
 from stillup.verdict.explain import headline, rule
+from stillup.verdict.narrate import as_json
 
 
 def answer_json(answer: FirstAnswer, task: Capability) -> str:
@@ -18,6 +19,7 @@ def answer_json(answer: FirstAnswer, task: Capability) -> str:
         **answer.verdict.wire(),
         "headline": headline(answer.verdict, answer.service.name),
         "rule": rule(answer.verdict, grounds(answer)),
+        "explained": as_json(telling(answer)),
         "component_verdicts": [v.wire() for _, v in sorted(answer.components.items())],
         "works": parts_up(answer.service, answer.verdict, answer.components),
         "evidence": answer.evidence,

@@ -42,6 +42,7 @@ _LONGEST_S = 7 * 86_400
     metavar="SOURCE=N[/TIME]",
     help="A number you read somewhere: downdetector=354/24h. It can raise a suspicion, never more.",
 )
+@click.option("--explain", is_flag=True, help="Add the whole reasoning, with what every side observed.")
 @click.option("--watch", "keep_watching", is_flag=True, help="Stay and show how the verdict moves.")
 @json_option
 @color_option
@@ -50,6 +51,7 @@ def command(
     service: str,
     task: str,
     seen: tuple[str, ...],
+    explain: bool,
     keep_watching: bool,
     as_json: bool,
     color: bool | None,
@@ -78,6 +80,11 @@ def command(
 
         out = console(color=color)
         out.print(render_answer(answer, Capability(task), out.width))
+        if explain:
+            from stillup.cli.rows import telling
+            from stillup.verdict.narrate import paragraph
+
+            out.print(f"\nWhy: {paragraph(telling(answer))}", highlight=False, markup=False)
     return exit_code(answer.verdict)
 
 

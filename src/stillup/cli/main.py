@@ -20,6 +20,9 @@ COMMANDS = {
     "history": ("history", "What was seen before: incidents and changes."),
     "replay": ("replay", "Judge a recorded file of signals."),
     "demo": ("demo", "Play the outage of 2026-04-07 on this machine (simulated)."),
+    "detect": ("detect", "Lasting shifts in a plain series of numbers."),
+    "localise": ("localise", "Where the excess, or the shortfall, of a table lies."),
+    "forecast": ("forecast", "How long it will take, and how sure that is."),
     "doctor": ("doctor", "Which sources work from here, and why not."),
 }
 

@@ -45,11 +45,11 @@ def command(file: Path, as_json: bool, color: bool | None, config_path: Path | N
 
 def _replay(lines: BinaryIO, *, as_json: bool, color: bool | None, config_path: Path | None) -> int:
     from stillup.cli.watch import change_line
-    from stillup.daemon.jobs import profile_of, settings_of
+    from stillup.daemon.jobs import forecaster, profile_of, settings_of
     from stillup.verdict.monitor import Monitor
     from stillup.verdict.replay import Replay
 
-    replay = Replay(Monitor(profile_of, settings_of(load(config_path))))
+    replay = Replay(Monitor(profile_of, settings_of(load(config_path)), forecaster()))
     out = console(color=color)
     said: dict[tuple[str, str | None], Verdict] = {}
     for change in replay.run(_bounded(lines)):

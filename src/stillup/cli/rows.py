@@ -9,6 +9,7 @@ from stillup.daemon.ask import FirstAnswer
 from stillup.model.evidence import Evidence
 from stillup.registry import SOURCES, SourceSpec
 from stillup.sources.report import FailureKind
+from stillup.verdict.narrate import Telling
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -81,3 +82,13 @@ def _link(service: Service, source: str) -> str:
 def grounds(answer: FirstAnswer) -> list[Evidence]:
     """What the rule weighs: what the families say, and the numbers the user read."""
     return [*answer.evidence, *(evidence for _, evidence in answer.claims)]
+
+
+def telling(answer: FirstAnswer) -> Telling:
+    """What the answer can be explained with."""
+
+    def name(component: str) -> str:
+        known = answer.service.component(component)
+        return known.name if known else component
+
+    return Telling(verdict=answer.verdict, evidence=grounds(answer), name=answer.service.name, naming=name)

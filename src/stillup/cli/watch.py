@@ -31,7 +31,7 @@ from stillup.cli.common import (
 from stillup.cli.say import put, say
 from stillup.clock import Clock, SystemClock
 from stillup.daemon.ask import FirstAnswer
-from stillup.daemon.jobs import jobs_for, profile_of, settings_of
+from stillup.daemon.jobs import forecaster, jobs_for, profile_of, settings_of
 from stillup.daemon.live import Listener, Live
 from stillup.model.service import Capability
 from stillup.model.verdict import Verdict
@@ -56,6 +56,10 @@ class View(StrEnum):
     LINES = "lines"
     TABLE = "table"
     JSON = "json"
+
+
+_REMEMBERED = 200
+"""Past incidents of a service on which forecasts rest."""
 
 
 @click.command(
@@ -83,7 +87,9 @@ def watch(
     """Watch services until interrupted, or for so many minutes."""
     out = console(color=color)
     with open_store(config.data_folder / "stillup.db") as store, _listener(view, wanted, out) as listener:
-        monitor = Monitor(profile_of, settings_of(config))
+        monitor = Monitor(profile_of, settings_of(config), forecaster())
+        for service in wanted:
+            monitor.remember(store.incidents(service.id, limit=_REMEMBERED))
         if isinstance(listener, Table):
             listener.monitor = monitor
         clock = SystemClock()

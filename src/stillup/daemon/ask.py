@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from math import ceil
 from random import Random
 
@@ -12,7 +14,7 @@ from msgspec import Struct
 from stillup.catalog.load import Service, catalogue
 from stillup.clock import Clock
 from stillup.config import Config
-from stillup.daemon.jobs import jobs_for, profile_of
+from stillup.daemon.jobs import forecaster, jobs_for, profile_of
 from stillup.model.evidence import Evidence
 from stillup.model.service import Family, State
 from stillup.model.verdict import Verdict
@@ -20,7 +22,6 @@ from stillup.net import Net
 from stillup.registry import SOURCES
 from stillup.sources.poller import Job, Poller, Report
 from stillup.verdict.claim import Claim, as_evidence, with_claims
-from stillup.verdict.monitor import Monitor
 from stillup.verdict.settings import ONE_LOOK, TICK_S
 
 DEADLINE_S = 2.2
@@ -56,7 +57,10 @@ async def ask(
     now = clock.now()
     jobs = [*jobs_for(config, [service], environ, now), *_page_jobs(config, stand_ins(service), environ, now)]
     async with Net(clock, cache_dir=config.data_folder / "cache") as net:
+        # The judgement brings numpy, a quarter of a second to load: time that is free while sources are waited for.
+        ready = asyncio.create_task(asyncio.to_thread(import_module, "stillup.verdict.monitor"))
         reports = await Poller(jobs, net, clock, Random()).once(deadline_s)  # noqa: S311 - jitter, not secrets
+        await ready
     return judge(service, reports, claims, now)
 
 
@@ -74,7 +78,9 @@ def _page_jobs(config: Config, others: Sequence[Service], environ: Mapping[str, 
 
 def judge(service: Service, reports: Sequence[Report], claims: Sequence[Claim], now: datetime) -> FirstAnswer:
     """Judge the readings of one look as of ``now``. Pure."""
-    monitor = Monitor(profile_of, ONE_LOOK)
+    from stillup.verdict.monitor import Monitor
+
+    monitor = Monitor(profile_of, ONE_LOOK, forecaster())
     signals = [signal for report in reports if report.reading for signal in report.reading.signals]
     newest = max([now, *(signal.at for signal in signals)])  # the minute may have ended while the sources answered
     monitor.step(datetime.fromtimestamp(ceil(newest.timestamp() / TICK_S) * TICK_S, UTC), signals)

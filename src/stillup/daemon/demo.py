@@ -14,7 +14,7 @@ from msgspec import Struct
 from stillup.catalog.load import catalogue
 from stillup.clock import ScaledClock
 from stillup.config import parse_config
-from stillup.daemon.jobs import jobs_for, profile_of
+from stillup.daemon.jobs import forecaster, jobs_for, profile_of
 from stillup.daemon.live import Live
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
@@ -89,7 +89,7 @@ def first_minute(scenario: Scenario) -> datetime:
 async def play(scenario: Scenario, speed: float, tell: Callable[[Moment], None]) -> Outcome:
     """Play it at ``speed`` times real time; ``tell`` is called once a minute of the scenario."""
     clock = ScaledClock(first_minute(scenario), speed)
-    monitor = Monitor(profile_of)
+    monitor = Monitor(profile_of, forecaster=forecaster())
     told = Play(scenario.service, monitor, tell)
     with TemporaryDirectory(prefix="stillup-demo-") as folder, open_store(Path(folder) / "demo.db") as store:
         async with World(scenario, clock) as world, Net(clock) as net:

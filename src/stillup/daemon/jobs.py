@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.config import Config
@@ -11,6 +12,9 @@ from stillup.registry import load_source, usable_sources
 from stillup.sources.base import Context
 from stillup.sources.poller import Job
 from stillup.verdict.settings import DAY_S, Profile, Settings
+
+if TYPE_CHECKING:
+    from stillup.verdict.forecast import Forecaster
 
 
 def jobs_for(config: Config, services: Sequence[Service], environ: Mapping[str, str], now: datetime) -> list[Job]:
@@ -33,7 +37,23 @@ def jobs_for(config: Config, services: Sequence[Service], environ: Mapping[str, 
 def profile_of(service_id: str) -> Profile:
     """What the catalogue knows of a service, for the judgement; an unknown service has an empty profile."""
     service = catalogue().get(service_id)
-    return Profile(service=service_id, components=tuple(c.id for c in service.components) if service else ())
+    if service is None:
+        return Profile(service=service_id)
+    return Profile(
+        service=service_id,
+        components=tuple(c.id for c in service.components),
+        models=service.models,
+        names=(service.name.lower(), service.vendor.lower()),
+        dependencies=tuple((d.service, d.confidence) for d in service.dependencies),
+    )
+
+
+def forecaster() -> Forecaster:
+    """The shipped forecast, ready to be asked."""
+    from stillup.catalog.forecast import forecast_table
+    from stillup.verdict.forecast import Forecaster
+
+    return Forecaster(forecast_table())
 
 
 def settings_of(config: Config) -> Settings:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from math import ceil
+from collections.abc import Iterable, Sequence
+from math import ceil, nan
+from typing import NamedTuple
 
+import numpy as np
 from msgspec import Struct
 
+from stillup.model.service import Family
 from stillup.model.signal import Counted
-from stillup.verdict.baseline import Baseline
-from stillup.verdict.change import FallTest, RiseTest, count_llr, still_raised_ratio
+from stillup.verdict.bank import MOST_CELLS, CountBank, Windows
+from stillup.verdict.change import count_llr
 from stillup.verdict.localise import Leaf, LeafRates, Localised, localise
-from stillup.verdict.settings import TICK_S, Settings
+from stillup.verdict.regions import country
+from stillup.verdict.settings import TICK_S
 
 _SILENCE_S = 2 * 24 * 3600
 _FINALS_ROOM = 4096
 _KEEP_S = 6 * 3600  # how far back an onset can be found
 _NEW_NORMAL_S = 72 * 3600  # of 692 incidents on Claude's page 18 stayed open longer
+_LOOK_AGAIN = 1.1  # where the excess lies is asked again when the count has grown by a tenth
+_EASED_S = 7 * 86_400
+"""While another family is in alarm, a run length of a week is enough: this family only has to agree."""
 
 
 class Seen(Struct, frozen=True):
@@ -26,27 +34,43 @@ class Seen(Struct, frozen=True):
     exposure_s: float
     x: float
     mean: float
+
+
+class Found(NamedTuple):
+    """What the bank says of one window: the fields of :class:`Judged`."""
+
+    mean: float
     size: float
+    log_e: float
+    warm: bool
+    began: bool
+    ended: bool
 
 
 class CountStream:
-    """All counts of one source about one service, judged as a whole; where the excess lies is asked when it alarms."""
+    """All counts of one source about one service, and the row of the bank that judges them."""
 
-    def __init__(self, source: str, interval_s: float, settings: Settings) -> None:
+    def __init__(self, source: str, interval_s: float, bank: CountBank, family: Family) -> None:
         self.source = source
-        self.baseline = Baseline()
+        self.family = family
+        self.row = bank.add_stream(list(Family).index(family))
         self.leaves = LeafRates()
         self.alarm_since_s: float | None = None
         self.window_s = float(interval_s)
+        self.is_warm = False
+        """Whether the usual rate is known well enough to judge by."""
+        self._bank = bank
+        self._cells: dict[tuple[int, str], int] = {}
+        self._log_e = 0.0
         self._calm_since_s = 0.0
-        self._settings = settings
-        self._rise = RiseTest()
-        self._fall = FallTest()
+        self._since = Seen(0.0, 0.0, 0.0, 0.0)  # the sum since onset
         self._named = Localised()
+        self._observed: Counter[Leaf] = Counter()
+        self._looked_at = 0.0
         self._finals: dict[tuple[int, int, Leaf, str | None], int] = {}  # by window length, window, place, id
         self._fresh: Counter[Leaf] = Counter()
         self._published: dict[tuple[object, ...], tuple[float, int]] = {}
-        self._published_rate: float | None = None
+        self._published_rate = nan
         self._covered_s: float | None = None
         self._spoke_s = 0.0
         self._at_once = True
@@ -56,7 +80,7 @@ class CountStream:
         self._history: deque[Seen] = deque()
         self._leaf_history: deque[tuple[float, Counter[Leaf]]] = deque()
 
-    # -- taking lines in ------------------------------------------------------------------------------------------
+    # -- taking lines in ----------------------------------------------------------------------------------------------
 
     def take(self, line: Counted, at_s: float) -> None:
         """Note one line. Of two lines with one key and window the last one stands: only the difference is new."""
@@ -83,7 +107,7 @@ class CountStream:
         self._finals = {k: n for k, n in self._finals.items() if k[0] * k[1] >= at_s - 2 * k[0]}
         self._finals_room = max(_FINALS_ROOM, 2 * len(self._finals))  # so that dropping costs little a line
 
-    # -- judging --------------------------------------------------------------------------------------------------
+    # -- one window ---------------------------------------------------------------------------------------------------
 
     def next_due_s(self) -> float | None:
         """When a source that never says it is alive closes its next window, empty or not.
@@ -106,55 +130,69 @@ class CountStream:
         """
         return now_s if self._at_once else self.last_end_s(now_s)
 
-    def tick(self, now_s: float, covered_s: float) -> bool:
-        """Judge what was counted up to ``covered_s``; True when that says something new: a turn, more of an alarm."""
+    def close(self, covered_s: float) -> Closed | None:
+        """What was counted up to ``covered_s`` and not judged yet; None when no time has passed and nothing is new."""
         for end_s in [end for end in self._closing if end <= covered_s]:
             self._fresh.update(self._closing.pop(end_s))
         gap_s = covered_s - self._covered_s if self._covered_s is not None else self.window_s
         if gap_s <= 0.0 and not self._fresh:
-            return False
+            return None
         # A longer gap than three windows is missing data, not zeros; a correction of the past has no time of its own.
         exposure_s = min(gap_s, 3 * max(self.window_s, TICK_S)) if gap_s > 0 else 0.0
         self._covered_s = max(covered_s, self._covered_s or covered_s)
         counted = +self._fresh
         self._fresh = Counter({leaf: n for leaf, n in self._fresh.items() if n < 0})  # a correction is owed, not lost
-        return self._judge(now_s, float(counted.total()), max(exposure_s, 1.0), counted)
-
-    def _judge(self, now_s: float, x: float, exposure_s: float, counted: Counter[Leaf]) -> bool:
-        mean, size = self._expect(now_s, exposure_s)
-        seen = Seen(now_s, exposure_s, x, mean, size)
-        self._remember(seen, counted)
-        if self.alarm_since_s is not None:
-            return self._judge_recovery(seen) or bool(counted)
-        cap = self._settings.cap_nats if self.window_s <= 2 * TICK_S else 500.0
-        if self.is_warm:
-            self._rise.update(x, mean, size, cap, self._least_ratio)
-        threshold = self._settings.threshold(self.window_s)
-        if self._rise.log_e >= threshold:
-            self._begin_alarm()
-            return True
-        self.baseline.observe(now_s, x, exposure_s)
-        self.leaves.observe(now_s, counted, exposure_s)
-        return False
-
-    def _expect(self, now_s: float, exposure_s: float) -> tuple[float, float]:
         if self._published:
             newest = max(window for _, window in self._published.values())
             self._published_rate = sum(rate for rate, window in self._published.values() if window == newest)
             self._published = {}
-        mean, size = self.baseline.expect(now_s, exposure_s)
-        if self._published_rate is not None:
-            mean, size = max(self._published_rate * exposure_s, 1e-6), 1.0 / self.baseline.dispersion
-        return mean, size
+        return Closed(self, float(counted.total()), max(exposure_s, 1.0), counted)
+
+    def cell_counts(self, counted: Counter[Leaf]) -> tuple[list[int], list[int]]:
+        """The rows of this stream's cells in the bank, and what each has in ``counted``: sums over one attribute."""
+        here: Counter[tuple[int, str]] = Counter()
+        for leaf, n in counted.items():
+            for attribute, value in enumerate(leaf):
+                if value is not None:
+                    here[attribute, value] += n
+            if leaf.region is not None and (whole := country(leaf.region)) != leaf.region:
+                here[1, whole] += n
+        for key in here.keys() - self._cells.keys():
+            if len(self._cells) < MOST_CELLS:
+                self._cells[key] = int(self._bank.add_cells(np.array([self.row]))[0])
+        return list(self._cells.values()), [here[key] for key in self._cells]
 
     @property
-    def _least_ratio(self) -> float:
-        return self.baseline.least_ratio if self._published_rate is None else 1.5
+    def published_rate(self) -> float:
+        """What the source itself calls usual, a second; NaN where it does not say."""
+        return self._published_rate
 
-    @property
-    def is_warm(self) -> bool:
-        """Whether the usual rate is known well enough to judge by."""
-        return self._published_rate is not None or self.baseline.is_warm
+    # -- what the bank has found --------------------------------------------------------------------------------------
+
+    def settle(self, window: Closed, at_s: float, found: Found) -> bool:
+        """Take in the bank's judgement of a window; True when that says something new: a turn, more of an alarm."""
+        self._remember(Seen(at_s, window.exposure_s, window.x, found.mean), window.counted)
+        self._log_e = found.log_e
+        news, self.is_warm = found.warm != self.is_warm, found.warm
+        if found.began:
+            self._begin_alarm()
+        elif self.alarm_since_s is None:
+            self.leaves.observe(at_s, window.counted, window.exposure_s)
+        elif found.ended:
+            self._end_alarm(at_s)
+        else:
+            return self._go_on(window, at_s, found.mean)
+        return news or found.began or found.ended
+
+    def _go_on(self, window: Closed, at_s: float, mean: float) -> bool:
+        since = self._since
+        self._since = Seen(at_s, since.exposure_s + window.exposure_s, since.x + window.x, since.mean + mean)
+        self._observed.update(window.counted)
+        if at_s - (self.alarm_since_s or 0.0) > _NEW_NORMAL_S:
+            self._bank.accept(self.row)  # a level that has lasted so long is no outage any more
+            self._end_alarm(at_s)
+            return True
+        return bool(window.counted)
 
     def _remember(self, seen: Seen, counted: Counter[Leaf]) -> None:
         self._history.append(seen)
@@ -167,85 +205,134 @@ class CountStream:
             self._leaf_history.popleft()
 
     def _begin_alarm(self) -> None:
-        self.alarm_since_s = self._onset_s()
-        self.baseline.forget_since(self.alarm_since_s)
-        self.leaves.forget_since(self.alarm_since_s)
-        self._fall = FallTest()
-        self._named = Localised()
+        cells = self._bank.cells["alarm"]
+        part = next((key for key, row in self._cells.items() if cells[row]), None)
+        if cells[self._bank.whole(self.row)]:
+            part = None
+        onset_s = onset([s for s in self._part_history(part) if s.at_s > self._calm_since_s])
+        self.alarm_since_s = onset_s
+        self._since = total(s for s in self._history if s.at_s > onset_s)
+        self._observed = Counter()
+        for at_s, counted in self._leaf_history:
+            if at_s > onset_s:
+                self._observed.update(counted)
+        self.leaves.forget_since(onset_s)
+        for key, row in [(None, self._bank.whole(self.row)), *self._cells.items()]:
+            if cells[row]:
+                raised = total(s for s in self._part_history(key) if s.at_s > onset_s)
+                self._bank.raised_since_onset(row, raised.x, raised.mean)
+        self._named, self._looked_at = Localised(), 0.0
 
-    def _onset_s(self) -> float:
-        """The start of the stretch up to now that speaks loudest for a raised rate: the maximum-likelihood onset."""
-        last = self._history[-1]
-        best, best_start, total_x, total_mean = 0.0, last.at_s - last.exposure_s, 0.0, 0.0
-        for seen in reversed(self._history):
-            if seen.at_s <= self._calm_since_s:
-                break
-            total_x += seen.x
-            total_mean += seen.mean
-            if total_x <= total_mean:
-                continue
-            ratio = min(1e4, max(1.5, total_x / total_mean))
-            gain = count_llr(total_x, total_mean, 1e9, ratio)
-            if gain >= best:
-                best, best_start = gain, seen.at_s - seen.exposure_s
-        return best_start
+    def _part_history(self, part: tuple[int, str] | None) -> list[Seen]:
+        """The history of the whole, or of one cell."""
+        if part is None:
+            return list(self._history)
+        attribute, value = part
+        share = self._bank.share(self.row, self._cells[part])
+        counts = {
+            at_s: sum(n for leaf, n in counted.items() if _is_of(leaf, attribute, value))
+            for at_s, counted in self._leaf_history
+        }
+        return [Seen(s.at_s, s.exposure_s, counts.get(s.at_s, 0.0), s.mean * share) for s in self._history]
 
-    def _judge_recovery(self, seen: Seen) -> bool:
-        since = self.alarm_since_s or 0.0
-        if seen.at_s - since > _NEW_NORMAL_S:
-            return self._accept_new_normal()
-        x, mean, _ = self.rates()
-        threshold = self._settings.threshold(self.window_s)
-        ratio = still_raised_ratio(seen.mean, seen.exposure_s, threshold, x / max(mean, 1e-9), self._least_ratio)
-        if not self._fall.update(-count_llr(seen.x, seen.mean, seen.size, ratio)):
-            return False
-        self._end_alarm()
-        return True
-
-    def _accept_new_normal(self) -> bool:
-        """A level that has lasted so long is no outage any more: learn it, and judge from there."""
-        self.baseline = Baseline()
-        for seen in self._history:
-            self.baseline.observe(seen.at_s, seen.x, seen.exposure_s)
-        self._end_alarm()
-        return True
-
-    def _end_alarm(self) -> None:
-        self._calm_since_s = self._history[-1].at_s
+    def _end_alarm(self, at_s: float) -> None:
+        self._calm_since_s = at_s
         self.alarm_since_s = None
-        self._rise.reset()
+        self._log_e = 0.0
 
-    # -- telling --------------------------------------------------------------------------------------------------
+    # -- telling ------------------------------------------------------------------------------------------------------
 
     @property
     def log_e(self) -> float:
         """The log e-value of the rise test; while in alarm, of the whole stretch since onset."""
         if self.alarm_since_s is None:
-            return max(0.0, self._rise.log_e)
-        x, mean, _ = self.rates()
-        return max(self._rise.log_e, count_llr(x, mean, 10.0, min(1e4, max(1.5, x / max(mean, 1e-9)))))
+            return max(0.0, self._log_e)
+        ratio = min(1e4, max(1.5, self._since.x / max(self._since.mean, 1e-9)))
+        return max(0.0, float(count_llr(self._since.x, max(self._since.mean, 1e-9), 10.0, ratio)))
 
     def rates(self) -> tuple[float, float, float]:
         """Counted and usual in the stretch that matters now, and its seconds.
 
         That is since onset, else the last hour, as far as it lies after the last alarm.
         """
+        if self.alarm_since_s is not None:
+            return self._since.x, self._since.mean, self._since.exposure_s
         if not self._history:
             return 0.0, 0.0, 0.0
-        since = self.alarm_since_s
-        if since is None:
-            since = max(self._calm_since_s, self._history[-1].at_s - 3600.0)
-        part = [s for s in self._history if s.at_s > since]
-        return sum(s.x for s in part), sum(s.mean for s in part), sum(s.exposure_s for s in part)
+        since = max(self._calm_since_s, self._history[-1].at_s - 3600.0)
+        part = total(s for s in self._history if s.at_s > since)
+        return part.x, part.mean, part.exposure_s
 
     def localised(self) -> Localised:
         """Which components, regions, problems and models the excess since onset lies in; only grows in one alarm."""
-        since = self.alarm_since_s
-        if since is None:
+        if self.alarm_since_s is None:
             return Localised()
-        observed: Counter[Leaf] = Counter()
-        for at_s, counted in self._leaf_history:
-            if at_s > since:
-                observed.update(counted)
-        self._named = localise(observed, self.leaves.expected(self.rates()[1]), self._named)
+        if self._since.x >= _LOOK_AGAIN * self._looked_at:
+            self._looked_at = self._since.x
+            self._named = localise(self._observed, self.leaves.expected(self._since.mean), self._named)
         return self._named
+
+
+class Closed(Struct):
+    """A stretch of one stream that is ready to be judged; ``eased`` while another family is in alarm."""
+
+    stream: CountStream
+    x: float
+    exposure_s: float
+    counted: Counter[Leaf]
+    eased: bool = False
+
+
+def judge(bank: CountBank, windows: Sequence[Closed], at_s: float) -> list[bool]:
+    """Judge the closed stretches of some streams in one step of their bank; for each, whether it says something new."""
+    if not windows:
+        return []
+    cells: list[int] = []
+    cell_x: list[int] = []
+    for window in windows:
+        rows, counts = window.stream.cell_counts(window.counted)
+        cells += rows
+        cell_x += counts
+    judged = bank.step(
+        Windows(
+            streams=np.array([w.stream.row for w in windows]),
+            at_s=at_s,
+            x=np.array([w.x for w in windows]),
+            exposure_s=np.array([w.exposure_s for w in windows]),
+            window_s=np.array([w.stream.window_s for w in windows]),
+            published=np.array([w.stream.published_rate for w in windows]),
+            cells=np.array(cells, np.int64),
+            cell_x=np.array(cell_x, float),
+            longest_s=np.array([_EASED_S if w.eased else np.inf for w in windows]),
+        )
+    )
+    found = zip(*(column.tolist() for column in judged), strict=True)
+    return [w.stream.settle(w, at_s, Found(*of_it)) for w, of_it in zip(windows, found, strict=True)]
+
+
+def onset(history: Sequence[Seen]) -> float:
+    """The start of the stretch up to now that speaks loudest for a raised rate: the maximum-likelihood onset."""
+    last = history[-1]
+    best, start_s, x, mean = 0.0, last.at_s - last.exposure_s, 0.0, 0.0
+    for seen in reversed(history):
+        x += seen.x
+        mean += seen.mean
+        if x <= mean:
+            continue
+        gain = float(count_llr(x, mean, 1e9, min(1e4, max(1.5, x / mean))))
+        if gain >= best:
+            best, start_s = gain, seen.at_s - seen.exposure_s
+    return start_s
+
+
+def total(history: Iterable[Seen]) -> Seen:
+    """One stretch made of many."""
+    at_s = exposure_s = x = mean = 0.0
+    for seen in history:
+        at_s, exposure_s, x, mean = seen.at_s, exposure_s + seen.exposure_s, x + seen.x, mean + seen.mean
+    return Seen(at_s, exposure_s, x, mean)
+
+
+def _is_of(leaf: Leaf, attribute: int, value: str) -> bool:
+    found = leaf[attribute]
+    return found == value or (attribute == 1 and found is not None and country(found) == value)

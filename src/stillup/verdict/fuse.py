@@ -6,7 +6,7 @@ least one of them is heard; otherwise unknown.* Beside it stands a probability f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from math import exp, log
 
 from msgspec import Struct
@@ -15,6 +15,8 @@ from stillup.model.evidence import Evidence, Standing
 from stillup.model.reason import Reason
 from stillup.model.service import Confidence, Family, Scope, State
 from stillup.verdict.gather import worst
+from stillup.verdict.regions import agreed
+from stillup.verdict.scope import scope_of
 
 _PRIOR = 0.05
 """Share of time with an incident open: Claude had 1.39 a day with a median of 59 minutes in 2026."""
@@ -49,6 +51,7 @@ class Circumstances(Struct, frozen=True, kw_only=True):
 
     components: tuple[str, ...] = ()
     """Every component there is."""
+    models: tuple[str, ...] = ()
     page_overruled: bool = False
     """The page is red, but every family that had alarmed has recovered."""
     maintenance: tuple[str | None, ...] = ()
@@ -68,12 +71,14 @@ def rule_service(evidence: Sequence[Evidence], case: Circumstances) -> Ruling:
     unplaced = [e.state for e in alarms if not e.components]
     named = tuple(sorted(by_component))
     models = _union(alarms, "models")
-    regions = whole_countries(_union(alarms, "regions"))
+    regions = agreed(e.regions for e in alarms)
     return Ruling(
         state=worst((derive(by_component, case.components), *unplaced)),
         reason=_reason(alarms),
         confidence=_confidence(alarms),
-        scope=_scope(alarms, named, regions, case.components),
+        scope=scope_of(
+            alarms, named=named, regions=regions, everything=case.components, known_models=case.models
+        ).scope,
         families=tuple(e.family for e in alarms),
         components=named,
         regions=regions,
@@ -106,7 +111,7 @@ def rule_component(
         scope=Scope.MODEL if all(e.models for e in naming) else Scope.COMPONENT,
         families=tuple(e.family for e in evidence if e in alarms),
         components=(component,),
-        regions=whole_countries(_union(naming, "regions")),
+        regions=agreed(e.regions for e in naming),
         problems=_union(naming, "problems"),
         models=_union(naming, "models"),
     )
@@ -177,11 +182,6 @@ def _scope(
     if named and not set(named) >= set(everything):
         return Scope.COMPONENT
     return Scope.REGION if regions else Scope.EVERYONE
-
-
-def whole_countries(regions: Collection[str]) -> tuple[str, ...]:
-    """Regions sorted, without the parts that are named beside their whole country."""
-    return tuple(sorted(r for r in regions if "-" not in r or r.split("-")[0] not in regions))
 
 
 def _union(alarms: Sequence[Evidence], field: str) -> tuple[str, ...]:

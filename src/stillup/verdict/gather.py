@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from stillup.model.evidence import Evidence, Standing
+from stillup.model.evidence import Evidence, Numbers, Standing
 from stillup.model.service import Family, Layer, Problem, State
 from stillup.registry import SOURCES
+from stillup.verdict.chronicle import PageIncident
 from stillup.verdict.counts import CountStream
 from stillup.verdict.official import Entry
 from stillup.verdict.outcomes import OutcomeStream
@@ -54,7 +55,9 @@ class Gathering:
         self._problems: set[str] = set()
         self._models: set[str] = set()
         self._log_e = 0.0
-        self._rates: tuple[float, float, str] | None = None
+        self._rates: tuple[float, float, str, float] | None = None  # observed, usual, of what, in how many seconds
+        self._numbers: list[Numbers] = []
+        self._page: PageIncident | None = None
         self._notes: list[str] = []
 
     def declared(self, faults: Iterable[Entry]) -> None:
@@ -67,6 +70,10 @@ class Gathering:
             if entry.title and entry.title not in self._notes:
                 self._notes.append(entry.title)
 
+    def told(self, incidents: Sequence[PageIncident]) -> None:
+        """Take in what the page tells of its open incidents; the newest one's stage is shown."""
+        self._page = incidents[-1] if incidents else None
+
     def note(self, text: str) -> None:
         """Add a remark for a person."""
         self._notes.append(text)
@@ -74,8 +81,20 @@ class Gathering:
     def counted(self, stream: CountStream) -> None:
         """Take in one stream of counts."""
         x, mean, seconds = stream.rates()
+        unit = _UNITS.get(self.family, "reports")
         if seconds and (self._rates is None or x / seconds * 60.0 > self._rates[0]):
-            self._rates = (x / seconds * 60.0, mean / seconds * 60.0, f"{_UNITS.get(self.family, 'reports')} a minute")
+            self._rates = (x / seconds * 60.0, mean / seconds * 60.0, f"{unit} a minute", seconds)
+        if seconds and stream.is_warm:
+            self._numbers.append(
+                Numbers(
+                    source=stream.source,
+                    observed=x,
+                    usual=mean,
+                    window_s=seconds,
+                    what=unit,
+                    log_e=round(stream.log_e, 3),
+                )
+            )
         self._log_e = max(self._log_e, stream.log_e)
         if stream.alarm_since_s is None:
             if not stream.is_warm and x > 0:
@@ -98,17 +117,27 @@ class Gathering:
         if stream.alarm_since_s is None:
             self.calm = self.calm or (stream.works and now_s - stream.last_s <= _RECENT_S)
             return
-        ok, failed = stream.tally()
-        self._rates = (
-            float(failed),
-            (ok + failed) * stream.usual,
-            f"failures of {ok + failed} tries ({key.layer.value})",
-        )
+        seconds = max(now_s - stream.alarm_since_s, 1.0)
+        if stream.problem is Problem.SLOW and stream.latency_ms is not None:
+            self._rates = (*stream.latency_ms, f"ms to an answer ({key.layer.value})", seconds)
+        else:
+            self._failures(stream, seconds)
         self._place([key.component] if key.component else [], stream.state)
         self._since.append(stream.alarm_since_s)
-        self._problems.add(_PROBLEM_OF_ERROR.get(key.layer, Problem.OTHER).value)
+        self._problems.add((stream.problem or _PROBLEM_OF_ERROR.get(key.layer, Problem.OTHER)).value)
         self._regions.update([key.region] if key.region else [])
         self._models.update([key.model] if key.model else [])
+
+    def _failures(self, stream: OutcomeStream, seconds: float) -> None:
+        ok, failed = stream.tally()
+        tries, usual = ok + failed, (ok + failed) * stream.usual
+        self._rates = (float(failed), usual, f"failures of {tries} tries ({stream.key.layer.value})", seconds)
+        self._numbers.append(
+            Numbers(
+                source=stream.key.source, observed=float(failed), usual=usual, window_s=seconds, what="failures",
+                tries=tries, log_e=round(stream.log_e, 3),
+            )
+        )  # fmt: skip
 
     def _place(self, components: Iterable[str], state: State) -> None:
         named = tuple(components)
@@ -119,7 +148,7 @@ class Gathering:
 
     def evidence(self) -> Evidence:
         """The family's word."""
-        observed, usual, unit = self._rates or (None, None, "")
+        observed, usual, unit, window_s = self._rates or (None, None, "", None)
         alarm = bool(self._since)
         standing = (
             Standing.ALARM
@@ -144,6 +173,10 @@ class Gathering:
             problems=tuple(sorted(self._problems)),
             models=tuple(sorted(self._models)),
             note="; ".join(self._notes)[:300],
+            numbers=tuple(self._numbers),
+            window_s=window_s,
+            stage=self._page.stage if self._page else None,
+            stage_since=when(self._page.stage_since_s) if self._page else None,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2s
 
 from msgspec import structs
@@ -11,12 +11,16 @@ from msgspec import structs
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
 from stillup.model.service import Confidence, Family, State
-from stillup.verdict.fuse import Ruling, whole_countries
-from stillup.verdict.gather import when
+from stillup.verdict.fuse import Ruling
 from stillup.verdict.official import Entry
+from stillup.verdict.regions import grown
 
 ECHOES = (Family.SEARCH,)
 """Families that go on for hours after a fault and whose silence says nothing: they cannot be tested for recovery."""
+
+
+_BACK_S = 10 * 60
+"""So long one family must alarm again before a page that it had outlived is believed again."""
 
 
 class Lifecycle:
@@ -28,6 +32,7 @@ class Lifecycle:
         self._found: dict[str | None, Ruling] = {}
         self._recovered: dict[Family, bool] = {}  # families that alarmed in this incident: have they recovered since
         self._echoing: set[Family] = set()
+        self._loud_since: dict[Family, int] = {}
         self._outlived: set[tuple[str, str | None, str | None]] = set()
         self._drain: dict[str, Incident] = {}
 
@@ -47,16 +52,21 @@ class Lifecycle:
         """Whether this declaration is about something that is over."""
         return _topic(entry) in self._outlived
 
-    def review(self, faults: Sequence[Entry], evidence: Sequence[Evidence]) -> bool:
+    def review(self, tick: int, faults: Sequence[Entry], evidence: Sequence[Evidence]) -> bool:
         """Decide which red declarations, and which echoes, are outlived; True when that of the declarations changed.
 
         Outlived is what stands when every family that had alarmed in this incident, and can be tested for recovery,
-        has passed its test. It stops being so when one of them alarms again or the page takes it down.
+        has passed its test. It stops being so when the page takes it down, or when the alarm is back: of two families,
+        or of one for ten minutes. The last ripple of a fault does not revive it.
         """
         before = set(self._outlived)
         standing = {e.family: e.standing for e in evidence}
-        for family in standing.keys() - {Family.OFFICIAL, *ECHOES}:
-            if standing[family] is Standing.ALARM:
+        tested = standing.keys() - {Family.OFFICIAL, *ECHOES}
+        loud = {f for f in tested if standing[f] is Standing.ALARM}
+        self._loud_since = {f: self._loud_since.get(f, tick) for f in loud}
+        back = not self._outlived or len(loud) > 1 or any(tick - at >= _BACK_S for at in self._loud_since.values())
+        for family in tested:
+            if standing[family] is Standing.ALARM and back:
                 self._recovered[family] = False
             elif standing[family] is Standing.CALM and family in self._recovered:
                 self._recovered[family] = True
@@ -76,11 +86,13 @@ class Lifecycle:
         return [_silenced(e) if e.family in self._echoing else e for e in evidence]
 
     def in_the_dark(self, evidence: Sequence[Evidence]) -> bool:
-        """Whether only the page knew of the open incident, and it is no longer heard."""
-        if self._open is None or self._recovered:
+        """Whether those who knew of the open incident are no longer heard, and none of them has seen it end."""
+        if self._open is None or any(self._recovered.values()):
             return False
-        page_knew = Family.OFFICIAL in dict(self._open.first_seen)
-        return page_knew and any(e.family is Family.OFFICIAL and e.standing is Standing.NO_DATA for e in evidence)
+        knew = {f for f, _ in self._open.first_seen} - set(ECHOES)
+        if Family.OFFICIAL not in knew or self._recovered:
+            knew -= {Family.OFFICIAL}  # what others know too ends when they see it end
+        return any(e.family in knew and e.standing is Standing.NO_DATA for e in evidence)
 
     # -- the incident -----------------------------------------------------------------------------------------------
 
@@ -100,23 +112,24 @@ class Lifecycle:
                 ruling,
                 confidence=Confidence.CONFIRMED if sure else ruling.confidence,
                 problems=tuple(sorted({*before.problems, *ruling.problems})),
-                regions=whole_countries({*before.regions, *ruling.regions}),
+                regions=grown(before.regions, ruling.regions),
             )
         self._found[subject] = ruling
         return ruling
 
-    def follow(self, tick: int, ruling: Ruling, evidence: Sequence[Evidence]) -> None:
-        """Open, update or close the incident by this tick's ruling. *Unknown* closes nothing."""
-        now = when(tick)
-        if now is None:
-            return
+    def follow(self, tick: int, ruling: Ruling, evidence: Sequence[Evidence]) -> Incident | None:
+        """Open, update or close the incident by this tick's ruling; the one closed. *Unknown* closes nothing."""
+        now = datetime.fromtimestamp(tick, UTC)
         alarms = [e for e in evidence if e.standing is Standing.ALARM]
         if ruling.state.is_fault and ruling.confidence is not None:
             self._note(now, ruling, ruling.confidence, alarms)
         elif self._open is not None and ruling.state in (State.OPERATIONAL, State.MAINTENANCE):
-            self._keep(structs.replace(self._open, recovered_at=now))
+            closed = structs.replace(self._open, recovered_at=now)
+            self._keep(closed)
             self._open = None
             self._recovered = {}
+            return closed
+        return None
 
     def _note(self, now: datetime, ruling: Ruling, confidence: Confidence, alarms: Sequence[Evidence]) -> None:
         onset = min((e.since for e in alarms if e.since), default=now)

@@ -10,11 +10,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from math import inf
 
 from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
 from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
+from stillup.verdict import checkpoint
+from stillup.verdict.bank import CountBank
+from stillup.verdict.counts import judge
+from stillup.verdict.forecast import Forecaster
 from stillup.verdict.settings import Profile, Settings
 from stillup.verdict.watch import ServiceWatch
 
@@ -25,17 +30,43 @@ MOST_SERVICES = 20_000
 class Monitor:
     """Every service under watch.
 
-    ``profile_of`` gives what is known of a service that is first heard of; it is asked once a service.
+    ``profile_of`` gives what is known of a service that is first heard of; it is asked once a service. Without a
+    ``forecaster`` verdicts carry no forecast.
     """
 
     def __init__(
-        self, profile_of: Callable[[str], Profile] = lambda s: Profile(service=s), settings: Settings | None = None
+        self,
+        profile_of: Callable[[str], Profile] = lambda s: Profile(service=s),
+        settings: Settings | None = None,
+        forecaster: Forecaster | None = None,
     ) -> None:
         self._profile_of = profile_of
         self._settings = settings or Settings()
+        self._forecaster = forecaster
+        self._bank = CountBank(self._settings)
+        self._newest: dict[str, Verdict] = {}  # what each service's watch may know of the others
         self._watches: dict[str, ServiceWatch] = {}
         self.overflow = 0
         """Lines dropped because they were of one service too many."""
+
+    def checkpoint(self) -> bytes:
+        """Everything held, for :meth:`restore`; see :mod:`stillup.verdict.checkpoint`."""
+        return checkpoint.save(self, self._settings)
+
+    @classmethod
+    def restore(
+        cls,
+        state: bytes,
+        profile_of: Callable[[str], Profile] = lambda s: Profile(service=s),
+        settings: Settings | None = None,
+        forecaster: Forecaster | None = None,
+    ) -> Monitor:
+        """The monitor that gave this :meth:`checkpoint`; it goes on as that one would have.
+
+        :raises stillup.errors.BadDataError: it is damaged, or of another version or other settings.
+        """
+        fresh = cls(profile_of, settings, forecaster)
+        return checkpoint.load(state, fresh, fresh._settings)
 
     def step(self, now: datetime, signals: Iterable[Signal] = ()) -> list[Verdict]:
         """Take signals in and judge every minute up to ``now``.
@@ -48,9 +79,24 @@ class Monitor:
             watch = self._watch(line.service)
             if watch is not None:
                 watch.intake.put(line)
-        now_s = now.timestamp()
-        changes = [c for name in sorted(self._watches) for c in self._watches[name].advance(now_s)]
-        changes.sort(key=lambda c: c.at)
+        changes: list[Verdict] = []
+        while (tick := self._next_tick()) <= now.timestamp():
+            changes += self._tick(int(tick))
+        return changes
+
+    def _next_tick(self) -> float:
+        return min((w.next_tick() for w in self._watches.values()), default=inf)
+
+    def _tick(self, tick: int) -> list[Verdict]:
+        """One minute of every service on which something can change; all their counts are judged in one step."""
+        due = [self._watches[name] for name in sorted(self._watches) if self._watches[name].next_tick() <= tick]
+        opened = [watch.open(tick) for watch in due]
+        told = iter(judge(self._bank, [window for windows in opened for window in windows], tick))
+        news = [[next(told) for _ in windows] for windows in opened]
+        changes = [
+            c for watch, of_it in zip(due, news, strict=True) for c in watch.close(tick, counts_changed=any(of_it))
+        ]
+        self._newest.update({c.service: c for c in changes if c.component is None})
         return changes
 
     def _watch(self, service: str) -> ServiceWatch | None:
@@ -59,8 +105,20 @@ class Monitor:
             if len(self._watches) >= MOST_SERVICES:
                 self.overflow += 1
                 return None
-            watch = self._watches[service] = ServiceWatch(self._profile_of(service), self._settings)
+            watch = self._watches[service] = ServiceWatch(
+                self._profile_of(service), self._settings, self._bank, self._newest, self._forecaster
+            )
         return watch
+
+    def remember(self, past: Iterable[Incident]) -> None:
+        """Tell what was seen before, so that forecasts can rest on it."""
+        by_service: dict[str, list[Incident]] = {}
+        for incident in past:
+            by_service.setdefault(incident.service, []).append(incident)
+        for service, known in by_service.items():
+            watch = self._watch(service)
+            if watch is not None:
+                watch.remember(known)
 
     def evidence(self, service: str) -> list[Evidence]:
         """What each family says about a service now; empty before its first signal."""

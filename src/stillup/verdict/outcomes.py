@@ -5,17 +5,37 @@ from __future__ import annotations
 import re
 from collections import deque
 from enum import StrEnum
+from math import log
 
 from msgspec import Struct
 
-from stillup.model.service import Layer, State
-from stillup.verdict.change import FailureTest, FallTest, outcome_llr
+from stillup.model.service import Layer, Problem, State
+from stillup.verdict.failing import RECOVERED_NATS, FailureTest, RecoveryTest, UsualRate, log_chance, still_failing
+from stillup.verdict.latency import LatencyTest
 from stillup.verdict.settings import TICK_S, Settings
 
-_PRIOR = (0.5, 49.5)  # one failure in a hundred until the stream has shown its own rate
-_USUAL_RANGE = (0.005, 0.3)
-_MEMORY = 20_000.0  # tries; older ones fade
+MAJOR, PARTIAL = 0.8, 0.2
+"""Shares of tries that fail lately, from which an outage is major, or partial."""
+
+_SLACK = 0.6  # a grade is left downwards at three fifths of the share that led to it
+_FEWEST_TRIES = 3  # for a major outage
+_RECENT_S, _RECENT_TRIES = 15 * 60, 12
+_FAILING_NATS, _SLOW_NATS = log(8.0 / 7.0), log(8.0)
+"""Of the stream's share of false alarms, seven eighths go to failures and one to latency."""
+
 _KEEP = 360
+_SUSPICION = 4.0  # nats
+_GAPS = (TICK_S, 3600.0)
+_GAP_MEMORY = 50.0
+_RECOVERY_S = 180.0  # however many tries a minute has, being back takes three of them
+_GOOD_TRIES = (3.0, 8.0)  # in a row, after which a total outage is over: as many as come in eight minutes
+_GOOD_S = 480.0
+_DOUBT = (0.5, 1.5)  # failed, and tries, added to a share so that three failures of three are not yet "all fail"
+_HELD_NATS = 1.0  # once recovery shows, the share that failed and the grade stay as they were
+_AFTERMATH_S = 30 * 60
+_FLARE_S, _FLARE_GAPS = 30 * 60, 12.0  # a shorter alarm, again and again, is how this service is
+_NEW_NORMAL_S = 72 * 3600
+_MOST_USUAL = 0.3  # what fails more often than that is never usual
 
 
 class ErrorKind(StrEnum):
@@ -49,97 +69,192 @@ class StreamKey(Struct, frozen=True, order=True):
     region: str
 
 
+class Tally(Struct, frozen=True):
+    """The tries of one tick."""
+
+    at_s: float
+    n_ok: int
+    n_failed: int
+
+
 class OutcomeStream:
-    """The tallies of one key, tick by tick."""
+    """The tries of one key, tick by tick: do more fail than usual, do those that work take longer than usual."""
 
     def __init__(self, key: StreamKey, settings: Settings) -> None:
         self.key = key
-        self.alarm_since_s: float | None = None
-        self._settings = settings
-        self._test = FailureTest()
-        self._fall = FallTest()
-        self._ok, self._failed = 0, 0
-        self._failures, self._successes = _PRIOR
-        self._history: deque[tuple[float, int, int]] = deque(maxlen=_KEEP)
         self.last_s = 0.0
+        self.usual_gap_s: float = TICK_S
+        """The usual time between two ticks with tries."""
+        self.state = State.OPERATIONAL
+        """How bad it is, by the share of tries that failed lately; never better while recovery is being tested."""
+        self._settings = settings
+        self._ok, self._failed = 0, 0
+        self._usual = UsualRate()
+        self._test = FailureTest()
+        self._recovery = RecoveryTest()
+        self._latency = LatencyTest()
+        self._history: deque[Tally] = deque(maxlen=_KEEP)
+        self._failing_since_s: float | None = None
+        self._share_then = 1.0  # what failed before recovery began to show
+        self._ended: tuple[float, float] | None = None  # when the last outage ended, and what share failed in it
 
-    def take(self, n_ok: int, n_failed: int) -> None:
-        """Note one outcome or one window of them."""
+    # -- taking tries in ----------------------------------------------------------------------------------------------
+
+    def take(self, n_ok: int, n_failed: int, latency_ms: float | None = None) -> None:
+        """Note one outcome or one window of them; the latency counts only where tries worked."""
         self._ok += n_ok
         self._failed += n_failed
-
-    @property
-    def usual(self) -> float:
-        """The usual failure rate, kept between 0.5 % and 30 %."""
-        low, high = _USUAL_RANGE
-        return min(high, max(low, self._failures / (self._failures + self._successes)))
+        if latency_ms is not None and n_ok:
+            self._latency.take(latency_ms)
 
     def tick(self, now_s: float) -> bool:
         """Judge this tick's tally; True when that says something new: a turn, or more of an alarm."""
-        n_ok, n_failed, self._ok, self._failed = self._ok, self._failed, 0, 0
-        if n_ok + n_failed == 0:
+        now = Tally(now_s, self._ok, self._failed)
+        self._ok, self._failed = 0, 0
+        if now.n_ok + now.n_failed == 0:
             return False
-        self.last_s = now_s
-        self._history.append((now_s, n_ok, n_failed))
-        if self.alarm_since_s is not None:
-            self._judge_recovery(n_ok, n_failed)
-            return True
-        self._test.update(n_ok, n_failed, self.usual, self._settings.cap_nats)
-        if self._test.log_e >= self._settings.threshold(TICK_S):
-            self.alarm_since_s = self._onset_s()
-            self._fall = FallTest()
-            return True
-        if self._test.log_e < 3.0:  # a stretch under suspicion teaches nothing
-            self._learn(n_ok, n_failed)
-        return False
+        self._pace(now_s)
+        self._history.append(now)
+        threshold = self._settings.threshold(self.usual_gap_s)
+        was_slow = self._latency.slow_since_s is not None
+        turned = self._latency.tick(now_s, threshold + _SLOW_NATS, self.usual_gap_s)
+        if self._failing_since_s is not None:
+            self._judge_recovery(now, self._failing_since_s)
+        else:
+            self._judge_rise(now, threshold + _FAILING_NATS)
+        self.state = self._grade()
+        return turned or was_slow or self._failing_since_s is not None or self._ended_at(now_s)
 
-    def _learn(self, n_ok: int, n_failed: int) -> None:
-        total = self._failures + self._successes
-        fade = min(1.0, _MEMORY / (total + n_ok + n_failed))
-        self._failures = self._failures * fade + n_failed
-        self._successes = self._successes * fade + n_ok
+    def _ended_at(self, now_s: float) -> bool:
+        return self._ended is not None and self._ended[0] == now_s
+
+    def _pace(self, now_s: float) -> None:
+        if self.last_s:
+            low, high = _GAPS
+            gap_s = min(high, max(low, now_s - self.last_s))
+            self.usual_gap_s += (gap_s - self.usual_gap_s) / _GAP_MEMORY
+        self.last_s = now_s
+
+    # -- judging ------------------------------------------------------------------------------------------------------
+
+    def _judge_rise(self, now: Tally, threshold: float) -> None:
+        self._test.update(now.at_s, now.n_ok, now.n_failed, self._usual, self._least(now.at_s))
+        if self._test.log_e < threshold:
+            self._usual.observe(now.at_s, now.n_ok, now.n_failed, suspicious=self._test.log_e > _SUSPICION)
+            return
+        self._failing_since_s = self._onset_s()
+        self._usual.forget_since(self._failing_since_s)
+        self._recovery = RecoveryTest()
+
+    def _least(self, now_s: float) -> float:
+        """The smallest failure rate worth an alarm: soon after an outage only one like it, not its last ripples."""
+        if self._ended is None or now_s - self._ended[0] > _AFTERMATH_S:
+            return 0.0
+        return self._ended[1] / 2.0
+
+    def _judge_recovery(self, now: Tally, since_s: float) -> None:
+        cap = RECOVERED_NATS * max(TICK_S, self.usual_gap_s) / _RECOVERY_S
+        low, high = _GOOD_TRIES
+        if self._recovery.nats < _HELD_NATS:
+            self._share_then = self._share(self._recent(), _DOUBT)
+        still = still_failing(self._share_then, min(high, max(low, _GOOD_S / self.usual_gap_s)))
+        over = self._recovery.update(now.n_ok, now.n_failed, self._usual, still, cap)
+        if now.at_s - since_s > _NEW_NORMAL_S and self.failing <= _MOST_USUAL:
+            self._usual.observe(now.at_s, now.n_ok, now.n_failed)
+        if over:
+            if now.at_s - since_s <= max(_FLARE_S, _FLARE_GAPS * self.usual_gap_s):
+                self._usual.flare((t.at_s, t.n_ok, t.n_failed) for t in self._since_onset())
+            self._ended = (now.at_s, self._share(self._since_onset()))
+            self._failing_since_s = None
+            self._test.reset()
 
     def _onset_s(self) -> float:
-        best, total, start = 0.0, 0.0, self._history[-1][0] - TICK_S
-        for at_s, n_ok, n_failed in reversed(self._history):
-            total += outcome_llr(n_ok, n_failed, self.usual, max(0.5, min(0.95, 2 * self.usual)))
+        """Where the likelihood of the fault, summed backwards, is greatest; never before the last one ended."""
+        rate, size = self._test.likeliest, 1.0 / self._usual.rho - 1.0
+        best, total, start = 0.0, 0.0, self._history[-1].at_s - TICK_S
+        for t in reversed(self._since(self._ended[0] if self._ended else 0.0)):
+            total += log_chance(t.n_ok, t.n_failed, rate, size) - log_chance(t.n_ok, t.n_failed, self.usual, size)
             if total > best:
-                best, start = total, at_s - TICK_S
+                best, start = total, t.at_s - TICK_S
         return start
 
-    def _judge_recovery(self, n_ok: int, n_failed: int) -> None:
-        still = max(2.0 * self.usual, 0.1, self.failing / 2.0)
-        if self._fall.update(-outcome_llr(n_ok, n_failed, self.usual, min(still, 0.95))):
-            self.alarm_since_s = None
-            self._test.reset()
+    def _grade(self) -> State:
+        if self._failing_since_s is None:
+            return State.OPERATIONAL if self._latency.slow_since_s is None else State.DEGRADED
+        if self.state.is_fault and self._recovery.nats >= _HELD_NATS:
+            return self.state
+        share = self.failing
+        bounds = {s: b * (_SLACK if self.state is s else 1.0) for s, b in _GRADES}
+        recent = self._recent()
+        if share >= bounds[State.MAJOR_OUTAGE] and sum(t.n_ok + t.n_failed for t in recent) >= _FEWEST_TRIES:
+            return State.MAJOR_OUTAGE
+        return State.PARTIAL_OUTAGE if share >= bounds[State.PARTIAL_OUTAGE] else State.DEGRADED
+
+    # -- telling ------------------------------------------------------------------------------------------------------
+
+    @property
+    def alarm_since_s(self) -> float | None:
+        """Since when tries fail, or are slow; None when neither."""
+        return self._failing_since_s if self._failing_since_s is not None else self._latency.slow_since_s
+
+    @property
+    def problem(self) -> Problem | None:
+        """``slow`` when that is all that is wrong, else None: then the layer tells the problem."""
+        slow = self._failing_since_s is None and self._latency.slow_since_s is not None
+        return Problem.SLOW if slow else None
+
+    @property
+    def latency_ms(self) -> tuple[float, float] | None:
+        """The newest and the usual latency, None while the usual is not known."""
+        recent, usual = self._latency.recent_ms, self._latency.usual_ms
+        return None if recent is None or usual is None else (recent, usual)
+
+    @property
+    def usual(self) -> float:
+        """The usual failure rate."""
+        return self._usual.rate
 
     @property
     def failing(self) -> float:
-        """The share that failed since onset, or in the last hour of ticks."""
-        ok, failed = self.tally()
-        return failed / (ok + failed) if ok + failed else 0.0
+        """The share that failed in the last 15 minutes or 12 tries, whichever is more, but not before onset."""
+        return self._share(self._recent())
 
     @property
     def works(self) -> bool:
         """Whether the newest tick with tries had one that worked."""
-        return bool(self._history) and self._history[-1][1] > 0
+        return bool(self._history) and self._history[-1].n_ok > 0
 
     def tally(self) -> tuple[int, int]:
         """Worked and failed since onset, or in the last hour of tries."""
-        since = self.alarm_since_s if self.alarm_since_s is not None else self.last_s - 3600.0
-        part = [(ok, failed) for at_s, ok, failed in self._history if at_s > since]
-        return sum(p[0] for p in part), sum(p[1] for p in part)
-
-    @property
-    def state(self) -> State:
-        """How bad it is, by the share of tries that fail since onset."""
-        if self.alarm_since_s is None:
-            return State.OPERATIONAL
-        if self.failing >= 0.8:
-            return State.MAJOR_OUTAGE
-        return State.PARTIAL_OUTAGE if self.failing >= 0.2 else State.DEGRADED
+        part = self._since_onset() if self._failing_since_s is not None else self._since(self.last_s - 3600.0)
+        return sum(t.n_ok for t in part), sum(t.n_failed for t in part)
 
     @property
     def log_e(self) -> float:
-        """The log e-value of the failure test, never below 0."""
-        return max(0.0, self._test.log_e)
+        """The larger log e-value of both tests, never below 0."""
+        return max(0.0, self._test.log_e, self._latency.log_e)
+
+    def _since(self, start_s: float) -> list[Tally]:
+        return [t for t in self._history if t.at_s > start_s]
+
+    def _since_onset(self) -> list[Tally]:
+        return self._since(self._failing_since_s or 0.0)
+
+    def _recent(self) -> list[Tally]:
+        part: list[Tally] = []
+        tries = 0
+        for t in reversed(self._history):
+            old = t.at_s <= self.last_s - _RECENT_S and tries >= _RECENT_TRIES
+            if old or (self._failing_since_s is not None and t.at_s <= self._failing_since_s):
+                break
+            part.append(t)
+            tries += t.n_ok + t.n_failed
+        return part
+
+    @staticmethod
+    def _share(part: list[Tally], doubt: tuple[float, float] = (0.0, 0.0)) -> float:
+        failed, tries = doubt[0] + sum(t.n_failed for t in part), doubt[1] + sum(t.n_ok + t.n_failed for t in part)
+        return failed / tries if tries else 0.0
+
+
+_GRADES = ((State.MAJOR_OUTAGE, MAJOR), (State.PARTIAL_OUTAGE, PARTIAL))

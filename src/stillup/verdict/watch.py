@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from math import inf
 
@@ -9,13 +10,17 @@ from msgspec import structs
 
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
-from stillup.model.service import Family, Stage, State
+from stillup.model.service import Family, Layer, Stage, State
 from stillup.model.signal import Alive, Counted, Declared, Outcome, Signal
-from stillup.model.verdict import Verdict
+from stillup.model.verdict import Forecast, Verdict
 from stillup.registry import SOURCES
 from stillup.verdict import fuse
-from stillup.verdict.counts import CountStream
-from stillup.verdict.diagnose import diagnose
+from stillup.verdict.bank import CountBank
+from stillup.verdict.counts import Closed, CountStream
+from stillup.verdict.diagnose import Scene, diagnose, upstreams
+from stillup.verdict.forecast import Forecaster
+from stillup.verdict.forecast_live import live_forecast, past_incidents
+from stillup.verdict.forecast_record import Record
 from stillup.verdict.gather import Gathering, calm_counts, is_mirror, when
 from stillup.verdict.heard import Heard
 from stillup.verdict.intake import Intake, family_of
@@ -23,16 +28,29 @@ from stillup.verdict.lifecycle import Lifecycle
 from stillup.verdict.official import Book, Entry
 from stillup.verdict.outcomes import OutcomeStream, StreamKey
 from stillup.verdict.own import OwnTrouble
-from stillup.verdict.settings import TICK_S, Profile, Settings
+from stillup.verdict.settings import NOMINAL_SHARE, SHARES, TICK_S, Profile, Settings
 
 _DEFAULT_INTERVAL_S = 300
+_RECENT_S = 15 * 60
 
 
 class ServiceWatch:
     """All that is held about one service. Facts come in by ticks; the ruling is derived, only changes go out."""
 
-    def __init__(self, profile: Profile, settings: Settings) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        settings: Settings,
+        bank: CountBank,
+        others: Mapping[str, Verdict],
+        forecaster: Forecaster | None = None,
+    ) -> None:
         self.profile = profile
+        self._others = others
+        self._forecaster = forecaster
+        self._past: list[Incident] = []
+        self._record = Record()
+        self._bank = bank
         self.intake = Intake()
         self._settings = settings
         self._heard: dict[tuple[Family, str], Heard] = {}
@@ -46,30 +64,36 @@ class ServiceWatch:
         self._next_review_s = inf
         self._own_before = (False, False)
         self._now_s = 0.0
+        self._dirty = False
 
-    # -- time -----------------------------------------------------------------------------------------------------
+    # -- time ---------------------------------------------------------------------------------------------------------
 
-    def advance(self, now_s: float) -> list[Verdict]:
-        """Judge every tick up to ``now_s`` on which something can change."""
-        changes: list[Verdict] = []
-        while (tick := self._next_tick()) <= now_s:
-            changes += self._tick(int(tick))
-        return changes
-
-    def _next_tick(self) -> float:
+    def next_tick(self) -> float:
         """The next tick with lines, an empty window that closes, or a word that lapses."""
         due = [self.intake.next_s or inf, self._next_review_s]
         due += [s.next_due_s() or inf for k, s in self._counts.items() if not self._heard[k].sends_alive]
         soonest = min(due)
-        if soonest is inf:
+        if soonest == inf:
             return inf
         return max(-(-soonest // TICK_S) * TICK_S, self.intake.done_s + TICK_S)
 
-    def _tick(self, tick: int) -> list[Verdict]:
+    def open(self, tick: int) -> list[Closed]:
+        """Enter this tick's lines; the stretches of counts that can now be judged, by one step of the bank for all."""
         self._now_s = tick
         lines = self.intake.take(tick)
-        dirty = self._take(lines)
-        dirty |= self._judge(tick, {(family_of(line), line.source) for line in lines})
+        self._dirty = self._take(lines)
+        windows = [w for w in self._closed(tick, {(family_of(line), line.source) for line in lines}) if w is not None]
+        loud = {f for (f, _), s in self._counts.items() if s.alarm_since_s is not None}
+        loud |= {f for f, tries in self._outcomes.values() if tries.alarm_since_s is not None}
+        for window in windows:
+            window.eased = bool(loud - {window.stream.family})
+        return windows
+
+    def close(self, tick: int, *, counts_changed: bool) -> list[Verdict]:
+        """Judge the rest of the tick and rule, where anything says something new."""
+        dirty = self._dirty or counts_changed
+        for _, tries in self._outcomes.values():
+            dirty |= tries.tick(tick)
         if tick >= self._next_review_s:
             dirty |= self._review_freshness(tick)
         own = (self._own.here(tick) is not None, self._own.quota(tick) is not None)
@@ -91,13 +115,13 @@ class ServiceWatch:
                 continue
             dirty |= self._hear(family, line, at_s)
             if isinstance(line, Declared):
-                dirty |= self._books.setdefault(family, Book()).declare(line, at_s)
+                dirty |= self._books.setdefault(family, Book(self.profile.models)).declare(line, at_s)
             elif isinstance(line, Counted):
                 self._count_stream(family, line.source).take(line, at_s)
             elif isinstance(line, Outcome):
                 own = self._own.take(line, at_s)
                 if not own and not (here_fails and family is Family.PROBE):  # from here nothing can be seen of there
-                    self._outcome_stream(family, line).take(*line.tally)
+                    self._outcome_stream(family, line).take(*line.tally, line.latency_ms)
         return dirty
 
     def _hear(self, family: Family, line: Signal, at_s: float) -> bool:
@@ -116,8 +140,11 @@ class ServiceWatch:
         if stream is None:
             spec = SOURCES.get(source)
             interval_s = spec.interval_s if spec else _DEFAULT_INTERVAL_S
-            stream = CountStream(source, interval_s, self._settings)
+            stream = CountStream(source, interval_s, self._bank, family)
             self._counts[(family, source)] = stream
+            siblings = [s for (f, _), s in self._counts.items() if f is family]
+            for sibling in siblings:
+                self._bank.give(sibling.row, SHARES.get(family, NOMINAL_SHARE) / len(siblings))
         return stream
 
     def _outcome_stream(self, family: Family, line: Outcome) -> OutcomeStream:
@@ -128,18 +155,13 @@ class ServiceWatch:
 
     # -- judging --------------------------------------------------------------------------------------------------
 
-    def _judge(self, tick: int, spoke: set[tuple[Family | None, str]]) -> bool:
-        dirty = False
+    def _closed(self, tick: int, spoke: set[tuple[Family | None, str]]) -> Iterator[Closed | None]:
+        """The stretches of every stream that can be judged now: it has spoken, or its silence has closed a window."""
         for key, stream in self._counts.items():
-            was_warm = stream.is_warm
             if key in spoke:
-                dirty |= stream.tick(tick, stream.covered_by(tick))
+                yield stream.close(stream.covered_by(tick))
             elif not self._heard[key].sends_alive and tick >= (stream.next_due_s() or inf):
-                dirty |= stream.tick(tick, stream.last_end_s(tick))
-            dirty |= stream.is_warm != was_warm
-        for _, tries in self._outcomes.values():
-            dirty |= tries.tick(tick)
-        return dirty
+                yield stream.close(stream.last_end_s(tick))
 
     def _fresh(self, family: Family, source: str) -> bool:
         heard = self._heard.get((family, source))
@@ -161,6 +183,7 @@ class ServiceWatch:
         found.calm = not blind and any(calm_counts(s) for s in fresh)
         if family in self._books:
             found.declared(self._faults(family))
+            found.told(self._books[family].open_incidents(lambda s: self._fresh(family, s)))
         if family is Family.OFFICIAL and self._life.page_overruled:
             found.note("still red about a fault that is over")
         for (f, source), stream in self._counts.items():
@@ -180,8 +203,8 @@ class ServiceWatch:
 
     def _rule(self, tick: int) -> list[Verdict]:
         self._review_freshness(tick)
-        if self._life.review(self._page_faults(), self._gather_all()):
-            self._life.review(self._page_faults(), self._gather_all())
+        if self._life.review(tick, self._page_faults(), self._gather_all()):
+            self._life.review(tick, self._page_faults(), self._gather_all())
         return self._changes(tick, self.evidence())
 
     def _review_freshness(self, tick: int) -> bool:
@@ -214,6 +237,7 @@ class ServiceWatch:
         known = declared if len(declared) > 1 else declared.union(self.profile.components)
         return fuse.Circumstances(
             components=tuple(sorted(known)),
+            models=self.profile.models,
             page_overruled=self._life.page_overruled,
             maintenance=tuple(sorted(maintenance, key=str)),
             in_the_dark=self._life.in_the_dark(evidence),
@@ -224,9 +248,11 @@ class ServiceWatch:
     def _changes(self, tick: int, evidence: list[Evidence]) -> list[Verdict]:
         case = self._circumstances(tick, evidence)
         whole = self._life.steady(fuse.rule_service(evidence, case))
-        self._life.follow(tick, whole, evidence)
+        closed = self._life.follow(tick, whole, evidence)
+        if closed is not None and self._forecaster is not None:
+            self.remember([closed])
         chance = fuse.probability(evidence)
-        classes = diagnose(evidence, api_answers=self._api_answers())
+        classes = diagnose(evidence, scene=self._scene(case.components))
         named = fuse.naming_alarms(evidence)
         changes = []
         for subject in (None, *sorted(self._subjects(whole))):
@@ -244,9 +270,33 @@ class ServiceWatch:
                 **structs.asdict(ruling),
             )
             if self._is_news(verdict):
+                if verdict.state.is_fault:
+                    verdict = structs.replace(verdict, forecast=self._forecast(verdict))
                 changes.append(verdict)
                 self._said[subject] = verdict
         return changes
+
+    def _forecast(self, verdict: Verdict) -> Forecast | None:
+        """How long it will still take, where a forecaster is at hand."""
+        if self._forecaster is None:
+            return None
+        book = self._books.get(Family.OFFICIAL)
+        told = book.open_incidents(lambda s: self._fresh(Family.OFFICIAL, s)) if book else []
+        prediction = live_forecast(
+            self._forecaster,
+            self._record,
+            service=self.profile.service,
+            since=verdict.since or verdict.at,
+            now=verdict.at,
+            components=verdict.components,
+            page=told[-1] if told else None,
+        )
+        return prediction.forecast()
+
+    def remember(self, past: Iterable[Incident]) -> None:
+        """Learn of incidents that are over: forecasts rest on the recent ones."""
+        self._past += [i for i in past if i.recovered_at is not None]
+        self._record = Record(past_incidents(self._past))
 
     def _is_news(self, verdict: Verdict) -> bool:
         before = self._said.get(verdict.component)
@@ -266,14 +316,38 @@ class ServiceWatch:
         onsets = [e.since for e in evidence if e.standing is Standing.ALARM and e.since]
         return min([*onsets, *self._life.known_onset(subject)], default=when(self._now_s))
 
-    def _api_answers(self) -> bool:
-        """Whether tries on the API itself are fresh and work, or the page calls it operational."""
+    def _scene(self, components: tuple[str, ...]) -> Scene:
+        """What the diagnosis is told besides the evidence."""
+        book = self._books.get(Family.OFFICIAL)
+        told = book.open_incidents(lambda s: self._fresh(Family.OFFICIAL, s)) if book else []
+        return Scene(
+            own_names=self.profile.names,
+            api_works=self._api_works(),
+            layers=self._layers(),
+            text="\n".join(t.text for t in told),
+            components=components,
+            dependencies=upstreams(self.profile.dependencies, self._others.get),
+        )
+
+    def _layers(self) -> dict[Layer, bool]:
+        """Of each layer that is tried of late, whether its tries work."""
+        found: dict[Layer, bool] = {}
+        for f, t in self._outcomes.values():
+            if self._fresh(f, t.key.source) and self._now_s - t.last_s <= _RECENT_S:
+                if t.alarm_since_s is not None:
+                    found[t.key.layer] = False
+                elif t.works:  # what fails and has not alarmed yet is no word
+                    found.setdefault(t.key.layer, True)
+        return found
+
+    def _api_works(self) -> bool | None:
+        """Whether tries on the API are fresh and work, or the page calls it operational; None when nobody looked."""
         tried = [t for f, t in self._outcomes.values() if t.key.component == "api" and self._fresh(f, t.key.source)]
         if tried:
             return all(t.alarm_since_s is None for t in tried)
         book = self._books.get(Family.OFFICIAL)
         entries = book.entries(lambda s: self._fresh(Family.OFFICIAL, s)) if book else ()
-        return any(e.component == "api" and e.state is State.OPERATIONAL for e in entries)
+        return True if any(e.component == "api" and e.state is State.OPERATIONAL for e in entries) else None
 
     # -- telling --------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,149 @@
+"""Reading a table of leaves: a CSV file into columns to scan, with a word on every line that could not be used."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from math import isfinite
+from typing import TYPE_CHECKING, NoReturn
+
+from msgspec import Struct
+
+from stillup.errors import BadDataError
+
+if TYPE_CHECKING:
+    from stillup.verdict.table import Table
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_LEAVES = 500_000
+MAX_ATTRIBUTES = 8
+MAX_COUNT = 1e15
+"""Above it a double no longer holds every whole number, and no count is so large."""
+
+_EXPECTED = ("expected", "predict", "predicted", "prediction", "forecast", "baseline")
+_OBSERVED = ("observed", "real", "actual", "value", "count")
+_NAMED = 20
+
+
+class Leaves(Struct, frozen=True):
+    """The table, lines left out (``bad``), and lines used in a way one should know (``notes``)."""
+
+    table: Table
+    bad: list[str]
+    notes: list[str]
+
+
+class _Header(Struct, frozen=True):
+    names: list[str]
+    expected: int
+    observed: int
+    attributes: list[int]
+
+
+def read_leaves(name: str, raw: bytes) -> Leaves:
+    """Read a CSV file with attributes, ``expected`` and ``observed``; ``name`` is what complaints call it.
+
+    :raises BadDataError: it is no such file, too large, or has no usable line.
+    """
+    from stillup.verdict.table import Table
+
+    if len(raw) > MAX_BYTES:
+        _refuse(f"{name}: more than {MAX_BYTES // 1024 // 1024} MB; a table has at most that")
+    rows = _rows(name, raw)
+    header = _header(name, next(rows, (1, []))[1])
+    columns: list[list[str | None]] = [[] for _ in header.attributes]
+    expected: list[float] = []
+    observed: list[float] = []
+    bad: list[str] = []
+    notes: list[str] = []
+    for number, row in rows:
+        if len(expected) >= MAX_LEAVES:
+            _refuse(f"{name}: line {number}: more than {MAX_LEAVES:,} leaves; a table has at most that")
+        told = _counts(header, row)
+        if isinstance(told, str):
+            bad.append(f"{name}: line {number}: {told}; the line is left out")
+            continue
+        usual, seen, note = told
+        if note:
+            notes.append(f"{name}: line {number}: {note}")
+        expected.append(usual)
+        observed.append(seen)
+        for column, a in zip(columns, header.attributes, strict=True):
+            column.append(row[a].strip() or None)
+    if not expected:
+        _refuse("\n".join([f"{name}: no line of it can be used", *_first(bad)]))
+    table = Table.of([header.names[a] for a in header.attributes], columns, expected, observed)
+    return Leaves(table, _first(bad), _first(notes))
+
+
+def _rows(name: str, raw: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, each with the number of its line."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        _refuse(f"{name}: line {raw.count(10, 0, exc.start) + 1}: not UTF-8 text")
+    reader = csv.reader(text.splitlines(), strict=True)
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield reader.line_num, row
+    except csv.Error as exc:
+        _refuse(f"{name}: line {reader.line_num}: not CSV: {exc}")
+
+
+def _header(name: str, cells: list[str]) -> _Header:
+    names = [cell.strip() for cell in cells]
+    if not names:
+        _refuse(f"{name}: empty; a table begins with a line of column names")
+    expected, observed = _column(name, names, _EXPECTED), _column(name, names, _OBSERVED)
+    attributes = [i for i in range(len(names)) if i not in (expected, observed)]
+    if not 1 <= len(attributes) <= MAX_ATTRIBUTES:
+        _refuse(f"{name}: line 1: {len(attributes)} columns of attributes; 1 to {MAX_ATTRIBUTES} are allowed")
+    for i in attributes:
+        if not names[i] or names.index(names[i]) != i:
+            _refuse(f"{name}: line 1, column {i + 1}: {names[i]!r} is no name of its own for an attribute")
+    return _Header(names, expected, observed, attributes)
+
+
+def _column(name: str, names: list[str], allowed: tuple[str, ...]) -> int:
+    """Where the column is that has the first of the allowed names."""
+    lowered = [n.lower() for n in names]
+    word = next((word for word in allowed if word in lowered), None)
+    if word is None:
+        _refuse(f"{name}: line 1: no column `{allowed[0]}` (or {', '.join(allowed[1:])}) among: {', '.join(names)}")
+    return lowered.index(word)
+
+
+def _counts(header: _Header, row: list[str]) -> tuple[float, float, str] | str:
+    """Expected, observed and a note on how they were read; or what is wrong with the row."""
+    if len(row) != len(header.names):
+        return f"{len(row)} columns where the first line has {len(header.names)}"
+    seen = _number(row[header.observed])
+    if seen is None or seen < 0:
+        return f"column {header.observed + 1}: {row[header.observed]!r} is no count from 0 to {MAX_COUNT:g}"
+    told = row[header.expected].strip()
+    if not told:
+        return 0.0, seen, f"column {header.expected + 1}: nothing is expected; read as 0"
+    usual = _number(told)
+    if usual is None:
+        return f"column {header.expected + 1}: {told!r} is no number up to {MAX_COUNT:g}"
+    if usual < 0:  # forecasts dip below zero where little is usual
+        return 0.0, seen, f"column {header.expected + 1}: {told} is below zero; read as 0"
+    return usual, seen, ""
+
+
+def _number(cell: str) -> float | None:
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    return number if isfinite(number) and abs(number) <= MAX_COUNT else None
+
+
+def _first(complaints: list[str]) -> list[str]:
+    more = len(complaints) - _NAMED
+    return [*complaints[:_NAMED], f"… and {more} more such lines"] if more > 0 else complaints
+
+
+def _refuse(message: str) -> NoReturn:
+    raise BadDataError(message)
