@@ -1,21 +1,24 @@
-"""Where the excess lies: which values of component, region, problem, client and model stand out."""
+"""Where the excess of counted reports lies: the faults it is made of, and the values each of them is seen in."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import log
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from stillup.verdict.baseline import surprise
+from stillup.verdict.regions import grown, roll_up
 
 _STANDS_OUT_NATS = 3.0
 """Twenty to one that this value alone has more than usual."""
 
 _SHARE = 0.05
-"""Less than a twentieth of the excess is noise around it."""
+"""Less than a twentieth of a fault's excess is noise around it."""
 
+_LEAST_REPORTS = 2
+_MOST_FAULTS = 3
 _LAG_S = 45 * 60
 
 
@@ -30,12 +33,13 @@ class Leaf(NamedTuple):
 
 
 class Localised(Struct, frozen=True):
-    """The values that carry the excess, each sorted."""
+    """The values that carry the excess, each sorted; ``faults`` has the same of each fault when there are several."""
 
     components: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    faults: tuple[Localised, ...] = ()
 
 
 class LeafRates:
@@ -69,43 +73,81 @@ class LeafRates:
 
 
 def localise(observed: Mapping[Leaf, int], expected: Mapping[Leaf, float], known: Localised) -> Localised:
-    """The values of each attribute that stand out, besides those ``known`` already; regions rolled up.
+    """The faults in the counts, besides what is ``known`` already: that only grows as one alarm goes on.
 
-    A value stands out when its count is at least two, surprises by three nats, and carries a twentieth of the excess.
+    A subset scan finds the sets of leaves that rose together. Each is then told in full: of an attribute it is bound
+    to, the values it is bound to; of any other, the values that stand out among its leaves. So a fault that shows as
+    sign-in trouble alone is told as that, though naming its component would have explained as much.
     """
-    excess = max(1.0, sum(observed.values()) - sum(expected.values()))
-
-    def standing_out(attribute: int) -> tuple[set[str], set[str]]:
-        seen, usual = _margin(observed, attribute), _margin(expected, attribute)
-        out = {
-            value
-            for value, n in seen.items()
-            if n >= 2
-            and surprise(n, max(usual.get(value, 0.0), 1e-3)) >= _STANDS_OUT_NATS
-            and n - usual.get(value, 0.0) >= _SHARE * excess
-        }
-        return out, set(seen) | set(usual)
-
-    regions, active = standing_out(1)
+    seen = {leaf: float(n) for leaf, n in observed.items() if n > 0}
+    active = {leaf.region for leaf in (*seen, *expected) if leaf.region is not None}
+    faults = [_told(where, seen, expected, active) for where in _sets(seen, expected)]
+    told = [known, *faults]
+    now = roll_up(_union("regions", told) - {r for r in known.regions if "-" not in r}, active)
     return Localised(
-        components=tuple(sorted(standing_out(0)[0].union(known.components))),
-        regions=roll_up(regions.union(known.regions), active),
-        problems=tuple(sorted(standing_out(2)[0].union(known.problems))),
-        models=tuple(sorted(standing_out(4)[0].union(known.models))),
+        components=tuple(sorted(_union("components", told))),
+        regions=grown(known.regions, now),
+        problems=tuple(sorted(_union("problems", told))),
+        models=tuple(sorted(_union("models", told))),
+        faults=tuple(faults) if len(faults) > 1 else (),
     )
 
 
-def roll_up(regions: set[str], active: set[str]) -> tuple[str, ...]:
-    """Regions at the finest level that explains the excess; a country stands for its parts if all active are in."""
-    out = set(regions)
-    for country in {r.split("-")[0] for r in regions if "-" in r}:
-        parts = {r for r in active if r.startswith(country + "-")}
-        if country in regions:
-            # Reports that name only the country are spread over it; its parts say where, unless all of them do.
-            out -= {country} if not parts <= regions else parts
-        elif len(parts) > 1 and parts <= regions:
-            out = (out - parts) | {country}
-    return tuple(sorted(out))
+def _sets(observed: Mapping[Leaf, float], expected: Mapping[Leaf, float]) -> list[dict[str, tuple[str, ...]]]:
+    from stillup.verdict.scan import scan  # numpy: a tenth of a second that a first answer in calm need not wait for
+    from stillup.verdict.table import Table
+
+    leaves = list({**expected, **observed})
+    table = Table.of(
+        Leaf._fields,
+        list(zip(*leaves, strict=True)) if leaves else [()] * len(Leaf._fields),
+        [expected.get(leaf, 0.0) for leaf in leaves],
+        [observed.get(leaf, 0.0) for leaf in leaves],
+    )
+    found = [f for f in scan(table, several=True) if f.observed > f.expected]
+    excess = sum(f.observed - f.expected for f in found[:1])
+    return [f.where for f in found[:_MOST_FAULTS] if f.observed - f.expected >= _SHARE * excess]
+
+
+def _told(
+    where: Mapping[str, tuple[str, ...]],
+    observed: Mapping[Leaf, float],
+    expected: Mapping[Leaf, float],
+    active: set[str],
+) -> Localised:
+    """One fault in full: the values of each attribute that stand out in it."""
+
+    def inside(leaf: Leaf) -> bool:
+        return all(getattr(leaf, name) in (*values, None) for name, values in where.items())
+
+    seen = {leaf: n for leaf, n in observed.items() if inside(leaf)}
+    usual = {leaf: n for leaf, n in expected.items() if inside(leaf)}
+    named = {
+        name: {v for v in where[name] if any(leaf[a] == v for leaf in seen)}
+        if where.get(name)
+        else _standing_out(seen, usual, a)
+        for a, name in enumerate(Leaf._fields)
+    }
+    return Localised(
+        components=tuple(sorted(named["component"])),
+        regions=roll_up(named["region"], active),
+        problems=tuple(sorted(named["problem"])),
+        models=tuple(sorted(named["model"])),
+    )
+
+
+def _standing_out(observed: Mapping[Leaf, float], expected: Mapping[Leaf, float], attribute: int) -> set[str]:
+    """The values that have more than usual: at least two, three nats' worth, and a twentieth of the excess."""
+    excess = sum(observed.values()) - sum(expected.values())
+    seen, usual = _margin(observed, attribute), _margin(expected, attribute)
+    floor = 0.5 * min((n for n in expected.values() if n > 0), default=1e-3)
+    return {
+        value
+        for value, n in seen.items()
+        if n >= _LEAST_REPORTS
+        and n - usual.get(value, 0.0) >= _SHARE * excess
+        and surprise(n, max(usual.get(value, 0.0), floor)) >= _STANDS_OUT_NATS
+    }
 
 
 def _margin(table: Mapping[Leaf, float], attribute: int) -> dict[str, float]:
@@ -115,3 +157,12 @@ def _margin(table: Mapping[Leaf, float], attribute: int) -> dict[str, float]:
         if value is not None:
             margin[value] = margin.get(value, 0.0) + n
     return margin
+
+
+def _union(name: str, told: Sequence[Localised]) -> set[str]:
+    return {value for fault in told for value in getattr(fault, name)}
+
+
+def surprise(x: float, mean: float) -> float:
+    """Log-likelihood gain of a Poisson count's own rate over ``mean``, in nats; 0 up to the mean."""
+    return 0.0 if x <= mean else x * log(x / mean) - (x - mean)
