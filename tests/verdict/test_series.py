@@ -126,7 +126,7 @@ def test_a_series_that_bursts_again_and_again_raises_its_own_bar():
     assert calm.threshold == low
 
 
-@pytest.mark.parametrize(("mean", "times", "within"), [(0.05, 30.0, 8), (0.3, 5.0, 40), (2.0, 3.0, 15)])
+@pytest.mark.parametrize(("mean", "times", "within"), [(0.05, 30.0, 8), (0.3, 5.0, 40), (1.0, 4.0, 15)])
 def test_rare_counts_are_judged_as_counts(mean, times, within):
     rng = random.Random(4)
 

@@ -19,6 +19,7 @@ from stillup.model.service import Capability, Scope, State
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice
 from stillup.verdict.explain import STATE_WORDS, because, headline, rule, who
+from stillup.verdict.units import chance
 
 _NARROW = 60
 
@@ -47,8 +48,7 @@ def _second_line(verdict: Verdict, now: datetime) -> str:
         ago = span((now - verdict.since).total_seconds())
         parts.insert(0, f"since {clock_time(verdict.since, now)}" + ("" if ago == "now" else f" ({ago})"))
     if verdict.state.is_fault and verdict.probability is not None:
-        chance = min(99, round(verdict.probability * 100))  # nobody knows it to the last percent
-        parts.append(f"chance of a fault about {chance} % (uncalibrated)")
+        parts.append(f"a fault is {chance(verdict.probability)}")
     return "; ".join(parts)
 
 
@@ -65,6 +65,11 @@ def _facts(answer: FirstAnswer) -> Iterable[tuple[str, str]]:
     facts = likely_class(verdict)
     if facts is not None:
         yield "Likely", f"{_classes(verdict)}: {facts.impact}"
+    if verdict.forecast is not None:
+        left = verdict.forecast
+        most = f"four times in five between {span(left.p10_s)} and {span(left.p90_s)}"
+        yield "Back", f"in about {span(left.p50_s)}, {most}. {facts.recovery if facts else ''}".rstrip()
+    elif facts is not None:
         yield "Usually", f"{_range(facts)} (rule of thumb). {facts.recovery}"
 
 

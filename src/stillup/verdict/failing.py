@@ -128,7 +128,8 @@ class UsualRate:
     def observe(self, at_s: float, n_ok: int, n_failed: int, *, suspicious: bool = False) -> None:
         """Put a calm window in the queue, and learn those that have grown old enough.
 
-        A suspicion that is neither proved nor past holds the queue back, for a day at most: bursts do teach. The young do not wait.
+        A suspicion that is neither proved nor past holds the queue back, for a day at most: bursts do teach. The young
+        do not wait.
         """
         self._pending.append((at_s, n_ok, n_failed))
         calm_s, suspicious_s = (0.0, _LEARN_AFTER_S) if self.is_young else (_LEARN_AFTER_S, _HOLD_BACK_S)

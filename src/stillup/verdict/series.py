@@ -33,7 +33,7 @@ class Judged(NamedTuple):
     alarm: bool
 
 
-RARE = 3.0
+RARE = 1.5
 """Counts with a smaller mean than that are judged as counts, not on a scale."""
 
 DEFAULT_RUN = 20_000
