@@ -274,16 +274,18 @@ class CountBank:
         if not len(raised):
             return np.zeros(len(w.streams), bool)
         rows, owner = s.rows[raised], s.owner[raised]
-        cells["raised_x"][rows] += s.x[raised]
-        cells["raised_mean"][rows] += mean[raised]
+        seen_x, seen_mean = cells["raised_x"][rows] + s.x[raised], cells["raised_mean"][rows] + mean[raised]
         ratio = still_raised(
             mean[raised],
             np.maximum(1.0, REALARM_S / w.exposure_s[owner]),
             s.thresholds[owner],
-            cells["raised_x"][rows] / np.maximum(cells["raised_mean"][rows], 1e-9),
+            seen_x / np.maximum(seen_mean, 1e-9),
         )
         back = -count_llr(s.x[raised], mean[raised], size[raised], ratio)
         fall = np.where(began[owner], 0.0, np.maximum(0.0, cells["fall"][rows] + back))
+        # What may already be calm again says nothing of how bad the fault is.
+        cells["raised_x"][rows] = np.where(fall > 0.0, cells["raised_x"][rows], seen_x)
+        cells["raised_mean"][rows] = np.where(fall > 0.0, cells["raised_mean"][rows], seen_mean)
         over = fall >= RECOVERED_NATS
         cells["fall"][rows] = np.where(over, 0.0, fall)
         cells["alarm"][rows[over]] = False

@@ -65,6 +65,7 @@ class CountStream:
         self._calm_since_s = 0.0
         self._since = Seen(0.0, 0.0, 0.0, 0.0)  # the sum since onset
         self._named = Localised()
+        self._whole_in_alarm = False
         self._observed: Counter[Leaf] = Counter()
         self._looked_at = 0.0
         self._finals: dict[tuple[int, int, Leaf, str | None], int] = {}  # by window length, window, place, id
@@ -188,6 +189,8 @@ class CountStream:
         since = self._since
         self._since = Seen(at_s, since.exposure_s + window.exposure_s, since.x + window.x, since.mean + mean)
         self._observed.update(window.counted)
+        if not self._whole_in_alarm and self._in_alarm(None):
+            self._tell_raised(None)
         if at_s - (self.alarm_since_s or 0.0) > _NEW_NORMAL_S:
             self._bank.accept(self.row)  # a level that has lasted so long is no outage any more
             self._end_alarm(at_s)
@@ -205,10 +208,8 @@ class CountStream:
             self._leaf_history.popleft()
 
     def _begin_alarm(self) -> None:
-        cells = self._bank.cells["alarm"]
-        part = next((key for key, row in self._cells.items() if cells[row]), None)
-        if cells[self._bank.whole(self.row)]:
-            part = None
+        self._whole_in_alarm = self._in_alarm(None)
+        part = None if self._whole_in_alarm else next((key for key in self._cells if self._in_alarm(key)), None)
         onset_s = onset([s for s in self._part_history(part) if s.at_s > self._calm_since_s])
         self.alarm_since_s = onset_s
         self._since = total(s for s in self._history if s.at_s > onset_s)
@@ -217,11 +218,22 @@ class CountStream:
             if at_s > onset_s:
                 self._observed.update(counted)
         self.leaves.forget_since(onset_s)
-        for key, row in [(None, self._bank.whole(self.row)), *self._cells.items()]:
-            if cells[row]:
-                raised = total(s for s in self._part_history(key) if s.at_s > onset_s)
-                self._bank.raised_since_onset(row, raised.x, raised.mean)
+        for part in (None, *self._cells):
+            if self._in_alarm(part):
+                self._tell_raised(part)
         self._named, self._looked_at = Localised(), 0.0
+
+    def _row(self, part: tuple[int, str] | None) -> int:
+        return self._bank.whole(self.row) if part is None else self._cells[part]
+
+    def _in_alarm(self, part: tuple[int, str] | None) -> bool:
+        return bool(self._bank.cells["alarm"][self._row(part)])
+
+    def _tell_raised(self, part: tuple[int, str] | None) -> None:
+        """Tell the bank what was counted, and usual, since the onset in the whole or a cell that is in alarm."""
+        raised = total(s for s in self._part_history(part) if s.at_s > (self.alarm_since_s or 0.0))
+        self._bank.raised_since_onset(self._row(part), raised.x, raised.mean)
+        self._whole_in_alarm = self._whole_in_alarm or part is None
 
     def _part_history(self, part: tuple[int, str] | None) -> list[Seen]:
         """The history of the whole, or of one cell."""
