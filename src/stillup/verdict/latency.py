@@ -25,6 +25,9 @@ _NEW_NORMAL_S = 72 * 3600
 _LEAST_MS = 0.1
 
 
+_FELT_MS = 250.0  # a rise that nobody feels is no trouble, however sure it is
+
+
 class LatencyTest:
     """The latency of one kind of try; each tick counts as one number, the median of ln milliseconds of its tries."""
 
@@ -94,7 +97,8 @@ class LatencyTest:
         if self._peaks is None:
             self._peaks = Peaks(exp(threshold))
         self._peaks.see(log_e)
-        stands = z - noise.level > shifts[self._test.likeliest] / 2.0
+        felt = exp(z) - exp(noise.level) >= _FELT_MS
+        stands = felt and z - noise.level > shifts[self._test.likeliest] / 2.0
         self._over = self._over + 1 if stands and log_e >= max(threshold, self._peaks.threshold) else 0
         if self._over < _TWICE:
             noise.learn(z, _LEAST_SCALE, 1.0 if log_e < threshold / 3.0 else 0.2)

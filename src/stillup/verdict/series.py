@@ -251,8 +251,7 @@ class Series:
             rare.begin()
             self.alarm_since_s, self._since_rows = at_s, 0
             return Judged(log_e, alarm=True)
-        if log_e < self.threshold * _SUSPICION:
-            rare.learn(x)
+        rare.learn(x)  # under suspicion too: where counts are rare each one is suspicious, and the mean would sink
         return Judged(log_e, alarm=False)
 
     def _judge_rare_back(self, x: float, rare: RareCounts) -> Judged:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, log
+from math import log
 
 from msgspec import Struct
 
@@ -33,11 +33,10 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     ``arl_s`` is the average run length to a false *suspected* of one service, over all its tests together.
     ``cap_share`` is the part of an alarm's threshold that one short window of a count beyond belief may add, so that a
-    second one must bear it out. ``cap_nats`` bounds what one tick of outcomes may add.
+    second one must bear it out.
     """
 
     arl_s: float = YEAR_S
-    cap_nats: float = 12.0
     cap_share: float = 0.55
 
     def threshold(self, window_s: float, share: float = NOMINAL_SHARE) -> float:
@@ -49,7 +48,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         return log(max(2.0, self.arl_s / window_s) / share)
 
 
-ONE_LOOK = Settings(arl_s=DAY_S, cap_nats=inf, cap_share=2.0)
+ONE_LOOK = Settings(arl_s=DAY_S, cap_share=2.0)
 """For a person who asks once: there is no year of false alarms to guard against, and no second minute to wait for."""
 
 

@@ -34,6 +34,15 @@ _DEFAULT_INTERVAL_S = 300
 _RECENT_S = 15 * 60
 
 
+_SILENT_GAPS = 3
+_SILENT_S = 900.0
+
+
+def _silent_from(tries: OutcomeStream) -> float:
+    """When tries in alarm that do not come any more stop counting: after three of their usual gaps, a quarter hour."""
+    return tries.last_s + max(_SILENT_GAPS * tries.usual_gap_s, _SILENT_S)
+
+
 class ServiceWatch:
     """All that is held about one service. Facts come in by ticks; the ruling is derived, only changes go out."""
 
@@ -61,6 +70,7 @@ class ServiceWatch:
         self._life = Lifecycle(profile.service)
         self._said: dict[str | None, Verdict] = {}
         self._stale: set[tuple[Family, str]] = set()
+        self._silent: set[StreamKey] = set()
         self._next_review_s = inf
         self._own_before = (False, False)
         self._now_s = 0.0
@@ -190,7 +200,7 @@ class ServiceWatch:
             if f is family and source in fresh:
                 found.counted(stream)
         for f, tries in self._outcomes.values():
-            if f is family and tries.key.source in fresh:
+            if f is family and tries.key.source in fresh and not self._is_silent(tries):
                 found.tried(tries, self._now_s)
         return found.evidence()
 
@@ -210,11 +220,18 @@ class ServiceWatch:
     def _review_freshness(self, tick: int) -> bool:
         """See whose word has lapsed, and when the next one will; True when that changed."""
         stale = {k for k, h in self._heard.items() if not h.is_fresh(tick)}
-        changed, self._stale = stale != self._stale, stale
+        silent = {t.key for _, t in self._outcomes.values() if self._is_silent(t)}
+        changed = (stale, silent) != (self._stale, self._silent)
+        self._stale, self._silent = stale, silent
         lapses = [h.expires_s + 1 for k, h in self._heard.items() if k not in stale]
+        lapses += [_silent_from(t) + 1 for _, t in self._outcomes.values() if t.alarm_since_s and t.key not in silent]
         own_ends = self._own.next_expiry_s()
         self._next_review_s = min([*lapses, own_ends if own_ends is not None and own_ends > tick else inf], default=inf)
         return changed
+
+    def _is_silent(self, tries: OutcomeStream) -> bool:
+        """Whether tries that were failing are not made any more: that is no data, neither failing nor working."""
+        return tries.alarm_since_s is not None and self._now_s > _silent_from(tries)
 
     def _page_faults(self) -> list[Entry]:
         """What the page declares; a mirror of it speaks only while no fresh page itself has declared anything."""
