@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from math import inf
 
 from msgspec import structs
@@ -14,7 +14,7 @@ from stillup.model.service import Family, Layer, Stage, State
 from stillup.model.signal import Alive, Counted, Declared, Outcome, Signal
 from stillup.model.verdict import Forecast, Verdict
 from stillup.registry import SOURCES
-from stillup.verdict import fuse
+from stillup.verdict import chance, fuse
 from stillup.verdict.bank import CountBank
 from stillup.verdict.counts import Closed, CountStream
 from stillup.verdict.diagnose import Scene, diagnose, upstreams
@@ -268,7 +268,8 @@ class ServiceWatch:
         closed = self._life.follow(tick, whole, evidence)
         if closed is not None and self._forecaster is not None:
             self.remember([closed])
-        chance = fuse.probability(evidence)
+        now, at_work = datetime.fromtimestamp(tick, UTC), bool(case.maintenance)
+        likely = chance.probability(evidence, now, page_outlived=case.page_overruled, at_work=at_work)
         classes = diagnose(evidence, scene=self._scene(case.components))
         named = fuse.naming_alarms(evidence)
         changes = []
@@ -280,7 +281,7 @@ class ServiceWatch:
                 at=when(tick),  # type: ignore[arg-type]
                 service=self.profile.service,
                 component=subject,
-                probability=chance,
+                probability=likely,
                 since=self._since(subject, ruling, evidence if subject is None else named.get(subject, [])),
                 incident=self._life.incident_id if ruling.state.is_fault else None,
                 diagnosis=classes if ruling.state.is_fault else (),
