@@ -228,7 +228,7 @@ class Forgotten:
 )
 def test_what_cannot_be_saved_is_named(thing, why):
     made = Monitor()
-    made.overflow = thing
+    made._strange_services = thing
     if why is None:  # a class is only a name, but no monitor is restored from one that is not known
         with pytest.raises(BadDataError):
             Monitor.restore(made.checkpoint())

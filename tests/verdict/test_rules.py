@@ -304,3 +304,18 @@ def test_the_same_id_of_two_sources_is_two_lines(timeline):
 def test_maintenance_that_is_only_scheduled_changes_nothing(timeline, story):
     timeline.alive("statuspage", 0, 30).declared(5, "maintenance", "api", incident="m", stage="scheduled")
     assert story(timeline, timeline.run()) == [(0, "operational", None, "all_calm")]
+
+
+def test_made_up_names_fill_no_memory_and_are_counted(timeline):
+    for k in range(300):
+        timeline.add(k % 5, "counted", f"source-{k}", window_s=60, count=1, family="crowd")
+        timeline.add(k % 5, "declared", "statuspage", state="major_outage", component=f"part-{k}", incident=f"i-{k}")
+        timeline.add(k % 5, "declared", "statuspage", state="major_outage", component="web", incident=f"i-{k}")
+    for k in range(900):
+        timeline.add(5, "outcome", "probe", component="api", layer="inference", model=f"model-{k}", ok=True)
+    timeline.run()
+    watch = timeline.replay.monitor._watches["claude"]
+    assert len(watch._heard) <= 64
+    assert len(watch._outcomes) <= 512
+    assert len(watch._books[Family.OFFICIAL].components) <= 256
+    assert timeline.replay.monitor.overflow > 0

@@ -77,7 +77,9 @@ def _tell(replay: Replay) -> None:
     if len(strangers) > _SHOWN:
         say(f"… and {len(strangers) - _SHOWN} more unknown sources")
     if replay.monitor.overflow:
-        say(f"{replay.monitor.overflow} lines of more services than are followed at once were dropped")
+        say(
+            f"{replay.monitor.overflow} lines were dropped: more services, sources or components than are followed at once"
+        )
 
 
 def _bounded(lines: BinaryIO) -> Iterator[bytes]:

@@ -28,7 +28,7 @@ MODULES = (
     *("verdict.bank", "verdict.chronicle", "verdict.counts", "verdict.failing", "verdict.forecast_record"),
     *("verdict.fuse", "verdict.heard", "verdict.here", "verdict.intake", "verdict.latency", "verdict.lifecycle"),
     *("verdict.localise", "verdict.monitor", "verdict.official", "verdict.outcomes", "verdict.own", "verdict.peaks"),
-    *("verdict.rhythm", "verdict.rows", "verdict.settings", "verdict.shift", "verdict.watch"),
+    *("verdict.rhythm", "verdict.room", "verdict.rows", "verdict.settings", "verdict.shift", "verdict.watch"),
 )
 """Where the classes are defined whose objects a monitor holds; a new module with state is one name more."""
 

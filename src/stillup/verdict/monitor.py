@@ -46,8 +46,7 @@ class Monitor:
         self._bank = CountBank(self._settings)
         self._newest: dict[str, Verdict] = {}  # what each service's watch may know of the others
         self._watches: dict[str, ServiceWatch] = {}
-        self.overflow = 0
-        """Lines dropped because they were of one service too many."""
+        self._strange_services = 0
 
     def checkpoint(self) -> bytes:
         """Everything held, for :meth:`restore`; see :mod:`stillup.verdict.checkpoint`."""
@@ -103,7 +102,7 @@ class Monitor:
         watch = self._watches.get(service)
         if watch is None:
             if len(self._watches) >= MOST_SERVICES:
-                self.overflow += 1
+                self._strange_services += 1
                 return None
             watch = self._watches[service] = ServiceWatch(
                 self._profile_of(service), self._settings, self._bank, self._newest, self._forecaster
@@ -133,6 +132,11 @@ class Monitor:
     def incidents(self) -> list[Incident]:
         """Incidents opened, changed or closed since the last call."""
         return [i for name in sorted(self._watches) for i in self._watches[name].incidents()]
+
+    @property
+    def overflow(self) -> int:
+        """Lines dropped because they were of one service, source, component or kind of try too many."""
+        return self._strange_services + sum(w.room.turned_away for w in self._watches.values())
 
     @property
     def late(self) -> int:

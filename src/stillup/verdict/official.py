@@ -41,6 +41,10 @@ _GENERAL = (None, None)
 _PARTS_ENOUGH = 2
 
 
+_MOST_OPEN = 64
+"""Declarations of one source that stand on one component; beyond them the oldest lapse."""
+
+
 class Book:
     """Everything declared by the sources of one family.
 
@@ -88,6 +92,8 @@ class Book:
             del place[key]
         for model in models_named(line.title or "", self._models) or (None,):
             place[line.incident, model] = structs.replace(entry, model=model)
+        while len(place) > _MOST_OPEN:
+            del place[next(iter(place))]
         return False
 
     def _all_clear(self, source: str) -> bool:

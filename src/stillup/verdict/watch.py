@@ -28,6 +28,7 @@ from stillup.verdict.lifecycle import Lifecycle
 from stillup.verdict.official import Book, Entry
 from stillup.verdict.outcomes import OutcomeStream, StreamKey
 from stillup.verdict.own import OwnTrouble
+from stillup.verdict.room import Room
 from stillup.verdict.settings import NOMINAL_SHARE, SHARES, TICK_S, Profile, Settings
 
 _DEFAULT_INTERVAL_S = 300
@@ -61,6 +62,7 @@ class ServiceWatch:
         self._record = Record()
         self._bank = bank
         self.intake = Intake()
+        self.room = Room()
         self._settings = settings
         self._heard: dict[tuple[Family, str], Heard] = {}
         self._books: dict[Family, Book] = {}
@@ -121,7 +123,7 @@ class ServiceWatch:
         here_fails = self._own.here(self._now_s) is not None
         for line in lines:
             family, at_s = family_of(line), line.at.timestamp()
-            if family is None:
+            if family is None or not self.room.admits(line):
                 continue
             dirty |= self._hear(family, line, at_s)
             if isinstance(line, Declared):
