@@ -31,7 +31,8 @@ from stillup.verdict.chance_table import ECHO, ECHO_GROWS, PRIOR, RECORDS, RUMOU
 
 Array = np.ndarray[Any, Any]
 
-SEEDS, SERVICES, WEEKS = (11, 12), 45, 2
+# Seeds 1 and 2 are of the fit; 11 and 12 were looked at while the formula was chosen; these were not.
+SEEDS, SERVICES, WEEKS = (13, 14), 45, 2
 QUICK_SEEDS, QUICK_SERVICES, QUICK_WEEKS = (21,), 8, 1
 LAST = datetime(2026, 4, 1, tzinfo=UTC).timestamp()
 _BOOTS = 400
@@ -117,14 +118,16 @@ def bins(samples: Sequence[Sample]) -> list[Bin]:
 
 def reliability(found: Sequence[Bin]) -> list[str]:
     lines = ["| said, mean of the bin | samples | was so | 95 % interval |", "|---|---|---|---|"]
-    return lines + [f"| {b.said:.3f} | {b.count:,} | {b.seen:.3f} | {b.low:.3f} – {b.high:.3f} |" for b in found]
+    return lines + [f"| {b.said:.3f} | {b.samples:,} | {b.seen:.3f} | {b.low:.3f} – {b.high:.3f} |" for b in found]
 
 
 def agreement(samples: Sequence[Sample]) -> float:
     """The largest difference between the shipped formula and the one that was fitted."""
     table = Table(PRIOR, RUMOUR, ECHO, ECHO_GROWS, RECORDS)
-    fitted = 1 / (1 + np.exp(-log_odds(table.flat(), rows(samples))))
-    return max(abs(a - shipped(s)) for a, s in zip(np.clip(fitted, 0.001, 0.999), samples, strict=True))
+    r = rows(samples)
+    least = np.where(r.alarm.sum(axis=1) >= 2, chance.AGREED, chance.LEAST)
+    fitted = np.clip(1 / (1 + np.exp(-log_odds(table.flat(), r))), least, chance.MOST)
+    return max(abs(float(a) - shipped(s)) for a, s in zip(fitted, samples, strict=True))
 
 
 # -- official records -------------------------------------------------------------------------------------------------
@@ -168,7 +171,8 @@ def _row(head: str, stage: Stage, minutes: Sequence[Sequence[tuple[float, bool]]
     low, high = np.quantile(hits[drawn].sum(axis=1) / n[drawn].sum(axis=1), (0.025, 0.975))
     words = "monitoring" if stage is Stage.MONITORING else "before"
     share = hits.sum() / n.sum()
-    return [f"| {head} | {words} | {len(n)} | {n.sum():,} | {said:.2f} | {share:.2f} | {low:.2f} – {high:.2f} |"]
+    interval = f"{low:.2f} – {high:.2f}" if hits.any() else f"none of {len(n)}"
+    return [f"| {head} | {words} | {len(n)} | {n.sum():,} | {said:.2f} | {share:.2f} | {interval} |"]
 
 
 def calm_page(data: Path) -> str:
@@ -188,22 +192,21 @@ def report(data: Path | None, *, quick: bool, svg: Path | None = None) -> str:
 
     :raises LookupError: ``data`` is given and has no incident record.
     """
-    seeds, services, weeks = (
-        (QUICK_SEEDS, QUICK_SERVICES, QUICK_WEEKS) if quick else (SEEDS, SERVICES, WEEKS)
-    )
+    seeds, services, weeks = (QUICK_SEEDS, QUICK_SERVICES, QUICK_WEEKS) if quick else (SEEDS, SERVICES, WEEKS)
     samples = [
-        s._replace(service=s.service + k * services)
-        for k, seed in enumerate(seeds)
-        for s in run(seed, services, weeks)
+        s._replace(service=s.service + k * services) for k, seed in enumerate(seeds) for s in run(seed, services, weeks)
     ]
     found = bins(samples)
     if svg:
         svg.write_text(diagram(found, f"simulated, {len(samples):,} samples of {services * len(seeds)} services"))
+    intro = (
+        f"Simulated: {services * len(seeds)} services over {weeks} weeks through the real Monitor, seeds not used in "
+        "the fit; pages behave as the official records say, the rest is assumed (docs/probability.md). Intervals are "
+        "bootstrapped over services."
+    )
     parts = [
         "### The probability beside the rule",
-        f"Simulated: {services * len(seeds)} services over {weeks} weeks through the real Monitor, seeds not used in the "
-        "fit; pages behave as the official records say, the rest is assumed (docs/probability.md). Intervals are "
-        "bootstrapped over services.",
+        intro,
         "\n".join(scores(samples)),
         "\n".join(reliability(found)),
         f"The formula that was fitted and the one that is shipped differ by at most {agreement(samples):.4f}.",

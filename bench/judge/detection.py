@@ -21,7 +21,7 @@ from streams import START_S, Kind, Streams
 
 from stillup.model.service import Family
 from stillup.verdict.bank import CELL, CountBank, Windows
-from stillup.verdict.change import count_llr
+from stillup.verdict.change import RECOVERED_NATS, count_llr
 from stillup.verdict.settings import DAY_S, SHARES, YEAR_S, Settings
 
 Array = np.ndarray[Any, Any]
@@ -63,7 +63,7 @@ class Watched:
         self._rows = np.array([self.bank.add_stream(0, 1.0 if shares is None else shares[i]) for i in range(n)])
         self._window = np.full(n, float(streams.window_s))
         self._nothing = np.full(n, np.nan)
-        self._ever = np.full(n, np.inf)
+        self._ever, self._enough = np.full(n, np.inf), np.full(n, RECOVERED_NATS)
 
     def step(self, at_s: float, x: Array, longest_s: Array | None = None) -> tuple[Array, Array, Array]:
         """Judge one window of each stream that can be read; which alarms began, which ended, and each log e-value."""
@@ -71,7 +71,7 @@ class Watched:
         longest_s = self._ever if longest_s is None else longest_s
         judged = self.bank.step(
             Windows(self._rows[on], at_s, x[on], self._window[on], self._window[on], self._nothing[on],
-                    np.zeros(0, np.int64), np.zeros(0), longest_s[on])
+                    np.zeros(0, np.int64), np.zeros(0), longest_s[on], self._enough[on])
         )  # fmt: skip
         began, ended, log_e = np.zeros(len(x), bool), np.zeros(len(x), bool), np.zeros(len(x))
         began[on], ended[on], log_e[on] = judged.began, judged.ended, judged.log_e
@@ -321,13 +321,13 @@ def speed(n: int = 10_000, each: int = 50) -> str:
     streams = np.array([bank.add_stream(1) for _ in range(n)])
     cells = bank.add_cells(np.repeat(streams, each))
     rng = np.random.default_rng(0)
-    window, nan, ever = np.full(n, 60.0), np.full(n, np.nan), np.full(n, np.inf)
+    window, nan, ever, enough = (np.full(n, value) for value in (60.0, np.nan, np.inf, RECOVERED_NATS))
     took = []
     for k in range(30):
         cell_x = rng.poisson(0.02, n * each).astype(float)
         x = cell_x.reshape(n, each).sum(axis=1)
         began = perf_counter()
-        bank.step(Windows(streams, START_S + 60.0 * (k + 1), x, window, window, nan, cells, cell_x, ever))
+        bank.step(Windows(streams, START_S + 60.0 * (k + 1), x, window, window, nan, cells, cell_x, ever, enough))
         took.append(perf_counter() - began)
     return (
         f"One step of {n:,} services × {each} cells on one core: median {np.median(took):.2f} s, best {min(took):.2f} "

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stillup.verdict.bank import CELL, MOST_CELLS, CountBank, Windows
-from stillup.verdict.change import MULTIPLIERS, count_llr
+from stillup.verdict.change import MULTIPLIERS, RECOVERED_NATS, count_llr
 from stillup.verdict.rhythm import Rhythm
 from stillup.verdict.settings import DAY_S, Settings
 
@@ -32,7 +32,7 @@ class Play:
         self.judged = self.bank.step(
             Windows(
                 rows, float(self.now_s), np.broadcast_to(np.asarray(x, float), len(rows)).copy(), column, column,
-                np.full(len(rows), np.nan), *cells, np.full(len(rows), np.inf),
+                np.full(len(rows), np.nan), *cells, np.full(len(rows), np.inf), np.full(len(rows), RECOVERED_NATS),
             )
         )  # fmt: skip
         return self.judged

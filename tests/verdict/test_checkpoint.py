@@ -286,6 +286,18 @@ def test_a_half_of_a_table_that_is_still_zero_is_not_written():
     assert len(msgspec.msgpack.encode(take_apart(array))) < 100
 
 
+def test_a_big_table_that_has_just_grown_comes_back():
+    array = np.zeros(800_000)
+    array[:400_001] = 1.0
+    assert np.array_equal(through_bytes(array), array)
+
+
+@pytest.mark.parametrize(("arrays", "zeros"), [(1, 1 << 18), (30, 1 << 13), (2, 1 << 17)])
+def test_a_few_bytes_cannot_ask_for_megabytes_of_zeros(arrays, zeros):
+    with pytest.raises(ValueError, match=r"\d+"):
+        through_bytes(tuple(np.zeros(zeros) for _ in range(arrays)))
+
+
 def test_equal_states_give_equal_bytes_however_their_sets_were_filled():
     assert list({8, 0}) != list({0, 8})
     assert take_apart({8, 0}) == take_apart({0, 8})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillup.verdict.localise import Leaf, LeafRates, Localised, localise
+from stillup.verdict.localise import Leaf, LeafRates, Localised, localise, part_of_day
 from stillup.verdict.regions import agreed, continent, groups, grown, roll_up
 
 PLACES = ("US-CA", "US-NY", "US-IL", "FR", "DE", "JP", "IN")
@@ -105,10 +105,20 @@ def test_what_is_known_only_grows(before, seed):
 
 def test_leaf_rates_do_not_learn_the_start_of_a_fault():
     rates = LeafRates()
-    rates.observe(60.0, Counter({leaf(): 4}), 60.0)
-    rates.observe(120.0, Counter({leaf("api"): 100}), 60.0)
+    rates.observe(60.0, Counter({leaf(): 4}))
+    rates.observe(120.0, Counter({leaf("api"): 100}))
     rates.forget_since(60.0)
-    assert rates.expected(2.0) == {leaf(): 2.0}
+    assert rates.expected({0: 2.0}) == {leaf(): 2.0}
+
+
+def test_a_part_that_wakes_later_is_expected_when_it_is_awake():
+    rates = LeafRates()
+    for day in range(20):
+        for hour, name in ((3, "web"), (15, "api")):
+            rates.observe(day * 86_400.0 + hour * 3600.0, Counter({leaf(name): 50}))
+    morning, evening = rates.expected({part_of_day(3 * 3600.0): 10.0}), rates.expected({part_of_day(15 * 3600.0): 10.0})
+    assert morning[leaf("web")] > 9.0 > 1.0 > morning[leaf("api")]
+    assert evening[leaf("api")] > 9.0
 
 
 @pytest.mark.parametrize(

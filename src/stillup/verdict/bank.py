@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillup.verdict.change import MULTIPLIERS, REALARM_S, RECOVERED_NATS, count_llr, rise, still_raised
+from stillup.verdict.change import MULTIPLIERS, REALARM_S, count_llr, rise, still_raised
 from stillup.verdict.rhythm import Rhythm, Usual
 from stillup.verdict.rows import Array, Rows
-from stillup.verdict.settings import DAY_S, TICK_S, Settings
+from stillup.verdict.settings import DAY_S, Settings
 
 MOST_CELLS = 64
 """Cells of one stream that are tested; the next ones are counted in the whole alone."""
@@ -27,18 +27,22 @@ _WHOLE, _PART = 0.5, 0.5 / MOST_CELLS
 _SUSPICION = 4.0  # nats: a stretch under suspicion teaches nothing of the last hour
 _BLOCKS_S = (900, 3600)
 _PRIOR_BLOCKS, _PRIOR_RUN = 12.0, 1.5  # how far errors come in runs, until the stream has shown it
-_RUN_MEMORY_S = 7 * DAY_S
+_RUN_MEMORY_S = 4 * DAY_S
 _WILDEST = 16.0  # one block counts as at most so many times what it should be
-_SHARE_FADE = 0.994  # an hour: a week's memory of who counts how much
+_SHARE_FADE = 0.93  # each time the same hour comes round, twice a day: a week's memory of who counts how much
 _FEW = 30.0  # reports: a stream with less known lets its last hours count too
 _LOUD = 0.1  # rows with a tenth of the evidence of the alarm are in alarm
 _NO_CAP = 40.0
-_BELIEVED, _BELIEVED_RATIO = 100.0, 300.0  # a short window with more than this needs a second one to alarm
+_UNHEARD = 0.25  # reports a window at least, where a source calls less usual and nothing is learned yet
+_BELIEVED, _BELIEVED_RATIO = 100.0, 300.0  # a window with more than this needs a second one to alarm
 _WANDER_SD = 4.0  # once in 30,000 blocks: about once a year
+
+PARTS = 12
+"""Two hours of the day each: regions wake at different hours, so a cell's share is kept by the time of day."""
 
 CELL = np.dtype(
     [
-        ("stream", "i4"), ("alarm", "?"), ("learned", "f8"), ("now", "f8"), ("last", "f8"),
+        ("stream", "i4"), ("alarm", "?"), ("learned", "f4", PARTS), ("now", "f8"), ("last", "f8"),
         ("z", "f8", 2), ("run", "f4", 2), ("blocks", "f4", 2),
         ("fall", "f4"), ("raised_x", "f8"), ("raised_mean", "f8"), ("r", "f4", (2, len(MULTIPLIERS))),
     ]
@@ -56,7 +60,8 @@ class Windows(NamedTuple):
 
     ``published`` is what the source itself calls usual, per second, NaN where it does not say. ``cells`` are rows of
     the bank (wholes excepted), all those of the streams named, and ``cell_x`` what was counted in each. ``longest_s``
-    is a run length that is enough for now, however long the promised one is; infinite where it is not.
+    is a run length that is enough for now, however long the promised one is; infinite where it is not. ``enough`` nats
+    against the fault end an alarm.
     """
 
     streams: Array
@@ -68,6 +73,7 @@ class Windows(NamedTuple):
     cells: Array
     cell_x: Array
     longest_s: Array
+    enough: Array
 
 
 class Judged(NamedTuple):
@@ -170,7 +176,8 @@ class CountBank:
             closed = np.zeros(len(self._streams.used), bool)
             closed[turned] = True
             rows = s.rows[closed[w.streams][s.owner]]
-            cells["learned"][rows] = cells["learned"][rows] * _SHARE_FADE + cells["last"][rows]
+            part = int((w.at_s - 1.0) // 3600 - 2) // 2 % PARTS  # of the hour before the one that closes
+            cells["learned"][rows, part] = cells["learned"][rows, part] * _SHARE_FADE + cells["last"][rows]
             cells["last"][rows] = cells["now"][rows]
             cells["now"][rows] = 0.0
         for i, block_s in enumerate(_BLOCKS_S):
@@ -204,13 +211,16 @@ class CountBank:
         """Mean and size of every row, and the rise that a rhythm not yet known still explains."""
         k, cells = len(w.streams), self.cells
         said = ~np.isnan(w.published)
-        mean = np.where(said, np.maximum(w.published * w.exposure_s, 1e-6), usual.mean)
+        learned = np.where(self.rhythm.is_warm(w.streams), usual.mean, _UNHEARD)
+        mean = np.where(said, np.maximum(w.published * w.exposure_s, learned), usual.mean)
         size = np.where(said, 1.0 / self.rhythm.dispersion(w.streams), usual.size)
         tolerance = np.where(said, PUBLISHED_TOLERANCE, self.rhythm.tolerance(w.streams))
-        learned = cells["learned"][s.rows]
+        learned = cells["learned"][s.rows].sum(axis=1, dtype=float)
         fresh = (learned[:k] < _FEW)[s.owner]
         learned = learned + np.where(fresh, cells["now"][s.rows] + cells["last"][s.rows], 0.0)
         share = (learned + 0.5) / (learned[:k][s.owner] + 1.0)
+        here = cells["learned"][s.rows, int((w.at_s - 1.0) // 7200) % PARTS].astype(float)
+        share = (here + _FEW * share) / (here[:k][s.owner] + _FEW)
         share[:k] = 1.0
         known = np.where(np.arange(len(share)) < k, 0.0, 1.0 / (learned + 0.5))
         return np.maximum(mean[s.owner] * share, 1e-9), 1.0 / (1.0 / size[s.owner] + known), tolerance[s.owner]
@@ -226,8 +236,7 @@ class CountBank:
         wander = self._wander(w, s, runs, mean, size)
         nulls = np.stack([mean * tolerance, mean * np.maximum(tolerance, wander)], axis=1)
         tempering = np.stack([runs.max(axis=1), np.ones(len(runs))], axis=1)
-        short = w.window_s <= 2 * TICK_S
-        doubted = short[s.owner] & (s.x > _BELIEVED + _BELIEVED_RATIO * mean)
+        doubted = s.x > _BELIEVED + _BELIEVED_RATIO * mean
         cap = np.where(doubted, self._settings.cap_share * s.thresholds[s.owner], _NO_CAP)
         r = rise(cells["r"][s.rows], s.x, nulls, size, tempering, cap)
         idle = cells["alarm"][s.rows] | s.alarmed[s.owner] | ~warm[s.owner]
@@ -286,7 +295,7 @@ class CountBank:
         # What may already be calm again says nothing of how bad the fault is.
         cells["raised_x"][rows] = np.where(fall > 0.0, cells["raised_x"][rows], seen_x)
         cells["raised_mean"][rows] = np.where(fall > 0.0, cells["raised_mean"][rows], seen_mean)
-        over = fall >= RECOVERED_NATS
+        over = fall >= w.enough[owner]
         cells["fall"][rows] = np.where(over, 0.0, fall)
         cells["alarm"][rows[over]] = False
         left = np.bincount(owner, ~over, len(w.streams))
@@ -316,7 +325,14 @@ class CountBank:
     def share(self, stream: int, row: int) -> float:
         """The usual share of a cell in its stream."""
         cells = self.cells
-        return float((cells["learned"][row] + 0.5) / (cells["learned"][self.whole(stream)] + 1.0))
+        learned, of_all = cells["learned"][row].sum(), cells["learned"][self.whole(stream)].sum()
+        return float((learned + 0.5) / (of_all + 1.0))
+
+    def forget(self, stream: int) -> None:
+        """Drop what this hour and the last have taught: the source was not counting."""
+        rows = np.flatnonzero(self.cells["stream"] == stream)
+        self.cells["now"][rows] = self.cells["last"][rows] = 0.0
+        self.rhythm.forget(stream)
 
     # -- what a stream's keeper knows better --------------------------------------------------------------------------
 

@@ -13,16 +13,20 @@ from msgspec import Struct
 from stillup.model.service import Family
 from stillup.model.signal import Counted
 from stillup.verdict.bank import MOST_CELLS, CountBank, Windows
-from stillup.verdict.change import count_llr
-from stillup.verdict.localise import Leaf, LeafRates, Localised, localise
+from stillup.verdict.change import RECOVERED_NATS, count_llr
+from stillup.verdict.localise import Leaf, LeafRates, Localised, localise, part_of_day
 from stillup.verdict.regions import country
 from stillup.verdict.settings import TICK_S
 
 _SILENCE_S = 2 * 24 * 3600
 _FINALS_ROOM = 4096
 _KEEP_S = 6 * 3600  # how far back an onset can be found
+_INCREDIBLE = 14.0  # reports missing in a row, by chance once in a million windows
 _NEW_NORMAL_S = 72 * 3600  # of 692 incidents on Claude's page 18 stayed open longer
 _LOOK_AGAIN = 1.1  # where the excess lies is asked again when the count has grown by a tenth
+_EASED_NATS = 1.0
+"""Once another family has seen the end, three to one is enough against the fault still being there."""
+
 _EASED_S = 7 * 86_400
 """While another family is in alarm, a run length of a week is enough: this family only has to agree."""
 
@@ -67,6 +71,7 @@ class CountStream:
         self._named = Localised()
         self._whole_in_alarm = False
         self._observed: Counter[Leaf] = Counter()
+        self._usual_since: dict[int, float] = {}  # by part of the day
         self._looked_at = 0.0
         self._finals: dict[tuple[int, int, Leaf, str | None], int] = {}  # by window length, window, place, id
         self._fresh: Counter[Leaf] = Counter()
@@ -75,6 +80,7 @@ class CountStream:
         self._covered_s: float | None = None
         self._spoke_s = 0.0
         self._at_once = True
+        self._missed = 0.0  # reports that were usual since the last one came
         self._polled = False  # it is a live poll of windows still open, as ids or published expectations show
         self._closing: dict[int, Counter[Leaf]] = {}
         self._finals_room = _FINALS_ROOM
@@ -113,9 +119,10 @@ class CountStream:
     def next_due_s(self) -> float | None:
         """When a source that never says it is alive closes its next window, empty or not.
 
-        After two days of silence nothing more is learned from another empty window, and none is judged.
+        After two days of silence, or when so long a one is incredible at the usual rate, the source is taken for dead:
+        no empty window is judged, and nothing learned.
         """
-        if self._covered_s is None or self._covered_s - self._spoke_s > _SILENCE_S:
+        if self._covered_s is None or self._covered_s - self._spoke_s > _SILENCE_S or self._missed > _INCREDIBLE:
             return None
         return (self._covered_s // self.window_s + 1.0) * self.window_s
 
@@ -172,13 +179,16 @@ class CountStream:
 
     def settle(self, window: Closed, at_s: float, found: Found) -> bool:
         """Take in the bank's judgement of a window; True when that says something new: a turn, more of an alarm."""
+        self._missed = self._missed + found.mean if window.assumed else 0.0
+        if self._missed > _INCREDIBLE:
+            self._bank.forget(self.row)
         self._remember(Seen(at_s, window.exposure_s, window.x, found.mean), window.counted)
         self._log_e = found.log_e
         news, self.is_warm = found.warm != self.is_warm, found.warm
         if found.began:
             self._begin_alarm()
         elif self.alarm_since_s is None:
-            self.leaves.observe(at_s, window.counted, window.exposure_s)
+            self.leaves.observe(at_s, window.counted)
         elif found.ended:
             self._end_alarm(at_s)
         else:
@@ -189,6 +199,7 @@ class CountStream:
         since = self._since
         self._since = Seen(at_s, since.exposure_s + window.exposure_s, since.x + window.x, since.mean + mean)
         self._observed.update(window.counted)
+        self._note_usual(at_s, mean)
         if not self._whole_in_alarm and self._in_alarm(None):
             self._tell_raised(None)
         if at_s - (self.alarm_since_s or 0.0) > _NEW_NORMAL_S:
@@ -213,7 +224,10 @@ class CountStream:
         onset_s = onset([s for s in self._part_history(part) if s.at_s > self._calm_since_s])
         self.alarm_since_s = onset_s
         self._since = total(s for s in self._history if s.at_s > onset_s)
-        self._observed = Counter()
+        self._observed, self._usual_since = Counter(), {}
+        for seen in self._history:
+            if seen.at_s > onset_s:
+                self._note_usual(seen.at_s, seen.mean)
         for at_s, counted in self._leaf_history:
             if at_s > onset_s:
                 self._observed.update(counted)
@@ -222,6 +236,10 @@ class CountStream:
             if self._in_alarm(part):
                 self._tell_raised(part)
         self._named, self._looked_at = Localised(), 0.0
+
+    def _note_usual(self, at_s: float, mean: float) -> None:
+        part = part_of_day(at_s)
+        self._usual_since[part] = self._usual_since.get(part, 0.0) + mean
 
     def _row(self, part: tuple[int, str] | None) -> int:
         return self._bank.whole(self.row) if part is None else self._cells[part]
@@ -281,18 +299,24 @@ class CountStream:
             return Localised()
         if self._since.x >= _LOOK_AGAIN * self._looked_at:
             self._looked_at = self._since.x
-            self._named = localise(self._observed, self.leaves.expected(self._since.mean), self._named)
+            self._named = localise(self._observed, self.leaves.expected(self._usual_since), self._named)
         return self._named
 
 
 class Closed(Struct):
-    """A stretch of one stream that is ready to be judged; ``eased`` while another family is in alarm."""
+    """A stretch of one stream that is ready to be judged.
+
+    ``assumed`` empty because nothing was heard; ``eased`` while another family is in alarm; ``ending`` when another one
+    that had alarmed in the same incident has seen it end.
+    """
 
     stream: CountStream
     x: float
     exposure_s: float
     counted: Counter[Leaf]
+    assumed: bool = False
     eased: bool = False
+    ending: bool = False
 
 
 def judge(bank: CountBank, windows: Sequence[Closed], at_s: float) -> list[bool]:
@@ -316,6 +340,7 @@ def judge(bank: CountBank, windows: Sequence[Closed], at_s: float) -> list[bool]
             cells=np.array(cells, np.int64),
             cell_x=np.array(cell_x, float),
             longest_s=np.array([_EASED_S if w.eased else np.inf for w in windows]),
+            enough=np.array([_EASED_NATS if w.ending else RECOVERED_NATS for w in windows]),
         )
     )
     found = zip(*(column.tolist() for column in judged), strict=True)

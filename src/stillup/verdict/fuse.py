@@ -1,13 +1,12 @@
 """The rule that decides, in the form a person can check.
 
 *The page says so, or two independent families do: confirmed. One family alone: suspected. None: operational, when at
-least one of them is heard; otherwise unknown.* Beside it stands a probability from rule-of-thumb likelihood ratios.
+least one of them is heard; otherwise unknown.* The probability that stands beside it is ``chance.py``'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, log
 
 from msgspec import Struct
 
@@ -17,19 +16,6 @@ from stillup.model.service import Confidence, Family, Scope, State
 from stillup.verdict.gather import worst
 from stillup.verdict.regions import agreed
 from stillup.verdict.scope import scope_of
-
-_PRIOR = 0.05
-"""Share of time with an incident open: Claude had 1.39 a day with a median of 59 minutes in 2026."""
-
-# How much likelier each family's word is in an outage than without one: (in alarm, calm). Rules of thumb, not fits.
-_RATIOS = {
-    Family.OFFICIAL: (500.0, 0.4),
-    Family.CROWD: (300.0, 0.3),
-    Family.SOCIAL: (60.0, 0.6),
-    Family.SEARCH: (20.0, 1.0),
-    Family.PROBE: (100.0, 0.4),
-    Family.TRAFFIC: (200.0, 0.2),
-}
 
 
 class Ruling(Struct, frozen=True, kw_only=True):
@@ -131,7 +117,7 @@ def derive(by_component: dict[str, State], everything: Sequence[str]) -> State:
     if not by_component:
         return State.UNKNOWN
     major = [c for c, s in by_component.items() if s is State.MAJOR_OUTAGE]
-    if set(major) >= set(everything):
+    if major and everything and set(major) >= set(everything):
         return State.MAJOR_OUTAGE
     return State.PARTIAL_OUTAGE if any(s.is_outage for s in by_component.values()) else State.DEGRADED
 
@@ -186,16 +172,3 @@ def _scope(
 
 def _union(alarms: Sequence[Evidence], field: str) -> tuple[str, ...]:
     return tuple(sorted({value for e in alarms for value in getattr(e, field)}))
-
-
-def probability(evidence: Sequence[Evidence]) -> float:
-    """Chance of a fault: prior odds times each fresh family's likelihood ratio, kept between 0.001 and 0.999.
-
-    Uncalibrated: the ratios are rules of thumb.
-    """
-    odds = log(_PRIOR / (1.0 - _PRIOR))
-    for e in evidence:
-        alarm, calm = _RATIOS[e.family]
-        if e.standing is not Standing.NO_DATA:
-            odds += log(alarm if e.standing is Standing.ALARM else calm)
-    return round(min(0.999, max(0.001, 1.0 / (1.0 + exp(-odds)))), 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2s
 
 from msgspec import structs
@@ -19,6 +19,8 @@ ECHOES = (Family.SEARCH,)
 """Families that go on for hours after a fault and whose silence says nothing: they cannot be tested for recovery."""
 
 
+_REOPENS = timedelta(minutes=30)
+
 _BACK_S = 10 * 60
 """So long one family must alarm again before a page that it had outlived is believed again."""
 
@@ -29,6 +31,7 @@ class Lifecycle:
     def __init__(self, service: str) -> None:
         self._service = service
         self._open: Incident | None = None
+        self._closed: Incident | None = None
         self._found: dict[str | None, Ruling] = {}
         self._recovered: dict[Family, bool] = {}  # families that alarmed in this incident: have they recovered since
         self._echoing: set[Family] = set()
@@ -47,6 +50,10 @@ class Lifecycle:
     def page_overruled(self) -> bool:
         """Whether the page is red about something that is over."""
         return bool(self._outlived)
+
+    def seen_to_end_by_others(self, family: Family) -> bool:
+        """Whether another family that had alarmed in the open incident has passed its recovery test."""
+        return any(over for f, over in self._recovered.items() if f is not family)
 
     def overrules(self, entry: Entry) -> bool:
         """Whether this declaration is about something that is over."""
@@ -126,6 +133,7 @@ class Lifecycle:
         elif self._open is not None and ruling.state in (State.OPERATIONAL, State.MAINTENANCE):
             closed = structs.replace(self._open, recovered_at=now)
             self._keep(closed)
+            self._closed = closed
             self._open = None
             self._recovered = {}
             return closed
@@ -133,7 +141,7 @@ class Lifecycle:
 
     def _note(self, now: datetime, ruling: Ruling, confidence: Confidence, alarms: Sequence[Evidence]) -> None:
         onset = min((e.since for e in alarms if e.since), default=now)
-        was = self._open or Incident(
+        was = self._open or self._reopened(now) or Incident(
             id=_identity(self._service, now), service=self._service, opened_at=now, since=onset,
             state=ruling.state, confidence=confidence,
         )  # fmt: skip
@@ -153,6 +161,13 @@ class Lifecycle:
             title=titles[0] if titles else was.title,
         )
         self._keep(self._open)
+
+    def _reopened(self, now: datetime) -> Incident | None:
+        """The last incident when it is over for less than half an hour: trouble that comes and goes is one incident."""
+        last = self._closed
+        if last is None or last.recovered_at is None or now - last.recovered_at > _REOPENS:
+            return None
+        return structs.replace(last, recovered_at=None)
 
     def _keep(self, incident: Incident) -> None:
         self._drain[incident.id] = incident

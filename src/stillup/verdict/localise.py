@@ -20,6 +20,8 @@ _SHARE = 0.05
 _LEAST_REPORTS = 2
 _MOST_FAULTS = 3
 _LAG_S = 45 * 60
+_LEAN = 30.0  # reports' worth of belief that a part of the day is like the whole of it
+_MOST_LEAVES = 20_000
 
 
 class Leaf(NamedTuple):
@@ -42,34 +44,51 @@ class Localised(Struct, frozen=True):
     faults: tuple[Localised, ...] = ()
 
 
+def part_of_day(at_s: float) -> int:
+    """Which two hours of the day (UTC) a window ending at ``at_s`` lies in."""
+    return int((at_s - 1.0) // 7200) % 12
+
+
 class LeafRates:
-    """How often each leaf is seen in calm times: counts and the seconds they took."""
+    """How often each leaf is seen in calm times, by the time of day: places and parts wake at different hours."""
 
     def __init__(self) -> None:
-        self._counts: Counter[Leaf] = Counter()
-        self._seconds = 0.0
-        self._pending: deque[tuple[float, Counter[Leaf], float]] = deque()
+        self._all: Counter[Leaf] = Counter()
+        self._parts: dict[int, Counter[Leaf]] = {}
+        self._pending: deque[tuple[float, Counter[Leaf]]] = deque()
 
-    def observe(self, at_s: float, counted: Counter[Leaf], exposure_s: float) -> None:
+    def observe(self, at_s: float, counted: Counter[Leaf]) -> None:
         """Queue a calm window; it is learned when it is old enough not to be the start of a fault."""
-        self._pending.append((at_s, counted, exposure_s))
+        self._pending.append((at_s, counted))
         while self._pending and self._pending[0][0] <= at_s - _LAG_S:
-            _, old, seconds = self._pending.popleft()
-            self._counts.update(old)
-            self._seconds += seconds
+            then_s, old = self._pending.popleft()
+            self._learn(part_of_day(then_s), old)
+
+    def _learn(self, part: int, counted: Counter[Leaf]) -> None:
+        of_part = self._parts.setdefault(part, Counter())
+        for leaf, n in counted.items():
+            if leaf in self._all or len(self._all) < _MOST_LEAVES:
+                self._all[leaf] += n
+                of_part[leaf] += n
 
     def forget_since(self, onset_s: float) -> None:
         """Drop queued windows that belong to a fault."""
         while self._pending and self._pending[-1][0] > onset_s:
             self._pending.pop()
 
-    def expected(self, total: float) -> dict[Leaf, float]:
-        """Usual counts by leaf, scaled to the expected ``total``."""
-        counts = self._counts.copy()
-        for _, queued, _ in self._pending:
+    def expected(self, usual: Mapping[int, float]) -> dict[Leaf, float]:
+        """Usual counts by leaf, where ``usual`` is the whole's in each part of the day that is asked about."""
+        counts = self._all.copy()
+        for _, queued in self._pending:
             counts.update(queued)
         whole = counts.total()
-        return {leaf: total * n / whole for leaf, n in counts.items()} if whole else {}
+        told: dict[Leaf, float] = {}
+        for part, mean in usual.items():
+            here = self._parts.get(part, Counter())
+            scale = mean / (here.total() + _LEAN)
+            for leaf, n in counts.items():
+                told[leaf] = told.get(leaf, 0.0) + scale * (here[leaf] + _LEAN * n / whole)
+        return told
 
 
 def localise(observed: Mapping[Leaf, int], expected: Mapping[Leaf, float], known: Localised) -> Localised:

@@ -46,8 +46,8 @@ class ErrorKind(StrEnum):
 
 
 _YOURS = re.compile(
-    r"rate.?limit|too.?many.?requests|quota|credit|billing|payment|authentic|permission|unauthori[sz]ed|forbidden"
-    r"|api.?key|usage.?limit|token.?expired|resource.?exhausted|(?<!\d)(?:401|402|403|429|456)(?!\d)"
+    r"rate.?limit|too.?many.?requests|quota|credit|billing|payment|\bo?auth|authentic|permission|log(?:ged)?.?in.?required|not.?logged.?in|unauthori[sz]ed|forbidden"
+    r"|api.?key|usage.?limit|(?:token|key|session|credentials?).?(?:is.?)?(?:expired|invalid|missing)|(?:expired|invalid|missing).?(?:token|key|session|credentials?)|resource.?exhausted|(?<!\d)(?:401|402|403|429|456)(?!\d)"
 )
 """Words and codes of the user's own limit, key or bill."""
 

@@ -37,9 +37,10 @@ _COVERED = 0.75  # of a day, for it to say something of the shape of days
 _POOL_SHARE = 200.0  # reports a day with which one stream at most shapes the pool
 _POOL_DAYS = 100.0
 _DISPERSION_PRIOR, _PRIOR_INFORMATION = 0.1, 100.0  # as sure of φ = 0.1 as a standard error of 0.1
-_DISPERSION_FADE = 0.9998
+_DISPERSION_MEMORY_S = 4 * DAY_S
 _DISPERSION_RANGE = (0.003, 5.0)
 _WINSOR_SD = 4.0
+_COLD, _COLD_RATIO = 10.0, 5.0  # the most that one window of a stream not yet warm teaches, beside its mean so far
 _FAULT_TEACHES = 2.0  # times the usual, and to the young only
 
 ROW = np.dtype(
@@ -50,7 +51,7 @@ ROW = np.dtype(
         ("near", "f8", 3), ("seen", "f8"),  # the shape of the hours around now, and the reports it rests on
         ("now", "f8", 4), ("last", "f8", 4),  # this hour and the one before: see below
         ("excess", "f8"), ("information", "f8"),
-        ("today_x", "f4", DAY), ("today_s", "f4", DAY),
+        ("today_x", "f4", DAY), ("today_s", "f4", DAY), ("day_means", "f4", 7),
         ("day_seen", "f4", DAY), ("day_usual", "f4", DAY),
         ("week_seen", "f4", WEEK), ("week_usual", "f4", WEEK),
     ]
@@ -185,7 +186,8 @@ class Rhythm:
         t = self.table
         mean, size = usual.mean, usual.size
         bound = mean + _WINSOR_SD * np.sqrt(mean + mean * mean / size) + 1.0
-        kept = np.where(self.is_warm(rows), np.minimum(x, bound), x)
+        cold = _COLD + _COLD_RATIO * mean  # a true level is reached in some windows all the same
+        kept = np.minimum(x, np.where(self.is_warm(rows), bound, cold))
         kept = np.where(calm, kept, np.minimum(x, _FAULT_TEACHES * mean))
         used = calm | (t["days"][rows] < GROWN_DAYS)
         add = np.stack([kept, exposure_s, exposure_s * usual.shape, np.where(calm, kept, mean)], axis=1)
@@ -197,7 +199,7 @@ class Rhythm:
         # Each window's moment estimate of φ, ((x - mean)² - mean) / mean², weighted by its information on φ: small
         # counts say next to nothing about it.
         weight = np.where(calm, mean / (1.0 + 2.0 * mean), 0.0)
-        slower = np.where(calm, _DISPERSION_FADE, 1.0)
+        slower = np.where(calm, np.exp(-exposure_s / _DISPERSION_MEMORY_S), 1.0)
         t["excess"][rows] = t["excess"][rows] * slower + weight * ((kept - mean) ** 2 - mean)
         t["information"][rows] = t["information"][rows] * slower + weight * mean * mean
 
@@ -211,6 +213,10 @@ class Rhythm:
                 hour[:, x] = np.minimum(hour[:, x], _FAULT_TEACHES * usual_x_s * hour[:, _S])
             hour[grown] = 0.0
             t[part][rows] = hour
+
+    def forget(self, row: int) -> None:
+        """Drop what this hour and the last hold."""
+        self.table["now"][row] = self.table["last"][row] = 0.0
 
     def relevel(self, row: int, ratio: float) -> None:
         """Accept that the level has become ``ratio`` times what it was."""
@@ -243,6 +249,7 @@ class Rhythm:
         t["day_seen"][rows] = t["day_seen"][rows] * fade + x
         t["day_usual"][rows] = t["day_usual"][rows] * fade + usual
         t["days"][rows] += 1
+        t["day_means"][rows, t["hour"][rows] // DAY % 7] = mean
         t["today_x"][rows] = t["today_s"][rows] = 0.0
         self._learn_week(rows, x, seconds)
         share = np.minimum(1.0, _POOL_SHARE / np.maximum(x.sum(axis=1), 1.0))[:, None]
@@ -251,9 +258,8 @@ class Rhythm:
 
     def _learn_week(self, rows: Array, x: Array, seconds: Array) -> None:
         t = self.table
-        grown = t["days"][rows] >= 7
-        rows, x, seconds = rows[grown], x[grown], seconds[grown]
-        level = t["x"][rows] / np.maximum(t["time"][rows], 1.0)
+        means = t["day_means"][rows].astype(float)
+        level = means.sum(axis=1) / np.maximum((means > 0.0).sum(axis=1), 1)
         of_all = np.arange(len(rows))
         for back in range(1, DAY + 1):
             hour = t["hour"][rows] - back

@@ -99,6 +99,7 @@ class ServiceWatch:
         loud |= {f for f, tries in self._outcomes.values() if tries.alarm_since_s is not None}
         for window in windows:
             window.eased = bool(loud - {window.stream.family})
+            window.ending = self._life.seen_to_end_by_others(window.stream.family)
         return windows
 
     def close(self, tick: int, *, counts_changed: bool) -> list[Verdict]:
@@ -173,7 +174,10 @@ class ServiceWatch:
             if key in spoke:
                 yield stream.close(stream.covered_by(tick))
             elif not self._heard[key].sends_alive and tick >= (stream.next_due_s() or inf):
-                yield stream.close(stream.last_end_s(tick))
+                silent = stream.close(stream.last_end_s(tick))
+                if silent is not None:
+                    silent.assumed = True
+                yield silent
 
     def _fresh(self, family: Family, source: str) -> bool:
         heard = self._heard.get((family, source))
@@ -192,7 +196,7 @@ class ServiceWatch:
         last_s = max((self._heard[family, s].last_s for s in sources), default=None)
         found = Gathering(family, sources, last_s)
         blind = family is Family.PROBE and self._own.here(self._now_s) is not None
-        found.calm = not blind and any(calm_counts(s) for s in fresh)
+        found.calm = not blind and any(calm_counts(s) and not self._only_fails(s) for s in fresh)
         if family in self._books:
             found.declared(self._faults(family))
             found.told(self._books[family].open_incidents(lambda s: self._fresh(family, s)))
@@ -230,6 +234,11 @@ class ServiceWatch:
         own_ends = self._own.next_expiry_s()
         self._next_review_s = min([*lapses, own_ends if own_ends is not None and own_ends > tick else inf], default=inf)
         return changed
+
+    def _only_fails(self, source: str) -> bool:
+        """Whether a source is one of tries, and none of them has worked of late: that is not calm."""
+        tries = [t for _, t in self._outcomes.values() if t.key.source == source]
+        return bool(tries) and not any(t.works for t in tries)
 
     def _is_silent(self, tries: OutcomeStream) -> bool:
         """Whether tries that were failing are not made any more: that is no data, neither failing nor working."""
