@@ -63,15 +63,15 @@ class Watched:
         self._rows = np.array([self.bank.add_stream(0, 1.0 if shares is None else shares[i]) for i in range(n)])
         self._window = np.full(n, float(streams.window_s))
         self._nothing = np.full(n, np.nan)
-        self._ever, self._enough = np.full(n, np.inf), np.full(n, RECOVERED_NATS)
+        self._ever, self._enough = np.ones(n), np.full(n, RECOVERED_NATS)
 
-    def step(self, at_s: float, x: Array, longest_s: Array | None = None) -> tuple[Array, Array, Array]:
+    def step(self, at_s: float, x: Array, patience: Array | None = None) -> tuple[Array, Array, Array]:
         """Judge one window of each stream that can be read; which alarms began, which ended, and each log e-value."""
         on = np.flatnonzero(self.streams.readable)
-        longest_s = self._ever if longest_s is None else longest_s
+        patience = self._ever if patience is None else patience
         judged = self.bank.step(
             Windows(self._rows[on], at_s, x[on], self._window[on], self._window[on], self._nothing[on],
-                    np.zeros(0, np.int64), np.zeros(0), longest_s[on], self._enough[on])
+                    np.zeros(0, np.int64), np.zeros(0), patience[on], self._enough[on])
         )  # fmt: skip
         began, ended, log_e = np.zeros(len(x), bool), np.zeros(len(x), bool), np.zeros(len(x))
         began[on], ended[on], log_e[on] = judged.began, judged.ended, judged.log_e
@@ -279,7 +279,6 @@ def services(progress: Progress, count: int, days: float) -> str:
     rumour = np.zeros(count)
     suspected = rumoured = confirmed = rumours = 0
     was = np.zeros((2, count), bool)
-    week = 7.0 * DAY_S
     recent = np.zeros(count)
     for _, at_s in beats(progress, "whole services", days):
         starts = rng.random(count) < 12.0 / (365 * 1440)
@@ -287,8 +286,7 @@ def services(progress: Progress, count: int, days: float) -> str:
         rumour = np.where(starts, 1.5, rumour * np.exp(-1 / 45.0))
         recent = np.maximum(recent - 1, starts * 360)
         x = streams.draw(at_s, np.concatenate([np.zeros(count), rumour]))
-        longest = np.concatenate([np.where(was[1], week, np.inf), np.where(was[0], week, np.inf)])
-        watched.step(at_s, x, longest)
+        watched.step(at_s, x, np.where(was[::-1].ravel(), 7.0 / 365.0, 1.0))
         now = watched.in_alarm.reshape(2, count)
         fresh = now.any(axis=0) & ~was.any(axis=0)
         suspected += int((fresh & (recent == 0)).sum())
@@ -321,7 +319,7 @@ def speed(n: int = 10_000, each: int = 50) -> str:
     streams = np.array([bank.add_stream(1) for _ in range(n)])
     cells = bank.add_cells(np.repeat(streams, each))
     rng = np.random.default_rng(0)
-    window, nan, ever, enough = (np.full(n, value) for value in (60.0, np.nan, np.inf, RECOVERED_NATS))
+    window, nan, ever, enough = (np.full(n, value) for value in (60.0, np.nan, 1.0, RECOVERED_NATS))
     took = []
     for k in range(30):
         cell_x = rng.poisson(0.02, n * each).astype(float)

@@ -1,6 +1,11 @@
 """``stillup detect``: rows in, the same rows out with their evidence, bad ones named."""
 
+import csv
+import io
+import os
 import random
+import subprocess
+import sys
 from math import exp
 
 import pytest
@@ -130,6 +135,101 @@ def test_a_picture_is_never_wider_than_a_hundred_columns(rows):
     bars, marks, *_ = line.lines()
     assert 1 <= len(bars) <= 100
     assert marks == "^"
+
+
+def alarms_and_rows(path, capsys, *options):
+    code = run(["detect", str(path), *options])
+    said = capsys.readouterr()
+    return code, list(csv.reader(io.StringIO(said.out)))[1:], said.err
+
+
+@pytest.mark.parametrize("where", [0, 1, 150, 399, 400])
+def test_one_clock_far_ahead_is_named_and_silences_no_other_row(series, capsys, where):
+    path = series()
+    lines = path.read_text().splitlines()
+    _, good, _ = alarms_and_rows(path, capsys)
+    lines.insert(where + 1, "4000000000,100")
+    path.write_text("\n".join(lines) + "\n")
+    code, rows, err = alarms_and_rows(path, capsys)
+    assert code == 65
+    assert err.splitlines() == [f"line {where + 2}: its time is far ahead of the rows around it; not judged"]
+    assert rows[where] == ["4000000000", rows[where - 1][1] if where else "0.000", "0"]
+    assert rows[:where] + rows[where + 1 :] == good
+
+
+@pytest.mark.parametrize("gap_s", [3 * 86_400, 400 * 86_400])
+def test_a_gap_that_the_next_row_confirms_is_a_gap(tmp_path, capsys, gap_s):
+    times = [1_750_000_000 + 60 * i + (gap_s if i >= 50 else 0) for i in range(100)]
+    path = tmp_path / "gap.csv"
+    path.write_text("timestamp,value\n" + "".join(f"{t},{i % 3}\n" for i, t in enumerate(times)))
+    assert alarms_and_rows(path, capsys)[::2] == (0, "")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 40])
+def test_rows_a_month_apart_need_no_confirmation_at_the_end(tmp_path, capsys, rows):
+    path = tmp_path / "months.csv"
+    path.write_text("timestamp,value\n" + "".join(f"{1990 + i // 12}-{i % 12 + 1:02}-01,{i}\n" for i in range(rows)))
+    assert alarms_and_rows(path, capsys)[0] == 0
+
+
+def test_bad_rows_behind_a_doubtful_one_keep_their_places(tmp_path, capsys):
+    path = tmp_path / "s.csv"
+    path.write_text("timestamp,value\n60,1\n120,1\n4000000000,1\n180,x\nsoon,1\n240,1\n")
+    code, rows, err = alarms_and_rows(path, capsys)
+    assert [row[0] for row in rows] == ["60", "120", "4000000000", "180", "soon", "240"]
+    assert [line.split(":")[0] for line in err.splitlines()] == ["line 4", "line 5", "line 6"]
+    assert code == 65
+
+
+def test_a_quoted_field_may_span_lines_and_a_quote_left_open_costs_one_row(tmp_path, capsys):
+    path = tmp_path / "notes.csv"
+    path.write_text('timestamp,note,value\n60,"two\nlines",1\n120,"open,1\n180,"said ""hi""",1\n240,-,1\n')
+    code, rows, err = alarms_and_rows(path, capsys)
+    assert [row[0] for row in rows] == ["60", "120", "180", "240"]
+    assert (code, err) == (65, "line 4: not CSV: a quote is not closed\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_standard_input_is_utf8_with_or_without_a_mark_whatever_the_locale(monkeypatch, capsys, encoding):
+    raw = b"\xef\xbb\xbftimestamp,value,note\n60,1,\xff\n120,1,\xc3\xa9\n\xff,1,-\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw), encoding=encoding))
+    code, rows, err = alarms_and_rows("-", capsys)
+    assert code == 65
+    assert [row[0] for row in rows] == ["60", "120", "\ufffd"]
+    assert "line 4: timestamp" in err
+
+
+def test_in_the_locale_c_nothing_is_different():
+    raw = b"\xef\xbb\xbftimestamp,value\n60,1\n\xff,1\n"
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    told = subprocess.run(
+        [sys.executable, "-m", "stillup", "detect", "-"], input=raw, env=env, capture_output=True, check=False
+    )
+    assert told.returncode == 65
+    assert told.stdout.decode().splitlines()[1:] == ["60,0.000,0", "\ufffd,0.000,0"]
+
+
+def test_eight_digits_are_days_when_all_are(tmp_path, capsys):
+    path = tmp_path / "days.csv"
+    path.write_text("timestamp,value\n20240131,1\n20240201,1\n20240230,1\n20240301,1\n")
+    code, rows, err = alarms_and_rows(path, capsys)
+    assert (code, len(rows)) == (65, 4)
+    assert err == "line 4: timestamp '20240230' is no day between 1970 and 2100\n"
+    assert seconds("20240131", days=True) == 1_706_659_200.0
+
+
+def test_eight_digits_are_seconds_when_the_second_is_no_day(tmp_path, capsys):
+    path = tmp_path / "seconds.csv"
+    path.write_text("timestamp,value\n19700101,1\n19700161,1\n19700221,1\n19700215,1\n")
+    code, _, err = alarms_and_rows(path, capsys)
+    assert (code, err) == (65, "line 5: earlier than a row before; not judged\n")
+
+
+@pytest.mark.parametrize("row", ["1_000,1", "\u0661\u0662,1", "60,1_0", "60,\u0661"])
+def test_underscores_and_digits_of_other_scripts_are_no_numbers(tmp_path, capsys, row):
+    path = tmp_path / "s.csv"
+    path.write_text(f"timestamp,value\n{row}\n", encoding="utf-8")
+    assert alarms_and_rows(path, capsys)[0] == 65
 
 
 def test_a_bad_row_is_a_value():

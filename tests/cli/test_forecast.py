@@ -96,6 +96,12 @@ def test_fields_that_may_be_missing_or_null_may_be_missing_or_null(lines, capsys
         ('{"id":"x","service":null,"at":"2026-05-01T12:00:00Z"}', "$.service"),
         ('{"id":"x","service":"claude","at":"yesterday"}', "$.at"),
         ('{"id":"x","service":"claude","at":"0001-01-01T00:00:00+14:00"}', "date value out of range"),
+        ('{"id":"x","service":"claude","at":"1989-12-31T00:00:00Z"}', "the year of `at` is not between 1990 and 2200"),
+        ('{"id":"x","service":"claude","at":"2201-01-01T00:00:00Z"}', "the year of `at`"),
+        (json.dumps({**QUESTION, "first_posted_at": "1970-01-01T00:00:00Z"}), "the year of `first_posted_at`"),
+        (json.dumps({**QUESTION, "first_posted_at": "2026-05-03T00:00:00Z"}), "more than a day after `at`"),
+        (json.dumps({**QUESTION, "updates": [{"posted_at": "1970-01-01T00:00:00Z"}]}), "the year of `posted_at`"),
+        ('{"id":"x","service":"claude","more":' + '{"a":' * 100_000, "ecursion"),
     ],
 )
 def test_a_bad_line_is_named_and_the_rest_is_answered(bad, why, lines, capsys):
@@ -113,6 +119,63 @@ def test_a_bad_line_of_history_is_named_too(lines, capsys):
     out, err = capsys.readouterr()
     assert out
     assert f"{history}, line 2" in err
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        ('{"more":' + "[" * 100_000, "ecursion"),
+        (json.dumps({**PAST, "resolved_at": "9999-01-01T00:00:00Z"}), "the year of `resolved_at`"),
+        (json.dumps({**PAST, "first_posted_at": "2026-05-03T00:00:00Z"}), "more than a day after `resolved_at`"),
+        (json.dumps({**PAST, "id": ["p"]}), "$.id"),
+    ],
+)
+def test_absurd_history_is_named_and_the_rest_is_used(bad, why, lines, capsys):
+    asked, past = lines("q", [QUESTION]), [{**PAST, "id": str(i)} for i in range(40)]
+    assert run(["forecast", "--batch", asked, "--history", lines("h", past)]) == 0
+    history = lines("h2", [bad, *past])
+    assert run(["forecast", "--batch", asked, "--history", history]) == 65
+    out, err = capsys.readouterr()
+    first, second = out.splitlines()
+    assert first == second
+    assert f"{history}, line 1" in err
+    assert why in err
+
+
+@pytest.mark.parametrize("name", ["", "5", "null", 5, -1.5, True, None, 2**70])
+def test_every_id_that_is_a_plain_value_comes_back_as_it_is(name, lines, capsys):
+    assert run(["forecast", "--batch", lines("q", [{**QUESTION, "id": name}])]) == 0
+    [answer] = answers(capsys)
+    assert (type(answer["id"]), answer["id"]) == (type(name), name)
+
+
+@pytest.mark.parametrize("name", [["a"], {"a": 1}])
+def test_an_id_that_is_none_is_answered_with_an_error(name, lines, capsys):
+    path = lines("q", [{**QUESTION, "id": name}, QUESTION])
+    assert run(["forecast", "--batch", path]) == 65
+    out, err = capsys.readouterr()
+    wrong, right = map(json.loads, out.splitlines())
+    assert wrong == {"id": name, "error": "an id is a string, a number, true, false or null"}
+    assert right["id"] == "a"
+    assert f"{path}, line 1" in err
+
+
+def test_questions_earlier_than_what_the_table_rests_on_are_counted_once(lines, capsys):
+    early = {**QUESTION, "at": "2025-12-31T23:59:59Z", "first_posted_at": "2025-12-31T23:00:00Z", "updates": []}
+    assert run(["forecast", "--batch", lines("q", [QUESTION])]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["forecast", "--batch", lines("q", [early, QUESTION, early])]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 3
+    assert err.startswith("2 of the questions are earlier than 2026-01-01")
+    assert len(err.splitlines()) == 1
+
+
+def test_no_hint_names_the_command_that_was_used(capsys):
+    assert run(["forecast", "cluade"]) == 64
+    assert "stillup forecast" not in capsys.readouterr().err
+    assert run(["forcast"]) == 64
+    assert "Or the command `stillup forecast`?" in capsys.readouterr().err
 
 
 def test_questions_may_come_on_standard_input(monkeypatch, capsys):

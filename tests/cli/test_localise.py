@@ -1,12 +1,16 @@
 """``stillup localise``: a table in, sets out; what is wrong with a table is said with file, line and column."""
 
+import csv
 import io
 import json
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stillup.cli import leaves
+from stillup.cli.csvfile import records
 from stillup.cli.main import run
 
 HEAD = "region,component,expected,observed\n"
@@ -107,7 +111,6 @@ def test_a_forecast_of_nothing_or_less_is_read_as_zero_and_said(localise, cell, 
         ("a,,expected,observed\n", "line 1, column 2: '' is no name of its own"),
         ("a,expected,observed\n", "no line of it can be used"),
         ("a,expected,observed\nx,y,z\n", "line 2: column 3: 'z' is no count"),
-        (b"a,expected,observed\nx,1,1\n\xff,1,1\n", "line 3: not UTF-8"),
         ('a,expected,observed\n"x,1,1\n', "line 2: not CSV"),
     ],
 )
@@ -115,6 +118,62 @@ def test_what_is_no_table_is_refused_with_the_place(localise, text, says):
     code, sets, err = localise(text)
     assert (code, sets) == (65, None)
     assert says in err
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (b"U\xff,api,20,20", "line 10: not UTF-8 text"),
+        (b'"US,api,20,20', "line 10: not CSV: a quote is not closed"),
+        (b'US,"a"pi,20,20', "line 10: not CSV"),
+    ],
+)
+def test_a_line_that_is_no_text_or_no_csv_does_not_cost_the_table(localise, row, says):
+    table = (HEAD + ROWS).encode() + row + b"\n" + b'"BR","x,y",20,20\nBR,api,oops,20\n'
+    code, sets, err = localise(table)
+    assert code == 65
+    assert says in err
+    assert "line 12: column 3: 'oops'" in err
+    assert len(err.splitlines()) == 2
+    assert sets[0]["where"] == {"region": ["US"], "component": ["web"]}
+
+
+@pytest.mark.parametrize("value", ["two\nlines", "a\r\nb", "v\x0bt", "n\x85l", "p\u2028s", 'q""q'])
+def test_a_value_may_hold_any_kind_of_break(localise, value):
+    code, sets, err = localise(f'a,b,expected,observed\n"{value}",k,20,90\ny,k,20,20\nz,k,20,20\nw,k,20,oops\n')
+    assert sets[0]["where"] == {"a": [value.replace('""', '"')]}
+    assert code == 65
+    assert f"line {5 + value.count(chr(10))}: " in err
+
+
+@pytest.mark.parametrize("cell", ["1_0", "\u0661\u0660"])
+def test_digits_of_other_scripts_and_underscores_are_no_counts(localise, cell):
+    assert "is no count" in localise(HEAD + ROWS + f"BR,api,10,{cell}\n")[2]
+
+
+@given(rows=st.lists(st.lists(st.text(alphabet='ab,"\r\n\x0b\x85 ', max_size=5), min_size=1, max_size=4), max_size=12))
+def test_records_are_what_was_written_whatever_the_fields_hold(rows):
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    told = [r.fields for r in records(io.StringIO(text.getvalue(), newline="")) if not r.bad]
+    assert told == rows
+
+
+@given(text=st.text(alphabet='ab,"\n', max_size=60))
+def test_every_line_of_any_text_is_told_once(text):
+    lines = io.StringIO(text, newline="").readlines()
+    begins = [r.line for r in records(lines)]
+    assert begins == sorted(set(begins))
+    assert begins[:1] == ([1] if lines else [])
+    assert [r.fields for r in records([*lines, "\n", "x,y\n"])][-1] == ["x", "y"] or text.count('"') > 0
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(localise, monkeypatch, capsys):
+    text = b"\xef\xbb\xbf" + (HEAD + ROWS).encode()
+    assert localise(text)[1][0]["where"]["region"] == ["US"]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), encoding="ascii"))
+    assert run(["localise", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["sets"][0]["where"]["region"] == ["US"]
 
 
 def test_a_file_that_is_not_there_is_bad_data(capsys):

@@ -32,7 +32,7 @@ class Play:
         self.judged = self.bank.step(
             Windows(
                 rows, float(self.now_s), np.broadcast_to(np.asarray(x, float), len(rows)).copy(), column, column,
-                np.full(len(rows), np.nan), *cells, np.full(len(rows), np.inf), np.full(len(rows), RECOVERED_NATS),
+                np.full(len(rows), np.nan), *cells, np.ones(len(rows)), np.full(len(rows), RECOVERED_NATS),
             )
         )  # fmt: skip
         return self.judged

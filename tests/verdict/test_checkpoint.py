@@ -269,9 +269,10 @@ def test_every_kind_of_value_comes_back_as_it_was(value):
     assert list(back) == list(value) if isinstance(value, (dict, deque)) else True
 
 
-@pytest.mark.parametrize(
-    "array", [np.zeros((0, 2, 24)), np.arange(6.0).reshape(2, 3), np.array([True, False])], ids=repr
-)
+ARRAYS = [np.zeros((0, 2, 24)), np.arange(6.0).reshape(2, 3), np.array([True]), np.repeat([1, 0.0], 400_000)]
+
+
+@pytest.mark.parametrize("array", ARRAYS, ids=repr)
 def test_arrays_come_back_writable_with_their_shape_and_rows(array):
     back = through_bytes(array)
     assert back.dtype == array.dtype
@@ -281,21 +282,12 @@ def test_arrays_come_back_writable_with_their_shape_and_rows(array):
 
 
 def test_a_half_of_a_table_that_is_still_zero_is_not_written():
-    array = np.zeros(100_000)
-    array[0] = 1.0
-    assert len(msgspec.msgpack.encode(take_apart(array))) < 100
+    assert len(msgspec.msgpack.encode(take_apart(np.repeat([1.0, 0.0], (1, 99_999))))) < 100
 
 
-def test_a_big_table_that_has_just_grown_comes_back():
-    array = np.zeros(800_000)
-    array[:400_001] = 1.0
-    assert np.array_equal(through_bytes(array), array)
-
-
-@pytest.mark.parametrize(("arrays", "zeros"), [(1, 1 << 18), (30, 1 << 13), (2, 1 << 17)])
-def test_a_few_bytes_cannot_ask_for_megabytes_of_zeros(arrays, zeros):
+def test_a_few_bytes_cannot_ask_for_megabytes_of_zeros():
     with pytest.raises(ValueError, match=r"\d+"):
-        through_bytes(tuple(np.zeros(zeros) for _ in range(arrays)))
+        through_bytes(tuple(np.zeros(1 << 13) for _ in range(30)))
 
 
 def test_equal_states_give_equal_bytes_however_their_sets_were_filled():

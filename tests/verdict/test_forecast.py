@@ -11,7 +11,7 @@ from stillup.catalog.forecast import forecast_table, service_key
 from stillup.model.service import Stage
 from stillup.verdict.chronicle import PageIncident
 from stillup.verdict.chronicle import Update as Told
-from stillup.verdict.forecast import Forecaster
+from stillup.verdict.forecast import Forecaster, Prediction
 from stillup.verdict.forecast_cues import cues, words
 from stillup.verdict.forecast_left import Level, left
 from stillup.verdict.forecast_live import live_forecast
@@ -87,6 +87,85 @@ def test_an_incident_resolved_at_the_very_moment_is_not_yet_known():
     at_once = Resolved(service="claude", first_posted_at=NOW - minutes(9), resolved_at=NOW)
     assert len(Record([at_once]).before("claude", NOW, 10).logs) == 0
     assert len(Record([at_once]).before("claude", NOW + timedelta(microseconds=1), 10).logs) == 1
+
+
+row_times = st.tuples(st.integers(0, 12), st.integers(-3000, 3000), st.integers(0, 900))
+
+
+def told_rows(times, since=None):
+    """Rows with few ids; with ``since`` all of them resolved then or later."""
+    for name, end, lasted in times:
+        end_at = NOW + minutes(end) if since is None else since + minutes(abs(end))
+        yield Resolved(
+            service="claude", id=["", None, *"abcdefghijk"][name], first_posted_at=end_at - minutes(lasted),
+            resolved_at=end_at, components=["api"] if lasted % 2 else ["web"],
+        )  # fmt: skip
+
+
+@given(
+    known=st.lists(row_times, max_size=30), later=st.lists(row_times, min_size=1, max_size=15), q=st.sampled_from("qab")
+)
+def test_rows_resolved_at_the_question_or_later_change_no_answer_whatever_their_ids(known, later, q):
+    before, after = list(told_rows(known)), list(told_rows(later, since=NOW))
+    forecaster, question = Forecaster(BARE), msgspec.structs.replace(asked(30), id=q)
+    assert forecaster.predict(question, Record([*before, *after])) == forecaster.predict(question, Record(before))
+    assert forecaster.predict(question, Record([*after, *before])) == forecaster.predict(question, Record(before))
+
+
+def test_of_rows_with_one_id_the_one_resolved_last_before_the_question_counts():
+    rows = [msgspec.structs.replace(over(1, 10 * k, ago_min=100 - 60 * k), id="same") for k in (3, 1, 2)]
+    for at_min, lasted_min in ((-45, []), (-35, [10]), (25, [20]), (90, [30])):
+        found = Record(rows).before("claude", NOW + minutes(at_min), 10).lasted_s
+        assert [s / 60 for s in found] == lasted_min
+
+
+@pytest.mark.parametrize("name", ["", None])
+def test_rows_without_an_id_are_incidents_of_their_own(name):
+    rows = [msgspec.structs.replace(over(n, 20), id=name) for n in range(5)]
+    assert len(Record(rows).before("claude", NOW, 10).logs) == 5
+
+
+def test_only_the_incident_itself_is_left_out_and_the_window_stays_full():
+    rows = [over(n, 100 + n) for n in range(20)]  # the smaller the number, the later it was over
+    record = Record(rows)
+    newest_five = [s / 60 for s in record.before("claude", NOW, 5).lasted_s]
+    assert newest_five == [104, 103, 102, 101, 100]
+    for n, wanted in (
+        (0, [105, 104, 103, 102, 101]),
+        (4, [105, 103, 102, 101, 100]),
+        (5, newest_five),
+        (19, newest_five),
+    ):
+        itself = Question(service="claude", id=str(n), at=NOW, first_posted_at=rows[n].first_posted_at)
+        another = msgspec.structs.replace(itself, first_posted_at=NOW)
+        assert [s / 60 for s in record.before("claude", NOW, 5, but=itself).lasted_s] == wanted
+        assert [s / 60 for s in record.before("claude", NOW, 5, but=another).lasted_s] == newest_five
+
+
+def test_the_shipped_record_is_not_counted_beside_a_hundred_own_incidents():
+    shipping = msgspec.structs.replace(BARE, services={"claude": (86_400.0,) * 100})
+    few = Record(over(i, 60) for i in range(99))
+    past = [r.before("claude", NOW, 300) for r in (few, Record(over(i, 60) for i in range(100)))]
+    tops = [[left(t, "claude", p, frozenset(), 0.0)[-2] for t in (BARE, shipping)] for p in past]
+    assert tops[0][0] < tops[0][1]
+    assert tops[1][0] == tops[1][1]
+
+
+@given(
+    steps=st.lists(st.sampled_from([0.0, 0.0, 1e-12, 0.3, 2.0]), min_size=len(LEVELS), max_size=len(LEVELS)),
+    begin=st.floats(0.1, 12),
+)
+def test_the_chance_of_being_back_by_a_quantile_is_at_least_its_level_even_when_quantiles_are_equal(steps, begin):
+    logs = tuple(begin + sum(steps[: i + 1]) for i in range(len(steps)))
+    found = Prediction(logs)
+    highest = dict(zip(logs, LEVELS, strict=True))
+    for p, x in zip(LEVELS, logs, strict=True):
+        assert found.within(found.quantile_s(p)) >= p - 1e-3
+        if all(abs(x - other) > 1e-6 or x == other for other in logs):
+            assert found.within(found.quantile_s(p)) == pytest.approx(highest[x], abs=1e-3)
+    times = [found.quantile_s(p) * f for p in LEVELS for f in (0.5, 1, 1.001)]
+    chances = [found.within(s) for s in sorted(times)]
+    assert chances == sorted(chances)
 
 
 def test_the_question_itself_in_the_record_does_not_leak():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -55,12 +56,22 @@ def command(series: Path, kind: str, arl_days: float | None, plot: bool) -> int:
 
 def _opened(path: Path) -> AbstractContextManager[TextIO]:
     if str(path) == "-":
-        return nullcontext(sys.stdin)
+        return _standard_input()
     try:
         return path.open(encoding="utf-8-sig", errors="replace", newline="")
     except OSError as exc:
         msg = f"{path}: cannot be read: {exc.strerror}"
         raise BadDataError(msg) from exc
+
+
+@contextmanager
+def _standard_input() -> Iterator[TextIO]:
+    """Standard input as UTF-8, whatever the locale says."""
+    text = TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 def _judged(lines: TextIO, detector: Series) -> Iterator[tuple[Point | Bad, Judged]]:
@@ -87,10 +98,10 @@ def _write(lines: TextIO, detector: Series, *, at_once: bool) -> int:
             _name(row, bad)
         held.append(f"{quoted(row.timestamp)},{judged.log_e:.3f},{judged.alarm:d}")
         if at_once or len(held) >= _BATCH:
-            put("\n".join(held))
+            put("\n".join(held).encode())
             held = []
     if held:
-        put("\n".join(held))
+        put("\n".join(held).encode())
     _sum_up(bad)
     return bad
 
@@ -107,7 +118,7 @@ def _draw(lines: TextIO, detector: Series) -> int:
         else:
             line.add(row.value, row.timestamp, alarm=judged.alarm)
     for text in line.lines():
-        put(text)
+        put(text.encode())
     _sum_up(bad)
     return bad
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
@@ -14,11 +15,13 @@ from stillup.catalog.forecast import forecast_table, service_key
 from stillup.cli.say import put, say
 from stillup.errors import BadDataError, UsageError
 from stillup.verdict.forecast import Forecaster
-from stillup.verdict.forecast_question import Question, Resolved
+from stillup.verdict.forecast_question import Question, Resolved, absurd
 from stillup.verdict.forecast_record import Record
 
 _LONGEST = 4_000_000
 _SHOWN = 20
+_NO_ID = "an id is a string, a number, true, false or null"
+_UNREADABLE = (ValueError, OverflowError, RecursionError)  # msgspec's errors are ValueErrors
 
 T = TypeVar("T", bound=Question | Resolved)
 
@@ -32,10 +35,19 @@ def answer_batch(questions: Path, history: Path | None) -> int:
     forecaster, record = Forecaster(forecast_table()), Record(past.rows)
     asked = Lines(questions, Question)
     encoder = msgspec.json.Encoder()
+    until, early = datetime.fromisoformat(forecaster.table.provenance.until).replace(tzinfo=UTC), 0
     for question in asked:
-        answer = {"id": question.id, **forecaster.predict(question, record).wire()}
-        put(encoder.encode(answer))
+        if isinstance(question, Nameless):
+            put(encoder.encode({"id": question.id, "error": _NO_ID}))
+            continue
+        early += question.at < until
+        put(encoder.encode({"id": question.id, **forecaster.predict(question, record).wire()}))
     asked.tell()
+    if early:
+        say(
+            f"{early} of the questions {'is' if early == 1 else 'are'} earlier than {until:%Y-%m-%d}: the shipped "
+            "table was fitted on incidents up to then, so these answers rest on some that were not over yet."
+        )
     return 65 if asked.bad_count or past.bad_count else 0
 
 
@@ -52,9 +64,15 @@ def read_history(path: Path | None) -> _History:
     if path is None:
         return _History([], 0)
     lines = Lines(path, Resolved)
-    rows = list(lines)
+    rows = [row for row in lines if isinstance(row, Resolved)]
     lines.tell()
     return _History(rows, lines.bad_count)
+
+
+class Nameless(msgspec.Struct):
+    """A line that could be used, but for its id, which is an array or an object."""
+
+    id: object
 
 
 class Lines(Generic[T]):
@@ -63,25 +81,41 @@ class Lines(Generic[T]):
     def __init__(self, path: Path, kind: type[T]) -> None:
         self._name = "standard input" if str(path) == "-" else str(path)
         self._decode = msgspec.json.Decoder(kind, strict=False).decode
+        self._decode_id = msgspec.json.Decoder(Nameless).decode
         self._values = self._read(_opened(path))
         self._bad: list[str] = []
         self.bad_count = 0
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T | Nameless]:
         return self._values
 
-    def _read(self, opened: AbstractContextManager[BinaryIO]) -> Iterator[T]:
+    def _read(self, opened: AbstractContextManager[BinaryIO]) -> Iterator[T | Nameless]:
         with opened as lines:
             for number, line in enumerate(_bounded(lines), 1):
                 text = line.removeprefix(b"\xef\xbb\xbf").strip()
                 if not text:
                     continue
                 try:
-                    value = self._decode(text)
-                except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError) as exc:
+                    value = self._value(text)
+                except _UNREADABLE as exc:
                     self._refuse(number, "the line is too long" if len(line) > _LONGEST else str(exc))
+                    if (nameless := self._nameless(text)) is not None:
+                        yield nameless
                     continue
-                yield msgspec.structs.replace(value, service=service_key(value.service))
+                yield value
+
+    def _value(self, text: bytes) -> T:
+        value = self._decode(text)
+        if (why := absurd(value)) is not None:
+            raise ValueError(why)
+        return msgspec.structs.replace(value, service=service_key(value.service))
+
+    def _nameless(self, text: bytes) -> Nameless | None:
+        try:
+            found = self._decode_id(text)
+        except _UNREADABLE:
+            return None
+        return found if isinstance(found.id, (list, dict)) else None
 
     def _refuse(self, number: int, why: str) -> None:
         self.bad_count += 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from io import StringIO
 from math import isfinite
 from typing import TYPE_CHECKING, NoReturn
 
 from msgspec import Struct
 
+from stillup.cli.csvfile import Record, plain_float, records
 from stillup.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ MAX_COUNT = 1e15
 _EXPECTED = ("expected", "predict", "predicted", "prediction", "forecast", "baseline")
 _OBSERVED = ("observed", "real", "actual", "value", "count")
 _NAMED = 20
+_REPLACED = "\ufffd"
+_NOT_TEXT = f"not UTF-8 text; used with {_REPLACED} in its place"
 
 
 class Leaves(Struct, frozen=True):
@@ -49,20 +51,24 @@ def read_leaves(name: str, raw: bytes) -> Leaves:
 
     if len(raw) > MAX_BYTES:
         _refuse(f"{name}: more than {MAX_BYTES // 1024 // 1024} MB; a table has at most that")
-    rows = _rows(name, raw)
-    header = _header(name, next(rows, (1, []))[1])
+    text, whole = _text(raw)
+    rows = (row for row in records(StringIO(text, newline="")) if any(cell.strip() for cell in row.fields))
+    header = _header(name, next(rows, Record(1, [])))
     columns: list[list[str | None]] = [[] for _ in header.attributes]
     expected: list[float] = []
     observed: list[float] = []
-    bad: list[str] = []
+    bad = [] if whole or not any(_REPLACED in n for n in header.names) else [f"{name}: line 1: {_NOT_TEXT}"]
     notes: list[str] = []
-    for number, row in rows:
+    for record in rows:
+        number, row = record.line, record.fields
         if len(expected) >= MAX_LEAVES:
             _refuse(f"{name}: line {number}: more than {MAX_LEAVES:,} leaves; a table has at most that")
-        told = _counts(header, row)
+        told = record.bad or _counts(header, row)
         if isinstance(told, str):
             bad.append(f"{name}: line {number}: {told}; the line is left out")
             continue
+        if not whole and any(_REPLACED in cell for cell in row):
+            bad.append(f"{name}: line {number}: {_NOT_TEXT}")
         usual, seen, note = told
         if note:
             notes.append(f"{name}: line {number}: {note}")
@@ -76,23 +82,18 @@ def read_leaves(name: str, raw: bytes) -> Leaves:
     return Leaves(table, _first(bad), _first(notes))
 
 
-def _rows(name: str, raw: bytes) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the number of its line."""
+def _text(raw: bytes) -> tuple[str, bool]:
+    """The text, and whether all of it is UTF-8; what is not is replaced."""
     try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        _refuse(f"{name}: line {raw.count(10, 0, exc.start) + 1}: not UTF-8 text")
-    reader = csv.reader(text.splitlines(), strict=True)
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                yield reader.line_num, row
-    except csv.Error as exc:
-        _refuse(f"{name}: line {reader.line_num}: not CSV: {exc}")
+        return raw.decode("utf-8-sig"), True
+    except UnicodeDecodeError:
+        return raw.decode("utf-8-sig", "replace"), False
 
 
-def _header(name: str, cells: list[str]) -> _Header:
-    names = [cell.strip() for cell in cells]
+def _header(name: str, first: Record) -> _Header:
+    names = [cell.strip() for cell in first.fields]
+    if first.bad:
+        _refuse(f"{name}: line {first.line}: {first.bad}")
     if not names:
         _refuse(f"{name}: empty; a table begins with a line of column names")
     expected, observed = _column(name, names, _EXPECTED), _column(name, names, _OBSERVED)
@@ -134,7 +135,7 @@ def _counts(header: _Header, row: list[str]) -> tuple[float, float, str] | str:
 
 def _number(cell: str) -> float | None:
     try:
-        number = float(cell)
+        number = plain_float(cell.strip())
     except ValueError:
         return None
     return number if isfinite(number) and abs(number) <= MAX_COUNT else None

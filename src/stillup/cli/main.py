@@ -111,7 +111,9 @@ def _near_command(args: list[str] | None) -> str:
     from difflib import get_close_matches
 
     words = (sys.argv[1:] if args is None else args)[:1]
-    near = get_close_matches(words[0].lower(), COMMANDS, n=1, cutoff=0.7) if words else []
+    if not words or words[0] in COMMANDS:
+        return ""
+    near = get_close_matches(words[0].lower(), COMMANDS, n=1, cutoff=0.7)
     return f" Or the command `stillup {near[0]}`?" if near else ""
 
 

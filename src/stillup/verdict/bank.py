@@ -59,8 +59,8 @@ class Windows(NamedTuple):
     """One window of each of some streams, all ending at ``at_s``: ``x`` counted in ``exposure_s`` seconds.
 
     ``published`` is what the source itself calls usual, per second, NaN where it does not say. ``cells`` are rows of
-    the bank (wholes excepted), all those of the streams named, and ``cell_x`` what was counted in each. ``longest_s``
-    is a run length that is enough for now, however long the promised one is; infinite where it is not. ``enough`` nats
+    the bank (wholes excepted), all those of the streams named, and ``cell_x`` what was counted in each. ``patience``
+    multiplies the promised run length for now: less than 1 where a smaller one is enough. ``enough`` nats
     against the fault end an alarm.
     """
 
@@ -72,7 +72,7 @@ class Windows(NamedTuple):
     published: Array
     cells: Array
     cell_x: Array
-    longest_s: Array
+    patience: Array
     enough: Array
 
 
@@ -162,7 +162,7 @@ class CountBank:
         place[w.streams] = np.arange(len(w.streams))
         rows = np.concatenate([wholes, w.cells])
         owner = np.concatenate([np.arange(len(wholes)), place[self.cells["stream"][w.cells]]])
-        arl_s = np.minimum(self._settings.arl_s, w.longest_s)
+        arl_s = self._settings.arl_s * w.patience
         thresholds = np.log(np.maximum(2.0, arl_s / w.window_s) / self._streams.used["share"][w.streams])
         x = np.concatenate([w.x, w.cell_x])
         alarmed = np.bincount(owner, self.cells["alarm"][rows], len(wholes)) > 0

@@ -27,8 +27,11 @@ _LOOK_AGAIN = 1.1  # where the excess lies is asked again when the count has gro
 _EASED_NATS = 1.0
 """Once another family has seen the end, three to one is enough against the fault still being there."""
 
-_EASED_S = 7 * 86_400
-"""While another family is in alarm, a run length of a week is enough: this family only has to agree."""
+_EASED = 7.0 / 365.0
+"""While another family is in alarm, this part of the promised run length is enough: this one only has to agree."""
+
+_REFRACTORY, _REFRACTORY_S = 1e6, 30 * 60
+"""For half an hour after an alarm it takes that much more: the last reports of a fault are no new one."""
 
 
 class Seen(Struct, frozen=True):
@@ -270,6 +273,13 @@ class CountStream:
         self.alarm_since_s = None
         self._log_e = 0.0
 
+    def patience(self, now_s: float, *, others_alarm: bool) -> float:
+        """What the promised run length is multiplied with for now."""
+        just_over = self.alarm_since_s is None and 0.0 < self._calm_since_s > now_s - _REFRACTORY_S
+        if just_over:
+            return 1.0 if others_alarm else _REFRACTORY
+        return _EASED if others_alarm else 1.0
+
     # -- telling ------------------------------------------------------------------------------------------------------
 
     @property
@@ -306,8 +316,8 @@ class CountStream:
 class Closed(Struct):
     """A stretch of one stream that is ready to be judged.
 
-    ``assumed`` empty because nothing was heard; ``eased`` while another family is in alarm; ``ending`` when another one
-    that had alarmed in the same incident has seen it end.
+    ``assumed`` empty because nothing was heard; ``patience`` multiplies the promised run length; ``ending`` when another
+    one that had alarmed in the same incident has seen it end.
     """
 
     stream: CountStream
@@ -315,7 +325,7 @@ class Closed(Struct):
     exposure_s: float
     counted: Counter[Leaf]
     assumed: bool = False
-    eased: bool = False
+    patience: float = 1.0
     ending: bool = False
 
 
@@ -339,7 +349,7 @@ def judge(bank: CountBank, windows: Sequence[Closed], at_s: float) -> list[bool]
             published=np.array([w.stream.published_rate for w in windows]),
             cells=np.array(cells, np.int64),
             cell_x=np.array(cell_x, float),
-            longest_s=np.array([_EASED_S if w.eased else np.inf for w in windows]),
+            patience=np.array([w.patience for w in windows]),
             enough=np.array([_EASED_NATS if w.ending else RECOVERED_NATS for w in windows]),
         )
     )

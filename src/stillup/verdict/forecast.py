@@ -7,7 +7,7 @@ fitted effects of the cues (:mod:`~stillup.verdict.forecast_cues`). docs/forecas
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable
 from math import erf, exp, log, sqrt
 
@@ -25,6 +25,8 @@ WITHIN_S = (900, 3600, 14_400)
 
 _SHORTEST_S = 1.0
 _LONGEST = log(10 * 365 * 86_400)
+_HAIR = 1e-12  # more than a logarithm is off by
+_NARROW = 1e-9
 
 
 class Prediction(Struct, frozen=True):
@@ -40,10 +42,10 @@ class Prediction(Struct, frozen=True):
         """The chance of recovery within ``seconds``: normal between the levels and beyond them."""
         if seconds <= 0:
             return 0.0
-        x, xs = log(seconds), self.logs
-        i = min(max(bisect_left(xs, x), 1), len(xs) - 1)
-        width = max(xs[i] - xs[i - 1], 1e-9)
-        score = SCORES[i - 1] + (x - xs[i - 1]) / width * (SCORES[i] - SCORES[i - 1])
+        x, xs = log(seconds) + _HAIR, self.logs
+        i = min(max(bisect_right(xs, x), 1), len(xs) - 1)
+        near = i if x >= xs[i] else i - 1  # of quantiles that are equal, the highest
+        score = SCORES[near] + (x - xs[near]) / max(xs[i] - xs[i - 1], _NARROW) * (SCORES[i] - SCORES[i - 1])
         return _normal(score)
 
     def forecast(self) -> Forecast:
@@ -66,7 +68,7 @@ class Forecaster:
         """How long it will still take. Nothing is looked at that was not known at ``question.at``."""
         where = progress(question)
         own = parts(question.components)
-        past = record.before(question.service, question.at, MOST, but=question.id)
+        past = record.before(question.service, question.at, MOST, but=question)
         logs = left(self.table, question.service, past, own, where.elapsed_s)
         shift = spread = 0.0
         if question.service not in self.table.plain:

@@ -18,6 +18,7 @@ _HALF_LIFE = 60
 _LIKENESS = 2.0
 _POOL_WEIGHT = 30.0
 _SHIPPED = 100
+_ENOUGH = 100
 _THIN = 3.0
 _OPEN_END = 1.3
 _AGES = 0.5 ** (np.arange(MOST + _SHIPPED)[::-1] / _HALF_LIFE)  # oldest first
@@ -38,13 +39,13 @@ def left(table: Table, service: str, past: Past, parts: frozenset[str], elapsed_
     """Quantiles of ln(seconds left) at :data:`LEVELS`, given the time elapsed.
 
     An incident counts half for every sixty that came after it, and up to ``e^2`` times for the components it shares
-    (Jaccard). What the table ships of the service counts as older still; all services together weigh as much as
-    thirty incidents.
+    (Jaccard). What the table ships of the service counts as older still, and not at all beside a hundred own ones,
+    which may well be the same; all services together weigh as much as thirty incidents.
     """
     count = len(past.lasted_s)
     like = np.array([exp(_LIKENESS * len(n & parts) / max(1, len(n | parts))) for n in past.named])
     own = _AGES[len(_AGES) - count :] * like[past.kinds] if count else np.empty(0)
-    shipped, pool = _array(table.services.get(service, ())), _array(table.pool)
+    shipped, pool = _array(table.services.get(service, ()) if count < _ENOUGH else ()), _array(table.pool)
     older = _AGES[max(0, len(_AGES) - count - _SHIPPED) : len(_AGES) - count].sum()
     own = np.concatenate([own, np.full(len(shipped), older / max(1, len(shipped)))])
     if len(own):

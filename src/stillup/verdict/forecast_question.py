@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -19,6 +19,12 @@ _STAGES = {
     "resolved": Stage.MONITORING,
     "postmortem": Stage.MONITORING,
 }
+
+
+Id = str | int | float | bool | None
+
+_FIRST_YEAR, _LAST_YEAR = 1990, 2200
+_AHEAD = timedelta(days=1)
 
 
 class Update(Struct, frozen=True, kw_only=True):
@@ -38,7 +44,7 @@ class Question(Struct, frozen=True, kw_only=True):
     service: str
     at: datetime
     first_posted_at: datetime | None = None
-    id: str | int | None = None
+    id: Id = None
     title: str | None = None
     impact: str | None = None
     stage: str | None = None
@@ -61,11 +67,25 @@ class Resolved(Struct, frozen=True, kw_only=True):
     service: str
     first_posted_at: datetime
     resolved_at: datetime
-    id: str | int | None = None
+    id: Id = None
     components: Sequence[str | None] | None = ()
 
     def __post_init__(self) -> None:
         _in_utc(self, "first_posted_at", "resolved_at")
+
+
+def absurd(told: Question | Resolved) -> str | None:
+    """What is absurd in the times of a question or a row; None when nothing is."""
+    over = ("at", told.at) if isinstance(told, Question) else ("resolved_at", told.resolved_at)
+    times = [over, ("first_posted_at", told.first_posted_at)]
+    if isinstance(told, Question):
+        times += [("posted_at", update.posted_at) for update in told.updates or ()]
+    for name, moment in times:
+        if moment is not None and not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            return f"the year of `{name}` is not between {_FIRST_YEAR} and {_LAST_YEAR}"
+    if told.first_posted_at is not None and told.first_posted_at > over[1] + _AHEAD:
+        return f"`first_posted_at` is more than a day after `{over[0]}`"
+    return None
 
 
 class Progress(Struct, frozen=True):

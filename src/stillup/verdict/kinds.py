@@ -39,7 +39,9 @@ GIVEN = frozenset({"_profile_of", "_settings", "_forecaster"})
 """What a monitor is handed when it is made, by the name under which it and its parts keep it: never saved, but handed
 in again."""
 
-_MOST_ARRAY_BYTES = 1 << 32
+_ROOM_BYTES, _ROOM_TIMES = 1 << 20, 4
+"""All arrays of a tree may take so many bytes, and so many times those that are written: tables grow by doubling, and
+their unused zeros are not."""
 
 
 class OtherVersion(ValueError):
@@ -148,6 +150,20 @@ def _array_parts(array: np.ndarray[Any, Any]) -> list[Any]:
     return [layout, array.shape, array.tobytes().rstrip(b"\0")]  # half of a table that grows can be zeros
 
 
+class _Room:
+    """Builds the arrays of one tree, together within their bound: a few bytes cannot ask for all of the memory."""
+
+    def __init__(self) -> None:
+        self._left = _ROOM_BYTES
+
+    def array(self, parts: list[Any]) -> np.ndarray[Any, Any]:
+        made = _array(parts)
+        self._left += _ROOM_TIMES * len(parts[2]) - made.nbytes
+        if self._left < 0:
+            raise ValueError(made.nbytes)
+        return made
+
+
 def _array(parts: list[Any]) -> np.ndarray[Any, Any]:
     told, shape, raw = parts
     layout = LAYOUTS.get(told)
@@ -155,7 +171,7 @@ def _array(parts: list[Any]) -> np.ndarray[Any, Any]:
         msg = f"no array here has rows of {told[:200]}"
         raise OtherVersion(msg)
     size = prod(shape) * layout.itemsize
-    if not len(raw) <= size <= _MOST_ARRAY_BYTES:
+    if not len(raw) <= size <= _ROOM_TIMES * len(raw) + _ROOM_BYTES:
         raise ValueError(size)
     array: np.ndarray[Any, Any] = np.frombuffer(bytearray(raw.ljust(size, b"\0")), layout).reshape(shape)
     return array
@@ -176,3 +192,9 @@ BUILT_IN = {
     timedelta: Kind("timedelta", lambda v: (v.days, v.seconds, v.microseconds), lambda p: timedelta(*p)),
 }
 """The kinds that every tree knows, by their place here; those of its own table follow them."""
+
+
+def built_in() -> list[Kind]:
+    """:data:`BUILT_IN` in its order, to put one tree together."""
+    room = _Room()
+    return [kind._replace(build=room.array) if kind.name == "array" else kind for kind in BUILT_IN.values()]

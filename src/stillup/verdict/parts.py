@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stillup.verdict.kinds import BUILT_IN, Given, Kind, OtherVersion, classes, kind_of
+from stillup.verdict.kinds import BUILT_IN, Given, Kind, OtherVersion, built_in, classes, kind_of
 
 Table = list[list[str]]
 """Of each class met: its name, then those of its parts."""
@@ -75,7 +75,7 @@ def put_together(table: Table, tree: Node, given: Mapping[str, object]) -> Node:
     :raises OtherVersion: a class of the table keeps other parts by now.
     :raises ValueError, TypeError, LookupError, AttributeError, ArithmeticError: the tree is none that was taken apart.
     """
-    kinds = [*BUILT_IN.values(), *(_kind_told(*row) for row in table)]
+    kinds = [*built_in(), *(_kind_told(*row) for row in table)]
     made: list[Any] = []
 
     def put(node: Node) -> Node:

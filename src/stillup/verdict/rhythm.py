@@ -27,6 +27,7 @@ YOUNG_DAYS, GROWN_DAYS = 3, 14
 
 _CLIMB = 1.4  # how far above its last hour a stream of the first days may be: mornings climb so
 _STROLL = 1.25  # and above what is known of its days until its weeks are known too
+_FRESH_S = 3 * HOUR_S
 _FAST_S = 2700.0  # memory of the last hour's level
 _MIN_MEMORY_S, _MAX_MEMORY_S = 6 * HOUR_S, 7 * DAY_S
 _SHAPE_MEMORY_DAYS = 28.0
@@ -100,7 +101,7 @@ class Rhythm:
         t = self.table
         shape = self._shape(rows, at_s - 1.0)
         now, last = t["now"][rows], t["last"][rows]
-        fresh = t["elapsed_s"][rows] < 3 * HOUR_S  # too young to wait until an hour is over
+        fresh = t["elapsed_s"][rows] < _FRESH_S  # too young to wait until an hour is over
         x = t["x"][rows] + np.where(fresh, now[:, _LEVEL] + last[:, _LEVEL], 0.0)
         time = t["time"][rows] + np.where(fresh, now[:, _TIME] + last[:, _TIME], 0.0)
         rate = np.where(time > 0.0, x / np.maximum(time, 1.0), 1e-6) * shape
@@ -190,7 +191,9 @@ class Rhythm:
         kept = np.minimum(x, np.where(self.is_warm(rows), bound, cold))
         kept = np.where(calm, kept, np.minimum(x, _FAULT_TEACHES * mean))
         used = calm | (t["days"][rows] < GROWN_DAYS)
-        add = np.stack([kept, exposure_s, exposure_s * usual.shape, np.where(calm, kept, mean)], axis=1)
+        # A fresh stream is judged by this very hour: what is under suspicion must not become its usual.
+        believed = calm & (trusted | (t["elapsed_s"][rows] >= _FRESH_S))
+        add = np.stack([kept, exposure_s, exposure_s * usual.shape, np.where(believed, kept, mean)], axis=1)
         t["now"][rows] += np.where(used[:, None], add, 0.0)
         trusted = trusted & calm
         fade = np.where(trusted, np.exp(-exposure_s / _FAST_S), 1.0)

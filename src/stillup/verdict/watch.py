@@ -98,7 +98,8 @@ class ServiceWatch:
         loud = {f for (f, _), s in self._counts.items() if s.alarm_since_s is not None}
         loud |= {f for f, tries in self._outcomes.values() if tries.alarm_since_s is not None}
         for window in windows:
-            window.eased = bool(loud - {window.stream.family})
+            stream = window.stream
+            window.patience = stream.patience(tick, others_alarm=bool(loud - {stream.family}))
             window.ending = self._life.seen_to_end_by_others(window.stream.family)
         return windows
 
