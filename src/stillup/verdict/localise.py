@@ -18,6 +18,7 @@ _SHARE = 0.05
 """Less than a twentieth of a fault's excess is noise around it."""
 
 _LEAST_REPORTS = 2
+_UNSEEN = 0.01  # of a fault's reports is the most that a value never seen before can have had as usual
 _MOST_FAULTS = 3
 _LAG_S = 45 * 60
 _LEAN = 30.0  # reports' worth of belief that a part of the day is like the whole of it
@@ -159,7 +160,9 @@ def _standing_out(observed: Mapping[Leaf, float], expected: Mapping[Leaf, float]
     """The values that have more than usual: at least two, three nats' worth, and a twentieth of the excess."""
     excess = sum(observed.values()) - sum(expected.values())
     seen, usual = _margin(observed, attribute), _margin(expected, attribute)
-    floor = 0.5 * min((n for n in expected.values() if n > 0), default=1e-3)
+    # A value never seen in calm times may have been half a report short of it; where hardly any calm report is known
+    # that says nothing, and what people name now must do.
+    floor = min(0.5 * min((n for n in expected.values() if n > 0), default=1e-3), _UNSEEN * sum(observed.values()))
     return {
         value
         for value, n in seen.items()
