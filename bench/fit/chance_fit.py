@@ -1,6 +1,7 @@
 """The fit of the probability: penalised maximum likelihood of the shipped formula, by damped Gauss–Newton in numpy.
 
-The same formula as ``stillup.verdict.chance`` for many samples at once; ``bench/judge/chance.py`` checks that.
+The same formula as ``stillup.verdict.chance.probability`` for many samples at once; ``bench/judge/chance.py`` checks
+that.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 
 from stillup.model.evidence import Standing
 from stillup.model.service import Family
-from stillup.verdict import chance
-from stillup.verdict.chance_table import Word
+from stillup.verdict.chance import probability as chance
+from stillup.verdict.chance.table import Word
 
 if TYPE_CHECKING:
     from chance_world import Sample

@@ -1,6 +1,6 @@
 """Whole services, simulated: their faults, rumours, pages and sources, told as signals and judged by the real Monitor.
 
-How a page behaves is drawn from the official record (the quantiles below, derived by ``bench/fit/chance.py``). How
+How a page behaves is drawn from the official record (quantiles below, derived by ``bench/fit/chance_shipped.py``). How
 people, searches, probes and requests answer to a fault, and how often rumours come, is assumed: no record tells.
 """
 

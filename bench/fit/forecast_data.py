@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stillup.verdict.forecast_question import Question, Resolved, Update
-from stillup.verdict.forecast_record import SHORTEST_S
+from stillup.verdict.forecast.question import Question, Resolved, Update
+from stillup.verdict.forecast.record import SHORTEST_S
 
 FILES = ("anthropic", "openai", "cloudflare", "github", "others", "cloud")
 STAGED = ("claude", "chatgpt", "cloudflare", "stabilityai", "characterai", "baseten")

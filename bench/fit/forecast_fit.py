@@ -24,12 +24,12 @@ import numpy as np
 from forecast_data import STAGED, Incident, load
 from numpy.typing import NDArray
 
-from stillup.verdict.forecast_cues import cues, words
-from stillup.verdict.forecast_left import MOST, left, level
-from stillup.verdict.forecast_next import next_cues
-from stillup.verdict.forecast_question import Question, parts, progress
-from stillup.verdict.forecast_record import Record
-from stillup.verdict.forecast_table import LEVELS, SCORES, Effect, Provenance, Table
+from stillup.verdict.forecast.cues import cues, words
+from stillup.verdict.forecast.left import MOST, left, level
+from stillup.verdict.forecast.next import next_cues
+from stillup.verdict.forecast.question import Question, parts, progress
+from stillup.verdict.forecast.record import Record
+from stillup.verdict.forecast.table import LEVELS, SCORES, Effect, Provenance, Table
 
 TARGET = Path(__file__).parents[2] / "src/stillup/catalog/forecast.json"
 MOMENTS_MIN = (0, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360)

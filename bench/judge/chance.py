@@ -26,8 +26,8 @@ from chance_world import Sample, run
 
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Confidence, Family, Stage, State
-from stillup.verdict import chance
-from stillup.verdict.chance_table import ECHO, ECHO_GROWS, PRIOR, RECORDS, RUMOUR
+from stillup.verdict.chance import probability as chance
+from stillup.verdict.chance.table import ECHO, ECHO_GROWS, PRIOR, RECORDS, RUMOUR
 
 Array = np.ndarray[Any, Any]
 

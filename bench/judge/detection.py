@@ -20,8 +20,8 @@ from rivals import Rivals
 from streams import START_S, Kind, Streams
 
 from stillup.model.service import Family
-from stillup.verdict.bank import CELL, CountBank, Windows
-from stillup.verdict.change import RECOVERED_NATS, count_llr
+from stillup.verdict.counts.bank import CELL, CountBank, Windows
+from stillup.verdict.counts.change import RECOVERED_NATS, count_llr
 from stillup.verdict.settings import DAY_S, SHARES, YEAR_S, Settings
 
 Array = np.ndarray[Any, Any]
@@ -207,7 +207,6 @@ def delays(progress: Progress, each: int, warm_days: float, calm_days: float, wi
     names = ["3-sigma", "EWMA", "CUSUM", "Downdetector-like"]
     table = [
         "| " + " | ".join([*_COLUMNS, *names, "recovery"]) + " |",
-        +" | ".join(names) + " | recovery |",
         "|---|" + "--:|" * (len(_COLUMNS) + len(names)),
     ]
     return "\n".join([head, "", *table, *[line for *_, line in rows]])

@@ -22,8 +22,8 @@ from typing import Any
 
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Family, OutageClass, State
-from stillup.verdict.diagnose import Scene, diagnose, explain
-from stillup.verdict.likelihoods import CLASSES, PRIOR, TABLE, Group
+from stillup.verdict.diagnosis.diagnose import Scene, diagnose, explain
+from stillup.verdict.diagnosis.likelihoods import CLASSES, PRIOR, TABLE, Group
 
 Row = dict[str, Any]
 OVER = ("resolved", "postmortem")

@@ -28,11 +28,11 @@ from forecast_data import STAGED, Incident, begun_between, load
 from forecast_fit import fit
 
 from stillup.catalog.forecast import forecast_table
-from stillup.verdict.forecast import Forecaster
-from stillup.verdict.forecast_next import chance_of_another
-from stillup.verdict.forecast_question import Question
-from stillup.verdict.forecast_record import Record
-from stillup.verdict.forecast_table import Table
+from stillup.verdict.forecast.forecaster import Forecaster
+from stillup.verdict.forecast.next import chance_of_another
+from stillup.verdict.forecast.question import Question
+from stillup.verdict.forecast.record import Record
+from stillup.verdict.forecast.table import Table
 
 SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
 HORIZONS_MIN = (0, 15, 30, 60, 120)

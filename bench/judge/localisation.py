@@ -24,8 +24,8 @@ from baselines import leaf_votes, margin_rule, poisson_scan, surprise_by_attribu
 from tables import KINDS, Case, Cause, reports
 
 from stillup.cli.leaves import read_leaves
-from stillup.verdict.scan import Found, Standing, scan
-from stillup.verdict.table import Table
+from stillup.verdict.locate.scan import Found, Standing, scan
+from stillup.verdict.locate.table import Table
 
 Method = Callable[[Case], list[Cause]]
 _FIRST_SEED = 1000

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from probes import KEY, feed, real, stream_for
 
-from stillup.verdict.outcomes import OutcomeStream
+from stillup.verdict.outcomes.stream import OutcomeStream
 from stillup.verdict.settings import DAY_S, Settings
 
 _RUN_LENGTH = """\

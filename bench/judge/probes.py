@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from stillup.model.service import Layer
-from stillup.verdict.outcomes import OutcomeStream, StreamKey
+from stillup.verdict.outcomes.stream import OutcomeStream, StreamKey
 from stillup.verdict.settings import DAY_S, NOMINAL_SHARE, Settings
 
 KEY = StreamKey("probe", "api", Layer.INFERENCE, "model", "")

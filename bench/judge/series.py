@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from stillup.verdict.series import DEFAULT_RUN, Kind, Series
+from stillup.verdict.series.detector import DEFAULT_RUN, Kind, Series
 
 Points = list[tuple[float, float]]
 START = 1_700_000_000.0

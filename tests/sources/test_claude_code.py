@@ -12,7 +12,7 @@ from stillup.model.service import Layer
 from stillup.model.signal import Alive, Outcome
 from stillup.sources._claude_code_files import tails
 from stillup.sources.claude_code import OWN_FAULTS, PROVIDER_FAULTS, SOURCE, is_own_fault
-from stillup.verdict.outcomes import ErrorKind, kind_of
+from stillup.verdict.outcomes.stream import ErrorKind, kind_of
 
 
 def stamp(at):

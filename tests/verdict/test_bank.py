@@ -5,9 +5,9 @@ from math import cos, pi
 import numpy as np
 import pytest
 
-from stillup.verdict.bank import CELL, MOST_CELLS, CountBank, Windows
-from stillup.verdict.change import MULTIPLIERS, RECOVERED_NATS, count_llr
-from stillup.verdict.rhythm import Rhythm
+from stillup.verdict.counts.bank import CELL, MOST_CELLS, CountBank, Windows
+from stillup.verdict.counts.change import MULTIPLIERS, RECOVERED_NATS, count_llr
+from stillup.verdict.counts.rhythm import Rhythm
 from stillup.verdict.settings import DAY_S, Settings
 
 START_S = 1_772_409_600  # a Monday

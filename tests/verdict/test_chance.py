@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from stillup.model.evidence import Evidence, Numbers, Standing
 from stillup.model.service import Family, Stage, State
-from stillup.verdict.chance import AGREED, LEAST, MOST, TALKERS, faded, probability, steers
-from stillup.verdict.chance_table import PRIOR, RECORDS
+from stillup.verdict.chance.probability import AGREED, LEAST, MOST, TALKERS, faded, probability, steers
+from stillup.verdict.chance.table import PRIOR, RECORDS
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ALARM, CALM, NO_DATA = Standing.ALARM, Standing.CALM, Standing.NO_DATA

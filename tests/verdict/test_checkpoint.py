@@ -23,13 +23,13 @@ from stillup.errors import BadDataError
 from stillup.model.incident import Incident
 from stillup.model.service import Confidence, Family, State
 from stillup.model.signal import Declared
-from stillup.verdict import checkpoint
-from stillup.verdict.chronicle import PageIncident
-from stillup.verdict.counts import Seen
-from stillup.verdict.kinds import GIVEN, classes
-from stillup.verdict.localise import Leaf
+from stillup.verdict.checkpoint import save as checkpoint
+from stillup.verdict.checkpoint.kinds import GIVEN, classes
+from stillup.verdict.checkpoint.parts import put_together, take_apart
+from stillup.verdict.counts.stream import Seen
+from stillup.verdict.locate.localise import Leaf
 from stillup.verdict.monitor import Monitor
-from stillup.verdict.parts import put_together, take_apart
+from stillup.verdict.official.chronicle import PageIncident
 from stillup.verdict.settings import Profile, Settings
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

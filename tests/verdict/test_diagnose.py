@@ -14,9 +14,9 @@ from stillup.catalog.load import catalogue
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Family, Layer, OutageClass, Problem, State
 from stillup.model.verdict import Verdict
-from stillup.verdict.cues import CUES, cues_in
-from stillup.verdict.diagnose import Scene, Upstream, diagnose, explain, layers, observe, upstreams
-from stillup.verdict.likelihoods import CLASSES, PRIOR, RHO, TABLE, WHERE, Group
+from stillup.verdict.diagnosis.cues import CUES, cues_in
+from stillup.verdict.diagnosis.diagnose import Scene, Upstream, diagnose, explain, layers, observe, upstreams
+from stillup.verdict.diagnosis.likelihoods import CLASSES, PRIOR, RHO, TABLE, WHERE, Group
 
 DOCS = Path(__file__).parents[2] / "docs" / "diagnosis.md"
 SEEN = st.dictionaries(st.sampled_from(sorted(TABLE)), st.booleans(), max_size=8)

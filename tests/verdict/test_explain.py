@@ -13,9 +13,9 @@ from stillup.model.incident import Incident
 from stillup.model.reason import Reason
 from stillup.model.service import Confidence, Family, Layer, OutageClass, Scope, Stage, State
 from stillup.model.verdict import Diagnosis, Forecast, Verdict
-from stillup.verdict import units
-from stillup.verdict.explain import because, headline, moved, outcome, rule, says, side, who
-from stillup.verdict.narrate import Telling, as_json, paragraph, sentence
+from stillup.verdict.telling import units
+from stillup.verdict.telling.explain import because, headline, moved, outcome, rule, says, side, who
+from stillup.verdict.telling.narrate import Telling, as_json, paragraph, sentence
 
 NOW = datetime(2026, 4, 7, tzinfo=UTC)
 

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from stillup.catalog.forecast import forecast_table, service_key
 from stillup.model.service import Stage
-from stillup.verdict.chronicle import PageIncident
-from stillup.verdict.chronicle import Update as Told
-from stillup.verdict.forecast import Forecaster, Prediction
-from stillup.verdict.forecast_cues import cues, words
-from stillup.verdict.forecast_left import Level, left
-from stillup.verdict.forecast_live import live_forecast
-from stillup.verdict.forecast_next import chance_of_another
-from stillup.verdict.forecast_question import Question, Resolved, Update, progress
-from stillup.verdict.forecast_record import Record
-from stillup.verdict.forecast_table import LEVELS, Effect, Provenance, Table
+from stillup.verdict.forecast.cues import cues, words
+from stillup.verdict.forecast.forecaster import Forecaster, Prediction
+from stillup.verdict.forecast.left import Level, left
+from stillup.verdict.forecast.live import live_forecast
+from stillup.verdict.forecast.next import chance_of_another
+from stillup.verdict.forecast.question import Question, Resolved, Update, progress
+from stillup.verdict.forecast.record import Record
+from stillup.verdict.forecast.table import LEVELS, Effect, Provenance, Table
+from stillup.verdict.official.chronicle import PageIncident
+from stillup.verdict.official.chronicle import Update as Told
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PLAIN = Provenance(script="", until="", incidents={}, rows=0)

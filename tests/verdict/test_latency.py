@@ -6,8 +6,8 @@ from math import exp
 import pytest
 
 from stillup.model.service import Layer, Problem, State
-from stillup.verdict.latency import LatencyTest
-from stillup.verdict.outcomes import OutcomeStream, StreamKey
+from stillup.verdict.outcomes.latency import LatencyTest
+from stillup.verdict.outcomes.stream import OutcomeStream, StreamKey
 from stillup.verdict.settings import Settings
 
 THRESHOLD = Settings().threshold(60)

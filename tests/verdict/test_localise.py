@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillup.verdict.localise import Leaf, LeafRates, Localised, localise, part_of_day
-from stillup.verdict.regions import agreed, continent, groups, grown, roll_up
+from stillup.verdict.locate.localise import Leaf, LeafRates, Localised, localise, part_of_day
+from stillup.verdict.locate.regions import agreed, continent, groups, grown, roll_up
 
 PLACES = ("US-CA", "US-NY", "US-IL", "FR", "DE", "JP", "IN")
 NONE = Localised()

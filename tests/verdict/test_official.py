@@ -7,7 +7,7 @@ from msgspec import convert
 
 from stillup.model.service import Stage
 from stillup.model.signal import Declared
-from stillup.verdict.official import Book, models_named
+from stillup.verdict.official.book import Book, models_named
 
 MODELS = ("opus", "sonnet", "haiku")
 

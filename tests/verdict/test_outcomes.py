@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillup.model.service import Layer, State
-from stillup.verdict.failing import FailureTest, UsualRate, log_chance
-from stillup.verdict.outcomes import OutcomeStream, StreamKey
+from stillup.verdict.outcomes.failing import FailureTest, UsualRate, log_chance
+from stillup.verdict.outcomes.stream import OutcomeStream, StreamKey
 from stillup.verdict.settings import DAY_S, NOMINAL_SHARE, ONE_LOOK, Settings
 
 KEY = StreamKey("probe", "api", Layer.INFERENCE, "opus", "")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stillup.verdict.explain import says
 from stillup.verdict.monitor import Monitor
 from stillup.verdict.replay import Replay
 from stillup.verdict.settings import Profile
+from stillup.verdict.telling.explain import says
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 

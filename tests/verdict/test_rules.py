@@ -3,7 +3,7 @@
 import pytest
 
 from stillup.model.service import Confidence, Family, Scope, State
-from stillup.verdict.outcomes import ErrorKind, kind_of
+from stillup.verdict.outcomes.stream import ErrorKind, kind_of
 
 
 def test_the_first_known_state_is_emitted_and_nothing_before_it(timeline, story):

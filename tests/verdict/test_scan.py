@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillup.verdict import table as tables
-from stillup.verdict.scan import Standing, scan
-from stillup.verdict.table import Table
+from stillup.verdict.locate import table as tables
+from stillup.verdict.locate.scan import Standing, scan
+from stillup.verdict.locate.table import Table
 
 PLACES = ("US-CA", "US-NY", "US-TX", "CA-ON", "FR", "DE", "ES", "JP", "IN")
 

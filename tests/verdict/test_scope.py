@@ -10,8 +10,8 @@ from msgspec import convert
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Family, Scope
 from stillup.model.signal import Outcome
+from stillup.verdict.diagnosis.scope import ScopeReason, own_scope, scope_of
 from stillup.verdict.here import LASTS_S, Here
-from stillup.verdict.scope import ScopeReason, own_scope, scope_of
 
 PARTS = ("api", "code", "web")
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillup.verdict.peaks import Peaks
-from stillup.verdict.series import WARM_UP, Kind, Series
+from stillup.verdict.series.detector import WARM_UP, Kind, Series
+from stillup.verdict.series.peaks import Peaks
 
 START = 1_750_000_000.0
 

@@ -9,7 +9,7 @@ import msgspec
 
 from stillup.catalog.load import catalogue
 from stillup.errors import CatalogError
-from stillup.verdict.forecast_table import Table
+from stillup.verdict.forecast.table import Table
 
 
 @cache

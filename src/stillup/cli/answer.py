@@ -18,8 +18,8 @@ from stillup.daemon.ask import FirstAnswer
 from stillup.model.service import Capability, Scope, State
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice
-from stillup.verdict.explain import STATE_WORDS, because, headline, rule, who
-from stillup.verdict.units import chance
+from stillup.verdict.telling.explain import STATE_WORDS, because, headline, rule, who
+from stillup.verdict.telling.units import chance
 
 _NARROW = 60
 

@@ -8,8 +8,8 @@ from stillup.cli.rows import grounds, rows, telling
 from stillup.daemon.advice import alternatives, likely_class, parts_up, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.model.service import Capability
-from stillup.verdict.explain import headline, rule
-from stillup.verdict.narrate import as_json
+from stillup.verdict.telling.explain import headline, rule
+from stillup.verdict.telling.narrate import as_json
 
 
 def answer_json(answer: FirstAnswer, task: Capability) -> str:

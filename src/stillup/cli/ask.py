@@ -82,7 +82,7 @@ def command(
         out.print(render_answer(answer, Capability(task), out.width))
         if explain:
             from stillup.cli.rows import telling
-            from stillup.verdict.narrate import paragraph
+            from stillup.verdict.telling.narrate import paragraph
 
             out.print(f"\nWhy: {paragraph(telling(answer))}", highlight=False, markup=False)
     return exit_code(answer.verdict)

@@ -107,7 +107,7 @@ class Timeline:
     def lines(self, moment: Moment) -> list[tuple[str, str]]:
         """What happened in truth, which side turned, and how the verdict changed."""
         from stillup.cli.watch import change_line
-        from stillup.verdict.explain import says
+        from stillup.verdict.telling.explain import says
 
         found = []
         while self._truth and self._truth[0][0] <= moment.at:
@@ -157,7 +157,7 @@ class Stage(Timeline):
         from rich.text import Text
 
         from stillup.daemon.demo import first_minute
-        from stillup.verdict.explain import headline, says
+        from stillup.verdict.telling.explain import headline, says
 
         begin = first_minute(self._scenario)
         whole, done = (self._scenario.ends - begin).total_seconds(), (moment.at - begin).total_seconds()

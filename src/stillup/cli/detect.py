@@ -17,7 +17,7 @@ from stillup.errors import BadDataError
 
 if TYPE_CHECKING:
     from stillup.cli.column import Bad, Point
-    from stillup.verdict.series import Judged, Series
+    from stillup.verdict.series.detector import Judged, Series
 
 _SHOWN = 20
 _BATCH = 512
@@ -46,7 +46,7 @@ _BATCH = 512
 @click.option("--plot", is_flag=True, help="Draw the series and its alarms instead.")
 def command(series: Path, kind: str, arl_days: float | None, plot: bool) -> int:
     """Judge one series."""
-    from stillup.verdict.series import Kind, Series
+    from stillup.verdict.series.detector import Kind, Series
 
     detector = Series(Kind(kind), None if arl_days is None else arl_days * 86_400.0)
     with _opened(series) as lines:
@@ -77,7 +77,7 @@ def _standard_input() -> Iterator[TextIO]:
 def _judged(lines: TextIO, detector: Series) -> Iterator[tuple[Point | Bad, Judged]]:
     """Every row with its judgement; what cannot be used leaves the evidence as it was."""
     from stillup.cli.column import MOST, Bad, points
-    from stillup.verdict.series import Judged, Kind
+    from stillup.verdict.series.detector import Judged, Kind
 
     last = Judged(0.0, alarm=False)
     for row in points(lines, -MOST if detector.kind is Kind.RATE else 0.0):

@@ -14,9 +14,9 @@ import msgspec
 from stillup.catalog.forecast import forecast_table, service_key
 from stillup.cli.say import put, say
 from stillup.errors import BadDataError, UsageError
-from stillup.verdict.forecast import Forecaster
-from stillup.verdict.forecast_question import Question, Resolved, absurd
-from stillup.verdict.forecast_record import Record
+from stillup.verdict.forecast.forecaster import Forecaster
+from stillup.verdict.forecast.question import Question, Resolved, absurd
+from stillup.verdict.forecast.record import Record
 
 _LONGEST = 4_000_000
 _SHOWN = 20

@@ -14,13 +14,13 @@ from stillup.model.incident import Incident
 from stillup.model.service import OutageClass
 from stillup.model.signal import Declared
 from stillup.model.verdict import iso
-from stillup.verdict.chronicle import Chronicle, PageIncident
-from stillup.verdict.forecast import Forecaster, Prediction
-from stillup.verdict.forecast_live import live_forecast, past_incidents
-from stillup.verdict.forecast_next import chance_of_another
-from stillup.verdict.forecast_question import Resolved
-from stillup.verdict.forecast_record import Record
-from stillup.verdict.forecast_table import Provenance
+from stillup.verdict.forecast.forecaster import Forecaster, Prediction
+from stillup.verdict.forecast.live import live_forecast, past_incidents
+from stillup.verdict.forecast.next import chance_of_another
+from stillup.verdict.forecast.question import Resolved
+from stillup.verdict.forecast.record import Record
+from stillup.verdict.forecast.table import Provenance
+from stillup.verdict.official.chronicle import Chronicle, PageIncident
 
 CURVE_S = tuple(60 * m for m in (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 1440))
 """Times for which the curve is told."""

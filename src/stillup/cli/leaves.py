@@ -12,7 +12,7 @@ from stillup.cli.csvfile import Record, plain_float, records
 from stillup.errors import BadDataError
 
 if TYPE_CHECKING:
-    from stillup.verdict.table import Table
+    from stillup.verdict.locate.table import Table
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_LEAVES = 500_000
@@ -47,7 +47,7 @@ def read_leaves(name: str, raw: bytes) -> Leaves:
 
     :raises BadDataError: it is no such file, too large, or has no usable line.
     """
-    from stillup.verdict.table import Table
+    from stillup.verdict.locate.table import Table
 
     if len(raw) > MAX_BYTES:
         _refuse(f"{name}: more than {MAX_BYTES // 1024 // 1024} MB; a table has at most that")

@@ -14,7 +14,7 @@ from stillup.cli.say import put, say
 from stillup.errors import BadDataError
 
 if TYPE_CHECKING:
-    from stillup.verdict.scan import Found
+    from stillup.verdict.locate.scan import Found
 
 _BAD_DATA = 65
 
@@ -32,7 +32,7 @@ _BAD_DATA = 65
 def command(table: Path, as_json: bool, color: bool | None) -> int:
     """Scan one table."""
     from stillup.cli.leaves import read_leaves
-    from stillup.verdict.scan import scan
+    from stillup.verdict.locate.scan import scan
 
     read = read_leaves("standard input" if str(table) == "-" else str(table), _opened(table))
     found = scan(read.table)
@@ -71,7 +71,7 @@ def _wire(found: Found) -> dict[str, object]:
 def _show(found: list[Found], *, color: bool | None) -> None:
     from rich.table import Table
 
-    from stillup.verdict.scan import Standing
+    from stillup.verdict.locate.scan import Standing
 
     out = console(color=color)
     if not found:

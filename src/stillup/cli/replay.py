@@ -76,10 +76,9 @@ def _tell(replay: Replay) -> None:
         say(f"unknown source {source!r} ({count} lines): ignored; a line may name its family")
     if len(strangers) > _SHOWN:
         say(f"… and {len(strangers) - _SHOWN} more unknown sources")
-    if replay.monitor.overflow:
-        say(
-            f"{replay.monitor.overflow} lines were dropped: more services, sources or components than are followed at once"
-        )
+    dropped = replay.monitor.overflow
+    if dropped:
+        say(f"{dropped} lines were dropped: more services, sources or components than are followed at once")
 
 
 def _bounded(lines: BinaryIO) -> Iterator[bytes]:

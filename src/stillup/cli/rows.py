@@ -9,7 +9,7 @@ from stillup.daemon.ask import FirstAnswer
 from stillup.model.evidence import Evidence
 from stillup.registry import SOURCES, SourceSpec
 from stillup.sources.report import FailureKind
-from stillup.verdict.narrate import Telling
+from stillup.verdict.telling.narrate import Telling
 
 
 class Row(Struct, frozen=True, kw_only=True):

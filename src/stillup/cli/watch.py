@@ -39,8 +39,8 @@ from stillup.net import Net
 from stillup.sources.decode import clean
 from stillup.sources.poller import Poller, Report
 from stillup.store import open_store
-from stillup.verdict.explain import because, headline, moved, who
 from stillup.verdict.monitor import Monitor
+from stillup.verdict.telling.explain import because, headline, moved, who
 
 if TYPE_CHECKING:
     from rich.console import Console

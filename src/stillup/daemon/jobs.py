@@ -14,7 +14,7 @@ from stillup.sources.poller import Job
 from stillup.verdict.settings import DAY_S, Profile, Settings
 
 if TYPE_CHECKING:
-    from stillup.verdict.forecast import Forecaster
+    from stillup.verdict.forecast.forecaster import Forecaster
 
 
 def jobs_for(config: Config, services: Sequence[Service], environ: Mapping[str, str], now: datetime) -> list[Job]:
@@ -51,7 +51,7 @@ def profile_of(service_id: str) -> Profile:
 def forecaster() -> Forecaster:
     """The shipped forecast, ready to be asked."""
     from stillup.catalog.forecast import forecast_table
-    from stillup.verdict.forecast import Forecaster
+    from stillup.verdict.forecast.forecaster import Forecaster
 
     return Forecaster(forecast_table())
 

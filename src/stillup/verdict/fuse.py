@@ -13,9 +13,9 @@ from msgspec import Struct
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.reason import Reason
 from stillup.model.service import Confidence, Family, Scope, State
+from stillup.verdict.diagnosis.scope import scope_of
 from stillup.verdict.gather import worst
-from stillup.verdict.regions import agreed
-from stillup.verdict.scope import scope_of
+from stillup.verdict.locate.regions import agreed
 
 
 class Ruling(Struct, frozen=True, kw_only=True):

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from stillup.model.evidence import Evidence, Numbers, Standing
 from stillup.model.service import Family, Layer, Problem, State
 from stillup.registry import SOURCES
-from stillup.verdict.chronicle import PageIncident
-from stillup.verdict.counts import CountStream
-from stillup.verdict.official import Entry
-from stillup.verdict.outcomes import OutcomeStream
+from stillup.verdict.counts.stream import CountStream
+from stillup.verdict.official.book import Entry
+from stillup.verdict.official.chronicle import PageIncident
+from stillup.verdict.outcomes.stream import OutcomeStream
 
 _RECENT_S = 15 * 60
 

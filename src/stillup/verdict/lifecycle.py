@@ -12,8 +12,8 @@ from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
 from stillup.model.service import Confidence, Family, State
 from stillup.verdict.fuse import Ruling
-from stillup.verdict.official import Entry
-from stillup.verdict.regions import grown
+from stillup.verdict.locate.regions import grown
+from stillup.verdict.official.book import Entry
 
 ECHOES = (Family.SEARCH,)
 """Families that go on for hours after a fault and whose silence says nothing: they cannot be tested for recovery."""

@@ -16,10 +16,10 @@ from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
 from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
-from stillup.verdict import checkpoint
-from stillup.verdict.bank import CountBank
-from stillup.verdict.counts import judge
-from stillup.verdict.forecast import Forecaster
+from stillup.verdict.checkpoint import save as checkpoint
+from stillup.verdict.counts.bank import CountBank
+from stillup.verdict.counts.stream import judge
+from stillup.verdict.forecast.forecaster import Forecaster
 from stillup.verdict.settings import Profile, Settings
 from stillup.verdict.watch import ServiceWatch
 
@@ -49,7 +49,7 @@ class Monitor:
         self._strange_services = 0
 
     def checkpoint(self) -> bytes:
-        """Everything held, for :meth:`restore`; see :mod:`stillup.verdict.checkpoint`."""
+        """Everything held, for :meth:`restore`; see :mod:`stillup.verdict.checkpoint.save`."""
         return checkpoint.save(self, self._settings)
 
     @classmethod

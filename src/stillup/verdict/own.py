@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from stillup.model.service import Layer
 from stillup.model.signal import Outcome, Signal
 from stillup.verdict.here import HERE, Here
-from stillup.verdict.outcomes import ErrorKind, kind_of
+from stillup.verdict.outcomes.stream import ErrorKind, kind_of
 
 _RATE_LIMIT_LASTS_S = 15 * 60
 _QUOTA_LASTS_S = 5 * 3600

@@ -14,19 +14,20 @@ from stillup.model.service import Family, Layer, Stage, State
 from stillup.model.signal import Alive, Counted, Declared, Outcome, Signal
 from stillup.model.verdict import Forecast, Verdict
 from stillup.registry import SOURCES
-from stillup.verdict import chance, fuse
-from stillup.verdict.bank import CountBank
-from stillup.verdict.counts import Closed, CountStream
-from stillup.verdict.diagnose import Scene, diagnose, upstreams
-from stillup.verdict.forecast import Forecaster
-from stillup.verdict.forecast_live import live_forecast, past_incidents
-from stillup.verdict.forecast_record import Record
+from stillup.verdict import fuse
+from stillup.verdict.chance import probability as chance
+from stillup.verdict.counts.bank import CountBank
+from stillup.verdict.counts.stream import Closed, CountStream
+from stillup.verdict.diagnosis.diagnose import Scene, diagnose, upstreams
+from stillup.verdict.forecast.forecaster import Forecaster
+from stillup.verdict.forecast.live import live_forecast, past_incidents
+from stillup.verdict.forecast.record import Record
 from stillup.verdict.gather import Gathering, calm_counts, is_mirror, when
 from stillup.verdict.heard import Heard
 from stillup.verdict.intake import Intake, family_of
 from stillup.verdict.lifecycle import Lifecycle
-from stillup.verdict.official import Book, Entry
-from stillup.verdict.outcomes import OutcomeStream, StreamKey
+from stillup.verdict.official.book import Book, Entry
+from stillup.verdict.outcomes.stream import OutcomeStream, StreamKey
 from stillup.verdict.own import OwnTrouble
 from stillup.verdict.room import Room
 from stillup.verdict.settings import NOMINAL_SHARE, SHARES, TICK_S, Profile, Settings

@@ -1,0 +1,1 @@
+"""The probability beside the rule."""

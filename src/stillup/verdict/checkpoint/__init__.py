@@ -1,0 +1,1 @@
+"""The state of a monitor as bytes, and back."""

@@ -1,0 +1,1 @@
+"""Counts: what is usual, and is it more than that."""

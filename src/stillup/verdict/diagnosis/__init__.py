@@ -1,0 +1,1 @@
+"""What kind of outage it is, and who is hit."""

@@ -1,0 +1,1 @@
+"""What official pages declare."""

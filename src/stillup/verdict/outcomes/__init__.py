@@ -1,0 +1,1 @@
+"""Tries: do they fail, or take long."""
