@@ -2,7 +2,8 @@
 
 A checkpoint is a line that names the format, a digest, and MessagePack (see
 :mod:`stillup.verdict.checkpoint.parts`). Nothing in it can run, and equal states give equal bytes. It has
-all that the monitor holds, lines that wait for their minute and incidents not yet drained included. A caller keeps besides
+all that the monitor holds, lines that wait for their minute and incidents not yet drained included. A caller keeps
+besides
 
 - how far it has read; of a file also the lines that :class:`~stillup.verdict.replay.Replay` still buffers;
 - what the monitor was handed when it was made. The settings must be the same again. ``profile_of`` is asked only for
