@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _LATE = timedelta(minutes=5)
+_FIRST_READINGS_S = 5.0  # of real time: more than any first reading's deadline
 _SIGNALS_KEPT = 100_000
 _REPORTS_KEPT = 1_000
 _CHANGES_KEPT = 100_000
@@ -73,10 +75,16 @@ class Live:
         self._unsaved = _Unsaved()
         self._judged: datetime | None = None
         self._judged_steady_s = 0.0
+        self._heard: set[tuple[str, str]] = set()
+        self._asked = 0
+        self._all_heard = asyncio.Event()
 
     def hear(self, report: Report) -> None:
         """Take a reading in; give this to the poller."""
         self._listener.heard(report)
+        self._heard.add((report.service, report.source))
+        if len(self._heard) >= self._asked:
+            self._all_heard.set()
         why = report.error.says if report.error else ""
         self._reports.append(
             KeptReport(source=report.source, service=report.service, at=report.started_at, ok=report.ok, why=why)
@@ -102,11 +110,20 @@ class Live:
         """Poll and judge until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(poller.run())
+            await self._hear_all_once(poller.size)
             while True:
                 now = self._event_now()
                 into_minute_s = now.timestamp() % TICK_S
                 await self._clock.sleep(TICK_S - into_minute_s)
                 await self.judge(self._event_now())
+
+    async def _hear_all_once(self, sources: int) -> None:
+        """Wait for every source's first reading: the past that it tells is of use only before the first minute."""
+        self._asked = sources
+        if sources == 0:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._all_heard.wait(), _FIRST_READINGS_S)
 
     async def judge(self, now: datetime) -> list[Verdict]:
         """Judge every whole minute up to ``now``; what changed is on the disk before anyone is told."""

@@ -100,6 +100,11 @@ class Poller:
         self._reading_s = reading_s
         self._tracks = [_Track(job, rules_for(job.setting, rng.random())) for job in jobs]
 
+    @property
+    def size(self) -> int:
+        """How many sources it reads."""
+        return len(self._tracks)
+
     async def once(self, deadline_s: float) -> list[Report]:
         """Read every source now, side by side, and answer within ``deadline_s`` real seconds, in the jobs' order.
 
