@@ -1,5 +1,6 @@
 """The running monitor: readings become verdicts, what was recorded replays to them, and a kill loses nothing told."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -11,7 +12,8 @@ from stillup.config import Setting
 from stillup.daemon.jobs import profile_of
 from stillup.daemon.live import Live
 from stillup.errors import Unreachable
-from stillup.model.service import Confidence, Layer, State
+from stillup.model.evidence import Standing
+from stillup.model.service import Confidence, Family, Layer, State
 from stillup.model.signal import Alive, Counted, Declared, Outcome
 from stillup.registry import SOURCES
 from stillup.sources.base import Reading
@@ -186,3 +188,36 @@ async def test_old_signals_are_dropped_and_changes_are_not(live):
         await driven.judge(START + timedelta(days=3))
         assert list(store.signals("claude")) == []
         assert len(store.transitions("claude")) == len(heard.changes)
+
+
+async def test_the_first_minute_waits_for_every_source_to_have_told_its_past():
+    """A slow first reading tells a day of calm; the minute ends before it comes, and it counts all the same."""
+    ready = asyncio.Event()
+
+    class Slow(Script):
+        async def read(self, ctx, net):
+            await ready.wait()
+            return await super().read(ctx, net)
+
+    def past(minute, about):
+        hours = [START - timedelta(hours=h) for h in range(24, 0, -1)]
+        return [Counted(**(about | {"at": at}), window_s=3600, count=5) for at in hours]
+
+    clock, monitor = FakeClock(START), Monitor(profile_of)
+    jobs = [
+        Job(source=s, spec=SOURCES[s.id], service=find_service("claude"), setting=Setting(interval_s=60))
+        for s in (Script("statuspage", page), Slow("hub", past))
+    ]
+    driven = Live(monitor, clock, Heard())
+    poller = Poller(jobs, None, clock, Random(1), driven.hear)
+    running = asyncio.create_task(driven.run(poller))
+    for _ in range(3):
+        await clock.advance(60)
+    assert monitor.verdicts("claude") == {}
+    ready.set()
+    while not monitor.verdicts("claude"):
+        await clock.advance(60)
+    running.cancel()
+    crowd = next(e for e in monitor.evidence("claude") if e.family is Family.CROWD)
+    assert crowd.standing is Standing.CALM
+    assert crowd.usual > 0
