@@ -15,7 +15,7 @@ import numpy as np
 from stillup.verdict.counts.change import MULTIPLIERS, REALARM_S, count_llr, rise, still_raised
 from stillup.verdict.counts.rhythm import Rhythm, Usual
 from stillup.verdict.counts.rows import Array, Rows
-from stillup.verdict.settings import DAY_S, Settings
+from stillup.verdict.settings import DAY_S, TICK_S, Settings
 
 MOST_CELLS = 64
 """Cells of one stream that are tested; the next ones are counted in the whole alone."""
@@ -34,7 +34,7 @@ _FEW = 30.0  # reports: a stream with less known lets its last hours count too
 _LOUD = 0.1  # rows with a tenth of the evidence of the alarm are in alarm
 _NO_CAP = 40.0
 _UNHEARD = 0.25  # reports a window at least, where a source calls less usual and nothing is learned yet
-_BELIEVED, _BELIEVED_RATIO = 100.0, 300.0  # a window with more than this needs a second one to alarm
+_BELIEVED, _BELIEVED_RATIO = 100.0, 300.0  # a minute; a window with more than this needs a second one to alarm
 _WANDER_SD = 4.0  # once in 30,000 blocks: about once a year
 
 PARTS = 12
@@ -236,7 +236,8 @@ class CountBank:
         wander = self._wander(w, s, runs, mean, size)
         nulls = np.stack([mean * tolerance, mean * np.maximum(tolerance, wander)], axis=1)
         tempering = np.stack([runs.max(axis=1), np.ones(len(runs))], axis=1)
-        doubted = s.x > _BELIEVED + _BELIEVED_RATIO * mean
+        believed = _BELIEVED * np.maximum(1.0, w.window_s / TICK_S)
+        doubted = s.x > believed[s.owner] + _BELIEVED_RATIO * mean
         cap = np.where(doubted, self._settings.cap_share * s.thresholds[s.owner], _NO_CAP)
         r = rise(cells["r"][s.rows], s.x, nulls, size, tempering, cap)
         idle = cells["alarm"][s.rows] | s.alarmed[s.owner] | ~warm[s.owner]
