@@ -10,6 +10,7 @@ from msgspec import Struct
 from stillup.model.service import Confidence, State
 from stillup.model.verdict import Verdict
 from stillup.sim.scenario import Expect
+from stillup.verdict.locate.regions import country
 
 _ORDER = (None, Confidence.SUSPECTED, Confidence.CONFIRMED)
 
@@ -65,7 +66,8 @@ def _what(expect: Expect, changes: Sequence[Verdict], service: Sequence[Verdict]
             not stray, f"unharmed: {', '.join(expect.calm)}" + (f" (blamed: {', '.join(stray)})" if stray else "")
         )
     if expect.regions:
-        yield _contains("regions", set(expect.regions), {r for c in service for r in c.regions})
+        named = {r for c in service for r in c.regions}  # a part of a country tells the country too, and more finely
+        yield _contains("regions", set(expect.regions), named | {country(r) for r in named})
     if expect.problems:
         yield _contains("problems", {p.value for p in expect.problems}, {p for c in service for p in c.problems})
     if expect.scope is not None:
