@@ -1,0 +1,77 @@
+"""The gateway's words: what a client asks, which upstream may answer it, and what came of a try."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+Headers = tuple[tuple[bytes, bytes], ...]
+"""Header lines in order, names and values as they stood on the wire."""
+
+
+class Protocol(StrEnum):
+    """What an upstream speaks. Clients speak the first four of them."""
+
+    ANTHROPIC = "anthropic"
+    OPENAI = "openai"
+    RESPONSES = "openai-responses"
+    GEMINI = "gemini"
+    BEDROCK = "bedrock"
+    """Claude on Amazon Bedrock: Anthropic's messages in another envelope."""
+    VERTEX = "vertex"
+    """Claude on Google Vertex AI: Anthropic's messages at other paths."""
+
+
+class Operation(StrEnum):
+    """What a request is for."""
+
+    GENERATE = "generate"
+    COUNT_TOKENS = "count_tokens"
+    EMBED = "embed"
+    MODELS = "models"
+    """The list of models, or one of them."""
+    STORED = "stored"
+    """Something that one upstream keeps (a stored response): it can be asked of that upstream only."""
+
+
+class Ask(Struct, frozen=True, kw_only=True):
+    """One request of a client, understood far enough to route it.
+
+    ``path`` and ``query`` are as the client sent them, ``query`` without its question mark. ``headers`` are the
+    end-to-end ones, credentials still among them. ``model`` is empty where the request names none.
+    """
+
+    protocol: Protocol
+    operation: Operation
+    method: str
+    path: str
+    query: str = ""
+    headers: Headers = ()
+    body: bytes = b""
+    model: str = ""
+    stream: bool = False
+
+
+class Target(Struct, frozen=True):
+    """One link of a chain: an upstream and the model to ask of it. An empty model keeps the client's."""
+
+    upstream: str
+    model: str
+    protocol: Protocol
+    service: str = ""
+    component: str = ""
+
+    @property
+    def name(self) -> str:
+        """``upstream/model``, as routes write it."""
+        return f"{self.upstream}/{self.model}" if self.model else self.upstream
+
+
+class Usage(Struct, frozen=True):
+    """Tokens as the upstream counted them; None where it did not say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
