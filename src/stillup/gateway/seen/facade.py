@@ -1,0 +1,88 @@
+"""Everything that is seen of the gateway's requests, behind one door: metrics, the access log, traces."""
+
+from __future__ import annotations
+
+from stillup.clock import Clock
+from stillup.gateway.core.values import Ask, Target
+from stillup.gateway.core.views import Try
+from stillup.gateway.seen.cost import Labels, Price, unpriced
+from stillup.gateway.seen.metrics import Breakers, Journal, Metrics
+from stillup.gateway.seen.passage import MOST_TRIES, Ending, Passage
+
+
+class Seen:
+    """Told of every request by the shell, from the event loop; costs a few microseconds a request.
+
+    Nothing here sees a body's content or a key. ``price`` tells what tokens cost, ``labels`` under which names models
+    appear in metrics.
+    """
+
+    def __init__(self, clock: Clock, *, price: Price = unpriced, labels: Labels | None = None) -> None:
+        self._clock = clock
+        self._price = price
+        self.metrics = Metrics(labels or Labels())
+
+    def show(self, *, breakers: Breakers | None = None, journal: Journal | None = None) -> None:
+        """Say where the numbers come from that others keep; they are asked only when metrics are."""
+        self.metrics.breakers = breakers or self.metrics.breakers
+        self.metrics.journal = journal or self.metrics.journal
+
+    def begin(self, ask: Ask, request_id: str, user: str = "") -> Passage:
+        """A request was understood; keep the passage and hand it back with what follows."""
+        passage = Passage(ask, request_id, self._clock.monotonic_s(), user)
+        self.metrics.begin(passage)
+        return passage
+
+    def tried(self, passage: Passage, result: Try) -> None:
+        """A try ended: every one, the one that answered too.
+
+        Neither ``ok`` nor a fault: it was given up because another one was quicker, or the client went away.
+        """
+        self.metrics.tried(result)
+        if len(passage.tries) < MOST_TRIES:
+            passage.tries.append((self._clock.monotonic_s(), result))
+        if result.ok:
+            passage.winner = result
+
+    def hedged(self, passage: Passage, target: Target) -> None:
+        """This target is asked beside one that is late."""
+        passage.hedges += 1
+        self.metrics.hedged(target.upstream)
+
+    def rerouted(self, passage: Passage, target: Target, reason: str) -> None:
+        """This target was passed over, or left for the next one, and why (a member of ``Why`` or ``Fault``)."""
+        passage.reason = passage.reason or reason
+        self.metrics.rerouted(target.upstream, reason)
+
+    def ended(
+        self,
+        passage: Passage,
+        ending: Ending,
+        *,
+        status: int | None = None,
+        sent_bytes: int = 0,
+        first_token_s: float | None = None,
+        by: Try | None = None,
+    ) -> None:
+        """The request is over: its status, the bytes of the body that were sent, when the first content went out.
+
+        ``first_token_s`` is counted from the request's beginning, unlike a try's own. ``by`` is the try whose answer
+        the client got a part of, where none was answered whole: its tokens are paid for all the same.
+        """
+        passage.winner = passage.winner or by
+        passage.ending, passage.status, passage.sent_bytes = ending, status, sent_bytes
+        passage.total_s = self._clock.monotonic_s() - passage.started_s
+        passage.first_token_s = first_token_s
+        if passage.winner is not None:
+            passage.usd = self._price(passage.winner.model, passage.winner.usage)
+        self.metrics.ended(passage)
+
+    async def start(self) -> None:
+        """Begin what runs beside the requests."""
+
+    async def stop(self) -> None:
+        """Write out what is still held."""
+
+    def render(self) -> bytes:
+        """The metrics in Prometheus' text format."""
+        return self.metrics.render()

@@ -1,0 +1,99 @@
+"""One request's passage through the gateway: what is noted of it while it lives, and told when it ends."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from stillup.gateway.core.values import Ask, Operation, Protocol, Usage
+from stillup.gateway.core.views import Try
+
+MOST_TRIES = 64
+"""Tries of one request that are told one by one; a request has a handful."""
+
+
+class Ending(StrEnum):
+    """How a request ended, as its client saw it."""
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+    """Every upstream failed: the client got the first one's error."""
+    BROKEN = "broken"
+    """The answer had begun and could not be finished: it ends with the protocol's own error."""
+    REFUSED = "refused"
+    """The gateway refused it and asked nobody: not understood, no such path, not allowed."""
+    DEADLINE = "deadline"
+    """The time it was given was over before an answer began."""
+    TURNED_AWAY = "turned_away"
+    """No room: too many requests at once, or its user's limit was reached."""
+    ABANDONED = "abandoned"
+    """The client went away first."""
+
+
+class Passage:
+    """Facts of one request. Made by :meth:`Seen.begin`, handed back with every later call; never shown to a client."""
+
+    __slots__ = (
+        "asked_model",
+        "body_bytes",
+        "ending",
+        "first_token_s",
+        "hedges",
+        "id",
+        "operation",
+        "protocol",
+        "reason",
+        "sent_bytes",
+        "started_s",
+        "status",
+        "stream",
+        "total_s",
+        "traceparent",
+        "tries",
+        "usd",
+        "user",
+        "winner",
+    )
+
+    def __init__(self, ask: Ask, request_id: str, started_s: float, user: str) -> None:
+        self.id = request_id
+        self.protocol: Protocol = ask.protocol
+        self.operation: Operation = ask.operation
+        self.asked_model = ask.model
+        self.stream = ask.stream
+        self.body_bytes = len(ask.body)
+        self.user = user
+        self.started_s = started_s
+        self.traceparent = b""
+        self.tries: list[tuple[float, Try]] = []
+        """Every try with the moment it ended, on the steady clock."""
+        self.hedges = 0
+        self.reason = ""
+        """Why the first choice did not answer; empty where it did."""
+        self.winner: Try | None = None
+        """The try whose answer the client got, whole or in part."""
+        self.ending = Ending.ABANDONED
+        self.status: int | None = None
+        self.sent_bytes = 0
+        self.first_token_s: float | None = None
+        self.total_s = 0.0
+        self.usd: float | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of the answer the client got; failed tries are not counted (S16)."""
+        return _NONE if self.winner is None else self.winner.usage
+
+    @property
+    def upstream(self) -> str:
+        """Who answered, or was asked last; empty when nobody was asked."""
+        told = self.winner or (self.tries[-1][1] if self.tries else None)
+        return "" if told is None else told.target.upstream
+
+    @property
+    def model(self) -> str:
+        """The model that answered or was asked last, as it was asked for on the wire."""
+        told = self.winner or (self.tries[-1][1] if self.tries else None)
+        return self.asked_model if told is None else told.model
+
+
+_NONE = Usage()
