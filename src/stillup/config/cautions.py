@@ -26,6 +26,7 @@ def cautions(document: Document) -> Iterator[str]:
 def _open_key_files(document: Document) -> Iterator[str]:
     options = [o for s in document.sources.values() for o in (s.everywhere, *s.services.values())]
     files = [o.key_file for o in options] + [u.key_file for u in document.gateway.upstreams]
+    files += [u.token_file for u in document.gateway.users]
     for name in dict.fromkeys(f for f in files if f):
         try:
             mode = Path(name).stat().st_mode

@@ -72,9 +72,7 @@ def ignored(names: tuple[str, ...], tree: dict[str, Any]) -> Iterator[str]:
 
 def _key_variables(tree: object) -> Iterator[str]:
     if isinstance(tree, dict):
-        named = tree.get("key_env")
-        if isinstance(named, str):
-            yield named
+        yield from (name for key in ("key_env", "token_env") if isinstance(name := tree.get(key), str))
     for below in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
         yield from _key_variables(below)
 

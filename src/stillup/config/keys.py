@@ -22,9 +22,17 @@ def find_key(source_id: str, service_id: str, options: SourceOptions, environ: M
     :raises ConfigError: the file cannot be read.
     """
     named = options.key_env or ("" if options.key_file else usual_variable(source_id, service_id))
-    text = environ.get(named, "").strip() if named else ""
-    if not text and options.key_file:
-        text = _read(Path(options.key_file))
+    return key_at(named, options.key_file, environ)
+
+
+def key_at(variable: str | None, file: str | None, environ: Mapping[str, str]) -> Secret | None:
+    """The key that a variable holds, else a file; None where neither has one.
+
+    :raises ConfigError: the file cannot be read.
+    """
+    text = environ.get(variable, "").strip() if variable else ""
+    if not text and file:
+        text = _read(Path(file))
     return Secret(text) if text else None
 
 

@@ -22,7 +22,7 @@ _MISSING = object()
 _SECRETS = frozenset({"key", "keys", "token", "secret", "password", "passwd", "api_key", "apikey", "access_token"})
 _NO_SECRETS = (
     "keys do not belong in this file, which is shown, copied and shared; "
-    "`key_env` names a variable that holds the key, `key_file` a private file"
+    "`key_env` names a variable that holds the key, `key_file` a private file (`token_env` and `token_file` for a user)"
 )
 _SHAPES = {bool: "true or false", str: "text", list: "a list", dict: "a table"}
 

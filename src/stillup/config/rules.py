@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from stillup.catalog.load import catalogue
+from stillup.config.kinds import stays_here
 from stillup.config.merge import merged, own_floor_s
 from stillup.config.schema import FLOOR_S, Document, ProbeOptions, SourceOptions, Upstream
 from stillup.config.words import Complaint, KeyPath, near, show
@@ -61,6 +62,14 @@ def _upstreams(document: Document) -> Iterator[Complaint]:
                 (*path, "id"), f"{show(upstream.id)} is taken by gateway.upstreams[{first}]; allowed: a new id"
             )
         yield from _component(upstream, path)
+        yield from _place(upstream, path)
+
+
+def _place(upstream: Upstream, path: KeyPath) -> Iterator[Complaint]:
+    if upstream.region and upstream.protocol not in ("bedrock", "vertex"):
+        yield Complaint((*path, "region"), f"{upstream.protocol} has no regions; allowed: with bedrock and vertex only")
+    if upstream.project and upstream.protocol != "vertex":
+        yield Complaint((*path, "project"), f"{upstream.protocol} has no projects; allowed: with vertex only")
 
 
 def _component(upstream: Upstream, path: KeyPath) -> Iterator[Complaint]:
@@ -87,9 +96,26 @@ def _routes(document: Document) -> Iterator[Complaint]:
                 yield Complaint(("gateway", "routes", number, "chain", place), says)
 
 
+def _users(document: Document) -> Iterator[Complaint]:
+    """Beyond this machine a token is required: an open gateway would spend its owner's keys for anyone."""
+    gateway = document.gateway
+    if not gateway.users and not stays_here(f"http://{gateway.listen}"):
+        says = f"{show(gateway.listen)} can be reached from other machines, and nobody is told to need a token"
+        yield Complaint(("gateway", "listen"), f"{says}; allowed: a loopback address, or `[[gateway.users]]` beside it")
+    seen: dict[str, int] = {}
+    for number, user in enumerate(gateway.users):
+        path: KeyPath = ("gateway", "users", number)
+        first = seen.setdefault(user.id, number)
+        if first != number:
+            yield Complaint((*path, "id"), f"{show(user.id)} is taken by gateway.users[{first}]; allowed: a new id")
+        if not (user.token_env or user.token_file):
+            yield Complaint(path, "has no token; allowed: with `token_env` or `token_file`")
+
+
 _RULES: tuple[tuple[str, Callable[[Document], Iterator[Complaint]]], ...] = (
     ("sources", _floor),
     ("sources", _endpoints),
     ("gateway", _upstreams),
     ("gateway", _routes),
+    ("gateway", _users),
 )

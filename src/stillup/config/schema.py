@@ -189,6 +189,30 @@ class Upstream(Struct, frozen=True, kw_only=True):
     ] = False
     service: Annotated[Service | None, _says("The service whose verdict counts for it")] = None
     component: Annotated[Name | None, _says("The component of that service that it is")] = None
+    region: Annotated[
+        Id | None,
+        _says("Where Bedrock or Vertex is asked. Default: `AWS_REGION`, `CLOUD_ML_REGION`, else `us-east-1`, `global`"),
+    ] = None
+    project: Annotated[
+        Id | None, _says("The Google Cloud project that Vertex bills. Default: `ANTHROPIC_VERTEX_PROJECT_ID`")
+    ] = None
+
+
+class User(Struct, frozen=True, kw_only=True):
+    """Someone who may use the gateway from another machine."""
+
+    id: Annotated[Id, _says("The name the log and the limits use")]
+    token_env: Annotated[Variable | None, _says("The variable that holds the user's token")] = None
+    token_file: Annotated[
+        KeyFile | None, _says("A file (mode 0600) that holds the token, if the variable named by `token_env` does not")
+    ] = None
+    requests_per_minute: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000)] | None, _says("Requests a minute at most. Default: no bound")
+    ] = None
+    usd_per_day: Annotated[
+        Annotated[float, Meta(gt=0, le=1_000_000)] | None,
+        _says("What the user's requests may cost a day (UTC), by the catalogue's prices. Default: no bound"),
+    ] = None
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -215,15 +239,34 @@ class Gateway(Struct, frozen=True, kw_only=True):
             "Silence after which the next upstream is asked too. Default: learned from the usual time to first token"
         ),
     ] = None
+    stall_after_s: Annotated[
+        float,
+        Meta(gt=0, le=3_600),
+        _says("Silence inside an answer after which it counts as stalled; more where longer gaps are usual"),
+    ] = 20.0
+    max_body_mb: Annotated[int, Meta(ge=1, le=1_024), _says("The largest request that is taken")] = 32
+    max_concurrent: Annotated[int, Meta(ge=1, le=100_000), _says("How many requests are worked on at once")] = 2_048
+    queue: Annotated[
+        int, Meta(ge=0, le=100_000), _says("How many requests may wait beyond those; more are turned away at once")
+    ] = 256
     journal: Annotated[
         bool | None,
         _says("Whether exchanges are saved before they are forwarded. Default: only when listening on loopback"),
     ] = None
+    journal_days: Annotated[int, Meta(ge=1, le=36_500), _says("How long saved exchanges are kept")] = 30
+    journal_max_mb: Annotated[
+        int, Meta(ge=1, le=1_048_576), _says("How much space they may take; the oldest go first")
+    ] = 1_024
+    journal_sync: Annotated[
+        Literal["second", "always", "none"],
+        _says("When the disk must have them: each second, before anything is forwarded, or when the system likes"),
+    ] = "second"
     thinking_cut: Annotated[
         Literal["restart", "hold", "error"], _says("What a cut inside a thinking block does to the answer")
     ] = "restart"
     upstreams: Annotated[tuple[Upstream, ...], _says("The providers")] = ()
     routes: Annotated[tuple[Route, ...], _says("The routes; the first that matches is taken")] = ()
+    users: Annotated[tuple[User, ...], _says("Who may use it; needed when it listens beyond this machine")] = ()
 
 
 class Document(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,165 @@
+"""The configuration resolved: which upstreams there are, and for each protocol and model the chain of targets.
+
+Routes of the configuration decide; where there are none, :mod:`stillup.gateway.standin` does, from the keys that are
+present. Nothing here does I/O but read the files that keys lie in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from msgspec import Struct, field
+
+from stillup.catalog.models import find_model
+from stillup.catalog.providers import Provider, providers
+from stillup.config import Config
+from stillup.config.keys import key_at
+from stillup.config.schema import Route, User
+from stillup.errors import ConfigError
+from stillup.gateway.core.values import Protocol, Target
+from stillup.gateway.dialects.base import UpstreamSpec
+from stillup.gateway.standin import Link, Reason, links
+from stillup.gateway.upstreams import Known, Local, configured, from_environment
+from stillup.secret import Secret
+
+_REMEMBERED = 1_024
+_AWS = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+_LEAST_TOKEN = 16
+"""Characters. A token guards somebody's bill; what a dictionary holds is no token."""
+
+
+class UserSpec(Struct, frozen=True, kw_only=True):
+    """Someone who may use the gateway; ``token`` is compared in constant time."""
+
+    id: str
+    token: Secret
+    requests_per_minute: int | None = None
+    usd_per_day: float | None = None
+
+
+class GatewayPlan(Struct, frozen=True, kw_only=True, eq=False):
+    """Everything the gateway needs to know of whom to ask; it does not change while the gateway runs.
+
+    ``routes`` is empty where the chains are made from what is known of models. ``missing`` has one sentence for
+    each thing the user could add; none of them holds a key.
+    """
+
+    known: tuple[Known, ...]
+    routes: tuple[Route, ...] = ()
+    users: tuple[UserSpec, ...] = ()
+    missing: tuple[str, ...] = ()
+    chains: dict[tuple[Protocol, str], tuple[Target, ...]] = field(default_factory=dict)
+    """Chains that were asked for before; clients may make names up, so it is bounded."""
+    specs: dict[str, UpstreamSpec] = field(default_factory=dict)
+
+    @property
+    def upstreams(self) -> tuple[UpstreamSpec, ...]:
+        """The upstreams in order of preference."""
+        return tuple(known.spec for known in self.known)
+
+    def upstream(self, name: str) -> UpstreamSpec:
+        """The upstream of that id.
+
+        :raises KeyError: there is none.
+        """
+        return self.specs[name]
+
+    def chain(self, protocol: Protocol, model: str) -> tuple[Target, ...]:
+        """Whom to ask, first choice first; empty where nobody can be asked. Cheap for names asked before."""
+        found = self.chains.get((protocol, model))
+        if found is None:
+            found = tuple(link.target for link in self.links(protocol, model) if link.target is not None)
+            if len(self.chains) < _REMEMBERED:
+                self.chains[protocol, model] = found
+        return found
+
+    def links(self, protocol: Protocol, model: str) -> tuple[Link, ...]:
+        """Every upstream's place for a model with its reason, those that are not asked too."""
+        if not self.routes:
+            return links(protocol, model, self.known)
+        if not model:
+            return links(protocol, model, tuple(self._in_routes()))
+        route = next((r for r in self.routes if fnmatchcase(model, r.match)), None)
+        return tuple(self._hop(protocol, model, hop) for hop in route.chain) if route else ()
+
+    def context_of(self, model: str) -> int | None:
+        """How many tokens a model takes; None where that is not known."""
+        found = find_model(model)
+        return found.context if found else None
+
+    def _in_routes(self) -> Iterator[Known]:
+        order = dict.fromkeys(hop.partition("/")[0] for route in self.routes for hop in route.chain)
+        by_id = {known.spec.id: known for known in self.known}
+        yield from (by_id[name] for name in order)
+
+    def _hop(self, protocol: Protocol, asked: str, hop: str) -> Link:
+        name, _, model = hop.partition("/")
+        known = next(k for k in self.known if k.spec.id == name)
+        spoken = known.speaks(protocol)
+        if spoken is None:
+            return Link(upstream=name, reason=Reason.TRANSLATION, model=model, says=Reason.TRANSLATION.says)
+        model = model or _name_there(known, asked)
+        spec = known.spec
+        target = Target(upstream=name, model=model, protocol=spoken, service=spec.service, component=spec.component)
+        return Link(upstream=name, reason=Reason.ROUTE, target=target, model=model or asked, says=Reason.ROUTE.says)
+
+
+def _name_there(known: Known, asked: str) -> str:
+    """Empty, which keeps the client's name, but where that name cannot mean anything: the clouds have their own."""
+    if known.spec.protocol not in (Protocol.BEDROCK, Protocol.VERTEX):
+        return ""
+    found = find_model(asked)
+    there = found.id_at(known.spec.protocol.value, known.spec.region) if found else ""
+    return "" if there == asked else there
+
+
+def resolve(config: Config, environ: Mapping[str, str], local: Sequence[Local] = ()) -> GatewayPlan:
+    """The plan of a configuration. ``local`` are model servers found on this machine; they count without upstreams.
+
+    :raises stillup.errors.ConfigError: a key's file cannot be read, or a user's token is not there.
+    """
+    gateway = config.gateway
+    if gateway.upstreams:
+        known = configured(gateway.upstreams, environ)
+        missing = tuple(k.missing for k in known if k.missing)
+    else:
+        known = from_environment(environ, local)
+        missing = tuple(_could_be_added(known, environ))
+    return GatewayPlan(
+        known=known,
+        routes=gateway.routes,
+        users=tuple(_user(user, environ) for user in gateway.users),
+        missing=missing,
+        specs={k.spec.id: k.spec for k in known},
+    )
+
+
+def _could_be_added(known: Sequence[Known], environ: Mapping[str, str]) -> Iterator[str]:
+    usable = {k.provider.id for k in known if k.provider and (k.spec.key or not k.provider.bare)}
+    for provider in providers().values():
+        if provider.id not in usable:
+            yield _how(provider, environ)
+
+
+def _how(provider: Provider, environ: Mapping[str, str]) -> str:
+    if provider.is_local:
+        return f"{provider.name}: {provider.get_key}"
+    if provider.id == "bedrock" and any(environ.get(name) for name in _AWS):
+        # Keys for S3 do not say that prompts may be sent, and billed, to that account.
+        return f"{provider.name}: AWS credentials are there; set CLAUDE_CODE_USE_BEDROCK=1 to use them for models"
+    what = next(iter((*provider.key_env, *provider.on_env)))
+    also = "; your clients' own keys are passed on meanwhile" if provider.bare else ""
+    return f"{provider.name}: set {what} ({provider.get_key}){also}"
+
+
+def _user(user: User, environ: Mapping[str, str]) -> UserSpec:
+    token = key_at(user.token_env, user.token_file, environ)
+    where = user.token_env or user.token_file
+    if token is None:
+        msg = f"gateway user {user.id}: there is no token in {where}"
+        raise ConfigError(msg)
+    if len(token.reveal()) < _LEAST_TOKEN:
+        msg = f"gateway user {user.id}: the token in {where} is shorter than {_LEAST_TOKEN} characters"
+        raise ConfigError(msg)
+    return UserSpec(id=user.id, token=token, requests_per_minute=user.requests_per_minute, usd_per_day=user.usd_per_day)
