@@ -36,7 +36,7 @@ class Gate:
 
     async def open(self) -> None:
         """Take a port of 127.0.0.1 and answer on it, if the mode of the moment lets it."""
-        self._holder = _bound(0)
+        self._holder = bound(0)
         self.port = self._holder.getsockname()[1]
         await self.sync()
 
@@ -45,7 +45,7 @@ class Gate:
         is_open = self._mode() is not Mode.REFUSED and not self._ended.is_set()
         if is_open and self._listener is None:
             loop = asyncio.get_running_loop()
-            self._listener = await loop.create_server(self._accept, sock=_bound(self.port))
+            self._listener = await loop.create_server(self._accept, sock=bound(self.port))
         elif not is_open and self._listener is not None:
             listener, self._listener = self._listener, None
             listener.close()
@@ -87,7 +87,8 @@ def drop(request: web.BaseRequest) -> None:
         reset(request.transport)
 
 
-def _bound(port: int) -> socket.socket:
+def bound(port: int) -> socket.socket:
+    """A socket bound to a port of 127.0.0.1 (0: a free one) that others of ours may be bound to as well."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -1,0 +1,114 @@
+"""How a scripted provider answers: in health, or failing in one named way."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Failure(StrEnum):
+    """What goes wrong. Where it says *after*, so many tokens (or that share of a whole answer) come first."""
+
+    NONE = "none"
+    REFUSED = "refused"
+    """Nobody listens on the port, and open connections are reset. In a script: the connection is reset."""
+    RESET_AT_ONCE = "reset_at_once"
+    """The connection is accepted and reset before anything is read."""
+    RESET = "reset"
+    """The request is read, then the connection is reset."""
+    CLOSED = "closed"
+    """The request is read, then the connection ends without a word."""
+    HANG = "hang"
+    """The request is read, then silence until ``release()``."""
+    SLOW_HEADERS = "slow_headers"
+    """The answer's head drips, a byte each ``gap_s`` (half a second when that is 0); what follows is whole."""
+    STATUS = "status"
+    """An error of ``status``, worded by ``reason``."""
+    HTML = "html"
+    """200 with a page of HTML."""
+    WRONG_TYPE = "wrong_type"
+    """The right body under a content type that no API has."""
+    ERROR_FIRST = "error_first"
+    """200, then the protocol's error event and nothing else; a whole answer is an error's body."""
+    EMPTY = "empty"
+    """200 and no body."""
+    OPENING_ONLY = "opening_only"
+    """A stream of the events before the first content, then a clean end; a whole answer is empty."""
+    PINGS = "pings"
+    """A stream that is kept alive for ever and never says anything."""
+    DRIP = "drip"
+    """Healthy, but a byte at a time."""
+    CUT = "cut"
+    """*After*, the connection ends (FIN) in the middle of the body."""
+    CUT_INSIDE = "cut_inside"
+    """*After*, half an event, and the connection ends."""
+    CUT_RESET = "cut_reset"
+    """*After*, the connection is reset."""
+    STALL = "stall"
+    """*After*, silence until ``release()``."""
+    ERROR_EVENT = "error_event"
+    """*After*, the protocol's own error event, then a clean end. A whole answer is an error's body."""
+    MALFORMED = "malformed"
+    """*After*, one event whose JSON is broken; the rest follows. A whole answer is broken JSON."""
+    ENDS_EARLY = "ends_early"
+    """*After*, a clean end of the body. A whole answer is half its JSON."""
+    NO_END = "no_end"
+    """Everything but the end marker. A whole answer is healthy."""
+    WRONG_LENGTH = "wrong_length"
+    """Everything, under a Content-Length that promises more."""
+
+
+class Reason(StrEnum):
+    """What an error says beyond its status."""
+
+    PLAIN = "plain"
+    QUOTA = "quota"
+    """Credit or a day's allowance is used up."""
+    CONTEXT = "context"
+    """The request is longer than the model's context."""
+    FILTER = "filter"
+    """A content filter refused it."""
+    PREFILL = "prefill"
+    """The model takes no beginning of its answer from the client."""
+
+
+class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How requests are answered. Everything is healthy and at once by default.
+
+    ``share`` is the part of requests that fails; the rest is healthy. ``left`` is the part of the rate limits that
+    their headers say is left. ``model`` is the model that answers, where it is another than the one asked for.
+    """
+
+    failure: Failure = Failure.NONE
+    status: Annotated[int, Meta(ge=300, le=599)] = 529
+    reason: Reason = Reason.PLAIN
+    after: Count = 5
+    share: Share = 1.0
+    retry_after: str = ""
+    """The value of a Retry-After header: seconds or a date. Empty: no such header."""
+    headers: dict[str, str] = {}
+    """More headers of the answer; they win over its own."""
+    tokens: Count = 10
+    text: str = ""
+    """What is said, in place of ``tokens`` counted words; one token a word."""
+    headers_after_s: Seconds = 0.0
+    first_token_after_s: Seconds = 0.0
+    gap_s: Seconds = 0.0
+    """Between two tokens, two pings, two dripping bytes."""
+    model: str = ""
+    input_tokens: Count = 10
+    cached_tokens: Count = 0
+    left: Share = 0.9
+    needs_key: bool = False
+    """A request without any credential gets 401."""
+
+    @property
+    def is_healthy(self) -> bool:
+        """Nothing goes wrong."""
+        return self.failure is Failure.NONE

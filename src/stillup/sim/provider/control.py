@@ -1,0 +1,128 @@
+"""A provider server as a program of its own, with a second port that takes orders.
+
+``GET /set?failure=cut&after=3`` (any field of :class:`~stillup.sim.provider.behaviour.Behaviour`; what is absent is
+healthy), ``POST /script`` with a JSON list of behaviours, ``GET /release``, ``GET /reset``, ``GET /stats``, and
+``GET /last``: the newest request as it came. Answers are JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from stillup.sim.gate import bound
+from stillup.sim.provider.behaviour import Behaviour
+from stillup.sim.provider.connection import Connection, Request
+from stillup.sim.provider.heads import head_bytes
+from stillup.sim.provider.steps import Send, Step
+from stillup.sim.provider_server import ProviderServer
+
+_USAGE = "usage: python -m stillup.sim.provider_server NAME PORT CONTROLPORT [FIELD=VALUE ...]"
+
+
+def behaviour_of(fields: dict[str, str]) -> Behaviour:
+    """A behaviour from words.
+
+    :raises msgspec.ValidationError: no such field, or not a value of it.
+    """
+    return msgspec.convert(fields, Behaviour, strict=False)
+
+
+class Control:
+    """Answers on the control port."""
+
+    def __init__(self, server: ProviderServer) -> None:
+        self._server = server
+
+    def opened(self, connection: Connection) -> bool:  # noqa: ARG002
+        """Everyone may."""
+        return True
+
+    def closed(self, connection: Connection) -> None:
+        """Nothing to forget."""
+
+    def ended(self, request: Request) -> None:
+        """Nothing to count."""
+
+    async def released(self) -> None:
+        """Never silent."""
+
+    def asked(self, request: Request) -> Iterator[Step]:
+        """Obey, and answer."""
+        try:
+            status, said = 200, self._obey(request)
+        except msgspec.MsgspecError as exc:
+            status, said = 400, {"error": str(exc)}
+        body = msgspec.json.encode(said) + b"\n"
+        head = head_bytes(status, {"Content-Type": "application/json", "Content-Length": str(len(body))})
+        yield Send(head + body)
+
+    def _obey(self, request: Request) -> Any:  # noqa: ANN401 - whatever JSON can say
+        server, url = self._server, urlsplit(request.target)
+        if url.path == "/set":
+            fields = dict(parse_qsl(url.query))
+            model = fields.pop("for_model", "")
+            behaviour = msgspec.json.decode(request.body, type=Behaviour) if request.body else behaviour_of(fields)
+            server.set(behaviour, model=model)
+            return behaviour
+        if url.path == "/script":
+            behaviours = msgspec.json.decode(request.body, type=list[Behaviour])
+            server.script(behaviours)
+            return {"scripted": len(behaviours)}
+        if url.path == "/last":
+            return _told(server.requests[-1]) if server.requests else {}
+        if url.path == "/release":
+            server.release()
+        elif url.path == "/reset":
+            server.reset()
+        return {"name": server.name} | msgspec.structs.asdict(server.counts)
+
+
+def _told(request: Request) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "target": request.target,
+        "headers": [[k.decode("latin-1"), v.decode("latin-1")] for k, v in request.headers],
+        "body": request.body.decode("utf-8", "replace"),
+    }
+
+
+async def serve(name: str, port: int, control_port: int, behaviour: Behaviour) -> None:
+    """Serve on both ports until a signal ends it."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, ended.set)
+    async with ProviderServer(name, port=port) as server:
+        server.set(behaviour)
+        control = Control(server)
+        orders = await loop.create_server(lambda: Connection(control), sock=bound(control_port))
+        await ended.wait()
+        orders.close()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The program; its exit code."""
+    import sys
+
+    try:
+        name, port, control_port, *fields = arguments
+        behaviour = behaviour_of(dict(field.split("=", 1) for field in fields))
+        ports = int(port), int(control_port)
+    except ValueError as exc:  # msgspec's are among them
+        sys.stderr.write(f"{_USAGE}\n{exc}\n")
+        return 64
+    with contextlib.suppress(ImportError):
+        from uvloop import new_event_loop
+
+        asyncio.Runner(loop_factory=new_event_loop).run(serve(name, *ports, behaviour))
+        return 0
+    asyncio.run(serve(name, *ports, behaviour))
+    return 0

@@ -1,0 +1,232 @@
+"""The providers' own SDKs take the scripted server for the real one."""
+
+from __future__ import annotations
+
+import pytest
+
+from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
+
+anthropic = pytest.importorskip("anthropic", reason="the official SDK is not installed")
+openai = pytest.importorskip("openai", reason="the official SDK is not installed")
+genai = pytest.importorskip("google.genai", reason="the official SDK is not installed")
+
+WORDS = "".join(f"A{i} " for i in range(10))
+SAY = [{"role": "user", "content": "Hello"}]
+PLACE = {"type": "object", "properties": {"location": {"type": "string"}}, "required": ["location"]}
+
+
+@pytest.fixture
+async def claude(provider):
+    async with anthropic.AsyncAnthropic(base_url=provider.url, api_key="dummy", max_retries=0) as sdk:
+        yield sdk
+
+
+@pytest.fixture
+async def gpt(provider):
+    async with openai.AsyncOpenAI(base_url=f"{provider.url}/v1", api_key="dummy", max_retries=0) as sdk:
+        yield sdk
+
+
+@pytest.fixture
+async def gemini(provider):
+    options = genai.types.HttpOptions(base_url=provider.url, retry_options=None)
+    sdk = genai.Client(api_key="dummy", http_options=options)
+    yield sdk.aio
+    await sdk.aio.aclose()
+    sdk.close()
+
+
+async def test_anthropic_reads_a_whole_message(claude):
+    message = await claude.messages.create(model="m", max_tokens=99, messages=SAY)
+    assert message.content[0].text == WORDS
+    assert (message.model, message.stop_reason, message.usage.output_tokens) == ("m", "end_turn", 10)
+
+
+async def test_anthropic_reads_a_stream(claude):
+    async with claude.messages.stream(model="m", max_tokens=99, messages=SAY) as stream:
+        said = [text async for text in stream.text_stream]
+        final = await stream.get_final_message()
+    assert "".join(said) == WORDS
+    assert (final.stop_reason, final.usage.input_tokens, final.usage.output_tokens) == ("end_turn", 10, 10)
+
+
+async def test_anthropic_reads_thinking_before_the_words(claude):
+    thinking = {"type": "enabled", "budget_tokens": 1024}
+    async with claude.messages.stream(model="m", max_tokens=2048, messages=SAY, thinking=thinking) as stream:
+        final = await stream.get_final_message()
+    assert [b.type for b in final.content] == ["thinking", "text"]
+    assert final.content[0].signature
+    assert final.content[1].text == WORDS
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_anthropic_reads_a_tool_call_and_none_once_it_was_answered(claude, streams):
+    tools = [{"name": "get_weather", "description": "", "input_schema": PLACE}]
+    ask = {"model": "m", "max_tokens": 99, "messages": SAY, "tools": tools}
+    if streams:
+        async with claude.messages.stream(**ask) as stream:
+            message = await stream.get_final_message()
+    else:
+        message = await claude.messages.create(**ask)
+    call = message.content[0]
+    assert (call.name, call.input, message.stop_reason) == ("get_weather", {"location": "Paris"}, "tool_use")
+    result = {"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}
+    said = [*SAY, {"role": "assistant", "content": [call.model_dump()]}, {"role": "user", "content": [result]}]
+    after = await claude.messages.create(**ask | {"messages": said})
+    assert after.content[0].text == WORDS
+
+
+async def test_anthropic_counts_tokens_and_lists_models(claude):
+    assert (await claude.messages.count_tokens(model="m", messages=SAY)).input_tokens == 10
+    assert [m.id async for m in await claude.models.list()] == ["claude-simulated-1"]
+    assert (await claude.models.retrieve("other")).id == "other"
+
+
+async def test_openai_reads_a_whole_completion(gpt):
+    answer = await gpt.chat.completions.create(model="m", messages=SAY)
+    assert answer.choices[0].message.content == WORDS
+    assert (answer.choices[0].finish_reason, answer.usage.completion_tokens) == ("stop", 10)
+
+
+async def test_openai_reads_a_stream_with_usage(gpt):
+    stream = await gpt.chat.completions.create(
+        model="m", messages=SAY, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = [chunk async for chunk in stream]
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == WORDS
+    assert chunks[-1].usage.total_tokens == 20
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_openai_reads_a_tool_call(gpt, streams):
+    tools = [{"type": "function", "function": {"name": "get_weather", "parameters": PLACE}}]
+    if streams:
+        async with gpt.chat.completions.stream(model="m", messages=SAY, tools=tools) as stream:
+            answer = await stream.get_final_completion()
+    else:
+        answer = await gpt.chat.completions.create(model="m", messages=SAY, tools=tools)
+    call = answer.choices[0].message.tool_calls[0]
+    assert (call.function.name, call.function.arguments) == ("get_weather", '{"location":"Paris"}')
+    assert answer.choices[0].finish_reason == "tool_calls"
+
+
+async def test_openai_reads_a_whole_response_and_one_that_was_stored(gpt):
+    answer = await gpt.responses.create(model="m", input="Hello")
+    assert (answer.output_text, answer.status, answer.usage.output_tokens) == (WORDS, "completed", 10)
+    assert (await gpt.responses.retrieve(answer.id)).id == answer.id
+    assert [i.type async for i in await gpt.responses.input_items.list(answer.id)] == ["message"]
+    assert (await gpt.responses.cancel(answer.id)).status == "cancelled"
+    await gpt.responses.delete(answer.id)
+
+
+async def test_openai_reads_a_response_as_it_streams(gpt):
+    async with gpt.responses.stream(model="m", input="Hello") as stream:
+        events = [event async for event in stream]
+        final = await stream.get_final_response()
+    assert "".join(e.delta for e in events if e.type == "response.output_text.delta") == WORDS
+    assert final.output_text == WORDS
+    assert [e.sequence_number for e in events] == list(range(len(events)))
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_openai_reads_a_tool_call_in_a_response(gpt, streams):
+    ask = {"model": "m", "input": "Hello", "tools": [{"type": "function", "name": "get_weather", "parameters": PLACE}]}
+    if streams:
+        async with gpt.responses.stream(**ask) as stream:
+            answer = await stream.get_final_response()
+    else:
+        answer = await gpt.responses.create(**ask)
+    assert (answer.output[0].name, answer.output[0].arguments) == ("get_weather", '{"location":"Paris"}')
+
+
+async def test_openai_reads_embeddings_and_models(gpt):
+    made = await gpt.embeddings.create(model="m", input=["a", "b"])
+    assert [row.embedding for row in made.data] == [[i / 8 for i in range(1, 9)]] * 2
+    assert [m.id async for m in gpt.models.list()] == ["gpt-simulated-1"]
+
+
+async def test_gemini_reads_a_whole_answer(gemini):
+    answer = await gemini.models.generate_content(model="m", contents="Hello")
+    assert answer.text == WORDS
+    assert answer.usage_metadata.candidates_token_count == 10
+
+
+async def test_gemini_reads_a_stream(gemini):
+    stream = await gemini.models.generate_content_stream(model="m", contents="Hello")
+    chunks = [chunk async for chunk in stream]
+    assert "".join(c.text or "" for c in chunks) == WORDS
+    assert chunks[-1].candidates[0].finish_reason == "STOP"
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_gemini_reads_a_tool_call(gemini, streams):
+    declared = {"name": "get_weather", "description": "", "parameters": PLACE}
+    config = {"tools": [{"function_declarations": [declared]}], "automatic_function_calling": {"disable": True}}
+    if streams:
+        stream = await gemini.models.generate_content_stream(model="m", contents="Hello", config=config)
+        calls = [call async for chunk in stream for call in chunk.function_calls or ()]
+    else:
+        calls = (await gemini.models.generate_content(model="m", contents="Hello", config=config)).function_calls
+    assert [(c.name, c.args) for c in calls] == [("get_weather", {"location": "Paris"})]
+
+
+async def test_gemini_counts_tokens_embeds_and_lists_models(gemini):
+    assert (await gemini.models.count_tokens(model="m", contents="Hello")).total_tokens == 10
+    made = await gemini.models.embed_content(model="m", contents="Hello")
+    assert made.embeddings[0].values[-1] == 1.0
+    assert [m.name async for m in await gemini.models.list()] == ["models/gemini-simulated-1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, anthropic.BadRequestError),
+        (401, anthropic.AuthenticationError),
+        (403, anthropic.PermissionDeniedError),
+        (404, anthropic.NotFoundError),
+        (409, anthropic.ConflictError),
+        (413, anthropic.APIStatusError),
+        (429, anthropic.RateLimitError),
+        (500, anthropic.InternalServerError),
+        (529, anthropic.InternalServerError),
+    ],
+)
+async def test_an_error_status_is_the_sdks_own_error(provider, claude, status, error):
+    provider.set(Behaviour(failure=Failure.STATUS, status=status, retry_after="2"))
+    with pytest.raises(error) as raised:
+        await claude.messages.create(model="m", max_tokens=9, messages=SAY)
+    assert raised.value.response.headers["retry-after"] == "2"
+    assert raised.value.body["type"] == "error"
+
+
+async def test_openai_tells_a_used_up_quota_from_a_rate_limit(provider, gpt):
+    provider.script([
+        Behaviour(failure=Failure.STATUS, status=429),
+        Behaviour(failure=Failure.STATUS, status=429, reason=Reason.QUOTA),
+        Behaviour(failure=Failure.STATUS, status=400, reason=Reason.CONTEXT),
+    ])
+    codes = []
+    for _ in range(3):
+        with pytest.raises(openai.APIStatusError) as raised:
+            await gpt.chat.completions.create(model="m", messages=SAY)
+        codes.append(raised.value.code)
+    assert codes == ["rate_limit_exceeded", "insufficient_quota", "context_length_exceeded"]
+
+
+async def test_an_error_inside_a_stream_is_the_sdks_own_error(provider, claude, gpt, gemini):
+    provider.set(Behaviour(failure=Failure.ERROR_EVENT, after=2))
+    said = []
+    with pytest.raises(anthropic.APIStatusError, match="Overloaded"):
+        async with claude.messages.stream(model="m", max_tokens=99, messages=SAY) as stream:
+            async for text in stream.text_stream:
+                said.append(text)
+    with pytest.raises(openai.APIError):
+        async for chunk in await gpt.chat.completions.create(model="m", messages=SAY, stream=True):
+            said.append(chunk.choices[0].delta.content)
+    with pytest.raises(openai.APIError):
+        async for event in await gpt.responses.create(model="m", input="Hello", stream=True):
+            said += [event.delta] if event.type == "response.output_text.delta" else []
+    with pytest.raises(genai.errors.APIError):
+        async for chunk in await gemini.models.generate_content_stream(model="m", contents="Hello"):
+            said.append(chunk.text)
+    assert [word for word in said if word] == ["A0 ", "A1 "] * 4
