@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from stillup.gateway.journal.segment import in_use, segments
+from stillup.gateway.journal.segment import delete_unused, segments
 
 
 class Pruned(Struct, frozen=True):
@@ -41,11 +41,6 @@ def prune(folder: Path, at_s: float, *, keep_days: float, max_bytes: int) -> Pru
 
 def _delete(path: Path) -> bool:
     try:
-        if in_use(path):
-            return False
-        path.unlink()
-    except FileNotFoundError:
-        return True
+        return delete_unused(path)
     except OSError:
         return False
-    return True

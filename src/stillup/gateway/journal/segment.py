@@ -110,12 +110,13 @@ def begin_segment(folder: Path, at_s: float) -> Segment:
             continue
         segment = Segment(fd, path, at_s)
         try:
-            _lock(fd, alone=True)
-            segment.size = os.write(fd, HEADER.pack(MAGIC, at_s))
+            if _lock(fd, alone=True) and os.fstat(fd).st_nlink:  # else somebody deletes it as one nobody writes to
+                segment.size = os.write(fd, HEADER.pack(MAGIC, at_s))
+                return segment
         except OSError:
             segment.close()
             raise
-        return segment
+        segment.close()
     msg = f"every name for a new segment is taken in {folder}"
     raise FileExistsError(msg)
 
@@ -155,6 +156,21 @@ def in_use(path: Path) -> bool:
     """
     with path.open("rb") as file:
         return not _lock(file.fileno(), alone=False)
+
+
+def delete_unused(path: Path) -> bool:
+    """Delete a segment unless a process writes to it; whether it is gone.
+
+    :raises OSError: it cannot be opened or deleted.
+    """
+    try:
+        with path.open("rb") as file:
+            if not _lock(file.fileno(), alone=False):
+                return False
+            path.unlink()  # while it is locked, so that whoever begins it just now sees that it is gone
+    except FileNotFoundError:
+        pass
+    return True
 
 
 def _lock(fd: int, *, alone: bool) -> bool:

@@ -1,0 +1,202 @@
+"""``stillup gateway journal``: what was asked through the gateway, and what came back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from stillup.cli.common import Finite, clock_time, color_option, config_option, console, json_option, load, span
+from stillup.cli.say import ReaderGone, put
+from stillup.errors import BadDataError, UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from stillup.gateway.journal.read import Exchange
+
+_WORDS = 60
+_MB = 1024 * 1024
+
+
+@click.group(
+    name="journal",
+    invoke_without_command=True,
+    help="What went through the gateway, newest first. `show ID` gives one exchange, `prune` deletes old ones.",
+)
+@click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many to list.")
+@json_option
+@color_option
+@config_option
+@click.pass_context
+def journal_commands(
+    context: click.Context, last: int, as_json: bool, color: bool | None, config_path: Path | None
+) -> int:
+    """List the newest exchanges unless a subcommand follows."""
+    if context.invoked_subcommand:
+        return 0
+    from stillup.clock import SystemClock
+    from stillup.gateway.journal.read import read_exchanges
+
+    found = islice(read_exchanges(_folder(config_path), newest_first=True), last)
+    if as_json:
+        for exchange in found:
+            put(msgspec.json.encode(_facts(exchange)))
+        return 0
+    newest = list(found)
+    if newest:
+        console(color=color).print(_table(newest, SystemClock().now()))
+    else:
+        click.echo("Nothing kept yet: the gateway keeps what goes through it when `gateway.journal` is on.", err=True)
+    return 0
+
+
+@journal_commands.command(name="show", help="One exchange: who answered, what was asked, what came back.")
+@click.argument("id", metavar="ID")
+@click.option(
+    "--raw",
+    type=click.Choice(["request", "answer"]),
+    help="Only the bytes of the request's body or of the answer, as they were sent.",
+)
+@json_option
+@color_option
+@config_option
+def show(id: str, raw: str | None, as_json: bool, color: bool | None, config_path: Path | None) -> int:  # noqa: A002
+    """Print one exchange; the beginning of its id is enough."""
+    from stillup.gateway.journal.read import load as find
+
+    exchange = find(_folder(config_path), id)
+    if exchange is None:
+        msg = f"No exchange that is kept has an id that begins with {id!r}; `stillup gateway journal` lists them."
+        raise UsageError(msg)
+    if raw:
+        data = exchange.answer() if raw == "answer" else exchange.body()
+        if data is None:
+            msg = f"The file {exchange.id} is kept in is damaged where its request was."
+            raise BadDataError(msg)
+        _put_bytes(data)
+    elif as_json:
+        put(msgspec.json.encode(_facts(exchange) | {"answer": _answer(exchange)}))
+    else:
+        _print(exchange, color=color)
+    return 0
+
+
+@journal_commands.command(
+    name="prune", help="Delete what is older or more than may be kept; a running gateway does it too."
+)
+@click.option("--days", type=Finite(min=0), help="Keep so many days. Default: `gateway.journal_days`.")
+@click.option("--max-mb", type=click.IntRange(min=0), help="Keep so much. Default: `gateway.journal_max_mb`.")
+@config_option
+def prune(days: float | None, max_mb: int | None, config_path: Path | None) -> int:
+    """Delete old segments; the one a running gateway writes stays."""
+    from stillup.clock import SystemClock
+    from stillup.gateway.journal.retention import prune as delete
+
+    gateway = load(config_path).gateway
+    gone = delete(
+        _folder(config_path),
+        SystemClock().now().timestamp(),
+        keep_days=gateway.journal_days if days is None else days,
+        max_bytes=(gateway.journal_max_mb if max_mb is None else max_mb) * _MB,
+    )
+    files = "file" if gone.segments == 1 else "files"
+    click.echo(f"{gone.segments} {files} deleted ({gone.bytes / _MB:.1f} MB), {gone.left_bytes / _MB:.1f} MB kept")
+    return 0
+
+
+def _folder(config_path: Path | None) -> Path:
+    return load(config_path).data_folder / "journal"
+
+
+def _facts(exchange: Exchange) -> dict[str, object]:
+    """All but the answer, for programs."""
+    begin, end = exchange.begin, exchange.end
+    return {
+        "id": exchange.id,
+        "at": _time(exchange.at_s),
+        "ended_at": None if exchange.ended_s is None else _time(exchange.ended_s),
+        "protocol": begin.protocol,
+        "operation": begin.operation,
+        "model": begin.model,
+        "stream": begin.stream,
+        "outcome": exchange.outcome,
+        "status": end.status if end else None,
+        "upstream": _upstream(exchange),
+        "asked": _asked(exchange),
+        "tries": [{name: getattr(one, name) for name in one.__struct_fields__} for one in exchange.tries],
+    }
+
+
+def _table(exchanges: list[Exchange], now: datetime) -> Table:
+    from rich.table import Table
+
+    from stillup.sources.decode import clean
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("Began", "Model", "Answered by", "Asked", "Outcome", "Id"):
+        table.add_column(title, overflow="fold")
+    for one in exchanges:
+        table.add_row(
+            clock_time(_time(one.at_s), now),
+            clean(one.begin.model, _WORDS) or "–",
+            clean(_upstream(one), _WORDS) or "–",
+            clean(_asked(one), _WORDS) or "–",
+            clean(one.outcome, _WORDS),
+            clean(one.id, _WORDS),
+        )
+    return table
+
+
+def _print(exchange: Exchange, *, color: bool | None) -> None:
+    from stillup.sources.decode import clean
+
+    out, begin = console(color=color), exchange.begin
+    lasted = f" after {span(exchange.ended_s - exchange.at_s)}" if exchange.ended_s is not None else ""
+    out.print(f"{exchange.id}  {_time(exchange.at_s):%Y-%m-%d %H:%M:%S} UTC  {begin.method} {clean(begin.path, 200)}")
+    out.print(f"model {clean(begin.model, _WORDS) or '–'}, {clean(exchange.outcome, _WORDS)}{lasted}")
+    for one in exchange.tries:
+        came = "answered" if one.ok else one.fault or "failed"
+        status = f" ({one.status})" if one.status else ""
+        out.print(f"  {one.n}. {one.upstream}/{clean(one.model, _WORDS)}: {came}{status} after {one.total_s:.1f} s")
+    for title, text in (("asked", _asked(exchange)), ("answered", _answer(exchange))):
+        out.print(f"\n{title}:", style="bold")
+        out.print(_lines(text) or "(no text)")
+
+
+def _asked(exchange: Exchange) -> str:
+    from stillup.gateway.journal.words import asked
+
+    return asked(exchange.body() or b"", dict(exchange.begin.headers).get("content-encoding", ""))
+
+
+def _answer(exchange: Exchange) -> str:
+    from stillup.gateway.journal.words import answered
+
+    return answered(exchange.answer(), exchange.answering[0].content_encoding if exchange.answering else "")
+
+
+def _upstream(exchange: Exchange) -> str:
+    """Who answered, one after another; else who was asked last."""
+    names = [one.upstream for one in exchange.answering] or [one.upstream for one in exchange.tries[-1:]]
+    return ", ".join(dict.fromkeys(names))
+
+
+def _time(at_s: float) -> datetime:
+    return datetime.fromtimestamp(at_s, UTC)
+
+
+def _lines(text: str) -> str:
+    """The text with its lines and nothing that steers a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "    " if c == "\t" else "" for c in text)
+
+
+def _put_bytes(data: bytes) -> None:
+    try:
+        click.echo(data, nl=False)
+    except BrokenPipeError:
+        raise ReaderGone from None

@@ -1,0 +1,131 @@
+"""``stillup gateway journal`` shows what was kept, to people and programs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stillup.cli.gateway_journal import journal_commands
+from stillup.errors import StillupError, UsageError
+from stillup.gateway.core.fault import Fault
+from stillup.gateway.core.values import Operation
+from stillup.gateway.core.views import Try
+from stillup.gateway.journal.segment import segments
+
+ANSWER = (
+    b'data: {"type":"content_block_delta","delta":{"text":"It is.\\u001b[2J\\n\\tSince"}}\n\n',
+    b'data: {"type":"content_block_delta","delta":{"text":" noon."}}\n\n',
+)
+
+
+@pytest.fixture
+def kept(start, ask, noon, target):
+    """Three exchanges: one that failed over, one that was answered at once, one that never ended."""
+    journal = start()
+    for n, words in enumerate(("Is it down?", "Since when?", "And now?")):
+        entry = journal.begin(ask("Hello.", "Hi.", words), f"req-{n}", noon + n)
+        if n == 0:
+            failed = Try(target=target, model="m", operation=Operation.GENERATE, ok=False, fault=Fault.RESET)
+            journal.tried(entry, 1, failed, noon, why="first choice")
+        journal.answering(entry, 2, target, noon, status=200)
+        for chunk in ANSWER:
+            journal.forwarded(entry, chunk)
+        if n < 2:
+            journal.ended(entry, "answered", noon + n + 3, status=200)
+    journal.commit(noon)
+    journal.close(noon)
+
+
+@pytest.fixture
+def run(tmp_path, capfdbinary):
+    """Run the command; its exit code and what it printed."""
+    config = tmp_path / "stillup.toml"
+    config.write_text(f'data = "{tmp_path / "data"}"\n')
+
+    def call(*args):
+        code = journal_commands.main([*args, "--config", str(config)], prog_name="journal", standalone_mode=False)
+        return code, *capfdbinary.readouterr()
+
+    return call
+
+
+def test_the_list_has_a_line_for_each_exchange_newest_first(kept, run):
+    code, out, _ = run()
+    lines = out.decode().splitlines()[1:]
+
+    assert code == 0
+    assert ["req-2" in lines[0], "req-1" in lines[1], "req-0" in lines[2]] == [True] * 3
+    assert all(word in lines[2] for word in ("2026-04-07 12:00 UTC", "claude-opus", "Is it down?", "answered"))
+    assert "unfinished" in lines[0]
+
+
+def test_the_list_for_programs_is_an_object_a_line(kept, run):
+    found = [json.loads(line) for line in run("--json", "--last", "2")[1].splitlines()]
+
+    assert [one["id"] for one in found] == ["req-2", "req-1"]
+    assert found[1] == {
+        "id": "req-1",
+        "at": "2026-04-07T12:00:01Z",
+        "ended_at": "2026-04-07T12:00:04Z",
+        "protocol": "anthropic",
+        "operation": "generate",
+        "model": "claude-opus",
+        "stream": True,
+        "outcome": "answered",
+        "status": 200,
+        "upstream": "a",
+        "asked": "Since when?",
+        "tries": [],
+    }
+
+
+def test_one_exchange_is_shown_with_its_tries_its_question_and_its_answer(kept, run):
+    out = run("show", "req-0")[1].decode()
+
+    assert "1. a/m: reset after 0.0 s" in out
+    assert "asked:\nIs it down?\n" in out
+    assert "answered:\nIt is.[2J\n    Since noon.\n" in out
+    assert "\x1b" not in out
+
+
+def test_the_bytes_of_request_and_answer_come_as_they_were_sent(kept, run, ask):
+    assert run("show", "req-1", "--raw", "request")[1] == ask("Hello.", "Hi.", "Since when?").body
+    assert run("show", "req-1", "--raw", "answer")[1] == b"".join(ANSWER)
+
+
+def test_one_exchange_for_programs_has_the_text_of_its_answer(kept, run):
+    found = json.loads(run("show", "req-0", "--json")[1])
+
+    assert found["answer"] == "It is.\x1b[2J\n\tSince noon."
+    assert found["tries"][0]["fault"] == "reset"
+
+
+def test_an_id_nobody_has_is_refused_with_a_hint(kept, run):
+    with pytest.raises(UsageError, match="lists them"):
+        run("show", "nope")
+
+
+def test_a_request_that_is_damaged_is_not_passed_off_as_an_empty_one(start, folder, ask, noon, run):
+    journal = start()
+    journal.ended(journal.begin(ask("a long question " * 9), "x", noon), "answered", noon)
+    journal.close(noon)
+    (path,) = segments(folder)
+    path.write_bytes(path.read_bytes().replace(b"a long", b"a wrong", 1).replace(b"question", b"questin", 1))
+
+    assert run("--json")[0] == 0
+    with pytest.raises(StillupError, match="damaged"):
+        run("show", "x", "--raw", "request")
+
+
+def test_pruning_says_what_went_and_what_is_left(kept, run, folder):
+    assert run("prune", "--max-mb", "1", "--days", "36500")[1].startswith(b"0 files deleted")
+    assert run("prune", "--max-mb", "0")[1].startswith(b"1 file deleted (0.0 MB), 0.0 MB kept")
+    assert segments(folder) == []
+
+
+def test_an_empty_journal_says_how_it_would_fill(run):
+    code, out, err = run()
+
+    assert (code, out) == (0, b"")
+    assert b"Nothing kept yet" in err
