@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn, Protocol
@@ -46,8 +46,34 @@ class Listener(Protocol):
         """What was judged could not be kept; it is tried again."""
 
 
+class Listeners:
+    """Several listeners as one, told in their order."""
+
+    def __init__(self, *those: Listener) -> None:
+        self._those = those
+
+    def heard(self, report: Report) -> None:
+        """Tell every one."""
+        for listener in self._those:
+            listener.heard(report)
+
+    def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:
+        """Tell every one."""
+        for listener in self._those:
+            listener.judged(now, changes)
+
+    def trouble(self, why: str) -> None:
+        """Tell every one."""
+        for listener in self._those:
+            listener.trouble(why)
+
+
+Feed = Callable[[datetime], Iterable[Signal]]
+"""What has gathered elsewhere in this process by the time it is given; asked before each minute is judged."""
+
+
 class Live:
-    """Drives a monitor from a poller.
+    """Drives a monitor from a poller, and from feeds of what this process sees itself.
 
     ``store`` may be None: then nothing outlasts the process. ``keep`` is how long signals stay in it; None is for ever.
 
@@ -63,12 +89,14 @@ class Live:
         listener: Listener,
         store: Store | None = None,
         keep: timedelta | None = None,
+        feeds: Sequence[Feed] = (),
     ) -> None:
         self.monitor = monitor
         self._clock = clock
         self._listener = listener
         self._store = store
         self._keep = keep
+        self._feeds = feeds
         self._pruned: date | None = None
         self._arrived: list[Signal] = []
         self._reports: list[KeptReport] = []
@@ -90,8 +118,12 @@ class Live:
             KeptReport(source=report.source, service=report.service, at=report.started_at, ok=report.ok, why=why)
         )
         if report.reading is not None:
-            now = self._event_now()
-            self._arrived += [in_time for s in report.reading.signals if (in_time := self._in_time(s, now))]
+            self.take(report.reading.signals)
+
+    def take(self, signals: Iterable[Signal]) -> None:
+        """Take in signals that no poller read; they are judged with the next minute, and recorded like all others."""
+        now = self._event_now()
+        self._arrived += [in_time for s in signals if (in_time := self._in_time(s, now))]
 
     def _in_time(self, signal: Signal, now: datetime) -> Signal | None:
         if self._judged is None or signal.at > self._judged:
@@ -127,6 +159,8 @@ class Live:
 
     async def judge(self, now: datetime) -> list[Verdict]:
         """Judge every whole minute up to ``now``; what changed is on the disk before anyone is told."""
+        for feed in self._feeds:
+            self.take(feed(now))
         tick = datetime.fromtimestamp(now.timestamp() // TICK_S * TICK_S, UTC)
         arrived, self._arrived = self._arrived, []
         changes = self.monitor.step(tick, arrived)
