@@ -41,7 +41,7 @@ class Fault(StrEnum):
     MALFORMED = "malformed"
     ERROR_EVENT = "error_event"
     """An error inside the stream of a kind we do not know better."""
-    SLOW_FIRST_TOKEN = "slow_first_token"
+    SLOW_FIRST_TOKEN = "slow_first_token"  # noqa: S105 - no password
     """Silence for longer than the usual time to first token allows: a hang looks like this."""
     STALL = "stall"
     CUT = "cut"
@@ -76,3 +76,48 @@ class Meaning(Struct, frozen=True):
     whole: bool
     moves_on: bool
     layer: Layer
+
+
+_HERE, _PROVIDER, _KEY, _REQUEST = Whose.HERE, Whose.PROVIDER, Whose.KEY, Whose.REQUEST
+
+# A weight of 0.77 and more opens a breaker at the first such fault (breaker.py has the arithmetic), 0.5 at the second
+# in a row; a stall is nearly conclusive. What a captive portal, a dead network or a stopped local server looks like is
+# the whole upstream's; everything that an upstream says itself may concern one model only.
+_TABLE: tuple[tuple[Fault, Whose, float, bool, bool, bool, Layer], ...] = (
+    # fault, whose, weight, again, whole, moves_on, layer
+    (Fault.REFUSED, _HERE, 1.0, True, True, True, Layer.NETWORK),
+    (Fault.DNS, _HERE, 1.0, True, True, True, Layer.NETWORK),
+    (Fault.TLS, _HERE, 1.0, True, True, True, Layer.EDGE),
+    (Fault.CONNECT_TIMEOUT, _HERE, 1.0, True, True, True, Layer.NETWORK),
+    (Fault.RESET, _PROVIDER, 0.5, True, False, True, Layer.NETWORK),
+    (Fault.REQUEST_TIMEOUT, _PROVIDER, 0.5, True, False, True, Layer.API_GATEWAY),
+    (Fault.CONFLICT, _PROVIDER, 0.25, True, False, True, Layer.API_GATEWAY),
+    (Fault.RATE_LIMITED, _KEY, 0.0, True, False, True, Layer.API_GATEWAY),
+    (Fault.QUOTA, _KEY, 0.0, False, False, True, Layer.API_GATEWAY),
+    (Fault.SERVER_ERROR, _PROVIDER, 0.5, True, False, True, Layer.API_GATEWAY),
+    (Fault.OVERLOADED, _PROVIDER, 1.0, True, False, True, Layer.INFERENCE),
+    # Per model, not per key: 403 is also what a model says that this key may not use, while the others work.
+    (Fault.UNAUTHORIZED, _KEY, 0.0, False, False, True, Layer.AUTH),
+    (Fault.BAD_REQUEST, _REQUEST, 0.0, False, False, False, Layer.API_GATEWAY),
+    (Fault.TOO_LONG, _REQUEST, 0.0, False, False, True, Layer.API_GATEWAY),
+    (Fault.FILTERED, _REQUEST, 0.0, False, False, False, Layer.INFERENCE),
+    (Fault.NOT_API, _HERE, 1.0, True, True, True, Layer.EDGE),
+    (Fault.EMPTY, _PROVIDER, 0.5, True, False, True, Layer.INFERENCE),
+    (Fault.MALFORMED, _PROVIDER, 0.5, True, False, True, Layer.INFERENCE),
+    (Fault.ERROR_EVENT, _PROVIDER, 0.5, True, False, True, Layer.INFERENCE),
+    (Fault.SLOW_FIRST_TOKEN, _PROVIDER, 1.0, True, False, True, Layer.INFERENCE),
+    (Fault.STALL, _PROVIDER, 0.7, True, False, True, Layer.INFERENCE),
+    (Fault.CUT, _PROVIDER, 0.5, True, False, True, Layer.INFERENCE),
+    # The client chose the deadline: one that is too short must not take an upstream away from everybody else.
+    (Fault.DEADLINE, _REQUEST, 0.0, False, False, False, Layer.LOCAL),
+)
+
+MEANINGS: dict[Fault, Meaning] = {
+    fault: Meaning(whose, weight, again, whole, moves_on, layer)
+    for fault, whose, weight, again, whole, moves_on, layer in _TABLE
+}
+"""Laws 2 and 3 as a table, total over :class:`Fault`.
+
+``moves_on`` is what the *first* upstream's fault does; :mod:`stillup.gateway.core.retry` has what differs for a
+fallback and for a client's own key.
+"""

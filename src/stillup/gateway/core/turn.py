@@ -1,0 +1,84 @@
+"""One try of one target: planned by the desk, performed by the exchange, told of to the desk."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from stillup.gateway.core.breaker import Breaker
+from stillup.gateway.core.health import Cell, Host
+from stillup.gateway.core.outage import Outage
+from stillup.gateway.core.values import Operation, Target
+from stillup.gateway.core.why import Why
+
+
+class Facts(Struct, frozen=True):
+    """What selection needs to know of a request; ``tokens`` is a rough estimate of its input."""
+
+    operation: Operation
+    model: str
+    stream: bool = False
+    body_bytes: int = 0
+    tokens: int = 0
+
+
+class Turn:
+    """One try.
+
+    ``target``, ``model`` (as asked on the wire), ``key`` (a fingerprint), ``why`` and ``trickle`` are the exchange's to
+    read; ``place`` is the target's place in its chain, 0 for the first.
+    ``not_before`` is the monotonic time before which the upstream or its limit forbids to ask, None when it may be
+    asked at once. A trickle's hedge is due early: it may find nobody at home. The rest is the desk's own book-keeping.
+    """
+
+    __slots__ = (
+        "began", "cell", "cell_epoch", "content", "done", "held", "host", "host_epoch", "key", "late_epoch", "model",
+        "not_before", "outage_epoch", "place", "stream", "target", "trickle", "why",
+    )  # fmt: skip
+
+    def __init__(
+        self, target: Target, model: str, key: str, place: int, host: Host, cell: Cell, now: float, *, stream: bool
+    ) -> None:
+        self.target = target
+        self.model = model
+        self.key = key
+        self.place = place
+        self.host = host
+        self.cell = cell
+        self.stream = stream
+        self.why = Why.FIRST_CHOICE
+        self.trickle = False
+        self.not_before: float | None = None
+        self.held: tuple[tuple[Breaker | Outage, int], ...] = ()
+        self.content = False
+        self.done = False
+        self.late_epoch = -1
+        self.began = now
+        self.cell_epoch = cell.breaker.epoch
+        self.host_epoch = host.breaker.epoch
+        self.outage_epoch = cell.outage.epoch
+
+    def __repr__(self) -> str:
+        return f"Turn({self.target.name}, {self.why})"
+
+
+class Skipped(Struct, frozen=True):
+    """A target that is not asked in its place in the chain; ``until`` is monotonic, None where no time is known."""
+
+    target: Target
+    why: Why
+    until: float | None = None
+
+
+class Choice(Struct, frozen=True):
+    """Whom to ask, in this order, and who was passed over: those come among the turns again, as last resort."""
+
+    turns: tuple[Turn, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def why(self) -> Why:
+        """Why the first turn is the first: what keeps the chain's own first from it, or the turn's own reason."""
+        first = self.turns[0] if self.turns else None
+        if first is not None and (first.place == 0 or not self.skipped):
+            return first.why
+        return self.skipped[0].why if self.skipped else Why.LAST_RESORT
