@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from typing import cast
 
 from stillup.sim.scenario import Mode
 
@@ -40,14 +41,13 @@ class Failing(asyncio.Protocol):
         self._drip: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
-        self._transport = transport
-        self._opened(transport)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by class, but by what they can do
+        self._opened(self._transport)
         if self._mode in (Mode.RESET, Mode.REFUSED):  # refused: the port was just closing
-            reset(transport)
+            reset(self._transport)
         elif self._mode is Mode.TLS:
-            transport.write(_NOT_TLS)
-            transport.close()
+            self._transport.write(_NOT_TLS)
+            self._transport.close()
 
     def data_received(self, data: bytes) -> None:  # noqa: ARG002 - whatever is asked, the answer is the same
         if self._mode is Mode.SLOW_HEADERS and self._drip is None:

@@ -10,6 +10,9 @@ anthropic = pytest.importorskip("anthropic", reason="the official SDK is not ins
 openai = pytest.importorskip("openai", reason="the official SDK is not installed")
 genai = pytest.importorskip("google.genai", reason="the official SDK is not installed")
 
+# Google's SDK builds its own session class on aiohttp, which aiohttp does not like.
+pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
+
 WORDS = "".join(f"A{i} " for i in range(10))
 SAY = [{"role": "user", "content": "Hello"}]
 PLACE = {"type": "object", "properties": {"location": {"type": "string"}}, "required": ["location"]}
@@ -200,11 +203,13 @@ async def test_an_error_status_is_the_sdks_own_error(provider, claude, status, e
 
 
 async def test_openai_tells_a_used_up_quota_from_a_rate_limit(provider, gpt):
-    provider.script([
-        Behaviour(failure=Failure.STATUS, status=429),
-        Behaviour(failure=Failure.STATUS, status=429, reason=Reason.QUOTA),
-        Behaviour(failure=Failure.STATUS, status=400, reason=Reason.CONTEXT),
-    ])
+    provider.script(
+        [
+            Behaviour(failure=Failure.STATUS, status=429),
+            Behaviour(failure=Failure.STATUS, status=429, reason=Reason.QUOTA),
+            Behaviour(failure=Failure.STATUS, status=400, reason=Reason.CONTEXT),
+        ]
+    )
     codes = []
     for _ in range(3):
         with pytest.raises(openai.APIStatusError) as raised:
@@ -213,20 +218,27 @@ async def test_openai_tells_a_used_up_quota_from_a_rate_limit(provider, gpt):
     assert codes == ["rate_limit_exceeded", "insufficient_quota", "context_length_exceeded"]
 
 
+async def read(events, said: list[str | None], text_of) -> None:
+    async for event in events:
+        said.append(text_of(event))  # noqa: PERF401 - what came before the error counts
+
+
 async def test_an_error_inside_a_stream_is_the_sdks_own_error(provider, claude, gpt, gemini):
     provider.set(Behaviour(failure=Failure.ERROR_EVENT, after=2))
     said = []
+    events = await claude.messages.create(model="m", max_tokens=99, messages=SAY, stream=True)
     with pytest.raises(anthropic.APIStatusError, match="Overloaded"):
-        async with claude.messages.stream(model="m", max_tokens=99, messages=SAY) as stream:
-            async for text in stream.text_stream:
-                said.append(text)
+        await read(events, said, lambda e: e.delta.text if e.type == "content_block_delta" else "")
+    chunks = await gpt.chat.completions.create(model="m", messages=SAY, stream=True)
     with pytest.raises(openai.APIError):
-        async for chunk in await gpt.chat.completions.create(model="m", messages=SAY, stream=True):
-            said.append(chunk.choices[0].delta.content)
-    with pytest.raises(openai.APIError):
-        async for event in await gpt.responses.create(model="m", input="Hello", stream=True):
-            said += [event.delta] if event.type == "response.output_text.delta" else []
+        await read(chunks, said, lambda c: c.choices[0].delta.content)
+    answers = await gemini.models.generate_content_stream(model="m", contents="Hello")
     with pytest.raises(genai.errors.APIError):
-        async for chunk in await gemini.models.generate_content_stream(model="m", contents="Hello"):
-            said.append(chunk.text)
-    assert [word for word in said if word] == ["A0 ", "A1 "] * 4
+        await read(answers, said, lambda a: a.text)
+    assert [word for word in said if word] == ["A0 ", "A1 "] * 3
+
+
+async def test_openai_hands_an_error_inside_a_response_over_as_an_event(provider, gpt):
+    provider.set(Behaviour(failure=Failure.ERROR_EVENT, after=2))
+    events = [event async for event in await gpt.responses.create(model="m", input="Hello", stream=True)]
+    assert (events[-1].type, events[-1].code) == ("error", "server_error")

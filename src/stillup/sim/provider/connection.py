@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, cast
 
 import httptools
 from msgspec import Struct
@@ -79,10 +79,9 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream server makes no other
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are none by class, but by what they can do
         if not self._site.opened(self):
-            reset(transport)
+            reset(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it ended, it ended
         if self._running is not None:

@@ -2,7 +2,8 @@
 
 ``GET /set?failure=cut&after=3`` (any field of :class:`~stillup.sim.provider.behaviour.Behaviour`; what is absent is
 healthy), ``POST /script`` with a JSON list of behaviours, ``GET /release``, ``GET /reset``, ``GET /stats``, and
-``GET /last``: the newest request as it came. Answers are JSON.
+``GET /last``: the newest request as it came. Answers are JSON. One line on stdout says where both ports are (0 takes
+a free one), and that it is ready.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -103,15 +105,16 @@ async def serve(name: str, port: int, control_port: int, behaviour: Behaviour) -
     async with ProviderServer(name, port=port) as server:
         server.set(behaviour)
         control = Control(server)
-        orders = await loop.create_server(lambda: Connection(control), sock=bound(control_port))
+        sock = bound(control_port)
+        orders = await loop.create_server(lambda: Connection(control), sock=sock)
+        sys.stdout.write(f"{server.url} orders at http://127.0.0.1:{sock.getsockname()[1]}\n")
+        sys.stdout.flush()
         await ended.wait()
         orders.close()
 
 
 def run(arguments: Sequence[str]) -> int:
     """The program; its exit code."""
-    import sys
-
     try:
         name, port, control_port, *fields = arguments
         behaviour = behaviour_of(dict(field.split("=", 1) for field in fields))

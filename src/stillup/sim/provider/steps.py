@@ -19,6 +19,8 @@ _DRIP_S = 0.5
 _PING_S = 0.05
 _LAST_CHUNK = b"0\r\n\r\n"
 _MISSING_BYTES = 64
+_INSIDE = 40
+"""So far into an event nothing of what it says has come yet, in any protocol."""
 
 
 class Send(Struct, frozen=True):
@@ -202,7 +204,7 @@ def _gone_wrong(shape: Shape, token: bytes, failure: Failure) -> Iterator[Step]:
     elif failure is Failure.MALFORMED:
         yield Send(_broken(token))
     elif failure is Failure.CUT_INSIDE:
-        yield Send(token[: len(token) // 2])
+        yield Send(token[: min(_INSIDE, len(token) // 2)])
         yield Hangup(is_reset=False)
     elif failure is not Failure.ENDS_EARLY:
         yield from _break(failure)
