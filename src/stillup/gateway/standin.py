@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
@@ -16,7 +17,7 @@ from stillup.catalog.providers import maker_of
 from stillup.gateway.core.values import Protocol, Target
 from stillup.gateway.upstreams import Known
 
-DEARER_MAX = 2.5
+DEARER_MAX = 2.0
 """A stand-in may cost so many times what the asked model costs; beyond that only a route of the user's takes it."""
 
 
@@ -34,6 +35,7 @@ class Reason(StrEnum):
     NO_MODEL = "no_model"
     DEARER = "dearer"
     NO_KEY = "no_key"
+    STAYS = "stays_here"
 
     @property
     def says(self) -> str:
@@ -58,8 +60,9 @@ _SAYS = {
     Reason.NO_MODEL: "has no model that could stand in",
     Reason.DEARER: "its model of this tier costs too much more; a route of yours can take it",
     Reason.NO_KEY: "has no key of yours, and the client's belongs elsewhere",
+    Reason.STAYS: "a model of this machine: what is asked of it goes nowhere else without a route of yours",
 }
-_UNUSED = frozenset({Reason.TRANSLATION, Reason.NO_MODEL, Reason.DEARER, Reason.NO_KEY})
+_UNUSED = frozenset({Reason.TRANSLATION, Reason.NO_MODEL, Reason.DEARER, Reason.NO_KEY, Reason.STAYS})
 _ORDER = tuple(Reason)
 
 
@@ -80,35 +83,48 @@ def links(protocol: Protocol, name: str, upstreams: Sequence[Known]) -> tuple[Li
     Without a name (a list of models) every upstream of the protocol is in the chain, in the configured order.
     """
     speakers = {k.provider.id for k in upstreams if k.provider and k.speaks(protocol)}
-    asked = [k for k in upstreams if k.speaks(protocol) or not (k.provider and k.provider.id in speakers)]
-    found = [link for known in asked for link in _places(protocol, name, known)]
-    same_tier = any(link.reason in (Reason.ASKED, Reason.ELSEWHERE, Reason.SAME_TIER) for link in found[1:])
-    kept = [link for link in found if not (link.reason is Reason.LESSER and same_tier)]
-    return tuple(sorted(kept, key=lambda link: _ORDER.index(link.reason)))
+    seen = [k for k in upstreams if k.speaks(protocol) or not (k.provider and k.provider.id in speakers)]
+    here = any(name in k.models for k in upstreams)
+    found = [link for known in seen for link in _places(protocol, name, known, here=here)]
+    if not any(link.reason in (Reason.ASKED, Reason.ELSEWHERE) for link in found):
+        found = _first_asked(protocol, name, seen, found)
+    return tuple(sorted(found, key=lambda link: _ORDER.index(link.reason)))
 
 
-def _places(protocol: Protocol, name: str, known: Known) -> list[Link]:
+def _first_asked(protocol: Protocol, name: str, upstreams: Sequence[Known], found: list[Link]) -> list[Link]:
+    """Nobody is known to have the model: the first upstream says so itself, no other model is slipped in before."""
+    for known in upstreams:
+        spoken = known.speaks(protocol)
+        if spoken is not None:
+            kept = [link for link in found if link.upstream != known.spec.id]
+            return [_Place(known, spoken, name).link(Reason.ASKED, "", "nobody is known to have it"), *kept]
+    return found
+
+
+def _places(protocol: Protocol, name: str, known: Known, *, here: bool) -> list[Link]:
     spoken = known.speaks(protocol)
     if spoken is None:
         return [Link(upstream=known.spec.id, reason=Reason.TRANSLATION, says=Reason.TRANSLATION.says)]
     place = _Place(known, spoken, name)
-    if not name or known.provider is None or _is_asked(name, known):
-        asked = [place.link(Reason.ASKED, "")]
-        return asked if known.provider is None or known.provider.is_local or not name else [*asked, *place.siblings()]
-    return place.others()
+    if not name or known.provider is None or _is_asked(name, known, here=here):
+        return [place.link(Reason.ASKED, "", "" if name else "speaks this protocol"), *place.sibling()]
+    return [place.link(Reason.STAYS, "")] if here and not known.provider.is_local else place.others()
 
 
-def _is_asked(name: str, known: Known) -> bool:
-    """Whether the client's name is one that this upstream itself uses."""
+def _is_asked(name: str, known: Known, *, here: bool) -> bool:
+    """Whether the client's name is one that this upstream itself uses; ``here``: a local server has it."""
     provider = known.provider
     if provider is None or provider.is_local:
         return name in known.models
     asked, maker = find_model(name), maker_of(name)
     if asked is not None:
-        return name in (asked.at.get(provider.id), asked.id_at(provider.id, known.spec.region)) or (
-            asked.maker == provider.id and "/" not in name
-        )
-    return maker is provider or (maker is None and (provider.bare or (provider.kind == "router" and "/" in name)))
+        if asked.maker == provider.id:
+            return "/" not in name
+        there = (asked.at.get(provider.id), asked.id_at(provider.id, known.spec.region))
+        return name != asked.id and name in there  # a name as only this provider writes it
+    if maker is None and not here:
+        return provider.kind == "router" and "/" in name
+    return maker is provider
 
 
 class _Place:
@@ -118,7 +134,8 @@ class _Place:
         self._known = known
         self._spoken = spoken
         self._name = name
-        self._asked = find_model(name) or kin_of(name)
+        self._exact = find_model(name)
+        self._asked = self._exact or kin_of(name)
         self._provider = known.provider
 
     def link(self, reason: Reason, model: str, says: str = "") -> Link:
@@ -129,13 +146,16 @@ class _Place:
         used = target if reason.is_used else None
         return Link(upstream=spec.id, reason=reason, target=used, model=model or self._name, says=says or reason.says)
 
-    def siblings(self) -> list[Link]:
-        """After the asked model, the newest other one of the same maker and tier."""
+    def sibling(self) -> list[Link]:
+        """After the asked model, another one of the same maker and tier: of the same line first, then the newest."""
         asked, provider = self._asked, self._provider
-        if asked is None or provider is None or _is_alone(self._name):
+        if asked is None or provider is None or asked.maker != provider.id or _is_alone(self._name):
             return []
-        others = [m for m in _fit(asked, provider.id) if m.maker == asked.maker and m.tier is asked.tier]
-        return [self._of(Reason.SIBLING, m) for m in others[:1] if not _too_dear(m, asked)]
+        others = [m for m in models().values() if m.maker == asked.maker and m.tier is asked.tier]
+        others = [m for m in others if m is not self._exact]
+        fit = [m for m in others if _can(m, asked) and not _too_dear(m, asked)]
+        best = min(fit, key=lambda m: (_line(m) != _line(asked), m.legacy), default=None)
+        return [self._of(Reason.SIBLING, best)] if best else []
 
     def others(self) -> list[Link]:
         """What an upstream that does not know the client's name has for it."""
@@ -146,15 +166,14 @@ class _Place:
             return [self._local()]
         if self._known.is_bare:
             return [self.link(Reason.NO_KEY, "")]
-        exact = find_model(self._name)
-        if exact is not None and exact.id_at(provider.id):
-            return [self._of(Reason.ELSEWHERE, exact)]
+        if self._exact is not None and self._exact.id_at(provider.id):
+            return [self._of(Reason.ELSEWHERE, self._exact)]
         if asked is None or _is_alone(self._name):
             return [self.link(Reason.NO_MODEL, "")]
         return [self._stand_in(asked, provider.id)]
 
     def _stand_in(self, asked: Model, provider: str) -> Link:
-        fit = _fit(asked, provider)
+        fit = [m for m in _fit(asked, provider) if m is not self._exact]
         equal = [m for m in fit if m.tier is asked.tier]
         affordable = [m for m in equal if not _too_dear(m, asked)]
         lesser = [m for m in fit if m.tier.rank > asked.tier.rank and not _too_dear(m, asked)]
@@ -173,7 +192,8 @@ class _Place:
     def _of(self, reason: Reason, model: Model) -> Link:
         spec, provider = self._known.spec, self._provider
         there = model.id_at(provider.id if provider else "", spec.region)
-        return self.link(reason, there, f"{reason.says}: {model.name}" if reason is not Reason.ELSEWHERE else "")
+        says = "" if reason is Reason.ELSEWHERE else f"{reason.says}: {model.name}"
+        return self.link(reason, "" if there == self._name else there, says)
 
 
 def _is_alone(name: str) -> bool:
@@ -182,11 +202,30 @@ def _is_alone(name: str) -> bool:
 
 
 def _fit(asked: Model, provider: str) -> list[Model]:
-    """A provider's models that can do what the asked one can, those with room for its longest prompts first."""
-    there = [m for m in models().values() if m.id_at(provider) and m is not asked and not m.legacy]
-    fit = [m for m in there if (m.tools or not asked.tools) and (m.vision or not asked.vision)]
+    """A provider's models that could stand in: those first that see images and hold prompts as the asked one does."""
+    there = [m for m in models().values() if m.id_at(provider) and not m.legacy and _can(m, asked)]
     room = asked.context or 0
-    return sorted(fit, key=lambda m: ((m.context or 0) < room, m.maker != provider))
+    return sorted(
+        there,
+        key=lambda m: (
+            bool(asked.vision and not m.vision),
+            (m.context or 0) < room,
+            _line(m) != _line(asked),
+            m.maker != asked.maker,
+            m.maker != provider,
+        ),
+    )
+
+
+def _can(model: Model, asked: Model) -> bool:
+    """An agent is lost without tools; images are in few requests, so they only count in the order."""
+    return bool(model.tools or not asked.tools)
+
+
+def _line(model: Model) -> str:
+    """The line of versions that a model belongs to, as Opus or Sol."""
+    newest = next((m for m in models().values() if m.kin and fnmatchcase(model.id, m.kin)), model)
+    return newest.id
 
 
 def _too_dear(model: Model, asked: Model) -> bool:
