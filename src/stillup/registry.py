@@ -98,7 +98,7 @@ _LINES = (
     SourceSpec("probe", _PROBE, 60, "Our own probe", 60, "what this machine sees from here", "probe"),
     SourceSpec("globalping", _PROBE, 300, "Globalping", 300, "probes by country"),
     SourceSpec("cloudflare_radar", _PROBE, 300, "Cloudflare Radar", 600, "networks and clouds"),
-    SourceSpec("gateway", _TRAFFIC, 60, "Your gateway", 60, "your real requests"),
+    SourceSpec("gateway", _TRAFFIC, 60, "Your gateway", 60, "your real requests", calm_counts=False),
     SourceSpec(
         "claude_code", _TRAFFIC, 60, "Claude Code here", 60, "your real requests", "claude_code", calm_counts=False
     ),
