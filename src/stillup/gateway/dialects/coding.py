@@ -1,0 +1,94 @@
+"""Content codings that can be read here, decoded as they come and never beyond a bound."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+
+from stillup.gateway.dialects.base import MAX_HELD_BYTES
+
+READABLE = frozenset({"gzip", "x-gzip", "deflate", "identity", ""})
+
+
+class CannotDecode(ValueError):
+    """The bytes are not in the coding they claim, or grow beyond the bound."""
+
+
+class Decoder:
+    """Decodes one body. ``limit_bytes`` bounds what one call may give, whatever its input promises."""
+
+    __slots__ = ("_begun", "_coding", "_inflate", "_limit")
+
+    def __init__(self, coding: str, limit_bytes: int = MAX_HELD_BYTES) -> None:
+        self._coding = coding.strip().lower()
+        if self._coding not in READABLE:
+            msg = f"the content coding {self._coding[:20]!r} is not one of gzip and deflate"
+            raise CannotDecode(msg)
+        self._inflate = zlib.decompressobj(31 if self._coding.endswith("gzip") else 15)
+        self._limit = limit_bytes
+        self._begun = False
+
+    @property
+    def ended(self) -> bool:
+        """The coded stream has come to its own end."""
+        return self._coding in {"identity", ""} or self._inflate.eof
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What ``chunk`` adds. Raises CannotDecode."""
+        if self._coding in {"identity", ""}:
+            return chunk
+        out = []
+        left = self._limit
+        while chunk:
+            try:
+                part = self._inflate.decompress(chunk, left)
+            except zlib.error as broken:
+                if self._begun or self._coding != "deflate":
+                    raise CannotDecode(str(broken)) from broken
+                self._inflate = zlib.decompressobj(-15)  # many servers send deflate without its wrapper
+                self._begun = True
+                continue
+            self._begun = True
+            out.append(part)
+            left -= len(part)
+            chunk = self._next(left)
+        return b"".join(out)
+
+    def _next(self, left: int) -> bytes:
+        if self._inflate.unconsumed_tail:
+            if left <= 0:
+                msg = "the body grows beyond the bound when it is decoded"
+                raise CannotDecode(msg)
+            return self._inflate.unconsumed_tail
+        more = self._inflate.unused_data
+        if self._inflate.eof and more and self._coding.endswith("gzip"):
+            self._inflate = zlib.decompressobj(31)  # a gzip body may have several members
+            return more
+        return b""
+
+
+def decoded(body: bytes, coding: str, limit_bytes: int) -> bytes:
+    """A whole body decoded. Raises CannotDecode, also when it is cut short."""
+    decoder = Decoder(coding, limit_bytes)
+    data = decoder.feed(body)
+    if not decoder.ended:
+        msg = "the coded body is cut short"
+        raise CannotDecode(msg)
+    return data
+
+
+def readable_codings(accept: bytes) -> bytes:
+    """An Accept-Encoding without the codings that cannot be read here; the same bytes when there are none."""
+    parts = accept.decode("latin-1").split(",")
+    kept = [part for part in parts if _coding_of(part) in READABLE]
+    if len(kept) == len(parts):
+        return accept
+    return _joined(kept)
+
+
+def _coding_of(part: str) -> str:
+    return part.partition(";")[0].strip().lower()
+
+
+def _joined(parts: Iterable[str]) -> bytes:
+    return ", ".join(stripped for part in parts if (stripped := part.strip())).encode("latin-1") or b"identity"

@@ -1,0 +1,58 @@
+"""JSON as clients read it: what the quick decoder refuses is looked at once more before it is called broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+import msgspec
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+NULL = msgspec.Raw(b"null")
+"""What stands for a part that is absent: msgspec has no optional raw values."""
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises at bytes it does not like."""
+
+
+class NoJson(ValueError):
+    """The bytes are no JSON, or nested deeper than anyone writes by hand."""
+
+
+def plain(data: bytes) -> object:
+    """The value as dicts and lists. Raises NoJson.
+
+    msgspec refuses half a surrogate pair in an escape, which JavaScript writes for text cut inside an emoji and
+    which every other reader takes.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except UNREADABLE:
+        pass
+    try:
+        return json.loads(data.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as refused:
+        msg = "no JSON"
+        raise NoJson(msg) from refused
+
+
+def read(decode: Callable[[bytes], T], data: bytes, shape: type[T]) -> T:
+    """``decode(data)``, or what ``shaped`` makes of it."""
+    try:
+        return decode(data)
+    except UNREADABLE:
+        return shaped(data, shape)
+
+
+def shaped(data: bytes, shape: type[T]) -> T:
+    """The value in ``shape``; an empty one when it is JSON of another shape. Raises NoJson."""
+    value = plain(data)
+    try:
+        return msgspec.convert(value, shape, strict=False)
+    except msgspec.ValidationError:
+        return shape()
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
