@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from stillup.catalog.load import catalogue
 from stillup.clock import Clock
@@ -18,7 +19,9 @@ from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Confidence, Family, Scope, State
 from stillup.model.verdict import Verdict
 from stillup.verdict.chance.probability import steers
-from stillup.verdict.monitor import Monitor
+
+if TYPE_CHECKING:
+    from stillup.verdict.monitor import Monitor  # brings numpy, which a gateway alone has no use for
 
 OWN = "gateway"
 """The source of the gateway's own requests."""
@@ -29,27 +32,44 @@ STANDS_S = 300.0
 _CANNOT_TELL_MODELS = frozenset({Family.CROWD, Family.SOCIAL, Family.SEARCH})
 _OWN_TROUBLE = (Scope.YOU, Scope.YOUR_QUOTA)
 _REMEMBERED = 4_096
+
+Said = Mapping[str, tuple[Mapping[str | None, Verdict], Sequence[Evidence]]]
+"""For each service its verdicts, and what the newest of them rests on."""
+
 _NOTHING = Prior()
 _DASHED = re.compile(r"[^a-z0-9]+")
 
 
-class _Known:
-    """What was said of some services at one moment, and what has been made of it for those who asked."""
+class Known:
+    """What was said of some services at one moment, and what has been made of it for those who asked.
 
-    __slots__ = ("made", "said")
+    ``own`` is as in :func:`prior_of`.
+    """
 
-    def __init__(self, said: dict[str, tuple[Mapping[str | None, Verdict], Sequence[Evidence]]]) -> None:
-        self.said = said
-        self.made: dict[tuple[str, str, str], Prior] = {}
+    __slots__ = ("_made", "_own", "_said")
 
-    def prior(self, key: tuple[str, str, str], own: str) -> Prior:
+    def __init__(self, said: Said, own: str = "") -> None:
+        self._said = said
+        self._own = own
+        self._made: dict[tuple[str, str, str], Prior] = {}
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def prior(self, service: str, component: str, model: str) -> Prior:
+        """See :func:`prior_of`; a second time it is a look-up."""
+        key = (service, component, model)
+        return self._made.get(key) or self._make(key)
+
+    def _make(self, key: tuple[str, str, str]) -> Prior:
         service, component, model = key
-        if service not in self.said:
+        if service not in self._said:
             return _NOTHING
-        if len(self.made) >= _REMEMBERED:  # models' names are the clients' to choose
-            self.made.clear()
-        verdicts, evidence = self.said[service]
-        prior = self.made[key] = prior_of(verdicts, evidence, component, model, models_of(service), own=own)
+        if len(self._made) >= _REMEMBERED:  # models' names are the clients' to choose
+            self._made.clear()
+        verdicts, evidence = self._said[service]
+        prior = prior_of(verdicts, evidence, component, model, models_of(service), own=self._own)
+        self._made[key] = prior
         return prior
 
 
@@ -66,26 +86,26 @@ class MonitorView:
         self._clock = clock
         self._services = tuple(services)
         self._judged_s = float("-inf")
-        self._known = _Known({})
+        self._known = Known({})
 
     def prior(self, service: str, component: str, model: str) -> Prior:
         """What is known of one component of a service, for one model; see :func:`prior_of`."""
         if self._clock.monotonic_s() - self._judged_s > STANDS_S:
             return _NOTHING
-        key, known = (service, component, model), self._known
-        return known.made.get(key) or known.prior(key, OWN)
+        return self._known.prior(service, component, model)
 
     @property
     def size(self) -> int:
         """Answers kept for those who ask again."""
-        return len(self._known.made)
+        return len(self._known)
 
     def heard(self, report: object) -> None:
         """A reading alone changes no verdict."""
 
     def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:  # noqa: ARG002 - the monitor is asked itself
         """A minute was judged: take over what is said now."""
-        self._known = _Known({s: (self._monitor.verdicts(s), self._monitor.evidence(s)) for s in self._services})
+        said = {s: (self._monitor.verdicts(s), self._monitor.evidence(s)) for s in self._services}
+        self._known = Known(said, OWN)
         self._judged_s = self._clock.monotonic_s()
 
     def trouble(self, why: str) -> None:
