@@ -29,15 +29,19 @@ from stillup.gateway.core.budget import RetryBudget
 from stillup.gateway.core.fault import MEANINGS, Fault, Meaning, Whose
 from stillup.gateway.core.health import Book
 from stillup.gateway.core.limits import headroom
+from stillup.gateway.core.order import arrange
 from stillup.gateway.core.pace import Gaps
-from stillup.gateway.core.select import arrange
 from stillup.gateway.core.status import TargetStatus, status_of
 from stillup.gateway.core.turn import Choice, Facts, Skipped, Turn
-from stillup.gateway.core.values import Target
+from stillup.gateway.core.values import Operation, Target
 from stillup.gateway.core.views import HealthView, NoView, Try
 from stillup.gateway.core.why import Why
 
 _LANE_FAULTS = (Fault.RATE_LIMITED, Fault.QUOTA, Fault.UNAUTHORIZED)
+
+
+_NO_SILENCE_S = 0.1
+"""Nobody is called late for less."""
 
 
 class DeskSettings(Struct, frozen=True, kw_only=True):
@@ -95,7 +99,7 @@ class Desk:
         configured = self.settings.hedge_after_s
         if configured is not None:
             return min(configured, 1.0) if turn.trickle else configured
-        pace = turn.cell.pace(stream=turn.stream)
+        pace = turn.cell.pace(turn.stream)
         if turn.trickle:
             return pace.trickle_after_s(body_bytes, turn.cell.breaker.lost)
         return pace.hedge_after_s(body_bytes)
@@ -125,10 +129,10 @@ class Desk:
         That opens the breaker at once, so that nobody else waits for it; if content comes after all, it is taken back.
         A trickle's short patience says nothing yet.
         """
-        if turn.done or turn.content or turn.trickle:
+        if turn.done or turn.content or turn.trickle or _lateness(turn, now) < 1:
             return
-        breaker = turn.cell.breaker
-        if self._tell(breaker, turn.cell_epoch, turn, MEANINGS[Fault.SLOW_FIRST_TOKEN], now, None):
+        breaker, meaning = turn.cell.breaker, MEANINGS[Fault.SLOW_FIRST_TOKEN]
+        if self._tell(breaker, turn.cell_epoch, turn, meaning, meaning.weight, now, None):
             turn.late_epoch = breaker.epoch
 
     def answering(self, turn: Turn, now: float) -> None:
@@ -171,17 +175,26 @@ class Desk:
             cell.failed += 1
             cell.last_fault = result.fault
             cell.last_fault_at = now
-            self._bad(turn, result, result.fault, now, retry_after_s)
-            if held and result.fault is Fault.SLOW_FIRST_TOKEN:
-                cell.breaker.lost += 1
+            weight = MEANINGS[result.fault].weight
+            if result.fault is Fault.SLOW_FIRST_TOKEN:
+                if held:
+                    cell.breaker.lost += 1
+                else:
+                    weight *= _lateness(turn, now)
+            self._bad(turn, result, result.fault, weight, now, retry_after_s)
 
     def abandoned(self, turn: Turn) -> None:
         """The try was given up and says nothing of the upstream; a trickle's slot is free again."""
         if not turn.done:
             self._release(turn)
 
-    def status(self, now: float) -> tuple[TargetStatus, ...]:
-        """Every model of every upstream that was asked of late, for a person."""
+    def status(self, now: float, targets: Iterable[Target] = ()) -> tuple[TargetStatus, ...]:
+        """Every model of every upstream that was asked of late, and these targets, for a person."""
+        for target in targets:
+            if target.model:
+                cell = self._book.host(target.upstream).cell(target.model, Operation.GENERATE)
+                if target.service:
+                    cell.outage.refresh(self.view, target.service, target.component, target.model, now)
         return tuple(status_of(host, cell, now) for host in self._book.hosts.values() for cell in host.cells.values())
 
     def _release(self, turn: Turn) -> None:
@@ -195,7 +208,7 @@ class Desk:
         cell, host = turn.cell, turn.host
         silence = result.first_token_s if turn.stream else result.total_s
         if silence is not None:
-            cell.pace(stream=turn.stream).add(silence)
+            cell.pace(turn.stream).add(silence)
         if longest_gap_s is not None and turn.stream:
             if cell.gaps is None:
                 cell.gaps = Gaps()
@@ -207,17 +220,19 @@ class Desk:
         if lane is not None:
             lane.worked(turn.began)
 
-    def _bad(self, turn: Turn, result: Try, fault: Fault, now: float, retry_after_s: float | None) -> None:
+    def _bad(
+        self, turn: Turn, result: Try, fault: Fault, weight: float, now: float, retry_after_s: float | None
+    ) -> None:
         meaning = MEANINGS[fault]
         cell, host = turn.cell, turn.host
         if meaning.whole:
-            self._tell(host.breaker, turn.host_epoch, turn, meaning, now, retry_after_s)
+            self._tell(host.breaker, turn.host_epoch, turn, meaning, weight, now, retry_after_s)
         else:
-            self._tell(cell.breaker, turn.cell_epoch, turn, meaning, now, retry_after_s)
+            self._tell(cell.breaker, turn.cell_epoch, turn, meaning, weight, now, retry_after_s)
             if result.status is not None:
                 # Whatever it said, it is there and it speaks.
                 host.breaker.good(turn.host_epoch, now)
-        if meaning.weight > 0:
+        if weight > 0:
             cell.outage.bad(turn.outage_epoch, now)
         # A client's own key that is refused is the client's to see, now and the next time: nothing is remembered.
         clients = result.borrowed_key and fault is Fault.UNAUTHORIZED
@@ -225,17 +240,33 @@ class Desk:
             host.lane(turn.model, turn.key).refused(fault, turn.began, now, self.random, retry_after_s)
 
     def _tell(
-        self, breaker: Breaker, epoch: int, turn: Turn, meaning: Meaning, now: float, retry_after_s: float | None
+        self,
+        breaker: Breaker,
+        epoch: int,
+        turn: Turn,
+        meaning: Meaning,
+        weight: float,
+        now: float,
+        retry_after_s: float | None,
     ) -> bool:
         return breaker.bad(
             epoch,
-            meaning.weight,
+            weight,
             now,
             self.random,
             opens_at=OPENS_AT / 2 if turn.cell.outage.suspected else OPENS_AT,
             longest_s=LONGEST_HERE_S if meaning.whose is Whose.HERE else LONGEST_S,
             retry_after_s=retry_after_s,
         )
+
+
+def _lateness(turn: Turn, now: float) -> float:
+    """How much its silence so far tells against it, 1 for conclusive.
+
+    The configured patience may be a racer's: who lost a race by no more than it usually takes is hardly suspicious.
+    """
+    silence_s = now - turn.began
+    return 0.0 if silence_s < _NO_SILENCE_S else turn.cell.pace(turn.stream).surprise(silence_s)
 
 
 __all__ = ["Choice", "Desk", "DeskSettings", "Facts", "Skipped", "TargetStatus", "Turn"]

@@ -9,7 +9,7 @@ from stillup.gateway.core.breaker import Breaker
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.lane import Lane
 from stillup.gateway.core.outage import Outage
-from stillup.gateway.core.pace import STREAM, WHOLE, FirstTokens, Gaps
+from stillup.gateway.core.pace import QUICK, STREAM, WHOLE, FirstTokens, Gaps
 from stillup.gateway.core.values import Operation
 
 KEPT = 1000
@@ -41,14 +41,14 @@ class Cell:
         self.last_fault: Fault | None = None
         self.last_fault_at = -inf
 
-    def pace(self, *, stream: bool) -> FirstTokens:
+    def pace(self, stream: bool) -> FirstTokens:  # noqa: FBT001 - asked for several times a request
         """Its silences in one manner; made when first needed, for most made-up models never are."""
         if stream:
             if self.streams is None:
                 self.streams = FirstTokens(STREAM)
             return self.streams
         if self.wholes is None:
-            self.wholes = FirstTokens(WHOLE)
+            self.wholes = FirstTokens(WHOLE if self.operation is Operation.GENERATE else QUICK)
         return self.wholes
 
 

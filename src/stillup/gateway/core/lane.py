@@ -70,13 +70,16 @@ class Lane:
             self.buckets[bucket.of] = bucket.at(now)
 
     def spent_until(self, tokens: int, now: float) -> float:
-        """When there will be enough again for a request of so many tokens; minus infinity when there is."""
+        """When there will be enough again for a request of so many tokens; minus infinity when there is.
+
+        The estimate is held against OpenAI's way of counting only, where a cached prompt counts in full.
+        """
         latest = -inf
         for of, bucket in self.buckets.items():
             if bucket.reset_s <= now:
                 continue
             left = bucket.remaining
-            needed = tokens if of in _TOKENS else 0
+            needed = tokens if of == "tokens" else 0
             if left <= 0 or left < needed or (bucket.limit is not None and left < _NEARLY * bucket.limit):
                 latest = max(latest, bucket.reset_s)
         return latest
@@ -86,6 +89,3 @@ class Lane:
         requests = self.buckets.get("requests")
         if requests is not None:
             self.buckets["requests"] = requests.less_one()
-
-
-_TOKENS = ("tokens", "input-tokens")

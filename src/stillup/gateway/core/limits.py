@@ -20,7 +20,8 @@ _LONGEST_VALUE = 64
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _RETRY_DELAY = re.compile(rb'"retryDelay"\s*:\s*"([0-9.]{1,20}s)"')
-_TRY_AGAIN = re.compile(rb"(?:try again|retry) in ([0-9][0-9a-z.]{0,30})", re.IGNORECASE)
+_TRY_AGAIN = re.compile(rb"(?:try again|retry) in ([0-9][0-9a-z.]{0,30})(?: (second|minute|hour|day))?", re.IGNORECASE)
+_WORDS = {b"second": "s", b"minute": "m", b"hour": "h", b"day": "d"}
 
 
 class Bucket(Struct, frozen=True):
@@ -93,13 +94,14 @@ def _after(text: str, at: datetime) -> float | None:
 
 
 def _in_body(body: bytes) -> float | None:
-    for pattern in (_RETRY_DELAY, _TRY_AGAIN):
-        match = pattern.search(body)
-        if match is not None:
-            said = seconds(match[1].decode("ascii").rstrip("."))
-            if said is not None:
-                return said
-    return None
+    match = _RETRY_DELAY.search(body)
+    if match is not None:
+        return seconds(match[1].decode("ascii"))
+    match = _TRY_AGAIN.search(body)
+    if match is None:
+        return None
+    number = match[1].decode("ascii").lower().rstrip(".")
+    return seconds(number + _WORDS[match[2].lower()] if match[2] else number)
 
 
 def _number(text: str) -> float | None:
@@ -118,8 +120,10 @@ def _names() -> dict[bytes, tuple[str, int, float]]:
     names: dict[bytes, tuple[str, int, float]] = {}
     parts = ((b"limit", _LIMIT), (b"remaining", _REMAINING), (b"reset", _RESET))
     for word, which in parts:
-        for of in ("requests", "tokens", "input-tokens", "output-tokens"):
+        for of in ("requests", "input-tokens", "output-tokens"):
             names[b"anthropic-ratelimit-" + of.encode() + b"-" + word] = (of, which, _UNSAID_S)
+        # Named apart: what Anthropic reads from its prompt cache is not counted, so a long prompt may well fit in.
+        names[b"anthropic-ratelimit-tokens-" + word] = ("all-tokens", which, _UNSAID_S)
         for of in ("requests", "tokens"):  # OpenAI, Azure, Groq, xAI
             names[b"x-ratelimit-" + word + b"-" + of.encode()] = (of, which, _UNSAID_S)
         names[b"x-ratelimit-" + word] = ("requests", which, _UNSAID_S)  # OpenRouter

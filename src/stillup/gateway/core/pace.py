@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
+from math import ceil, log
 
 KEPT = 64
 """Samples a quantile is taken of: some minutes of one agent, and old habits are forgotten soon."""
@@ -39,8 +40,12 @@ class Quantiles:
         count = len(self._sorted)
         if not count:
             return None
-        rank = -int(-share * count // 1)  # the ceiling
-        return self._sorted[min(count, max(1, rank)) - 1]
+        return self._sorted[max(1, ceil(share * count)) - 1]
+
+    def share_of(self, least: float) -> float:
+        """Which share of all are at least so long, never quite none."""
+        count = len(self._sorted)
+        return (count - bisect_left(self._sorted, least) + 1) / (count + 1)
 
 
 class Manner:
@@ -59,6 +64,8 @@ STREAM = Manner(unlearned_s=8.0, shortest_s=1.0, longest_s=30.0, trickle_s=4.0)
 """Time to the first content of a stream."""
 WHOLE = Manner(unlearned_s=60.0, shortest_s=5.0, longest_s=120.0, trickle_s=30.0)
 """Time to the whole of an answer that is no stream."""
+QUICK = STREAM
+"""Time to the whole of an answer that nothing is generated for: a count, an embedding, a list."""
 
 
 class FirstTokens:
@@ -74,12 +81,28 @@ class FirstTokens:
         """An answer's content began after so long."""
         self.samples.add(silence_s)
 
+    def surprise(self, silence_s: float) -> float:
+        """How much a silence tells against the target, as the weight of a fault.
+
+        Conclusive where it is longer than usual or nothing is learned; else the logarithm of how rare it is, on the
+        breaker's scale, for a target that is gone is silent for so long for certain.
+        """
+        usual_s = self.usual_s
+        if usual_s is None or silence_s >= usual_s:
+            return 1.0
+        return min(1.0, -log(self.samples.share_of(silence_s)) / log(50))
+
+    @property
+    def usual_s(self) -> float | None:
+        """What 95 in 100 answers do not pass; None while it is not learned."""
+        return self.samples.at(0.95) if len(self.samples) >= LEARNED else None
+
     def hedge_after_s(self, body_bytes: int) -> float:
         """Silence after which the next is asked too: twice what 95 in 100 answers take, within bounds."""
-        manner = self.manner
+        manner, usual_s = self.manner, self.usual_s
         after = manner.unlearned_s
-        if len(self.samples) >= LEARNED:
-            after = min(max(2.0 * (self.samples.at(0.95) or 0.0), manner.shortest_s), manner.longest_s)
+        if usual_s is not None:
+            after = min(max(2.0 * usual_s, manner.shortest_s), manner.longest_s)
         return after + body_bytes / _BYTES_PER_S
 
     def trickle_after_s(self, body_bytes: int, lost: int) -> float:
@@ -88,10 +111,10 @@ class FirstTokens:
         With a fixed second a model that usually thinks for three would lose every race and never be back. Patience
         grows to what it usually takes and no further, so that a real hang stays cheap.
         """
-        usual = self.manner.trickle_s
-        if len(self.samples) >= LEARNED:
-            usual = self.samples.at(0.95) or 0.0
-        patience = max(1.0, min(2.0 ** min(lost, 10), usual))
+        usual_s = self.usual_s
+        if usual_s is None:
+            usual_s = self.manner.trickle_s
+        patience = max(1.0, min(2.0 ** min(lost, 10), usual_s))
         return min(patience + body_bytes / _BYTES_PER_S, self.hedge_after_s(body_bytes))
 
 
