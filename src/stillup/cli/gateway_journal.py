@@ -12,7 +12,7 @@ import msgspec
 
 from stillup.cli.common import Finite, clock_time, color_option, config_option, console, json_option, load, span
 from stillup.cli.say import ReaderGone, put
-from stillup.errors import BadDataError, UsageError
+from stillup.errors import BadDataError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -98,12 +98,16 @@ def prune(days: float | None, max_mb: int | None, config_path: Path | None) -> i
     from stillup.gateway.journal.retention import prune as delete
 
     gateway = load(config_path).gateway
-    gone = delete(
-        _folder(config_path),
-        SystemClock().now().timestamp(),
-        keep_days=gateway.journal_days if days is None else days,
-        max_bytes=(gateway.journal_max_mb if max_mb is None else max_mb) * _MB,
-    )
+    try:
+        gone = delete(
+            _folder(config_path),
+            SystemClock().now().timestamp(),
+            keep_days=gateway.journal_days if days is None else days,
+            max_bytes=(gateway.journal_max_mb if max_mb is None else max_mb) * _MB,
+        )
+    except OSError as error:
+        msg = f"the journal cannot be read: {error.strerror or type(error).__name__}"
+        raise StoreError(msg) from error
     files = "file" if gone.segments == 1 else "files"
     click.echo(f"{gone.segments} {files} deleted ({gone.bytes / _MB:.1f} MB), {gone.left_bytes / _MB:.1f} MB kept")
     return 0

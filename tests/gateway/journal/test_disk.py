@@ -77,12 +77,23 @@ def test_it_is_tried_again_later_in_a_new_file_and_that_is_said_too(start, folde
     assert journal.trouble == ""
 
 
+def test_a_clock_that_was_set_back_does_not_keep_it_from_being_tried_again(start, folder, ask, noon):
+    journal = start()
+    with files_of_at_most(2_000):
+        forward(journal, journal.begin(ask("hello"), "x", noon), noon)
+    journal.begin(ask("hello"), "y", noon - 3600)
+    journal.commit(noon - 3600)
+
+    assert load(folder, "y")
+
+
 def test_a_folder_that_cannot_be_made_stops_nothing(start, folder, ask, noon, said):
     folder.parent.mkdir(parents=True)
     folder.write_text("a file where the folder should be")
     journal = start()
     entry = journal.begin(ask("hello"), "x", noon)
     forward(journal, entry, noon)
+    journal.prune(noon)
 
     assert len(said) == 1
     assert folder.read_text() == "a file where the folder should be"

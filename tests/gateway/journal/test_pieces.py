@@ -75,6 +75,28 @@ def test_a_key_s_name_inside_a_text_deceives_nobody():
     assert [json.loads(piece) for piece in pieces(body)][1] == {"role": "user", "content": LONG}
 
 
+@pytest.mark.parametrize("decoys", [3, 63, 64, 200])
+def test_a_key_that_stands_elsewhere_first_is_looked_for_a_bounded_number_of_times(decoys):
+    turns = [{"role": "user", "content": LONG}, {"role": "user", "content": LONG + "2"}]
+    body = json.dumps({"x": [{"messages": n} for n in range(decoys)], "messages": turns}).encode()
+
+    assert [json.loads(piece) for piece in pieces(body)] == (turns if decoys < 64 else [json.loads(body)])
+
+
+def test_a_place_that_only_begins_like_the_value_cuts_within_the_body():
+    turns = [{"role": "user", "content": LONG}, {"role": "user", "content": LONG + "2"}]
+    body = json.dumps({"messages": turns, "x": {"messages": turns[:1]}}).encode()
+    twice = body[:-1] + b',"messages":' + json.dumps([*turns, turns[1], turns[1]]).encode() + b"}"
+
+    assert all(0 <= start < stop <= len(twice) for start, stop in cut(twice))
+
+
+def test_a_large_body_of_long_turns_is_cut_as_a_small_one_is():
+    turns = [{"role": "user", "content": f"{n} " + "word " * 1_000} for n in range(300)]
+
+    assert len(pieces(json.dumps({"messages": turns}).encode())) == 300
+
+
 def test_a_large_list_of_numbers_is_one_piece():
     body = b'{"messages":[' + b"1," * 1_100_000 + b"1]}"
 

@@ -6,6 +6,7 @@ import stat
 
 import pytest
 
+from stillup.errors import StoreError
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Operation, Protocol, Target, Usage
 from stillup.gateway.core.views import Try
@@ -239,3 +240,18 @@ def test_other_files_in_the_folder_are_left_alone(start, folder, ask, noon, tmp_
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path):
     assert ids(tmp_path / "none") == []
     assert load(tmp_path / "none", "x") is None
+
+
+def test_a_path_and_a_model_that_are_no_text_are_kept_as_far_as_they_are(start, folder, ask, noon):
+    keep(start(), ask("hello", path="/v1/\udce9", model="m\ud800"), "x", noon)
+
+    begin = load(folder, "x").begin
+    assert (begin.path, begin.model) == ("/v1/?", "m?")
+    assert load(folder, "x").body() == ask("hello").body
+
+
+def test_a_folder_that_cannot_be_read_is_said_in_a_sentence(tmp_path):
+    (tmp_path / "journal").write_text("a file")
+
+    with pytest.raises(StoreError, match="cannot be read: Not a directory"):
+        ids(tmp_path / "journal")

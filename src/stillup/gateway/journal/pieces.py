@@ -19,9 +19,10 @@ _MOST_COMMAS = 1_000_000
 _MOST_PLACES = 64
 """How many times a key's name may occur before its value is looked for no further."""
 
-_LISTS = ("messages", "input", "contents")
-_WHOLE = ("system", "instructions", "systemInstruction", "system_instruction", "tools")
-_COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
+_LISTS = ("messages", "contents")
+_WHOLE = ("input", "system", "instructions", "systemInstruction", "system_instruction", "tools")
+_VALUE = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
+_ITEMS = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*")
 _BETWEEN = re.compile(rb"[ \t\r\n,]*")
 _BRACKET, _COMMA, _SPACE = b"["[0], b","[0], b" "[0]
 _items = msgspec.json.Decoder(list[Raw]).decode
@@ -30,9 +31,9 @@ Span = tuple[int, int]
 
 
 class _Shape(Struct):
-    messages: Raw = Raw()
+    messages: list[Raw] = []
+    contents: list[Raw] = []
     input: Raw = Raw()
-    contents: Raw = Raw()
     system: Raw = Raw()
     instructions: Raw = Raw()
     systemInstruction: Raw = Raw()  # noqa: N815 - the wire's names
@@ -60,39 +61,41 @@ def cut(body: bytes) -> list[Span]:
 def _spans(body: bytes, shape: _Shape) -> list[Span]:
     found: list[Span] = []
     for name in _LISTS:
-        value = memoryview(getattr(shape, name))
-        if len(value) >= SMALLEST:
-            at = _place(body, name, value)
-            if at is not None:
-                found += _each(body, at, value) if value[0] == _BRACKET else [(at, at + len(value))]
+        found += _each(body, name, getattr(shape, name))
     for name in _WHOLE:
         value = memoryview(getattr(shape, name))
-        if len(value) >= SMALLEST:
-            at = _place(body, name, value)
+        if len(value) < SMALLEST:
+            continue
+        if name == "input" and value[0] == _BRACKET:
+            found += _each(body, name, _items(value))
+        else:
+            at = _place(body, name, _VALUE, value)
             if at is not None:
                 found.append((at, at + len(value)))
     return found
 
 
-def _place(body: bytes, name: str, value: memoryview) -> int | None:
-    """Where the value of a top-level key begins: the first place that looks like it."""
-    key, head = b'"%b"' % name.encode(), bytes(value[:SMALLEST])
+def _place(body: bytes, name: str, opening: re.Pattern[bytes], value: Raw | memoryview) -> int | None:
+    """Where the value of a top-level key, or its first item, begins: the first place that looks like it."""
+    key, head = b'"%b"' % name.encode(), bytes(memoryview(value)[:SMALLEST])
     at = body.find(key)
     for _ in range(_MOST_PLACES):
         if at < 0:
             return None
-        colon = _COLON.match(body, at + len(key))
-        if colon and body.startswith(head, colon.end()):
-            return colon.end()
+        opened = opening.match(body, at + len(key))
+        if opened and body.startswith(head, opened.end()):
+            return opened.end()
         at = body.find(key, at + 1)
     return None
 
 
-def _each(body: bytes, at: int, value: memoryview) -> list[Span]:
-    """The items of the list that begins at ``at``."""
+def _each(body: bytes, name: str, items: list[Raw]) -> list[Span]:
+    """The items of a list, found by their lengths."""
+    at = _place(body, name, _ITEMS, items[0]) if items else None
+    if at is None:
+        return []
     spans = []
-    at += 1
-    for item in _items(value):
+    for item in items:
         if body[at] == _COMMA:
             at += 1
         if body[at] <= _SPACE:

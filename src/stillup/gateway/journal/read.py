@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from stillup.errors import StoreError
 from stillup.gateway.journal.records import HASH_BYTES, HEAD, Answering, Begin, End, Kind, TryRecord, began_at, scan
 from stillup.gateway.journal.segment import in_use, segments
 
@@ -83,8 +84,13 @@ def read_exchanges(folder: Path, *, newest_first: bool = False) -> Iterator[Exch
     """Every exchange that was kept, by the time it began, as far as it was kept.
 
     In memory are the places of one segment's records, about 30 MB at most, and what the caller holds on to.
+
+    :raises StoreError: the folder or a file in it cannot be read.
     """
-    paths = segments(folder)
+    try:
+        paths = segments(folder)
+    except OSError as error:
+        raise _unreadable(folder, error) from error
     for path in reversed(paths) if newest_first else paths:
         writing = _in_use(path)  # before it is read: what ends meanwhile must not look broken off
         view = _open(path)
@@ -117,6 +123,8 @@ def _open(path: Path) -> View | None:
             data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _unreadable(path, error) from error
     began_s = began_at(data)
     if began_s is None:
         return None
@@ -130,6 +138,10 @@ def _open(path: Path) -> View | None:
         else:
             exchanges[exchange] = array("Q", (start - HEAD.size,))
     return View(data, began_s, exchanges, blobs)
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"the journal {path} cannot be read: {error.strerror or type(error).__name__}")
 
 
 def _exchange(view: View, places: array[int], *, writing: bool) -> Exchange | None:

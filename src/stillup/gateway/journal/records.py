@@ -112,10 +112,15 @@ class Record(NamedTuple):
     stop: int
 
 
-def pack(kind: int, exchange: int, ms: int, payload: bytes) -> bytes:
-    """One record as it stands in the file."""
-    checked = CHECKED.pack(kind, exchange, ms)
-    return HEAD.pack(len(payload), crc32(payload, crc32(checked)), kind, exchange, ms) + payload
+def head(kind: int, exchange: int, ms: int, payload: bytes, before: bytes = b"") -> bytes:
+    """What stands in the file before the payload, whose first bytes may be given apart, as ``before``.
+
+    Apart, so that a body of 32 MB is not copied to be written.
+    """
+    crc = crc32(CHECKED.pack(kind, exchange, ms))
+    if before:
+        crc = crc32(before, crc)
+    return HEAD.pack(len(before) + len(payload), crc32(payload, crc), kind, exchange, ms) + before
 
 
 def digest(piece: bytes) -> bytes:

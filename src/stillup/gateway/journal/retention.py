@@ -21,6 +21,8 @@ def prune(folder: Path, at_s: float, *, keep_days: float, max_bytes: int) -> Pru
     """Delete segments nobody has written to for ``keep_days``, and the oldest until all take ``max_bytes`` at most.
 
     A segment some process still writes to stays, whatever it takes. One that cannot be deleted is passed over.
+
+    :raises OSError: the folder cannot be read.
     """
     found = []
     for path in segments(folder):

@@ -8,7 +8,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from stillup.gateway.journal.records import HEADER, LAST_MS, MAGIC, Kind, digest, encode, pack
+import msgspec
+
+from stillup.gateway.journal.names import Names
+from stillup.gateway.journal.records import HEADER, LAST_MS, MAGIC, Kind, encode, head
 
 SUFFIX = ".journal"
 ROLL_BYTES = 64 * 1024 * 1024
@@ -21,12 +24,26 @@ _sync_data = getattr(os, "fdatasync", os.fsync)
 class Segment:
     """Records wait in ``pending`` until :meth:`flush` writes them at once. A segment that failed takes nothing more."""
 
-    __slots__ = ("alive", "began_s", "dirty", "exchanges", "fd", "known", "named", "path", "pending", "running", "size")
+    __slots__ = (
+        "_names",
+        "alive",
+        "began_s",
+        "dirty",
+        "exchanges",
+        "fd",
+        "known",
+        "named",
+        "path",
+        "pending",
+        "running",
+        "size",
+    )
 
-    def __init__(self, fd: int, path: Path, began_s: float) -> None:
+    def __init__(self, fd: int, path: Path, began_s: float, names: Names) -> None:
         self.fd = fd
         self.path = path
         self.began_s = began_s
+        self._names = names
         self.pending: list[bytes | tuple[int, bytes]] = []
         self.known: set[bytes] = set()
         self.size = 0
@@ -46,15 +63,19 @@ class Segment:
 
     def refer(self, piece: bytes, ms: int) -> bytes:
         """The name of a piece, which from now on stands in this segment once."""
-        name = digest(piece)
+        name = self._names.name(piece)
         if name not in self.known:
             self.known.add(name)
-            self.pending.append(pack(Kind.BLOB, 0, ms, name + piece))
+            self.pending += (head(Kind.BLOB, 0, ms, piece, name), piece)
         return name
 
-    def add(self, kind: Kind, exchange: int, at_s: float, record: object) -> None:
+    def add(self, kind: Kind, exchange: int, at_s: float, record: msgspec.Struct) -> None:
         """Let a record wait for the next flush."""
-        self.pending.append(pack(kind, exchange, self.ms(at_s), encode(record)))
+        try:
+            payload = encode(record)
+        except UnicodeEncodeError:  # somebody's path or model is no text
+            payload = encode(_as_text(record))
+        self.pending.append(head(kind, exchange, self.ms(at_s), payload) + payload)
 
     def flush(self, at_s: float) -> int:
         """Write all that waits, with one write where the system takes it whole; how many bytes that were.
@@ -62,13 +83,18 @@ class Segment:
         :raises OSError: the disk is full or failed. What was written of it is a torn record, as after a crash.
         """
         ms = self.ms(at_s)
-        waiting = [pack(Kind.BYTES, item[0], ms, item[1]) if isinstance(item, tuple) else item for item in self.pending]
+        parts: list[bytes] = []
+        for item in self.pending:
+            if isinstance(item, bytes):
+                parts.append(item)
+            else:
+                parts += (head(Kind.BYTES, item[0], ms, item[1]), item[1])
         self.pending.clear()
-        data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+        data = b"".join(parts)
         self.dirty = True
         done = os.write(self.fd, data)
-        while done < len(data):  # only where the disk is nearly full
-            done += os.write(self.fd, data[done:])
+        while done < len(data):  # more than 2 GB, or a disk that is nearly full
+            done += os.write(self.fd, memoryview(data)[done:])
         self.size += done
         return done
 
@@ -92,12 +118,18 @@ class Segment:
         self.known.clear()
 
 
+def _as_text(record: msgspec.Struct) -> msgspec.Struct:
+    """The record with a question mark for what is no character."""
+    words = {name: value for name in record.__struct_fields__ if isinstance(value := getattr(record, name), str)}
+    return msgspec.structs.replace(record, **{name: v.encode("utf-8", "replace").decode() for name, v in words.items()})
+
+
 def nowhere() -> Segment:
     """A segment that takes nothing: for exchanges that are not kept."""
-    return Segment(-1, Path(os.devnull), 0.0)
+    return Segment(-1, Path(os.devnull), 0.0, Names())
 
 
-def begin_segment(folder: Path, at_s: float) -> Segment:
+def begin_segment(folder: Path, at_s: float, names: Names) -> Segment:
     """A new file of its own, for its owner alone, marked as in use until it is closed.
 
     :raises OSError: it cannot be made.
@@ -108,7 +140,7 @@ def begin_segment(folder: Path, at_s: float) -> Segment:
             fd = os.open(path, flags, 0o600)
         except FileExistsError:  # another process began one in the same millisecond
             continue
-        segment = Segment(fd, path, at_s)
+        segment = Segment(fd, path, at_s, names)
         try:
             if _lock(fd, alone=True) and os.fstat(fd).st_nlink:  # else somebody deletes it as one nobody writes to
                 segment.size = os.write(fd, HEADER.pack(MAGIC, at_s))

@@ -13,6 +13,7 @@ from msgspec import Struct
 from stillup.gateway.core.values import Ask, Target, Usage
 from stillup.gateway.core.views import Try
 from stillup.gateway.journal import kept
+from stillup.gateway.journal.names import Names
 from stillup.gateway.journal.pieces import SMALLEST, cut
 from stillup.gateway.journal.records import Answering, Begin, End, Kind, TryRecord
 from stillup.gateway.journal.retention import Pruned, prune
@@ -66,6 +67,7 @@ class Journal:
         self._say = say
         self._current: Segment | None = None
         self._open: list[Segment] = []
+        self._names = Names()
         self._nowhere = nowhere()
         self._lock = Lock()  # held for as long as it takes to close a file or to copy its descriptor
         self._retry_at_s = 0.0
@@ -228,7 +230,10 @@ class Journal:
         """Delete the oldest segments beyond what may be kept. For another thread, each minute or so."""
         if self._closed:
             return Pruned()
-        return prune(self.folder, at_s, keep_days=self.settings.keep_days, max_bytes=self.settings.max_bytes)
+        try:
+            return prune(self.folder, at_s, keep_days=self.settings.keep_days, max_bytes=self.settings.max_bytes)
+        except OSError:  # the folder cannot be read: the writer meets that too, and says it
+            return Pruned()
 
     def close(self, at_s: float) -> None:
         """Write what waits, let the disk have it, and keep nothing from now on."""
@@ -239,11 +244,11 @@ class Journal:
 
     def _roll(self, at_s: float) -> Segment | None:
         """The segment for new exchanges, or None while nothing is kept."""
-        if self._closed or at_s < self._retry_at_s:
+        if self._closed or 0 < self._retry_at_s - at_s <= RETRY_S:  # more: the clock was set back
             return None
         try:
             private_folder(self.folder)
-            segment = begin_segment(self.folder, at_s)
+            segment = begin_segment(self.folder, at_s, self._names)
         except OSError as error:
             self._stop(error, at_s)
             return None
