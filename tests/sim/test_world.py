@@ -201,7 +201,7 @@ async def test_a_service_that_speaks_openais_protocol_answers_and_fails_in_it(pl
 async def test_an_api_refuses_what_is_no_request(play, client, body, status):
     world, _ = await play(APRIL, APRIL.starts)
 
-    async with client.post(world.url("inference"), data=body, headers={"x-api-key": "k"}) as answer:
+    async with client.post(f"{world.url('inference')}/v1/messages", data=body, headers={"x-api-key": "k"}) as answer:
         assert answer.status == status
 
 

@@ -11,7 +11,8 @@ from msgspec.structs import fields
 
 from stillup.catalog.load import Service
 from stillup.config.words import Complaint, KeyPath, near
-from stillup.sim.scenario import CONTROLS, EVERYTHING, LASTING, SOURCES, Fault, Scenario
+from stillup.sim.modes import LASTING
+from stillup.sim.scenario import CONTROLS, EVERYTHING, REQUESTS, SOURCES, STAND_IN, Fault, Scenario
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 """Years in which a day can be added or taken and every clock still has a name for it."""
@@ -57,7 +58,7 @@ def _unknown(path: KeyPath, what: str, name: str, known: Iterable[str]) -> Compl
 
 
 def _of_faults(scenario: Scenario, service: Service) -> Iterator[Complaint]:
-    targets = [EVERYTHING, CONTROLS, SOURCES, *(e.id for e in service.endpoints)]
+    targets = [EVERYTHING, CONTROLS, SOURCES, REQUESTS, STAND_IN, *(e.id for e in service.endpoints)]
     times = Counter(f.id for f in scenario.faults)
     for i, fault in enumerate(scenario.faults):
         if times[fault.id] > 1:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import cast
 
-from stillup.sim.scenario import Mode
+from stillup.sim.modes import Mode
 
 BELOW_HTTP = frozenset({Mode.REFUSED, Mode.RESET, Mode.HANG, Mode.TLS, Mode.SLOW_HEADERS})
 _DRIP_S = 0.5

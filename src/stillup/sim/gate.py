@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from stillup.sim.api import Api
 from stillup.sim.failing import BELOW_HTTP, Failing, reset
-from stillup.sim.scenario import Mode
+from stillup.sim.modes import Mode
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -20,13 +21,13 @@ _SHUTDOWN_S = 1.0
 class Gate:
     """A port that is open, closed or failing by the minute.
 
-    A second socket stays bound to the port without listening: while the gate is closed connections are refused and
-    nobody else can take the port.
+    ``serve`` answers whatever is asked, or is a provider's API, which answers to the byte. A second socket stays bound
+    to the port without listening: while the gate is closed connections are refused and nobody else can take the port.
     """
 
-    def __init__(self, mode: Callable[[], Mode], handler: Handler) -> None:
+    def __init__(self, mode: Callable[[], Mode], serve: Handler | Api) -> None:
         self._mode = mode
-        self._handler = handler
+        self._serve = serve
         self._web = web.Server(self._handle, access_log=None)
         self._holder: socket.socket | None = None
         self._listener: asyncio.Server | None = None
@@ -56,6 +57,8 @@ class Gate:
         await self.sync()
         for transport in tuple(self._failing):
             reset(transport)
+        if isinstance(self._serve, Api):
+            self._serve.close()
         self._web.pre_shutdown()  # closes idle connections, which would be waited for otherwise
         await self._web.shutdown(_SHUTDOWN_S)
         if self._holder is not None:
@@ -64,17 +67,19 @@ class Gate:
 
     def _accept(self) -> asyncio.Protocol:
         mode = self._mode()
-        if len(self._failing) + len(self._web.connections) >= _MOST_CONNECTIONS:
+        api = self._serve if isinstance(self._serve, Api) else None
+        healthy = api.connections if api else self._web.connections
+        if len(self._failing) + len(healthy) >= _MOST_CONNECTIONS:
             mode = Mode.RESET
-        if mode not in BELOW_HTTP:
-            return self._web()
-        return Failing(mode, self._failing.add, self._failing.discard)
+        if mode in BELOW_HTTP:
+            return Failing(mode, self._failing.add, self._failing.discard)
+        return api.connection() if api else self._web()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """A connection that was kept alive meets the modes below HTTP here: silence, else an abrupt end."""
         mode = self._mode()
-        if mode not in BELOW_HTTP:
-            return await self._handler(request)
+        if mode not in BELOW_HTTP and not isinstance(self._serve, Api):
+            return await self._serve(request)
         if mode in (Mode.HANG, Mode.SLOW_HEADERS):
             await self._ended.wait()
         drop(request)

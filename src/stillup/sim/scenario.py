@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from stillup.model.service import Confidence, Layer, Problem, Scope, Stage, State
+from stillup.sim.modes import Mode
 
 At = Annotated[datetime, Meta(tz=True)]
 Id = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
@@ -27,6 +28,8 @@ Prose = Annotated[str, Meta(max_length=20_000)]
 
 EVERYTHING, CONTROLS, SOURCES = "*", "controls", "sources"
 """Names in ``targets`` beside the catalogue's endpoint ids: all there is, the control hosts, the sources' server."""
+REQUESTS, STAND_IN = "requests", "stand_in"
+"""Two more: the service's API as programs on this machine reach it, and another provider's."""
 
 
 class Stream(StrEnum):
@@ -42,41 +45,6 @@ class Stream(StrEnum):
     """Stories on Hacker News."""
     REQUESTS = "requests"
     """Claude Code's requests on this machine."""
-
-
-class Mode(StrEnum):
-    """How a target answers."""
-
-    OK = "ok"
-    DNS = "dns"
-    """Its name does not resolve. Part of the address, so it must last the whole scenario."""
-    TLS = "tls"
-    """Plain bytes where TLS should be. Part of the address, so it must last the whole scenario."""
-    REFUSED = "refused"
-    """Nobody listens on the port."""
-    RESET = "reset"
-    """The connection is accepted and reset at once."""
-    HANG = "hang"
-    """The connection is accepted, then silence."""
-    SLOW_HEADERS = "slow_headers"
-    """The answer's head drips, a byte at a time."""
-    SERVER_ERROR = "server_error"
-    """500 with the provider's error body."""
-    UNAVAILABLE = "unavailable"
-    """503 with the provider's error body."""
-    OVERLOADED = "overloaded"
-    """529 with the provider's error body."""
-    HTML = "html"
-    """200 with a page of HTML, whatever was asked for."""
-    CAPTIVE = "captive"
-    """200 with a captive portal's sign-in page."""
-    STREAM_CUT = "stream_cut"
-    """A stream that ends in the middle; other answers are whole."""
-    STREAM_ERROR = "stream_error"
-    """A stream with an error event after 200; other answers are whole."""
-
-
-LASTING = frozenset({Mode.DNS, Mode.TLS})
 
 
 class Mix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,8 +82,9 @@ class Fault(Mix, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing that is truly broken from ``from`` to ``to``.
 
     ``share`` is the part of users (and of the world's own targets' minutes) it hits. ``by_region`` replaces parts of
-    the mix for some regions. ``targets`` says how the world's servers answer meanwhile; ``transcript_status`` is the
-    HTTP status Claude Code's requests get.
+    the mix for some regions. ``targets`` says how the world's servers answer meanwhile, ``retry_after_s`` what their
+    errors say of when to come again; ``transcript_status`` is the HTTP status Claude Code's requests get, and so does
+    whatever asks ``requests`` when ``targets`` does not name it.
     """
 
     id: Id
@@ -126,6 +95,7 @@ class Fault(Mix, frozen=True, kw_only=True, forbid_unknown_fields=True):
     by_region: dict[Region, Mix] = {}
     targets: dict[str, Mode] = {}
     transcript_status: Annotated[int, Meta(ge=400, le=599)] | None = None
+    retry_after_s: Seconds | None = None
 
     def __post_init__(self) -> None:
         """:raises ValueError: it ends before it begins, or ``by_region`` names a region without weight."""

@@ -18,7 +18,8 @@ from stillup.catalog.load import Service, catalogue
 from stillup.model.service import Layer
 from stillup.model.signal import Alive, Counted, Outcome, Signal
 from stillup.registry import load_source
-from stillup.sim.scenario import CONTROLS, SOURCES, Mode, Stream
+from stillup.sim.modes import ONLY_APIS, STATUS, Mode
+from stillup.sim.scenario import CONTROLS, SOURCES, Stream
 from stillup.sim.story import Story
 from stillup.sim.texts import post_of
 from stillup.sim.wire import claude_code, google_trends, hackernews, reddit, statuspage
@@ -36,18 +37,26 @@ _ERRORS = {
     Mode.RESET: "reset",
     Mode.HANG: "timeout",
     Mode.SLOW_HEADERS: "timeout",
-    Mode.SERVER_ERROR: "server_error",
-    Mode.UNAVAILABLE: "server_error",
     Mode.OVERLOADED: "overloaded",
     Mode.HTML: "wrong_content",
     Mode.CAPTIVE: "wrong_content",
+    Mode.WRONG_TYPE: "wrong_content",
+    Mode.EMPTY: "stream_cut",
+    Mode.ERROR_FIRST: "overloaded",
+    Mode.BROKEN_JSON: "wrong_content",
+    Mode.WRONG_LENGTH: "stream_cut",
+    Mode.SLOW_FIRST_TOKEN: "timeout",
+    Mode.PINGS: "timeout",
     Mode.STREAM_CUT: "stream_cut",
+    Mode.STREAM_RESET: "stream_cut",
+    Mode.STREAM_STALL: "timeout",
     Mode.STREAM_ERROR: "overloaded",
+    Mode.STREAM_SHORT: "stream_cut",
+    Mode.STREAM_NO_END: "stream_cut",
 }
-"""What the probe would call each failure."""
+"""What the probe would call each failure that is more than a status."""
 _BELOW_EDGE = frozenset({Mode.DNS, Mode.TLS, Mode.REFUSED})
 _NEEDS_API = frozenset({Mode.HTML, Mode.CAPTIVE})
-_ONLY_STREAMS = frozenset({Mode.STREAM_CUT, Mode.STREAM_ERROR})
 
 
 class Step(Struct, frozen=True):
@@ -153,11 +162,18 @@ def probe(step: Step) -> Iterator[Signal]:
     for endpoint in step.service.endpoints:
         mode = step.story.mode(endpoint.id, step.until)
         is_api = endpoint.layer in (Layer.API_GATEWAY, Layer.INFERENCE)
-        is_hidden = mode in _ONLY_STREAMS and endpoint.layer is not Layer.INFERENCE
-        is_hidden = is_hidden or (mode in _NEEDS_API and not is_api)
-        error = None if is_hidden else _ERRORS.get(mode)
+        is_hidden = mode in ONLY_APIS and endpoint.layer is not Layer.INFERENCE
+        is_hidden = is_hidden or (mode in _NEEDS_API and not is_api) or STATUS.get(mode) in endpoint.up
+        error = None if is_hidden else _error(mode)
         yield _outcome(step, Layer.EDGE if mode in _BELOW_EDGE else endpoint.layer, error, endpoint.component)
     yield Alive(at=step.until, service=step.service.id, source="probe")
+
+
+def _error(mode: Mode) -> str | None:
+    status = STATUS.get(mode)
+    if status is None or mode in _ERRORS:
+        return _ERRORS.get(mode)
+    return "server_error" if status >= 500 else f"http_{status}"
 
 
 def _outcome(step: Step, layer: Layer, error: str | None = None, component: str | None = None) -> Outcome:

@@ -16,14 +16,14 @@ from msgspec import Struct
 
 from stillup.model.service import Problem
 from stillup.sim.draw import chance, choose, poisson
+from stillup.sim.modes import LASTING, Mode, mode_of_status
 from stillup.sim.rates import MOST_PER_MIN, swell_per_min, usual_per_min
 from stillup.sim.scenario import (
     CONTROLS,
     EVERYTHING,
-    LASTING,
+    REQUESTS,
     Fault,
     Mix,
-    Mode,
     News,
     Scenario,
     Stream,
@@ -102,11 +102,19 @@ class Story:
 
     def mode(self, target: str, now: datetime) -> Mode:
         """How a target answers now; the first fault that hits it decides."""
+        fault = self._fault_at(target, now)
+        return (fault and _mode_of(fault, target)) or Mode.OK
+
+    def retry_after(self, target: str, now: datetime) -> str:
+        """What the errors of a target say of when to come again; empty when nothing."""
+        fault = self._fault_at(target, now)
+        return "" if fault is None or fault.retry_after_s is None else str(fault.retry_after_s)
+
+    def _fault_at(self, target: str, now: datetime) -> Fault | None:
         for fault in self.scenario.faults:
-            mode = _mode_of(fault, target)
-            if mode is not None and fault.from_ <= now < fault.to and self._hits(fault, target, now):
-                return mode
-        return Mode.OK
+            if _mode_of(fault, target) and fault.from_ <= now < fault.to and self._hits(fault, target, now):
+                return fault
+        return None
 
     def lasting_mode(self, target: str) -> Mode | None:
         """The failure that is part of the target's address, where it has one."""
@@ -141,7 +149,10 @@ class Story:
 def _mode_of(fault: Fault, target: str) -> Mode | None:
     """What the fault does to a target: its own line, else (controls are numbered) the group's, else everything's."""
     group = CONTROLS if target.startswith(CONTROLS) else target
-    return fault.targets.get(target) or fault.targets.get(group) or fault.targets.get(EVERYTHING)
+    mode = fault.targets.get(target) or fault.targets.get(group) or fault.targets.get(EVERYTHING)
+    if mode is None and target == REQUESTS and fault.transcript_status is not None:
+        return mode_of_status(fault.transcript_status)
+    return mode
 
 
 def _drawn_from(mix: Mix, random: Random) -> dict[str, Any]:

@@ -13,10 +13,13 @@ from urllib.parse import urlsplit
 
 from stillup.catalog.load import Endpoint, Service, catalogue
 from stillup.clock import Clock
+from stillup.model.service import Layer
+from stillup.sim.api import Api
 from stillup.sim.configure import Addresses, config_text, dummy_keys
 from stillup.sim.gate import Gate, Handler
-from stillup.sim.scenario import CONTROLS, SOURCES, Mode, Scenario
-from stillup.sim.serve import send
+from stillup.sim.modes import Mode
+from stillup.sim.scenario import CONTROLS, REQUESTS, SOURCES, STAND_IN, Scenario
+from stillup.sim.serve import answer
 from stillup.sim.story import Story
 from stillup.sim.transcripts import Transcripts
 from stillup.sim.wire import provider
@@ -30,6 +33,7 @@ _TICK_S = 0.05
 """Real seconds between two looks at the clock: how late a port may close or a transcript row be written."""
 _CONTROLS = (f"{CONTROLS}0", f"{CONTROLS}1")
 _CONTROL_PATH = "/generate_204"
+_API = frozenset({Layer.API_GATEWAY, Layer.INFERENCE})
 _NO_CONTENT = Reply(body=b"", content_type="", status=204)
 
 
@@ -57,7 +61,7 @@ class World:
         return self.url(SOURCES)
 
     def url(self, target: str) -> str:
-        """The address of a target's server: an endpoint id of the catalogue, ``controls0`` or ``sources``."""
+        """The address of a target's server: an endpoint id of the catalogue, ``controls0``, ``sources`` …"""
         mode = self.story.lasting_mode(target)
         if mode is Mode.DNS:
             return f"http://{target.replace('_', '-')}.stillup.invalid"
@@ -108,12 +112,16 @@ class World:
         await self._open.aclose()
 
     async def _open_gates(self, opening: contextlib.AsyncExitStack) -> None:
-        """One server for the sources, one for each control host and endpoint; what has no address gets none."""
-        handlers: dict[str, Handler] = {SOURCES: self._serve_sources}
-        handlers |= {name: partial(self._serve_control, name) for name in _CONTROLS}
-        handlers |= {e.id: partial(self._serve_endpoint, e) for e in self._service.endpoints}
-        for target, handler in handlers.items():
-            gate = Gate(partial(self._mode, target), handler)
+        """One server for the sources, one for each control host, endpoint and API; what has no address gets none."""
+        servers: dict[str, Handler | Api] = {SOURCES: self._serve_sources}
+        servers |= {name: partial(self._serve_control, name) for name in _CONTROLS}
+        servers |= {
+            e.id: self._api(e.id, self._service.name) if e.layer in _API else partial(self._serve_page, e)
+            for e in self._service.endpoints
+        }
+        servers |= {REQUESTS: self._api(REQUESTS, self._service.name), STAND_IN: self._api(STAND_IN, "The stand-in")}
+        for target, server in servers.items():
+            gate = Gate(partial(self._mode, target), server)
             opening.push_async_callback(gate.close)
             await gate.open()
             self._gates[target] = gate
@@ -121,10 +129,15 @@ class World:
     def _mode(self, target: str) -> Mode:
         return self.story.mode(target, self.clock.now())
 
+    def _api(self, target: str, name: str) -> Api:
+        return Api(
+            name, partial(self._mode, target), self.clock, lambda: self.story.retry_after(target, self.clock.now())
+        )
+
     async def _serve_sources(self, request: web.BaseRequest) -> web.StreamResponse:
         broken = provider.page_instead(self._mode(SOURCES))
         if broken is not None:
-            return await send(request, broken)
+            return answer(request, broken)
         visit = Visit(
             path=request.path,
             params=dict(request.query),
@@ -132,20 +145,13 @@ class World:
             base_url=self.base_url,
             now=self.clock.now(),
         )
-        return await send(request, self._desk.reply(visit))
+        return answer(request, self._desk.reply(visit))
 
     async def _serve_control(self, target: str, request: web.BaseRequest) -> web.StreamResponse:
-        return await send(request, provider.page_instead(self._mode(target)) or _NO_CONTENT)
+        return answer(request, provider.page_instead(self._mode(target)) or _NO_CONTENT)
 
-    async def _serve_endpoint(self, endpoint: Endpoint, request: web.BaseRequest) -> web.StreamResponse:
-        ask = provider.Ask(
-            method=request.method,
-            path=request.path,
-            headers={k.lower(): v for k, v in request.headers.items()},
-            body=await request.read(),
-        )
-        now = self.clock.now()
-        return await send(request, provider.answer(self._service, endpoint, self._mode(endpoint.id), ask, now))
+    async def _serve_page(self, endpoint: Endpoint, request: web.BaseRequest) -> web.StreamResponse:
+        return answer(request, provider.page_of(self._service.name, endpoint.layer, self._mode(endpoint.id)))
 
     async def _tick(self) -> None:
         while True:

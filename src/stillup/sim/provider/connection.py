@@ -14,7 +14,8 @@ from stillup.sim.failing import reset
 from stillup.sim.provider.behaviour import Behaviour
 from stillup.sim.provider.steps import Hangup, Pause, Send, Silence, Step
 
-_MOST_BODY = 64 << 20
+_LINGER_S = 5.0
+_REFUSED = b"HTTP/1.1 %b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -65,8 +66,9 @@ class Site(Protocol):
 class Connection(asyncio.Protocol):
     """One client's connection; requests on it are answered one after the other."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, most_body: int = 64 << 20) -> None:
         self._site = site
+        self._most_body = most_body
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._target = bytearray()
@@ -75,6 +77,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
         self._running: Request | None = None
+        self._is_refused = False
         self._writable = asyncio.Event()
         self._writable.set()
 
@@ -105,17 +108,22 @@ class Connection(asyncio.Protocol):
             reset(self._transport)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        except httptools.HttpParserError:
-            self._refuse(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._refuse(b"400 Bad Request")
 
-    def _refuse(self, answer: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(answer)
-            self._transport.close()
+    def _refuse(self, status: bytes) -> None:
+        """Say no, and take what is still being sent: to close at once would reset, and the answer with it."""
+        if self._transport is None or self._is_refused:
+            return
+        self._is_refused = True
+        self._transport.write(_REFUSED % status)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        asyncio.get_running_loop().call_later(_LINGER_S, self.drop)
 
     # What the parser calls, in this order.
 
@@ -137,10 +145,13 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         self._body += body
-        if len(self._body) > _MOST_BODY:
-            self._refuse(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        if len(self._body) > self._most_body:
+            self._body.clear()
+            self._refuse(b"413 Content Too Large")
 
     def on_message_complete(self) -> None:
+        if self._is_refused:
+            return
         request = Request(
             method=self._parser.get_method().decode("ascii"),
             target=self._target.decode("latin-1"),
