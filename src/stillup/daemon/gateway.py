@@ -1,0 +1,147 @@
+"""The gateway put together: plan, journal, what is seen of it, and how it lives and ends as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stillup.catalog.models import cost_usd, find_model
+from stillup.clock import Clock, SystemClock
+from stillup.daemon.store_view import StoreView
+from stillup.errors import UsageError
+from stillup.gateway.app import Gateway
+from stillup.gateway.journal import Journal
+from stillup.gateway.journal import Settings as JournalSettings
+from stillup.gateway.plan import GatewayPlan, resolve
+from stillup.gateway.seen.cost import Labels
+from stillup.gateway.seen.facade import Seen
+
+if TYPE_CHECKING:
+    from stillup.config import Config
+    from stillup.gateway.core.views import HealthView, Observer
+
+DATABASE = "stillup.db"
+_MB = 1_048_576
+
+
+def journal_folder(config: Config) -> Path:
+    """Where exchanges are kept."""
+    return config.data_folder / "journal"
+
+
+def build(
+    config: Config,
+    plan: GatewayPlan,
+    clock: Clock,
+    *,
+    view: HealthView | None = None,
+    observer: Observer | None = None,
+    say: Callable[[str], None],
+) -> Gateway:
+    """A gateway as configured, not started yet. ``say`` is told what its user must know."""
+    settings = config.gateway
+    kept = settings.journal if settings.journal is not None else is_local(settings.listen)
+    journal = None
+    if kept:
+        how = JournalSettings(
+            keep_days=settings.journal_days, max_bytes=settings.journal_max_mb * _MB, sync=settings.journal_sync
+        )
+        journal = Journal.open(journal_folder(config), clock.now().timestamp(), how, say)
+    configured = (hop.partition("/")[2] for route in settings.routes for hop in route.chain)
+    seen = Seen(clock, price=cost_usd, labels=Labels(_catalogue_id, configured))
+    gateway = Gateway(plan, settings, seen=seen, clock=clock, view=view, observer=observer, journal=journal)
+    seen.show(
+        breakers=lambda: ((t.upstream, t.model, t.condition.value) for t in gateway.desk.status(gateway.now())),
+        journal=(lambda: (journal.written_bytes, journal.errors)) if journal else None,
+    )
+    return gateway
+
+
+def run(config: Config, environ: Mapping[str, str]) -> int:
+    """``stillup gateway``: serve until told to stop. What a running monitor on this machine says is listened to."""
+    plan = resolve(config, environ)
+    clock = SystemClock()
+    view = StoreView(config.data_folder / DATABASE, clock, config.services)
+    gateway = build(config, plan, clock, view=view, say=_say)
+    try:
+        run_loop(_serve(gateway))
+    finally:
+        view.close()
+    return 0
+
+
+async def _serve(gateway: Gateway) -> None:
+    await listen(gateway)
+    _say(greeting(gateway))
+    await until_told()
+    _say("stopping: what is under way may finish")
+    await gateway.stop()
+
+
+async def listen(gateway: Gateway) -> None:
+    """Start it.
+
+    :raises stillup.errors.UsageError: its address cannot be taken.
+    """
+    try:
+        await gateway.start()
+    except OSError as exc:
+        why = os.strerror(exc.errno) if exc.errno else str(exc)
+        msg = f"cannot listen on {gateway.settings.listen}: {why}"
+        raise UsageError(msg) from exc
+
+
+def greeting(gateway: Gateway) -> str:
+    """One line: where it listens, whom it can ask."""
+    names = ", ".join(u.id for u in gateway.plan.upstreams) or "none yet: `stillup gateway plan` says what to set"
+    return f"gateway listens on {gateway.address} · upstreams: {names}"
+
+
+async def until_told() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, told.set)
+    await told.wait()
+
+
+def run_loop(main: Awaitable[None]) -> None:
+    """Run on uvloop where there is one."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_awaited(main))
+
+
+async def _awaited(main: Awaitable[None]) -> None:
+    await main
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def is_local(listen: str) -> bool:
+    """Whether an address to listen on is this machine's own only."""
+    from stillup.config.kinds import stays_here
+
+    return stays_here(f"http://{listen}")
+
+
+def _catalogue_id(name: str) -> str | None:
+    found = find_model(name)
+    return found.id if found else None
+
+
+def _say(text: str) -> None:
+    print(f"stillup: {text}", file=sys.stderr, flush=True)

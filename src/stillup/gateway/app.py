@@ -1,0 +1,338 @@
+"""The gateway: one local address that answers as long as anybody can.
+
+::
+
+    wire.server ─► Gateway.handle: who may come in, what is asked, whom to ask ─► Handling (one request)
+                                                                                  │ core.exchange decides
+    upstreams ◄─ wire.client ◄─ outbox: the journal has it first ◄────────────────┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import ssl
+from collections import deque
+from collections.abc import Coroutine, Mapping
+from random import Random
+from typing import TYPE_CHECKING
+from urllib.request import getproxies_environment, proxy_bypass_environment
+
+import msgspec
+
+from stillup.gateway.core.allowance import Allowance, Bounds
+from stillup.gateway.core.desk import Desk, DeskSettings
+from stillup.gateway.core.door import SAYS, Door, Entry, User
+from stillup.gateway.core.exchange import Patience
+from stillup.gateway.core.fault import Fault
+from stillup.gateway.core.turn import Facts
+from stillup.gateway.core.values import Ask, Headers, Operation
+from stillup.gateway.dialects.base import KeyChoice, Outgoing, Refusal
+from stillup.gateway.dialects.errors import error_answer
+from stillup.gateway.dialects.keys import choose_key
+from stillup.gateway.dialects.needs import needs
+from stillup.gateway.dialects.requests import protocol_of, read_request
+from stillup.gateway.handling import Handling
+from stillup.gateway.journal import Journal
+from stillup.gateway.outbox import Outbox
+from stillup.gateway.own import OwnPages
+from stillup.gateway.signing import Signer, signer_for
+from stillup.gateway.wire.client import Call, Place, Pool, Sink
+from stillup.gateway.wire.server import Connection, Incoming
+
+if TYPE_CHECKING:
+    from stillup.clock import Clock
+    from stillup.config.schema import Gateway as Settings
+    from stillup.gateway.core.views import HealthView, Observer
+    from stillup.gateway.plan import GatewayPlan
+    from stillup.gateway.seen.facade import Seen
+    from stillup.gateway.seen.passage import Passage
+
+_SWEEP_S = 5.0
+_SYNC_S = 1.0
+_PRUNE_EVERY = 60
+_BACKLOG = 1024
+_FULL_RETRY_S = 2.0
+
+
+class Gateway:
+    """Serves clients until it is stopped.
+
+    ``view`` tells of outages and ``observer`` is told of tries; the gateway works without either. ``journal`` None
+    keeps nothing. ``tls`` replaces the system's trust for upstreams (tests have their own authority).
+    """
+
+    def __init__(
+        self,
+        plan: GatewayPlan,
+        settings: Settings,
+        *,
+        seen: Seen,
+        clock: Clock,
+        view: HealthView | None = None,
+        observer: Observer | None = None,
+        journal: Journal | None = None,
+        random: Random | None = None,
+        tls: ssl.SSLContext | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.settings = settings
+        self.seen = seen
+        self.clock = clock
+        self.observer = observer
+        self.journal = journal or Journal.off()
+        self.keeps = journal is not None
+        self.now = clock.monotonic_s
+        self.desk = Desk(
+            DeskSettings(hedge_after_s=settings.hedge_after_s, stall_after_s=settings.stall_after_s), view, random
+        )
+        self.outbox = Outbox(journal, self.wall_s)
+        self.signers: dict[str, Signer] = {}
+        self.max_body_bytes = settings.max_body_mb * 1_048_576
+        host, _, port = settings.listen.rpartition(":")
+        self.host, self.port = host.strip("[]"), int(port)
+        users = plan.users
+        self._door = Door(is_loopback=_is_loopback(self.host), users=[User(u.id, u.token) for u in users])
+        self._allowance = Allowance((u.id, Bounds(u.requests_per_minute, u.usd_per_day)) for u in users)
+        self._patience = Patience(deadline_s=settings.deadline_s)
+        self._own = OwnPages(self)
+        self._tls = tls
+        self._proxies = getproxies_environment() if environ is None else _proxies(environ)
+        self._pools: dict[str, Pool] = {}
+        self._connections: set[Connection] = set()
+        self._running: set[Handling] = set()
+        self._queue: deque[tuple[Handling, dict[str, KeyChoice]]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._is_stopping = False
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are being worked on."""
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for room."""
+        return len(self._queue)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    # --- living
+
+    async def start(self) -> None:
+        """Listen. The port is taken when this returns.
+
+        :raises OSError: the address cannot be taken.
+        :raises stillup.errors.UsageError: an upstream needs a library that is not installed.
+        """
+        for upstream in self.plan.upstreams:
+            signer = signer_for(upstream)
+            if signer is not None:
+                self.signers[upstream.id] = signer
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Connection(self, self._connections, self.now), self.host, self.port, backlog=_BACKLOG
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        await self.seen.start()
+        self.task(self._sweep())
+        if self.keeps:
+            self.task(self._keep_house())
+
+    async def stop(self, grace_s: float = 10.0) -> None:
+        """Take no more; let what is under way finish, then end it."""
+        self._is_stopping = True
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self._connections):
+            connection.close_idle()
+        deadline = self.now() + grace_s
+        while self._running and self.now() < deadline:
+            await self.clock.sleep(0.05)
+        for handling in tuple(self._running):
+            handling.client_gone()
+        for connection in tuple(self._connections):
+            connection.abort()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for pool in self._pools.values():
+            await pool.close()
+        self.outbox.flush()
+        self.journal.close(self.wall_s())
+        await self.seen.stop()
+
+    # --- what a connection asks of us (wire.server.Service)
+
+    def handle(self, connection: Connection, request: Incoming) -> Handling | None:
+        """Answer at once, or begin to handle."""
+        path, query = _split(request.target)
+        entry = self._door.admit(request.headers, query)
+        if path is None or not entry.is_open:
+            says = SAYS.get(entry.reason) or "the address of a request begins with a slash"
+            status = 400 if path is None else (401 if "token" in entry.reason else 403)
+            self.refuse(connection, status, says, request.target, request.headers)
+            return None
+        if self._own.answer(connection, request.method, path):
+            return None
+        ask = read_request(request.method, path, query, request.headers, request.body)
+        if isinstance(ask, Refusal):
+            connection.answer(ask.status, ask.headers, ask.body)
+            return None
+        return self._begin(connection, _without_token(ask, entry), entry.user)
+
+    def refuse(self, connection: Connection, status: int, says: str, target: bytes, headers: Headers) -> None:
+        """An error in the words of the protocol that the request seems to be in."""
+        path, query = _split(target)
+        protocol = protocol_of(path or "/", query, headers)
+        status, lines, body = error_answer(protocol, Fault.BAD_REQUEST, says, status=status)
+        connection.answer(status, lines, body)
+
+    def _begin(self, connection: Connection, ask: Ask, user: str) -> Handling | None:
+        request_id = "req_" + secrets.token_hex(12)
+        at = self.clock.now()
+        passage = self.seen.begin(ask, request_id, user)
+        entry = self.journal.begin(ask, request_id, at.timestamp()) if self._is_kept(ask) else None
+        handling = Handling(self, connection, ask, passage, entry)
+        denied = self._allowance.ask(user, self.now(), at) if user else None
+        if denied is not None:
+            handling.refuse(Fault.RATE_LIMITED, denied.says, retry_after_s=denied.retry_after_s)
+            return None
+        chain = self.plan.chain(ask.protocol, ask.model)
+        if not chain:
+            handling.refuse(Fault.BAD_REQUEST, self._nobody(ask), status=404 if self.plan.upstreams else 503)
+            return None
+        keys = {t.upstream: choose_key(ask, self.plan.upstream(t.upstream)) for t in chain}
+        if len(self._running) >= self.settings.max_concurrent:
+            return self._wait(handling, keys)
+        self._run(handling, keys)
+        return handling
+
+    def _wait(self, handling: Handling, keys: dict[str, KeyChoice]) -> Handling | None:
+        if len(self._queue) >= self.settings.queue:
+            says = f"{len(self._running)} requests are under way and {len(self._queue)} wait: there is no room"
+            handling.refuse(Fault.OVERLOADED, says, retry_after_s=_FULL_RETRY_S)
+            return None
+        self._queue.append((handling, keys))
+        return handling
+
+    def _run(self, handling: Handling, keys: dict[str, KeyChoice]) -> None:
+        ask = handling.ask
+        self._running.add(handling)
+        chain = self.plan.chain(ask.protocol, ask.model)
+        if ask.operation is Operation.STORED:
+            chain = chain[:1]  # what one upstream keeps no other has
+        facts = Facts(ask.operation, ask.model, ask.stream, len(ask.body), needs(ask).tokens)
+        prints = {name: key.fingerprint for name, key in keys.items()}
+        handling.start(facts, self.desk.choose(chain, facts, prints, self.now()), keys, self._patience)
+
+    def _is_kept(self, ask: Ask) -> bool:
+        return self.keeps and ask.operation is Operation.GENERATE
+
+    def _nobody(self, ask: Ask) -> str:
+        links = self.plan.links(ask.protocol, ask.model)
+        because = "; ".join(f"{link.upstream}: {link.says}" for link in links)
+        asked = f"the model {ask.model[:100]!r}" if ask.model else "this"
+        if not self.plan.upstreams:
+            return f"No upstream is known to ask for {asked}. `stillup gateway plan` says what to set."
+        return f"No upstream can be asked for {asked}" + (f" ({because})." if because else ": no route matches it.")
+
+    # --- what a handling asks of us
+
+    def send(self, outgoing: Outgoing, sink: Sink, more: Headers = ()) -> Call:
+        """Send a request to its upstream."""
+        pool = self._pools.get(outgoing.origin)
+        if pool is None:
+            place = Place.of(outgoing.origin)
+            proxy = self._proxies.get(place.scheme, "")
+            if proxy and (_is_loopback(place.host) or proxy_bypass_environment(place.host, self._proxies)):
+                proxy = ""
+            pool = self._pools[outgoing.origin] = Pool(place, now=self.now, tls=self._tls, proxy=proxy)
+        lines = [f"{outgoing.method} {outgoing.target} HTTP/1.1\r\nHost: {pool.place.authority}\r\n".encode("latin-1")]
+        lines += [b"%b: %b\r\n" % line for line in outgoing.headers]
+        lines += [b"%b: %b\r\n" % line for line in more]
+        if outgoing.body or outgoing.method == "POST":
+            lines.append(b"Content-Length: %d\r\n" % len(outgoing.body))
+        lines.append(b"\r\n")
+        return pool.ask(b"".join(lines), outgoing.body, sink)
+
+    def over(self, handling: Handling, passage: Passage) -> None:
+        """A request is over; the next one that waits has room."""
+        self._running.discard(handling)
+        if passage.user:
+            self._allowance.spend(passage.user, passage.usd, self.clock.now())
+        while self._queue and len(self._running) < self.settings.max_concurrent:
+            waiting, keys = self._queue.popleft()
+            if not waiting.is_over:
+                self._run(waiting, keys)
+
+    def task(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        """Do something beside the requests, until it is done or the gateway stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def wall_s(self) -> float:
+        """The wall clock, in seconds since the epoch."""
+        return self.clock.now().timestamp()
+
+    # --- beside the requests
+
+    async def _sweep(self) -> None:
+        while True:
+            await self.clock.sleep(_SWEEP_S)
+            now = self.now()
+            for connection in tuple(self._connections):
+                connection.check_pace(now)
+
+    async def _keep_house(self) -> None:
+        """Let the disk have the journal each second, and drop what is too old each minute."""
+        turns = 0
+        while True:
+            if turns % _PRUNE_EVERY == 0:
+                await asyncio.to_thread(self.journal.prune, self.wall_s())
+            turns += 1
+            await self.clock.sleep(_SYNC_S)
+            await asyncio.to_thread(self.journal.sync)
+
+
+def _split(target: bytes) -> tuple[str | None, str]:
+    """Path and query of a request's target; None for what is no path (an absolute URL, an asterisk)."""
+    path, _, query = target.decode("latin-1").partition("?")
+    return (path if path.startswith("/") else None), query.partition("#")[0]
+
+
+def _without_token(ask: Ask, entry: Entry) -> Ask:
+    """Our own token is nobody else's to see: it goes no further than this."""
+    if not entry.key_is_token:
+        return ask
+    dropped = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
+    kept = tuple(line for line in ask.headers if line[0].lower() not in dropped)
+    query = "&".join(part for part in ask.query.split("&") if part.partition("=")[0] != "key")
+    return msgspec.structs.replace(ask, headers=kept, query=query)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return socket.inet_pton(socket.AF_INET, host)[0] == 127  # noqa: PLR2004 - RFC 1122
+    except OSError:
+        return host in ("::1", "0:0:0:0:0:0:0:1")
+
+
+def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for name, value in environ.items():
+        lower = name.lower()
+        if lower.endswith("_proxy") and value:
+            found[lower.removesuffix("_proxy")] = value
+    return found

@@ -1,0 +1,37 @@
+"""Law 7: write, then send. What waits is written to the journal in one go, once a turn of the loop, and then sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from stillup.gateway.journal import Journal
+
+Now = Callable[[], float]
+
+
+class Outbox:
+    """Holds back what is to be sent until the journal has it. Without a journal nothing is held back."""
+
+    def __init__(self, journal: Journal | None, wall_s: Now) -> None:
+        self._journal = journal
+        self._wall_s = wall_s
+        self._waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+
+    def put(self, send: Callable[..., None], *args: object) -> None:
+        """Call ``send(*args)`` as soon as everything that was journalled before is written."""
+        if self._journal is None:
+            send(*args)
+            return
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._waiting.append((send, args))
+
+    def flush(self) -> None:
+        """Write, then send, in the order in which it was put in."""
+        if self._journal is not None:
+            self._journal.commit(self._wall_s())
+        waiting, self._waiting = self._waiting, []
+        for send, args in waiting:
+            send(*args)

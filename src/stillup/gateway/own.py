@@ -1,0 +1,67 @@
+"""The few paths that are the gateway's own: is it alive, how are its upstreams, its metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stillup import __version__
+
+if TYPE_CHECKING:
+    from stillup.gateway.app import Gateway
+    from stillup.gateway.core.values import Headers
+    from stillup.gateway.wire.server import Connection
+
+STATUS_PATH = "/stillup/status"
+_JSON: Headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
+_METRICS: Headers = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
+_READS = ("GET", "HEAD")
+
+
+class OwnPages:
+    """Answers them."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def answer(self, connection: Connection, method: str, path: str) -> bool:
+        """Answer if the path is one of ours; OPTIONS is ours everywhere (no web page may call: no CORS headers)."""
+        if method == "OPTIONS":
+            connection.answer(204, ((b"allow", b"GET, HEAD, POST, DELETE, OPTIONS"),))
+            return True
+        if method not in _READS:
+            return False
+        if path in ("/", "/healthz", "/readyz"):
+            connection.answer(200, _JSON, b'{"status":"ok","service":"stillup gateway"}')
+        elif path == "/metrics":
+            connection.answer(200, _METRICS, self._gateway.seen.render())
+        elif path == STATUS_PATH:
+            connection.answer(200, _JSON, self._status())
+        else:
+            return False
+        return True
+
+    def _status(self) -> bytes:
+        gateway = self._gateway
+        journal = gateway.journal
+        return msgspec.json.encode(
+            {
+                "version": __version__,
+                "address": gateway.address,
+                "in_flight": gateway.in_flight,
+                "waiting": gateway.waiting,
+                "upstreams": [
+                    {"id": u.id, "protocol": u.protocol.value, "base_url": u.base_url, "key": u.key is not None}
+                    for u in gateway.plan.upstreams
+                ],
+                "missing": gateway.plan.missing,
+                "targets": gateway.desk.status(gateway.now()),
+                "journal": {
+                    "on": gateway.keeps,
+                    "folder": str(journal.folder) if gateway.keeps else None,
+                    "written_bytes": journal.written_bytes,
+                    "trouble": journal.trouble or None,
+                },
+            }
+        )
