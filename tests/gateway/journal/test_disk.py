@@ -94,7 +94,10 @@ def test_a_folder_that_cannot_be_made_stops_nothing(start, folder, ask, noon, sa
     entry = journal.begin(ask("hello"), "x", noon)
     forward(journal, entry, noon)
     journal.prune(noon)
+    journal.begin(ask("hello"), "y", noon + RETRY_S)
+    journal.begin(ask("hello"), "z", noon + 2 * RETRY_S)
 
+    assert journal.errors == 3
     assert len(said) == 1
     assert folder.read_text() == "a file where the folder should be"
 

@@ -75,6 +75,12 @@ def test_a_key_s_name_inside_a_text_deceives_nobody():
     assert [json.loads(piece) for piece in pieces(body)][1] == {"role": "user", "content": LONG}
 
 
+def test_pieces_that_seem_to_lie_in_each_other_come_apart():
+    body = json.dumps({"messages": [{"system": LONG, "content": LONG}], "system": LONG}).encode()
+
+    assert [json.loads(piece) for piece in pieces(body)] == [{"system": LONG, "content": LONG}]
+
+
 @pytest.mark.parametrize("decoys", [3, 63, 64, 200])
 def test_a_key_that_stands_elsewhere_first_is_looked_for_a_bounded_number_of_times(decoys):
     turns = [{"role": "user", "content": LONG}, {"role": "user", "content": LONG + "2"}]

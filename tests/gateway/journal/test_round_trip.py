@@ -139,7 +139,7 @@ def test_a_segment_with_too_many_different_pieces_is_full_so_that_memory_is_boun
 
 
 def test_an_exchange_ends_in_the_file_where_it_began(start, folder, ask, noon):
-    journal = start()
+    journal = start(sync="none")
     entry = journal.begin(ask("a long one"), "long", noon)
     journal.forwarded(entry, b"first ")
     journal.commit(noon)
@@ -164,6 +164,18 @@ def test_a_file_is_given_back_once_nothing_runs_in_it(sync, start, folder, ask, 
     journal.commit(noon + 2 * DAY)
 
     assert [segment.in_use(path) for path in segment.segments(folder)] == [False, False, True]
+
+
+def test_a_file_is_not_given_back_before_the_disk_has_all_of_it(start, folder, ask, noon):
+    journal = start(sync="second")
+    keep(journal, ask("hello"), "a", noon)
+    keep(journal, ask("hello"), "b", noon + DAY)
+    journal.commit(noon + DAY)
+
+    assert segment.in_use(segment.segments(folder)[0])
+    journal.sync()
+    journal.commit(noon + DAY)
+    assert not segment.in_use(segment.segments(folder)[0])
 
 
 def test_an_exchange_without_an_end_runs_while_its_writer_lives_and_is_unfinished_after(start, folder, ask, noon):
