@@ -80,10 +80,12 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
         return b"".join(chunk for _, chunk in self.chunks())
 
 
-def read_exchanges(folder: Path, *, newest_first: bool = False) -> Iterator[Exchange]:
+def read_exchanges(folder: Path, *, newest_first: bool = False, having: bytes = b"") -> Iterator[Exchange]:
     """Every exchange that was kept, by the time it began, as far as it was kept.
 
-    In memory are the places of one segment's records, about 30 MB at most, and what the caller holds on to.
+    Files in which the bytes ``having`` do not stand are passed over, which is far faster than reading them.
+
+    In memory are the places of one file's records, about 50 MB at most, and what the caller holds on to.
 
     :raises StoreError: the folder or a file in it cannot be read.
     """
@@ -93,7 +95,7 @@ def read_exchanges(folder: Path, *, newest_first: bool = False) -> Iterator[Exch
         raise _unreadable(folder, error) from error
     for path in reversed(paths) if newest_first else paths:
         writing = _in_use(path)  # before it is read: what ends meanwhile must not look broken off
-        view = _open(path)
+        view = _open(path, having)
         if view is None:
             continue
         for number in sorted(view.exchanges, reverse=newest_first):
@@ -104,7 +106,8 @@ def read_exchanges(folder: Path, *, newest_first: bool = False) -> Iterator[Exch
 
 def load(folder: Path, id: str) -> Exchange | None:  # noqa: A002
     """The newest exchange whose id begins so, or None."""
-    return next((found for found in read_exchanges(folder, newest_first=True) if found.id.startswith(id)), None)
+    exchanges = read_exchanges(folder, newest_first=True, having=id.encode())
+    return next((found for found in exchanges if found.id.startswith(id)), None)
 
 
 def _in_use(path: Path) -> bool:
@@ -114,19 +117,20 @@ def _in_use(path: Path) -> bool:
         return False
 
 
-def _open(path: Path) -> View | None:
-    """The segment, or None if it is none, or was deleted just now."""
+def _open(path: Path, having: bytes) -> View | None:
+    """The segment, or None if it is none, lacks those bytes, or was deleted just now."""
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:  # nothing to map
                 return None
-            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise _unreadable(path, error) from error
+    data = memoryview(mapped)
     began_s = began_at(data)
-    if began_s is None:
+    if began_s is None or mapped.find(having) < 0:
         return None
     exchanges: dict[int, array[int]] = {}
     blobs: dict[bytes, tuple[int, int]] = {}
