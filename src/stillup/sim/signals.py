@@ -14,20 +14,26 @@ from typing import cast
 
 from msgspec import Struct
 
-from stillup.catalog.load import Service, catalogue
+from stillup.catalog.load import Endpoint, Service, catalogue
 from stillup.model.service import Layer
 from stillup.model.signal import Alive, Counted, Outcome, Signal
 from stillup.registry import load_source
 from stillup.sim.modes import ONLY_APIS, STATUS, Mode
+from stillup.sim.provider.behaviour import Reason
+from stillup.sim.provider.call import Dialect
+from stillup.sim.provider.errors import error_body
 from stillup.sim.scenario import CONTROLS, SOURCES, Stream
 from stillup.sim.story import Story
 from stillup.sim.texts import post_of
 from stillup.sim.wire import claude_code, google_trends, hackernews, reddit, statuspage
+from stillup.sim.wire.provider import REASONS
 from stillup.sim.wire.reply import Reply
 from stillup.sim.wire.routes import Desk, Visit
 from stillup.sim.wire.statusgator import MONITORS
 from stillup.sources.base import Context, HttpSource, Setting
 from stillup.sources.claude_code import ClaudeCode
+from stillup.sources.ladder.faults import Fault
+from stillup.sources.ladder.kinds import own_fault, provider_fault
 
 _NOWHERE = "http://127.0.0.1"
 _ERRORS = {
@@ -37,14 +43,12 @@ _ERRORS = {
     Mode.RESET: "reset",
     Mode.HANG: "timeout",
     Mode.SLOW_HEADERS: "timeout",
-    Mode.OVERLOADED: "overloaded",
     Mode.HTML: "wrong_content",
     Mode.CAPTIVE: "wrong_content",
     Mode.WRONG_TYPE: "wrong_content",
     Mode.EMPTY: "stream_cut",
     Mode.ERROR_FIRST: "overloaded",
     Mode.BROKEN_JSON: "wrong_content",
-    Mode.WRONG_LENGTH: "stream_cut",
     Mode.SLOW_FIRST_TOKEN: "timeout",
     Mode.PINGS: "timeout",
     Mode.STREAM_CUT: "stream_cut",
@@ -55,6 +59,8 @@ _ERRORS = {
     Mode.STREAM_NO_END: "stream_cut",
 }
 """What the probe would call each failure that is more than a status."""
+_TOLD_BY_API = frozenset({Mode.NOT_FOUND, Mode.TOO_LARGE})
+"""Errors whose body proves that an API answered, though their status alone would not."""
 _BELOW_EDGE = frozenset({Mode.DNS, Mode.TLS, Mode.REFUSED})
 _NEEDS_API = frozenset({Mode.HTML, Mode.CAPTIVE})
 
@@ -161,19 +167,29 @@ def probe(step: Step) -> Iterator[Signal]:
     yield _outcome(step, Layer.NETWORK)
     for endpoint in step.service.endpoints:
         mode = step.story.mode(endpoint.id, step.until)
-        is_api = endpoint.layer in (Layer.API_GATEWAY, Layer.INFERENCE)
-        is_hidden = mode in ONLY_APIS and endpoint.layer is not Layer.INFERENCE
-        is_hidden = is_hidden or (mode in _NEEDS_API and not is_api) or STATUS.get(mode) in endpoint.up
-        error = None if is_hidden else _error(mode)
+        error = _found(endpoint, mode)
+        if error == Fault.INVALID_REQUEST.value:
+            continue  # the probe blames itself, and says nothing
         yield _outcome(step, Layer.EDGE if mode in _BELOW_EDGE else endpoint.layer, error, endpoint.component)
     yield Alive(at=step.until, service=step.service.id, source="probe")
 
 
-def _error(mode: Mode) -> str | None:
+def _found(endpoint: Endpoint, mode: Mode) -> str | None:
+    """What the probe would find wrong with an endpoint in a mode."""
+    is_keyed = endpoint.layer is Layer.INFERENCE
+    is_api = is_keyed or endpoint.layer is Layer.API_GATEWAY
     status = STATUS.get(mode)
-    if status is None or mode in _ERRORS:
-        return _ERRORS.get(mode)
-    return "server_error" if status >= 500 else f"http_{status}"
+    if status is None:
+        is_hidden = (mode in ONLY_APIS and not is_keyed) or (mode in _NEEDS_API and not is_api)
+        return None if is_hidden else _ERRORS.get(mode)
+    if is_keyed:
+        dialect = Dialect.CHAT if endpoint.protocol == "openai" else Dialect.ANTHROPIC
+        body = error_body(dialect, status, REASONS.get(mode, Reason.PLAIN))
+        ours = own_fault(status, body)
+        return ours.value if ours else provider_fault(status, body)
+    if status in endpoint.up or (is_api and mode in _TOLD_BY_API):
+        return None
+    return Fault.SERVER_ERROR.value if status >= 500 else f"http_{status}"
 
 
 def _outcome(step: Step, layer: Layer, error: str | None = None, component: str | None = None) -> Outcome:

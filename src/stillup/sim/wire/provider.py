@@ -11,7 +11,8 @@ from stillup.sim.wire.reply import HTML, Reply
 
 _AFTER_WORDS = 1
 _SLOW_S = 20.0
-_REASONS = {Mode.TOO_LONG: Reason.CONTEXT, Mode.FILTERED: Reason.FILTER, Mode.QUOTA: Reason.QUOTA}
+REASONS = {Mode.TOO_LONG: Reason.CONTEXT, Mode.FILTERED: Reason.FILTER, Mode.QUOTA: Reason.QUOTA}
+"""What an error of some modes says beyond its status."""
 _FAILURES = {
     Mode.OK: Failure.NONE,
     Mode.REFUSED: Failure.RESET,
@@ -51,7 +52,7 @@ def api_behaviour(mode: Mode, call: Call, text: str, retry_after: str = "") -> B
     status = STATUS[mode]
     if status == 529 and call.dialect is not Dialect.ANTHROPIC:
         status = 503  # 529 is Anthropic's alone
-    reason = _REASONS.get(mode, Reason.PLAIN)
+    reason = REASONS.get(mode, Reason.PLAIN)
     return Behaviour(failure=Failure.STATUS, status=status, reason=reason, retry_after=retry_after)
 
 
