@@ -7,6 +7,7 @@ from msgspec import Raw, Struct
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Protocol, Usage
+from stillup.gateway.dialects.answer import NO_ANSWER, NOTHING, Answer, failed
 from stillup.gateway.dialects.base import CONTENT, END
 from stillup.gateway.dialects.errors import error_event
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, read, shaped
@@ -76,9 +77,19 @@ class _Failed(Struct):
     error: Raw = NULL
 
 
+class _Whole(Struct):
+    type: str = ""
+    content: Raw = NULL
+    model: str = ""
+    stop_reason: str | None = None
+    usage: Counts | None = None
+    error: Raw = NULL
+
+
 _kind = msgspec.json.Decoder(_Kind).decode
 _begun = msgspec.json.Decoder(_Begun).decode
 _event = msgspec.json.Decoder(_Event).decode
+_whole = msgspec.json.Decoder(_Whole).decode
 _failed = msgspec.json.Decoder(_Failed).decode
 
 _TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
@@ -167,3 +178,14 @@ def _is_content(delta: _Delta) -> bool:
         or delta.citation != NULL
         or delta.type not in _PLAIN_DELTAS  # a kind we do not know yet
     )
+
+
+def read_message(data: bytes) -> Answer:
+    """A whole message. Raises NoJson."""
+    message = read(_whole, data, _Whole)
+    if message.type == "error" or message.error not in NOTHING:
+        return failed(message.error)
+    if not bytes(message.content).startswith(b"["):
+        return NO_ANSWER
+    usage = Usage() if message.usage is None else message.usage.over(Usage())
+    return Answer(usage=usage, model=message.model, stop_reason=message.stop_reason or "")

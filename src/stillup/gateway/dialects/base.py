@@ -111,6 +111,8 @@ class Watch(ABC):
     with the ERROR flag. ``usage``, ``model`` and ``stop_reason`` are what the upstream has said so far.
     """
 
+    reads_coded = False
+    """The body is fed with its content coding still on it."""
     __slots__ = ("error_event", "error_message", "fault", "flags", "model", "stop_reason", "usage")
 
     def __init__(self) -> None:

@@ -6,12 +6,26 @@ import base64
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
+from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Operation
+from stillup.gateway.dialects.anthropic import AnthropicWatch
+from stillup.gateway.dialects.base import END, ERROR
+from stillup.gateway.dialects.eventstream import BadMessage, Message, Messages
+from stillup.gateway.dialects.lenient import NoJson, shaped
 from stillup.gateway.dialects.splice import members
 
 _VERSION = Raw(b'"bedrock-2023-05-31"')
+_TYPES = {
+    "throttlingException": "rate_limit_error",
+    "serviceUnavailableException": "overloaded_error",
+    "internalServerException": "api_error",
+    "modelStreamErrorException": "api_error",
+    "modelTimeoutException": "timeout_error",
+    "validationException": "invalid_request_error",
+}
+"""Bedrock's exceptions in Anthropic's words."""
 
 
 def bedrock_path(model: str, operation: Operation, *, stream: bool) -> str:
@@ -36,3 +50,67 @@ def bedrock_body(body: bytes, operation: Operation, betas: str) -> bytes:
     inside.setdefault("max_tokens", Raw(b"1"))  # asked for in every body of a model, also in one that is only counted
     coded = base64.b64encode(msgspec.json.encode(inside)).decode()
     return msgspec.json.encode({"input": {"invokeModel": {"body": coded}}})
+
+
+class _Chunk(Struct):
+    """The payload of a chunk: an event of Anthropic's in base64, and padding that is left out."""
+
+    bytes: str = ""
+
+
+class _Kind(Struct):
+    type: str = ""
+
+
+class _Refused(Struct):
+    message: str = ""
+
+
+class BedrockWatch(AnthropicWatch):
+    """Watches Amazon's event stream and hands out the Anthropic stream of events that is in it."""
+
+    __slots__ = ("_messages",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._messages = Messages()
+
+    def feed(self, chunk: bytes) -> tuple[int, bytes]:
+        if self.flags & ERROR:
+            return self.flags, b""
+        events, broken = [], None
+        try:
+            for message in self._messages.feed(chunk):
+                events.append(event_of(message))  # noqa: PERF401 - those before a broken one count
+        except (BadMessage, NoJson) as refused:
+            broken = refused
+        flags, ready = super().feed(b"".join(events)) if events else (self.flags, b"")
+        if broken is not None and not flags & (ERROR | END):
+            self._fail(Fault.MALFORMED, message=str(broken))
+        return self.flags, ready
+
+    def finish(self) -> tuple[Fault | None, bytes]:
+        if self._messages.held and not self.flags & (END | ERROR):
+            self._fail(Fault.CUT, message="the stream ended inside a message")
+        return super().finish()
+
+
+def event_of(message: Message) -> bytes:
+    """One message as an event of Anthropic's stream; an exception becomes its error event. Raises NoJson."""
+    headers = message.headers
+    if headers.get(":message-type", "event") != "event":
+        code = headers.get(":exception-type") or headers.get(":error-code") or "api_error"
+        text = shaped(message.payload, _Refused).message if message.payload else headers.get(":error-message", "")
+        error = {"type": "error", "error": {"type": _TYPES.get(code, code), "message": text}}
+        return b"event: error\ndata: " + msgspec.json.encode(error) + b"\n\n"
+    if headers.get(":event-type") != "chunk":
+        return b""
+    try:
+        data = base64.b64decode(shaped(message.payload, _Chunk).bytes, validate=True)
+    except ValueError as broken:
+        msg = "a chunk is no base64"
+        raise NoJson(msg) from broken
+    name = shaped(data, _Kind).type
+    return (
+        b"event: " + (name.encode() if name.isprintable() else b"") + b"\ndata: " + data.replace(b"\n", b" ") + b"\n\n"
+    )

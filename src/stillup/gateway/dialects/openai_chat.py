@@ -7,13 +7,12 @@ from msgspec import Raw, Struct
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Protocol, Usage
+from stillup.gateway.dialects.answer import NO_ANSWER, NOTHING, Answer, failed
 from stillup.gateway.dialects.base import CONTENT, END
 from stillup.gateway.dialects.errors import error_event
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, read, shaped
 from stillup.gateway.dialects.sse import SseWatch
 from stillup.gateway.dialects.trouble import fault_in_stream, said
-
-_NOTHING = (Raw(), NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
 
 
 class _Details(Struct, gc=False):
@@ -69,7 +68,7 @@ class _Delta(Struct):
         """Anything in it that a client could show or use."""
         parts = (self.content, self.tool_calls, self.reasoning_content, self.reasoning, self.reasoning_details)
         others = (self.refusal, self.function_call, self.audio, self.images)
-        return any(part not in _NOTHING for part in parts + others)
+        return any(part not in NOTHING for part in parts + others)
 
 
 class _EarlyChoice(Struct):
@@ -119,7 +118,7 @@ class ChatWatch(SseWatch):
         counts = chunk.usage or (chunk.x_groq.usage if chunk.x_groq is not None else None)
         if counts is not None:
             self.usage = counts.usage()
-        if chunk.error not in _NOTHING or chunk.object == "error" or name == b"error":
+        if chunk.error not in NOTHING or chunk.object == "error" or name == b"error":
             return self._see_error(chunk, data)
         if not self.flags & CONTENT or not self.model:
             self._see_early(data)
@@ -143,7 +142,7 @@ class ChatWatch(SseWatch):
         return True
 
     def _see_error(self, chunk: _Chunk, data: bytes) -> bool:
-        error = said(data if chunk.error in _NOTHING else bytes(chunk.error))
+        error = said(data if chunk.error in NOTHING else bytes(chunk.error))
         self._fail(fault_in_stream(error), message=error.message)
         return False
 
@@ -153,3 +152,17 @@ class ChatWatch(SseWatch):
 
     def error_ending(self, fault: Fault, message: str) -> bytes:
         return error_event(Protocol.OPENAI, fault, message)
+
+
+def read_completion(data: bytes) -> Answer:
+    """A whole completion. Raises NoJson."""
+    chunk = read(_chunk, data, _Chunk)
+    if chunk.error not in NOTHING:
+        return failed(chunk.error)
+    if chunk.object == "error":
+        return failed(Raw(data))
+    if not chunk.choices:
+        return NO_ANSWER
+    usage = Usage() if chunk.usage is None else chunk.usage.usage()
+    model = read(_early, data, _EarlyChunk).model or ""
+    return Answer(usage=usage, model=model, stop_reason=chunk.choices[0].finish_reason or "")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 from msgspec import Raw, Struct
 
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE, plain
+from stillup.gateway.dialects.lenient import UNREADABLE, plain, read
 
-_MODEL = re.compile(rb'(?<!\\)"model"[ \t\r\n]*:[ \t\r\n]*')
+_KEY = b'"model"'
+_WINDOW = 64 * 1024
+_MAX_TRIES = 4
+_SPACE = b" \t\r\n"
 
 
 class _Model(Struct, gc=False):
-    model: Raw = NULL
+    model: str = ""
 
 
 _model = msgspec.json.Decoder(_Model).decode
@@ -33,23 +37,44 @@ def members(body: bytes) -> dict[str, Raw]:
 
 
 def with_model(body: bytes, model: str) -> bytes:
-    """``body`` asking for ``model``; no other byte changes.
+    """``body`` asking for ``model``; no other byte changes. Raises NoJson.
 
-    The value is replaced where it stands when ``"model"`` with just this value is found once; a nested member or a
-    text that looks the same makes it twice, and then the top level is written anew from its raw values.
+    The value is replaced where it stands, and the result is read again to see that it was the right place. Where none
+    of a few places is right, the top level is written anew from its raw values. Cost: two passes over the body.
     """
     value = msgspec.json.encode(model)
-    try:
-        old = bytes(_model(body).model)
-    except UNREADABLE:
-        old = b""
-    if old == b"null" and b'"model"' not in body:
+    old = read(_model, body, _Model).model
+    if old == model:
+        return body
+    if not old and _KEY not in body:
         return _inserted(body, value)
-    if old:
-        ends = [found.end() for found in _MODEL.finditer(body) if body.startswith(old, found.end())]
-        if len(ends) == 1:
-            return b"".join((body[: ends[0]], value, body[ends[0] + len(old) :]))
+    old_value = msgspec.json.encode(old)
+    for at in islice(_spots(body, old_value), _MAX_TRIES):
+        spliced = b"".join((body[:at], value, body[at + len(old_value) :]))
+        if read(_model, spliced, _Model).model == model:
+            return spliced
     return msgspec.json.encode({**members(body), "model": Raw(value)})
+
+
+def _spots(body: bytes, value: bytes) -> Iterator[int]:
+    """Where ``value`` stands behind a key ``"model"``, at any depth; the likely ends of a large body first."""
+    size = len(body)
+    tail = max(size - _WINDOW, _WINDOW)
+    for begin, end in ((0, _WINDOW), (tail, size), (_WINDOW, tail)):
+        at = body.find(_KEY, begin, end)
+        while at >= 0:
+            spot = _skip(body, at + len(_KEY))
+            if body[spot : spot + 1] == b":":
+                spot = _skip(body, spot + 1)
+                if body.startswith(value, spot):
+                    yield spot
+            at = body.find(_KEY, at + len(_KEY), end)
+
+
+def _skip(body: bytes, at: int) -> int:
+    while at < len(body) and body[at] in _SPACE:
+        at += 1
+    return at
 
 
 def _inserted(body: bytes, value: bytes) -> bytes:

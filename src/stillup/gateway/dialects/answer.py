@@ -1,0 +1,33 @@
+"""What is read of an answer that came whole."""
+
+from __future__ import annotations
+
+from msgspec import Raw, Struct
+
+from stillup.gateway.core.fault import Fault
+from stillup.gateway.core.values import Usage
+from stillup.gateway.dialects.lenient import NULL
+from stillup.gateway.dialects.trouble import fault_in_stream, said
+
+NOTHING = (Raw(), NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
+"""Raw values with nothing in them."""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """An answer's own words, or what is wrong with it. Never what was answered."""
+
+    fault: Fault | None = None
+    message: str = ""
+    usage: Usage = Usage()
+    model: str = ""
+    stop_reason: str = ""
+
+
+NO_ANSWER = Answer(fault=Fault.NOT_API, message="the JSON that came is no answer of this protocol")
+"""JSON of another shape: a portal's, another API's."""
+
+
+def failed(error: Raw) -> Answer:
+    """An error that came with a status of success."""
+    words = said(bytes(error))
+    return Answer(fault=fault_in_stream(words), message=words.message)
