@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from stillup.cli.common import Finite, clock_time, color_option, config_option, console, json_option, load, span
+from stillup.cli.common import Finite, clock_time, color_option, config_option, console, json_option, load
 from stillup.cli.say import ReaderGone, put
 from stillup.errors import BadDataError, StoreError, UsageError
 
@@ -160,7 +160,7 @@ def _print(exchange: Exchange, *, color: bool | None) -> None:
     from stillup.sources.decode import clean
 
     out, begin = console(color=color), exchange.begin
-    lasted = f" after {span(exchange.ended_s - exchange.at_s)}" if exchange.ended_s is not None else ""
+    lasted = f" after {exchange.ended_s - exchange.at_s:.1f} s" if exchange.ended_s is not None else ""
     out.print(f"{exchange.id}  {_time(exchange.at_s):%Y-%m-%d %H:%M:%S} UTC  {begin.method} {clean(begin.path, 200)}")
     out.print(f"model {clean(begin.model, _WORDS) or '–'}, {clean(exchange.outcome, _WORDS)}{lasted}")
     for one in exchange.tries:

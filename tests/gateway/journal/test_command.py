@@ -83,6 +83,7 @@ def test_the_list_for_programs_is_an_object_a_line(kept, run):
 def test_one_exchange_is_shown_with_its_tries_its_question_and_its_answer(kept, run):
     out = run("show", "req-0")[1].decode()
 
+    assert "model claude-opus, answered after 3.0 s\n" in out
     assert "1. a/m: reset after 0.0 s" in out
     assert "asked:\nIs it down?\n" in out
     assert "answered:\nIt is.[2J\n    Since noon.\n" in out
