@@ -89,7 +89,8 @@ class Metrics:
         self._hedges: dict[str, int] = {}
         self._reroutes: dict[tuple[str, str], int] = {}
         self._in_flight: dict[str, int] = {}
-        self._log_dropped = 0
+        self.log_dropped = 0
+        """Lines of the access log that found no room."""
         self.breakers: Breakers = tuple
         self.journal: Journal | None = None
         self._registry: CollectorRegistry | None = None
@@ -137,10 +138,6 @@ class Metrics:
         tokens[2] += usage.cache_read_tokens or 0
         tokens[3] += usage.cache_write_tokens or 0
         answers.usd += passage.usd or 0.0
-
-    def dropped(self, lines: int) -> None:
-        """So many lines of the access log found no room."""
-        self._log_dropped += lines
 
     # -- when somebody asks -------------------------------------------------------------------------------------------
 
@@ -205,9 +202,7 @@ class Metrics:
             written, failed = self.journal()
             yield self._counter("journal_bytes", "Bytes written to the journal.", (), [((), written)])
             yield self._counter("journal_errors", "Writes to the journal that failed.", (), [((), failed)])
-        yield self._counter(
-            "access_log_dropped", "Lines of the access log without room.", (), [((), self._log_dropped)]
-        )
+        yield self._counter("access_log_dropped", "Lines of the access log without room.", (), [((), self.log_dropped)])
 
     @staticmethod
     def _counter(name: str, says: str, labels: tuple[str, ...], sums: Numbers) -> Metric:
