@@ -23,6 +23,8 @@ COMMANDS = {
     "detect": ("detect", "Lasting shifts in a plain series of numbers."),
     "localise": ("localise", "Where the excess, or the shortfall, of a table lies."),
     "forecast": ("forecast", "How long it will take, and how sure that is."),
+    "gateway": ("gateway", "One local address for your AI clients that outlives its providers' outages."),
+    "with": ("with_", "Run a program with its requests going through the gateway."),
     "doctor": ("doctor", "Which sources work from here, and why not."),
 }
 

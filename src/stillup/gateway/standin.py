@@ -12,13 +12,15 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from stillup.catalog.models import Model, Tier, find_model, kin_of, models
+from stillup.catalog.models import Model, find_model, kin_of, models
 from stillup.catalog.providers import maker_of
 from stillup.gateway.core.values import Protocol, Target
 from stillup.gateway.upstreams import Known
 
 DEARER_MAX = 2.0
 """A stand-in may cost so many times what the asked model costs; beyond that only a route of the user's takes it."""
+CHEAP_USD = 5.0
+"""For ten million tokens in and one out: what costs no more than this is never too dear."""
 
 
 class Reason(StrEnum):
@@ -229,14 +231,8 @@ def _line(model: Model) -> str:
 
 
 def _too_dear(model: Model, asked: Model) -> bool:
-    """By what a usual request costs: ten tokens in for one out."""
+    """By what usual requests cost: ten tokens in for one out."""
     if model.price is None or asked.price is None:
         return False
     there, here = (10 * p.input + p.output for p in (model.price, asked.price))
-    return there > DEARER_MAX * here
-
-
-def tier_of(name: str) -> Tier | None:
-    """The tier of a model by any of its names."""
-    found = kin_of(name)
-    return found.tier if found else None
+    return there > max(DEARER_MAX * here, CHEAP_USD)

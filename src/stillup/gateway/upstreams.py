@@ -141,14 +141,20 @@ def _protocols(provider: Provider) -> Iterator[Protocol]:
 
 
 def _base(provider: Provider, protocol: Protocol, environ: Mapping[str, str], server: Local | None) -> str:
-    named = _first(provider.base_env, environ)
-    origin = server.origin if server else environ[named].strip().rstrip("/") if named else ""
+    origin = server.origin if server else local_origin(provider, environ)
     if not origin:
         return provider.base_url(protocol, _region(protocol, environ))
-    if "://" not in origin:  # Ollama's variable is a listen address
-        origin = f"http://{_reachable(origin, provider.port)}"
     path = provider.base_path or ("" if protocol is Protocol.ANTHROPIC else "/v1")
-    return origin.removesuffix("/v1").removesuffix("/openai") + path
+    return origin + path
+
+
+def local_origin(provider: Provider, environ: Mapping[str, str]) -> str:
+    """Scheme, host and port that the user's variable names for a provider; empty without one."""
+    named = _first(provider.base_env, environ)
+    text = environ[named].strip().rstrip("/") if named else ""
+    if text and "://" not in text:  # Ollama's variable is a listen address
+        return f"http://{_reachable(text, provider.port)}"
+    return text.removesuffix("/v1").removesuffix("/openai")
 
 
 def _reachable(listen: str, port: int) -> str:

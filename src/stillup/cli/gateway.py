@@ -1,0 +1,87 @@
+"""``stillup gateway``: run it, and look at it from outside."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from stillup.cli.common import color_option, config_option, json_option, load
+from stillup.cli.gateway_journal import journal_commands
+
+UNAVAILABLE = 69
+"""Exit code where no gateway answers (``EX_UNAVAILABLE``)."""
+
+
+@click.group(
+    name="gateway",
+    invoke_without_command=True,
+    help="Run the gateway until interrupted: one local address for your clients, which goes on answering when a "
+    "provider fails. Without a configuration it uses the keys that are in the environment.",
+)
+@config_option
+@click.pass_context
+def command(context: click.Context, config_path: Path | None) -> int:
+    """Run it, unless a subcommand follows."""
+    context.obj = config_path
+    if context.invoked_subcommand:
+        return 0
+    config = load(config_path)
+    from stillup.gateway.serve import run
+
+    return run(config, os.environ)
+
+
+@command.command(
+    name="status",
+    help="What the running gateway knows: each upstream's health and why, how fast it is, what it cost. "
+    "Exit code 69 when no gateway answers.",
+)
+@json_option
+@color_option
+@config_option
+@click.pass_context
+def status(context: click.Context, as_json: bool, color: bool | None, config_path: Path | None) -> int:
+    """Ask the running gateway."""
+    from stillup.cli.gateway_status import show_status
+
+    return show_status(load(config_path or context.obj), as_json=as_json, color=color)
+
+
+@command.command(
+    name="plan",
+    help="Which upstreams there are and who answers what: every chain with the reason of each link, and what is "
+    "missing. Asks model servers on this machine for their models, and nobody else.",
+)
+@click.option("--model", default="", help="Only the chains of this model, as a client names it.")
+@json_option
+@color_option
+@config_option
+@click.pass_context
+def plan(context: click.Context, model: str, as_json: bool, color: bool | None, config_path: Path | None) -> int:
+    """Print the plan."""
+    from stillup.cli.gateway_plan import show_plan
+
+    return show_plan(load(config_path or context.obj), os.environ, model, as_json=as_json, color=color)
+
+
+@command.command(
+    name="env",
+    help="What to set so that a CLIENT asks the gateway: lines for your shell, or the piece of its configuration. "
+    "Without a CLIENT: the clients that are known.",
+)
+@click.argument("client", required=False, metavar="[CLIENT]")
+@click.option("--shell", type=click.Choice(["sh", "fish", "powershell"]), default="sh", show_default=True)
+@config_option
+@click.pass_context
+def env(context: click.Context, client: str | None, shell: str, config_path: Path | None) -> int:
+    """Print what to set."""
+    from stillup.cli.gateway_env import show_clients, show_env
+
+    if client is None:
+        return show_clients()
+    return show_env(load(config_path or context.obj), client, shell)
+
+
+command.add_command(journal_commands, "journal")

@@ -1,0 +1,40 @@
+"""Where the gateway of this configuration is asked, and a plain question to it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from stillup.errors import UsageError
+
+if TYPE_CHECKING:
+    from stillup.config import Config
+
+_MAX_BYTES = 8 * 1024 * 1024
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - replaced, not bound
+
+
+def gateway_url(config: Config) -> str:
+    """Its address without a path, as clients on this machine reach it.
+
+    :raises UsageError: it takes any free port, so nobody knows the address before it runs.
+    """
+    host, _, port = config.gateway.listen.rpartition(":")
+    if port == "0":
+        msg = "gateway.listen takes any free port (0), so its address is not known; give it a port"
+        raise UsageError(msg)
+    return f"http://{_EVERYWHERE.get(host, host)}:{port}"
+
+
+def ask(url: str, path: str, patience_s: float = 2.0) -> tuple[int, bytes] | None:
+    """Status and body of a GET; None where nobody answers as HTTP servers do."""
+    parts = urlsplit(url)
+    with closing(HTTPConnection(parts.hostname or "", parts.port or 80, timeout=patience_s)) as connection:
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read(_MAX_BYTES)
+        except (OSError, HTTPException):
+            return None

@@ -1,0 +1,160 @@
+"""``stillup gateway plan``: upstreams, chains, reasons and what is missing; never a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from stillup.catalog.models import Model, Tier, find_model, models
+from stillup.catalog.providers import maker_of
+from stillup.cli.common import console
+from stillup.cli.say import put
+from stillup.gateway.core.values import Protocol
+from stillup.gateway.local import find_local
+from stillup.gateway.plan import GatewayPlan, resolve
+from stillup.gateway.standin import Link
+from stillup.gateway.upstreams import Known
+from stillup.sources.decode import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from stillup.config import Config
+
+_SPOKEN = (Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.RESPONSES, Protocol.GEMINI)
+_HOMES = {Protocol.ANTHROPIC: "anthropic", Protocol.OPENAI: "openai", Protocol.GEMINI: "gemini"}
+_Chain = tuple[Protocol, str, tuple[Link, ...]]
+
+
+def show_plan(config: Config, environ: Mapping[str, str], model: str, *, as_json: bool, color: bool | None) -> int:
+    """Print the plan of a configuration; with a model its chains only."""
+    local = () if config.gateway.upstreams else find_local(environ)
+    plan = resolve(config, environ, local)
+    chains = list(_chains(plan, model))
+    if as_json:
+        put(msgspec.json.encode(_facts(plan, chains)))
+        return 0
+    out = console(color=color)
+    if not model:
+        out.print("Upstreams", style="bold")
+        out.print(_upstreams(plan))
+    for protocol, name, links in chains:
+        _tell(out, protocol, name, links)
+    if not model and plan.missing:
+        out.print("\nCould be added", style="bold")
+        for sentence in plan.missing:
+            out.print(f"  {clean(sentence, 300)}")
+    return 0
+
+
+def _chains(plan: GatewayPlan, model: str) -> Iterator[_Chain]:
+    """The model's chain in each protocol that serves it; else those of the usual models, or of the routes' patterns."""
+    for protocol in _SPOKEN:
+        names = [model] if model else list(_usual(plan, protocol))
+        for name in names:
+            links = plan.links(protocol, name)
+            if any(link.target for link in links) and _belongs(protocol, name, plan):
+                yield protocol, name, links
+
+
+def _usual(plan: GatewayPlan, protocol: Protocol) -> Iterator[str]:
+    if plan.routes:
+        yield from dict.fromkeys(route.match for route in plan.routes)
+        return
+    home = _HOMES.get(protocol, "")  # Responses goes where Chat Completions goes
+    tiers: dict[str, Model] = {}
+    for found in models().values():
+        if found.maker == home and not found.legacy and found.tier is not Tier.SMALL:
+            tiers.setdefault(found.tier.value, found)
+    yield from (found.id for found in tiers.values())
+
+
+def _belongs(protocol: Protocol, name: str, plan: GatewayPlan) -> bool:
+    """Not every protocol is worth a chain for a model: Claude's is asked in Anthropic's, unless a route says else."""
+    if plan.routes:
+        return True
+    found = find_model(name)
+    maker = found.maker if found else getattr(maker_of(name), "id", "")
+    home = next((p for p, provider in _HOMES.items() if provider == maker), None)
+    return home is None or home is protocol or (home is Protocol.OPENAI and protocol is Protocol.RESPONSES)
+
+
+def _upstreams(plan: GatewayPlan) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("Upstream", "Protocol", "Address", "Key", "Counts as"):
+        table.add_column(title, overflow="fold")
+    for known in plan.known:
+        spec = known.spec
+        counts = "/".join(filter(None, (spec.service, spec.component)))
+        table.add_row(spec.id, spec.protocol.value, clean(spec.base_url, 200), _key(known), counts)
+    return table
+
+
+def _key(known: Known) -> str:
+    if known.key_from:
+        return clean(known.key_from, 200)
+    if known.provider is not None and known.provider.is_local:
+        return "none needed"
+    if known.spec.protocol.value in ("bedrock", "vertex"):
+        return "the cloud's own credentials"
+    return "the client's own" if known.provider is not None or known.spec.pass_credentials else "none"
+
+
+def _tell(out: Console, protocol: Protocol, name: str, links: tuple[Link, ...]) -> None:
+    from rich.table import Table
+
+    out.print(f"\n{clean(name, 200)} ({protocol.value})", style="bold")
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    rows.add_column(justify="right", min_width=4)
+    rows.add_column(overflow="fold")
+    rows.add_column(overflow="fold")
+    used = [link for link in links if link.target]
+    for number, link in enumerate(used, start=1):
+        where = f"{link.upstream}/{link.model}" if link.model else link.upstream
+        rows.add_row(f"{number}.", clean(where, 200), clean(link.says, 200))
+    unused = [link for link in links if not link.target]
+    for says in dict.fromkeys(link.says for link in unused):
+        names = ", ".join(link.upstream for link in unused if link.says == says)
+        rows.add_row("–", clean(names, 400), clean(says, 200), style="dim")
+    out.print(rows)
+
+
+def _facts(plan: GatewayPlan, chains: list[_Chain]) -> dict[str, Any]:
+    return {
+        "upstreams": [
+            {
+                "id": k.spec.id,
+                "protocol": k.spec.protocol,
+                "base_url": k.spec.base_url,
+                "key_from": k.key_from or None,
+                "provider": k.provider.id if k.provider else None,
+                "service": k.spec.service or None,
+                "component": k.spec.component or None,
+                "models": k.models,
+            }
+            for k in plan.known
+        ],
+        "chains": [
+            {
+                "protocol": protocol,
+                "model": name,
+                "links": [
+                    {
+                        "upstream": x.upstream,
+                        "model": x.model,
+                        "reason": x.reason,
+                        "says": x.says,
+                        "used": bool(x.target),
+                    }
+                    for x in links
+                ],
+            }
+            for protocol, name, links in chains
+        ],
+        "missing": plan.missing,
+    }

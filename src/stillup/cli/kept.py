@@ -1,0 +1,109 @@
+"""A gateway that lives as long as somebody holds on to it: for ``stillup with`` where none runs.
+
+It is a process of its own, so that the program it serves has the terminal to itself. It ends when its standard input
+ends, which happens however its keeper goes, killed too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+from stillup.cli.gateway_address import ask
+from stillup.private import private_folder
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from stillup.config import Config
+
+_READY_S = 15.0
+_STEP_S = 0.02
+_ENDING_S = 12.0
+"""Streams get ten seconds to end; a little more is waited."""
+_LAST_WORDS = 2_000
+
+
+class Kept:
+    """A context in which a gateway runs; what it writes goes to ``gateway.log`` in the data folder.
+
+    :raises ChildProcessError: it does not start; the message has its last words.
+    """
+
+    def __init__(self, config: Config, url: str) -> None:
+        self._url = url
+        self._log = config.data_folder / "gateway.log"
+        self._arguments = [sys.executable, "-m", "stillup.cli.kept", *([str(config.path)] if config.path else [])]
+
+    def __enter__(self) -> Self:
+        try:
+            private_folder(self._log.parent)
+            log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as exc:
+            msg = f"{self._log}: {exc.strerror}"
+            raise ChildProcessError(msg) from exc
+        try:
+            # A session of its own: Ctrl-C in the terminal is the program's, and must not end what it is talking to.
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                self._arguments, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+            )
+        finally:
+            os.close(log)
+        try:
+            self._await()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(_ENDING_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _await(self) -> None:
+        for _ in range(round(_READY_S / _STEP_S)):
+            answer = ask(self._url, "/healthz", 0.5)
+            if answer is not None and answer[0] == 200:
+                return
+            if self._process.poll() is not None:
+                break
+            time.sleep(_STEP_S)
+        msg = f"the gateway does not start; {self._log} says:\n{self._last_words()}"
+        raise ChildProcessError(msg)
+
+    def _last_words(self) -> str:
+        try:
+            with self._log.open("rb") as file:
+                return file.read()[-_LAST_WORDS:].decode("utf-8", "replace").strip()
+        except OSError:
+            return "nothing"
+
+
+def _end_with_keeper() -> None:
+    """Wait for the keeper to let go, then ask ourselves to end as anybody else would."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the gateway of a configuration until standard input ends."""
+    from stillup.cli.main import run
+
+    threading.Thread(target=_end_with_keeper, name="keeper", daemon=True).start()
+    return run(["gateway", *(["--config", arguments[0]] if arguments else [])])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
