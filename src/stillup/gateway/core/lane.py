@@ -30,7 +30,7 @@ class Lane:
         self.until = -inf
         self.why = Why.RETRY_AFTER
         self.promised = False
-        self.level = 0
+        self.level = -1
         self.set_at = -inf
         self.buckets: dict[str, Bucket] = {}
         """What is left, by what is counted; each with the monotonic time of its reset."""
@@ -61,7 +61,7 @@ class Lane:
     def worked(self, began: float) -> None:
         """A try that began at ``began`` was answered."""
         if began > self.set_at:
-            self.level = 0
+            self.level = -1
             self.until = -inf
 
     def told(self, buckets: Sequence[Bucket], now: float) -> None:

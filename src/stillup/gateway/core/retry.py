@@ -158,18 +158,19 @@ def _large_enough(turn: Turn, failed: Sequence[Failed], context_of: ContextOf | 
 
 def _again(failed: Sequence[Failed], limited: Sequence[Turn], now: float, pause_s: float) -> Again | None:
     """All that may be asked once more, in chain order; waits only for what says so itself."""
+    waiting = {turn.place: turn for turn in limited}
     latest = {each.turn.place: each for each in failed}
+    again = {place: each for place, each in latest.items() if MEANINGS[each.fault].again and place not in waiting}
+    if not again:
+        return None
     pauses = [
         pause_s if each.retry_after_s is None else max(0.0, each.at + each.retry_after_s - now)
-        for each in latest.values()
-        if MEANINGS[each.fault].again
+        for each in again.values()
     ]
-    if not pauses:
-        return None
-    places = {place: each.turn.target for place, each in latest.items() if MEANINGS[each.fault].again}
-    places.update({turn.place: turn.target for turn in limited})
     pauses.extend(_not_before(turn) - now for turn in limited)
-    return Again(tuple(places[place] for place in sorted(places)), max(0.0, min(pauses)))
+    targets = {place: each.turn.target for place, each in again.items()}
+    targets.update({place: turn.target for place, turn in waiting.items()})
+    return Again(tuple(targets[place] for place in sorted(targets)), min(pauses))
 
 
 def _worth(wait_s: float, deadline_left_s: float) -> bool:
