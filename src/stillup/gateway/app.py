@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Coroutine, Mapping
 from random import Random
 from typing import TYPE_CHECKING
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 import msgspec
 
@@ -31,12 +31,11 @@ from stillup.gateway.core.values import Ask, Headers, Operation
 from stillup.gateway.dialects.base import KeyChoice, Outgoing, Refusal
 from stillup.gateway.dialects.errors import error_answer
 from stillup.gateway.dialects.keys import choose_key
-from stillup.gateway.dialects.needs import needs
 from stillup.gateway.dialects.requests import protocol_of, read_request
 from stillup.gateway.handling import Handling
 from stillup.gateway.journal import Journal
 from stillup.gateway.outbox import Outbox
-from stillup.gateway.own import OwnPages
+from stillup.gateway.own import HEALTH_PATHS, OwnPages
 from stillup.gateway.signing import Signer, signer_for
 from stillup.gateway.wire.client import Call, Place, Pool, Sink
 from stillup.gateway.wire.server import Connection, Incoming
@@ -174,6 +173,8 @@ class Gateway:
     def handle(self, connection: Connection, request: Incoming) -> Handling | None:
         """Answer at once, or begin to handle."""
         path, query = _split(request.target)
+        if path in HEALTH_PATHS and self._own.answer(connection, request.method, path):
+            return None
         entry = self._door.admit(request.headers, query)
         if path is None or not entry.is_open:
             says = SAYS.get(entry.reason) or "the address of a request begins with a slash"
@@ -229,7 +230,7 @@ class Gateway:
         chain = self.plan.chain(ask.protocol, ask.model)
         if ask.operation is Operation.STORED:
             chain = chain[:1]  # what one upstream keeps no other has
-        facts = Facts(ask.operation, ask.model, ask.stream, len(ask.body), needs(ask).tokens)
+        facts = Facts(ask.operation, ask.model, ask.stream, len(ask.body), len(ask.body) // 4)
         prints = {name: key.fingerprint for name, key in keys.items()}
         handling.start(facts, self.desk.choose(chain, facts, prints, self.now()), keys, self._patience)
 
@@ -252,7 +253,7 @@ class Gateway:
         if pool is None:
             place = Place.of(outgoing.origin)
             proxy = self._proxies.get(place.scheme, "")
-            if proxy and (_is_loopback(place.host) or proxy_bypass_environment(place.host, self._proxies)):
+            if proxy and (_is_loopback(place.host) or proxy_bypass(place.host, self._proxies)):
                 proxy = ""
             pool = self._pools[outgoing.origin] = Pool(place, now=self.now, tls=self._tls, proxy=proxy)
         lines = [f"{outgoing.method} {outgoing.target} HTTP/1.1\r\nHost: {pool.place.authority}\r\n".encode("latin-1")]
@@ -324,7 +325,7 @@ def _is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return socket.inet_pton(socket.AF_INET, host)[0] == 127  # noqa: PLR2004 - RFC 1122
+        return socket.inet_pton(socket.AF_INET, host)[0] == 127
     except OSError:
         return host in ("::1", "0:0:0:0:0:0:0:1")
 

@@ -124,6 +124,11 @@ class Handling:
         self._ending, self._status = Ending.ABANDONED, None
         self._end()
 
+    @property
+    def is_over(self) -> bool:
+        """Nothing more comes of it."""
+        return self._is_over
+
     def pause(self) -> None:
         """The client is slow: what it cannot take is left with the upstream."""
         self._is_paused = True

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from stillup.gateway.core.values import Headers
     from stillup.gateway.wire.server import Connection
 
+HEALTH_PATHS = ("/", "/healthz", "/readyz")
+"""Anybody may ask whether it is alive."""
 STATUS_PATH = "/stillup/status"
 _JSON: Headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _METRICS: Headers = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
@@ -32,7 +34,7 @@ class OwnPages:
             return True
         if method not in _READS:
             return False
-        if path in ("/", "/healthz", "/readyz"):
+        if path in HEALTH_PATHS:
             connection.answer(200, _JSON, b'{"status":"ok","service":"stillup gateway"}')
         elif path == "/metrics":
             connection.answer(200, _METRICS, self._gateway.seen.render())

@@ -8,7 +8,7 @@ from stillup.gateway.core.values import Ask, Headers
 from stillup.gateway.dialects.base import Watch
 from stillup.gateway.dialects.coding import CannotDecode, Decoder
 from stillup.gateway.dialects.trouble import classify
-from stillup.gateway.dialects.watching import watch_for
+from stillup.gateway.dialects.whole import watch_for
 
 
 class Decoding(Watch):
@@ -53,7 +53,7 @@ def reader(ask: Ask, turn: Turn, status: int, headers: Headers) -> Watch | Fault
     """See :data:`stillup.gateway.core.exchange.Reader`."""
     kind, coding = _value(headers, b"content-type"), _value(headers, b"content-encoding")
     watch = watch_for(ask, turn.target.protocol, status, kind, coding)
-    if isinstance(watch, Fault) or not (coding and _is_stream(headers)):
+    if isinstance(watch, Fault) or watch.reads_coded or not coding:
         return watch
     try:
         return Decoding(watch, Decoder(coding))
@@ -63,16 +63,12 @@ def reader(ask: Ask, turn: Turn, status: int, headers: Headers) -> Watch | Fault
 
 def is_decoded(ask: Ask, headers: Headers) -> bool:
     """Whether the answer's content coding was taken off on the way."""
-    return ask.stream and _is_stream(headers)
+    return ask.stream and b"event-stream" in _value(headers, b"content-type").lower().encode("latin-1")
 
 
 def classified(turn: Turn, status: int, headers: Headers, body: bytes) -> Fault:
     """See :data:`stillup.gateway.core.exchange.Classify`."""
     return classify(turn.target.protocol, status, headers, body)
-
-
-def _is_stream(headers: Headers) -> bool:
-    return b"event-stream" in _value(headers, b"content-type").lower().encode("latin-1")
 
 
 def _value(headers: Headers, wanted: bytes) -> str:

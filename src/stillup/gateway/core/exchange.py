@@ -193,8 +193,7 @@ class Exchange:
             return self._reckoned(self._before_gate(t, watch, flags, ready, now), now)
         gap_s = now - t.last_s
         t.last_s = now
-        if gap_s > t.longest_gap_s:
-            t.longest_gap_s = gap_s
+        t.longest_gap_s = max(t.longest_gap_s, gap_s)
         if flags & (END | ERROR):
             if flags & ERROR:
                 return self._break(t, watch, watch.fault or Fault.MALFORMED, now, ready, cancel=True)

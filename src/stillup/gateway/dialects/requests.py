@@ -133,6 +133,11 @@ def _whose_models(query: str, names: dict[bytes, bytes]) -> Protocol:
     return Protocol.OPENAI
 
 
+def protocol_of(path: str, query: str, headers: Headers) -> Protocol:
+    """The protocol in whose words to refuse something that is no request of any."""
+    return _looks_like(path, query, _read_headers(headers)[0])
+
+
 def _looks_like(path: str, query: str, names: dict[bytes, bytes]) -> Protocol:
     if path.startswith(("/v1/messages", "/v1/complete", "/v1/v1/messages")):
         return Protocol.ANTHROPIC
