@@ -5,14 +5,17 @@ import os
 import re
 import stat
 from datetime import UTC, datetime
+from threading import Thread
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stillup.errors import UsageError
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.seen import Ending
-from stillup.gateway.seen.access import MOST_BYTES, AccessLog, LogFile, Style
+from stillup.gateway.seen.access import MOST_BYTES, AccessLog, Descriptor, LogFile, Style
+from stillup.gateway.seen.make import equip, labels_for
 
 from .conftest import KEY, MISTRAL, PROMPT, USAGE, Told, ask, try_
 
@@ -154,10 +157,6 @@ def test_a_file_is_its_owners_alone_and_survives_rotation(tmp_path):
 
 
 def test_a_pipe_that_takes_a_little_at_a_time_gets_every_byte():
-    from threading import Thread
-
-    from stillup.gateway.seen.access import Descriptor
-
     out, into = os.pipe()
     lines = b"a line of some length\n" * 20_000  # more than a pipe holds
     writer = Thread(target=Descriptor(into).write, args=(lines,))
@@ -182,10 +181,22 @@ async def test_lines_are_written_when_it_stops_and_the_sink_is_closed(told):
 
 
 @pytest.mark.parametrize("where", ["/", "/nowhere/at/all/access.log"])
-def test_a_log_that_cannot_be_opened_is_said_in_one_sentence(where):
-    from stillup.clock import SystemClock
-    from stillup.errors import UsageError
-    from stillup.gateway.seen.make import labels_for, make_seen
-
+def test_a_log_that_cannot_be_opened_is_said_in_one_sentence(told, where):
     with pytest.raises(UsageError, match=r"^the access log .* cannot be opened: "):
-        make_seen(SystemClock(), labels_for([]), {}, log=where)
+        equip(told().seen, {}, log=where)
+
+
+async def test_a_log_as_a_person_asks_for_it_is_written(told, tmp_path):
+    one = told()
+    assert equip(one.seen, {}, log=str(tmp_path / "access.log"), style=Style.JSON) == ""
+    await one.request(try_())
+    await one.seen.stop()
+    assert json.loads((tmp_path / "access.log").read_text())["outcome"] == "answered"
+
+
+def test_dated_names_of_the_catalogue_are_one_label_and_a_configured_name_is_its_own():
+    labels = labels_for(["our-model"])
+    assert {labels.of(m) for m in ("claude-opus-4-5", "claude-opus-4-5-20251101", "anthropic/claude-opus-4.5")} == {
+        "claude-opus-4-5"
+    }
+    assert [labels.of(m) for m in ("our-model", "their-model")] == ["our-model", "other"]

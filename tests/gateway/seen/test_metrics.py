@@ -46,6 +46,7 @@ async def test_an_answered_request_is_counted_with_its_time_tokens_and_cost(told
     assert {k: value(one.seen, "tokens_total", kind=k, **CLAUDES) for k in kinds} == kinds
     assert value(one.seen, "cost_usd_total", **CLAUDES) == 0.25
     assert value(one.seen, "in_flight", protocol="anthropic") == 0
+    assert one.seen.spent_usd() == {"anthropic/claude-opus-4-5": 0.25}
 
 
 async def test_a_rerouted_request_names_who_failed_why_and_who_answered(told):

@@ -46,6 +46,11 @@ class Seen:
         self.metrics.breakers = breakers or self.metrics.breakers
         self.metrics.journal = journal or self.metrics.journal
 
+    def tell(self, *, access: AccessLog | None = None, spans: Spans | None = None) -> None:
+        """Tell requests to these too, before it is started; they are owned from here on."""
+        self._access = access or self._access
+        self._spans = spans or self._spans
+
     # -- on the way of a request --------------------------------------------------------------------------------------
 
     def begin(self, ask: Ask, request_id: str, user: str = "") -> Passage:
@@ -111,6 +116,10 @@ class Seen:
         if self._access is not None:
             self.metrics.log_dropped = self._access.dropped
         return self.metrics.render()
+
+    def spent_usd(self) -> dict[str, float]:
+        """What answers have cost since the start, by ``upstream/model``; what has no price is not there."""
+        return self.metrics.spent_usd()
 
     async def start(self) -> None:
         """Begin to write the access log, each second, in a thread: a slow disk or a full pipe delays no request."""

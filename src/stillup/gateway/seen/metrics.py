@@ -139,6 +139,10 @@ class Metrics:
         tokens[3] += usage.cache_write_tokens or 0
         answers.usd += passage.usd or 0.0
 
+    def spent_usd(self) -> dict[str, float]:
+        """What answers have cost since the start, by ``upstream/model``; what has no price is not there."""
+        return {f"{upstream}/{model}": a.usd for (upstream, model), a in self._answers.items() if a.usd}
+
     # -- when somebody asks -------------------------------------------------------------------------------------------
 
     def render(self) -> bytes:
