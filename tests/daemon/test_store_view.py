@@ -74,6 +74,13 @@ async def test_its_limits_bind_as_they_do_in_one_process(watch):
     assert watch.view.prior("chatgpt", "api", "gpt-5") == Prior()
 
 
+async def test_a_service_nobody_named_is_read_from_the_first_time_it_is_asked_about(watch):
+    await watch.says(State.MAJOR_OUTAGE, service="mistral")
+    assert watch.view.prior("mistral", "api", "mistral-large") == Prior()
+    watch.view.refresh()
+    assert watch.view.prior("mistral", "api", "mistral-large").is_out
+
+
 async def test_a_monitor_silent_for_five_minutes_is_not_believed(watch):
     await watch.says(State.MAJOR_OUTAGE)
     await watch.clock.advance(STANDS_S - 10)

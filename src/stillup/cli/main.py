@@ -17,6 +17,7 @@ USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
 # name → (module, what it does); modules are loaded only when their command is run.
 COMMANDS = {
     "watch": ("watch", "Say it when a service breaks and when it is back."),
+    "up": ("up", "Watch, and run the gateway, in one process: each tells the other what it knows."),
     "history": ("history", "What was seen before: incidents and changes."),
     "replay": ("replay", "Judge a recorded file of signals."),
     "demo": ("demo", "Play the outage of 2026-04-07 on this machine (simulated)."),

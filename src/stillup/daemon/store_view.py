@@ -26,6 +26,7 @@ OLDEST = timedelta(days=1)
 """A fault of which nothing new was said for so long is of a monitor that never saw its end."""
 
 _CHANGES = 200
+_MOST_SERVICES = 256
 _WAIT_S = 1.0
 _NOTHING = Prior()
 
@@ -35,12 +36,13 @@ class StoreView:
 
     Reading happens in a thread of its own: whoever asks is answered at once from what was read last. A service counts
     while some source of it was read in the last five minutes, for that is the only sign of life a monitor leaves.
+    ``services`` are known from the first reading on, others from the first after they were asked about.
     """
 
-    def __init__(self, path: Path, clock: Clock, services: Iterable[str]) -> None:
+    def __init__(self, path: Path, clock: Clock, services: Iterable[str] = ()) -> None:
         self._path = path
         self._clock = clock
-        self._services = tuple(services)
+        self._services = dict.fromkeys(services)
         self._known = Known({})
         self._read_s = self._asked_s = float("-inf")
         self._thread = ThreadPoolExecutor(1, "store-view")
@@ -51,6 +53,8 @@ class StoreView:
     def prior(self, service: str, component: str, model: str) -> Prior:
         """What is known of one component of a service, for one model; see :func:`~stillup.daemon.view.prior_of`."""
         now_s = self._clock.monotonic_s()
+        if service not in self._services and len(self._services) < _MOST_SERVICES:
+            self._services[service] = None
         if now_s - self._asked_s >= REFRESH_S and not self._closed:
             self._asked_s = now_s
             self._thread.submit(self.refresh)
@@ -87,7 +91,7 @@ class StoreView:
             self._store = open_store(self._path, create=False, wait_s=_WAIT_S)
         fresh = now - timedelta(seconds=STANDS_S)
         watched = {r.service for r in self._store.reports() if r.at >= fresh}
-        return {s: _said(self._store, s, now) for s in self._services if s in watched}
+        return {s: _said(self._store, s, now) for s in tuple(self._services) if s in watched}
 
 
 def _said(store: Store, service: str, now: datetime) -> tuple[dict[str | None, Verdict], tuple[Evidence, ...]]:
