@@ -263,3 +263,8 @@ def test_whole_answers_are_paced_by_themselves(play):
         p.ask(took=0.4)
     assert p.desk.hedge_after_s(p.start()) == 1
     assert p.desk.hedge_after_s(p.start(stream=False)) == 60
+
+
+def test_a_choice_remembers_the_whole_chain_for_a_second_round(play):
+    p = play("abc")
+    assert p.choose().chain == p.chain()

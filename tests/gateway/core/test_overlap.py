@@ -205,7 +205,7 @@ def test_whatever_overlaps_no_slot_is_lost_and_the_first_is_back_in_the_end(play
             act(p, turn, what)
     for turn in out:
         p.desk.abandoned(turn)
-    host = p.start().host
+    host = p.start("a").host
     p.wait(61.0)
     for breaker in (host.breaker, *(cell.breaker for cell in host.cells.values())):
         assert breaker.slots.out <= 1  # that of the start above

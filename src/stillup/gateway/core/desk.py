@@ -31,7 +31,7 @@ from stillup.gateway.core.health import Book
 from stillup.gateway.core.limits import headroom
 from stillup.gateway.core.order import arrange
 from stillup.gateway.core.pace import Gaps
-from stillup.gateway.core.status import TargetStatus, status_of
+from stillup.gateway.core.status import TargetStatus, statuses
 from stillup.gateway.core.turn import Choice, Facts, Skipped, Turn
 from stillup.gateway.core.values import Operation, Target
 from stillup.gateway.core.views import HealthView, NoView, Try
@@ -75,7 +75,8 @@ class Desk:
         """Whom to ask, best first; every target of the chain is among the turns.
 
         ``keys`` maps an upstream's id to the fingerprint of the key it would be asked with. ``only`` keeps to some
-        targets of the chain, for a request that has been here before (it pays into the retry budget once).
+        targets of the whole chain, for a request that has been here before: it pays into the retry budget once, and its
+        turns keep their places in the chain.
         """
         if only is None:
             self.budget.deposit()
@@ -195,7 +196,7 @@ class Desk:
                 cell = self._book.host(target.upstream).cell(target.model, Operation.GENERATE)
                 if target.service:
                     cell.outage.refresh(self.view, target.service, target.component, target.model, now)
-        return tuple(status_of(host, cell, now) for host in self._book.hosts.values() for cell in host.cells.values())
+        return tuple(status for host in self._book.hosts.values() for status in statuses(host, now))
 
     def _release(self, turn: Turn) -> None:
         turn.done = True

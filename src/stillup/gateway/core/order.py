@@ -70,7 +70,8 @@ def arrange(
             ready.append(turn)
         else:
             later.append((obstacle, turn))
-    return _with_later(ready, later) if later else Choice(tuple(ready))
+    skipped = _put_behind(ready, later) if later else ()
+    return Choice(tuple(ready), skipped, chain)
 
 
 def _limit(turn: Turn, tokens: int, now: float) -> _Obstacle | None:
@@ -104,7 +105,8 @@ def _health(turn: Turn, limit: _Obstacle | None, now: float, *, may_trickle: boo
     return _Obstacle(_Rank.SHUT, Why.BREAKER_OPEN if until > now else Why.RECOVERING, until)
 
 
-def _with_later(ready: list[Turn], later: list[tuple[_Obstacle, Turn]]) -> Choice:
+def _put_behind(ready: list[Turn], later: list[tuple[_Obstacle, Turn]]) -> tuple[Skipped, ...]:
+    """Law 2: whatever is left is better than an error."""
     skipped = tuple(Skipped(turn.target, obstacle.why, obstacle.until) for obstacle, turn in later)
     later.sort(key=lambda each: (each[0].rank, each[0].until))
     for obstacle, turn in later:
@@ -112,4 +114,4 @@ def _with_later(ready: list[Turn], later: list[tuple[_Obstacle, Turn]]) -> Choic
         if obstacle.rank is _Rank.FORBIDDEN:
             turn.not_before = obstacle.until
         ready.append(turn)
-    return Choice(tuple(ready), skipped)
+    return skipped

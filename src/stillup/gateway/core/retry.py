@@ -5,7 +5,7 @@ The exchange keeps the history of what failed and the turns that are left, and a
 
     step = decide(failed, left, rounds=rounds, now=now, deadline_left_s=…, spend=desk.may_spend, random=random)
     MoveOn(turn, after_s)    wait after_s (0 nearly always), then begin this turn and take it off ``left``
-    Again(targets, after_s)  wait, then ``left = desk.choose(chain, …, only=step.targets).turns`` and ``rounds += 1``
+    Again(targets, after_s)  wait, ``left = desk.choose(choice.chain, …, only=step.targets).turns``, ``rounds += 1``
     GiveUp(end, shows, …)    the client gets the error of ``shows``
 """
 

@@ -78,9 +78,15 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     headroom: tuple[Left, ...] = ()
 
 
-def status_of(host: Host, cell: Cell, now: float) -> TargetStatus:
-    """One target as it stands."""
-    lanes = {key: lane for (model, key), lane in host.lanes.items() if model == cell.model}
+def statuses(host: Host, now: float) -> list[TargetStatus]:
+    """Every model of one upstream as it stands."""
+    lanes: dict[str, dict[str, Lane]] = {}
+    for (model, key), lane in host.lanes.items():
+        lanes.setdefault(model, {})[key] = lane
+    return [_status_of(host, cell, lanes.get(cell.model, {}), now) for cell in host.cells.values()]
+
+
+def _status_of(host: Host, cell: Cell, lanes: dict[str, Lane], now: float) -> TargetStatus:
     condition, until = _condition(host, cell, list(lanes.values()), now)
     pace = cell.streams or cell.wholes
     prior = cell.outage.prior

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from stillup.gateway.core.breaker import Breaker
@@ -70,10 +72,14 @@ class Skipped(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """Whom to ask, in this order, and who was passed over: those come among the turns again, as last resort."""
+    """Whom to ask, in this order, and who was passed over: those come among the turns again, as last resort.
+
+    ``chain`` is the whole that was chosen from, for a second round.
+    """
 
     turns: tuple[Turn, ...]
     skipped: tuple[Skipped, ...] = ()
+    chain: Sequence[Target] = ()
 
     @property
     def why(self) -> Why:
