@@ -43,7 +43,8 @@ def observer(clock=None):
 
 
 def try_(fault=None, target=CLAUDE, model=OPUS, **rest):
-    said = {"operation": Operation.GENERATE, "ok": fault is None, "status": 200 if fault is None else None} | rest
+    status = 200 if fault is None else None
+    said = {"operation": Operation.GENERATE, "ok": fault is None, "status": status, "total_s": 9.0} | rest
     return Try(target=target, model=model, fault=fault, **said)
 
 
@@ -57,9 +58,14 @@ def told(watcher, *tries, seconds=60):
 
 
 def test_an_answer_is_a_success_of_its_service_component_and_model():
-    (signal,) = told(observer(), try_(first_token_s=0.8, total_s=9.0))
+    (signal,) = told(observer(), try_(first_token_s=0.8))
     assert (signal.service, signal.source, signal.component, signal.model) == ("claude", "gateway", "api", OPUS)
     assert (signal.ok, signal.layer, signal.latency_ms, signal.error) == (True, Layer.INFERENCE, 800.0, None)
+
+
+def test_how_long_a_whole_answer_took_says_how_long_it_is_and_is_no_latency():
+    (signal,) = told(observer(), try_(first_token_s=9.0, total_s=9.0))
+    assert signal.latency_ms is None
 
 
 @pytest.mark.parametrize("fault", PROVIDERS)

@@ -123,9 +123,8 @@ class TrafficObserver:
 
     def _worked(self, result: Try, at_s: float) -> None:
         target, model, layer = result.target, self._model(result), _layer_of(result.operation)
-        latency_ms = None if result.first_token_s is None else max(0.0, result.first_token_s * 1000.0)
         kind = _Kind(target.service, target.component, layer, model, "")
-        self._tell(kind, at_s, ok=True, latency_ms=latency_ms)
+        self._tell(kind, at_s, ok=True, latency_ms=_latency_ms(result))
         for other, whole in self._failed_at.get((target.service, target.component), ()):
             if whole or other is not layer:
                 kind = _Kind(target.service, target.component, other, "" if whole else model, "")
@@ -212,6 +211,12 @@ def _is_told(result: Try, meaning: Meaning) -> bool:
     if meaning.whose is Whose.KEY:
         return not (result.fault is Fault.UNAUTHORIZED and result.borrowed_key)
     return meaning.whose is not Whose.REQUEST and meaning.weight > 0.0
+
+
+def _latency_ms(result: Try) -> float | None:
+    """The time to the first token of a stream: that of a whole answer, whose first is its last, is its length's."""
+    first_s = result.first_token_s
+    return None if first_s is None or first_s >= result.total_s else max(0.0, first_s * 1000.0)
 
 
 def _layer_of(operation: Operation) -> Layer:

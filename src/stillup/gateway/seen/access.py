@@ -171,7 +171,8 @@ class Line(Struct, omit_defaults=True):
 
 def line_of(passage: Passage, now: datetime) -> Line:
     """The line of a request that ended at ``now``."""
-    usage, first_s, was_tried = passage.usage, passage.first_token_s, bool(passage.tries)
+    usage, was_tried = passage.usage, bool(passage.tries)
+    first_s = passage.first_token_s if passage.stream else None
     return Line(
         now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         passage.id,

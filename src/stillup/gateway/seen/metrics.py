@@ -129,7 +129,7 @@ class Metrics:
             answers = self._answers[upstream, model] = _Answers()
         if passage.operation is Operation.GENERATE:
             answers.total.observe(passage.total_s)
-            if passage.first_token_s is not None:
+            if passage.stream and passage.first_token_s is not None:
                 answers.first_token.observe(passage.first_token_s)
         usage = passage.winner.usage
         tokens = answers.tokens
@@ -182,7 +182,7 @@ class Metrics:
 
         where = ("upstream", "model")
         for name, says in (
-            ("first_token", "Seconds from the request to the first content."),
+            ("first_token", "Seconds from the request to the first content of a stream."),
             ("total", "Seconds from the request to the end of the answer."),
         ):
             family = HistogramMetricFamily(f"{_PREFIX}{name}_seconds", says, labels=where)
