@@ -34,7 +34,7 @@ class Elements:
         self.held += chunk
         if self.closed:
             return []
-        if self._depth == 0 and self.held.lstrip()[:1] not in {b"[", b""}:
+        if self._depth == 0 and bytes(self.held[:64]).lstrip()[:1] not in {b"[", b""}:
             msg = "the stream is no JSON array"
             raise BadArray(msg)
         ends = self._scan(bytes(self.held[self._at :]), self._at)

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Operation
 from stillup.gateway.dialects.anthropic import AnthropicWatch
-from stillup.gateway.dialects.base import END, ERROR
+from stillup.gateway.dialects.base import CONTENT, END, ERROR
 from stillup.gateway.dialects.eventstream import BadMessage, Message, Messages
 from stillup.gateway.dialects.lenient import NoJson, shaped
 from stillup.gateway.dialects.splice import members
@@ -91,7 +91,8 @@ class BedrockWatch(AnthropicWatch):
 
     def finish(self) -> tuple[Fault | None, bytes]:
         if self._messages.held and not self.flags & (END | ERROR):
-            self._fail(Fault.CUT, message="the stream ended inside a message")
+            fault = Fault.CUT if self.flags & CONTENT else Fault.EMPTY
+            self._fail(fault, message="the stream ended inside a message")
         return super().finish()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
@@ -14,6 +15,9 @@ NULL = msgspec.Raw(b"null")
 """What stands for a part that is absent: msgspec has no optional raw values."""
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises at bytes it does not like."""
+
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 class NoJson(ValueError):
@@ -47,11 +51,18 @@ def read(decode: Callable[[bytes], T], data: bytes, shape: type[T]) -> T:
 
 def shaped(data: bytes, shape: type[T]) -> T:
     """The value in ``shape``; an empty one when it is JSON of another shape. Raises NoJson."""
-    value = plain(data)
+    # Which half of a pair is missing does not matter here: nobody sees what is read.
+    whole = _SURROGATE.sub(rb"\\ufffd", data)
     try:
-        return msgspec.convert(value, shape, strict=False)
-    except msgspec.ValidationError:
-        return shape()
+        data.decode()
+        try:
+            return msgspec.json.decode(whole, type=shape, strict=False)
+        except msgspec.ValidationError:
+            msgspec.json.decode(whole)
+            return shape()
+    except UNREADABLE as refused:
+        msg = "no JSON"
+        raise NoJson(msg) from refused
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -120,7 +120,7 @@ class ChatWatch(SseWatch):
             self.usage = counts.usage()
         if chunk.error not in NOTHING or chunk.object == "error" or name == b"error":
             return self._see_error(chunk, data)
-        if not self.flags & CONTENT or not self.model:
+        if not self.flags & CONTENT:
             self._see_early(data)
         reasons = [choice.finish_reason for choice in chunk.choices or () if choice.finish_reason]
         return not reasons or self._see_finish(reasons[0])

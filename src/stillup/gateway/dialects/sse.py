@@ -203,6 +203,7 @@ class SseWatch(Watch):
         self._splitter.held.clear()
         if self.flags & ERROR or self.flags & END:
             return (None, rest) if self.flags & END else (self.fault, b"")
+        before = self.flags
         whole = True
         if rest and not self._read(rest, *self._fields(rest)):
             whole = False
@@ -213,5 +214,6 @@ class SseWatch(Watch):
             self.flags |= END
             self.fault = None
             return None, rest if whole else b""
-        self._fail(Fault.CUT if self.flags & CONTENT else Fault.EMPTY, self.error_event, "the stream ended early")
+        self.flags = before  # what stood in the last, unfinished event is not handed out
+        self._fail(Fault.CUT if before & CONTENT else Fault.EMPTY, self.error_event, "the stream ended early")
         return self.fault, b""
