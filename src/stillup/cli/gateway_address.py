@@ -12,6 +12,8 @@ from stillup.errors import UsageError
 if TYPE_CHECKING:
     from stillup.config import Config
 
+TOKEN_ENV = "STILLUP_TOKEN"  # noqa: S105 - the name of a variable
+"""Where a user's token for a gateway that needs one is looked for."""
 _MAX_BYTES = 8 * 1024 * 1024
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - replaced, not bound
 
@@ -28,12 +30,13 @@ def gateway_url(config: Config) -> str:
     return f"http://{_EVERYWHERE.get(host, host)}:{port}"
 
 
-def ask(url: str, path: str, patience_s: float = 2.0) -> tuple[int, bytes] | None:
+def ask(url: str, path: str, patience_s: float = 2.0, token: str = "") -> tuple[int, bytes] | None:
     """Status and body of a GET; None where nobody answers as HTTP servers do."""
+    headers = {"x-stillup-token": token} if token else {}
     parts = urlsplit(url)
     with closing(HTTPConnection(parts.hostname or "", parts.port or 80, timeout=patience_s)) as connection:
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
             return answer.status, answer.read(_MAX_BYTES)
         except (OSError, HTTPException):

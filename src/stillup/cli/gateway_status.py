@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from stillup.cli.common import console, span
 from stillup.cli.gateway import UNAVAILABLE
-from stillup.cli.gateway_address import ask, gateway_url
+from stillup.cli.gateway_address import TOKEN_ENV, ask, gateway_url
 from stillup.cli.say import put, say
 from stillup.gateway.core.status import Condition, TargetStatus
 from stillup.gateway.statuspage import PATH, GatewayStatus
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
     from stillup.config import Config
 
+_CLOSED = (401, 403)
 _STYLES = {Condition.WELL: "green", Condition.UNTRIED: "dim"}
 
 
 def show_status(config: Config, *, as_json: bool, color: bool | None) -> int:
     """Ask and print; 69 when no gateway answers there."""
     url = gateway_url(config)
-    answer = ask(url, PATH)
+    answer = ask(url, PATH, token=os.environ.get(TOKEN_ENV, "").strip())
     if answer is None:
         say(f"stillup: no gateway answers at {url}; start one with `stillup gateway`")
         return UNAVAILABLE
@@ -33,7 +35,10 @@ def show_status(config: Config, *, as_json: bool, color: bool | None) -> int:
     try:
         found = msgspec.json.decode(body, type=GatewayStatus)
     except msgspec.DecodeError:
-        say(f"stillup: what listens at {url} is no gateway of this version (status {code})")
+        why = (
+            f"it asks for a token; set {TOKEN_ENV} to yours" if code in _CLOSED else "it is no gateway of this version"
+        )
+        say(f"stillup: {url} does not tell its status: {why}")
         return UNAVAILABLE
     if as_json:
         put(msgspec.json.encode(found))
@@ -41,14 +46,18 @@ def show_status(config: Config, *, as_json: bool, color: bool | None) -> int:
     out = console(color=color)
     out.print(_head(found, url))
     out.print(_table(found) if found.targets else "Nothing was asked yet.")
+    for sentence in found.missing:
+        out.print(clean(sentence, 300), style="dim")
     return 0
 
 
 def _head(found: GatewayStatus, url: str) -> str:
-    kept = "kept" if found.journal else "not kept"
-    return (
-        f"Gateway {clean(found.version, 40)} at {url}, up {span(found.up_s)}: {found.requests} requests, "
-        f"{found.in_flight} in flight, {found.waiting} waiting; exchanges are {kept}.\n"
+    kept = f"kept in {found.journal.folder}" if found.journal.on else "not kept"
+    trouble = f" ({found.journal.trouble})" if found.journal.trouble else ""
+    return clean(
+        f"stillup {found.version} at {url}: {found.in_flight} in flight, {found.waiting} waiting; "
+        f"exchanges are {kept}{trouble}.",
+        500,
     )
 
 

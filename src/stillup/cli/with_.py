@@ -14,14 +14,13 @@ import click
 from stillup.catalog.clients import client_of, every_client, fill
 from stillup.cli.common import config_option, load
 from stillup.cli.gateway import UNAVAILABLE
-from stillup.cli.gateway_address import ask, gateway_url
+from stillup.cli.gateway_address import TOKEN_ENV, ask, gateway_url
 from stillup.cli.say import say
 from stillup.errors import UsageError
 
 if TYPE_CHECKING:
     from stillup.config import Config
 
-TOKEN_ENV = "STILLUP_TOKEN"  # noqa: S105 - the name of a variable
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 

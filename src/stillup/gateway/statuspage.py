@@ -1,4 +1,4 @@
-"""``GET /stillup/status``: what a running gateway says of itself, to ``stillup gateway status``."""
+"""``GET /stillup/status``: what a running gateway says of itself, as ``stillup gateway status`` reads it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from stillup.gateway.core.status import TargetStatus
 PATH = "/stillup/status"
 
 
+class JournalStatus(Struct, frozen=True, kw_only=True):
+    """Whether exchanges are kept; ``trouble`` says why not where they should be."""
+
+    on: bool = False
+    folder: str | None = None
+    written_bytes: int = 0
+    trouble: str | None = None
+
+
 class GatewayStatus(Struct, frozen=True, kw_only=True):
     """A running gateway as it stands.
 
@@ -16,10 +25,10 @@ class GatewayStatus(Struct, frozen=True, kw_only=True):
     """
 
     version: str
-    up_s: float = 0.0
+    address: str = ""
     in_flight: int = 0
     waiting: int = 0
-    requests: int = 0
-    journal: bool = False
     targets: tuple[TargetStatus, ...] = ()
+    journal: JournalStatus = JournalStatus()
+    missing: tuple[str, ...] = ()
     spent_usd: dict[str, float] = {}
