@@ -34,7 +34,8 @@ async def client(request, provider):
 async def test_a_whole_answer_is_told_with_who_gave_it(provider, client):
     provider.set(Behaviour(tokens=3, headers={"x-stillup-upstream": "b", "x-stillup-reason": "outage_confirmed"}))
     told = await ask_once(client, FakeClock())
-    assert told == Told(at=FakeClock().now(), ok=True, says="A0 A1 A2", upstream="b", reason="outage_confirmed")
+    now = FakeClock().now()
+    assert told == Told(asked_at=now, at=now, ok=True, says="A0 A1 A2", upstream="b", reason="outage_confirmed")
 
 
 @pytest.mark.parametrize(

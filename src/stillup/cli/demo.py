@@ -1,8 +1,9 @@
-"""``stillup demo``: an outage on this machine's own loopback, found, explained and followed to its end."""
+"""``stillup demo``: an outage on this machine's own loopback, found, explained, worked through, followed to its end."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console, Group
 
     from stillup.daemon.demo import Moment, Outcome
+    from stillup.daemon.demo_programs import Tally, Turn
     from stillup.model.verdict import Verdict
+    from stillup.sim.outcome import Check
     from stillup.sim.scenario import Scenario
 
 _PLAY_S = 60.0
@@ -24,7 +27,8 @@ _PLAY_S = 60.0
 @click.command(
     name="demo",
     help="Play a simulated outage on this machine's loopback, sped up: the sources' sites stand on it, the monitor "
-    "polls them over real connections, and the verdict grows. Needs no key and no internet.",
+    "polls them over real connections, the verdict grows, and a program keeps asking through the gateway beside one "
+    "that goes without. Needs no key and no internet.",
 )
 @click.option("--scenario", "name", default="2026-04-07", show_default=True, help="A name of --list, or a TOML file.")
 @click.option("--speed", type=Finite(1, 2000), help="Times real time (default: the whole in a minute).")
@@ -55,7 +59,7 @@ def _play(scenario: Scenario, speed: float | None, out: Console, *, headless: bo
     with stage:
         outcome = asyncio.run(play(scenario, speed, stage.tell))
     _summary(out, scenario, outcome)
-    judged = list(checks(scenario.expect, outcome.changes))
+    judged = [*checks(scenario.expect, outcome.changes), *_kept_working(outcome)]
     if not judged:
         return 0
     out.print("\nDid the story come out right?", style="bold")
@@ -78,6 +82,32 @@ def _summary(out: Console, scenario: Scenario, outcome: Outcome) -> None:
             out.print(f"    {lead.total_seconds() / 60:.0f} min before the official page")
         if incident.recovered_at is not None:
             out.print(f"    {incident.recovered_at:%H:%M}  recovered{_after_truth(scenario, incident.recovered_at)}")
+    if outcome.programs:
+        out.print(f"\nA program that kept asking ({outcome.programs[0].client})", style="bold")
+    for tally in outcome.programs:
+        out.print(f"  {_tally_line(tally)}{_who_answered(tally)}", style="red" if tally.failed else "green")
+
+
+def _tally_line(tally: Tally) -> str:
+    failed = f"{tally.failed} failed" if tally.failed else "none failed"
+    return f"{tally.name:19} {tally.asked} asked, {tally.answered} answered, {failed}"
+
+
+def _who_answered(tally: Tally) -> str:
+    named = [f"{count} by {upstream}" for upstream, count in tally.by_upstream.items() if upstream]
+    return f" ({', '.join(named)})" if named else ""
+
+
+def _kept_working(outcome: Outcome) -> Iterator[Check]:
+    """Whether the program behind the gateway got every answer that anybody could give."""
+    from stillup.daemon.demo_programs import ALONE, THROUGH
+    from stillup.sim.outcome import Check
+
+    by_name = {tally.name: tally for tally in outcome.programs}
+    through, alone = by_name.get(THROUGH), by_name.get(ALONE)
+    if through is not None and alone is not None:
+        says = f"a program behind the gateway lost nothing ({through.lost} of {through.asked}; without it {alone.lost})"
+        yield Check(through.lost == 0 and through.asked > 0, says)
 
 
 def _after_truth(scenario: Scenario, at: datetime) -> str:
@@ -114,10 +144,19 @@ class Timeline:
             at, text = self._truth.pop(0)
             found.append((f"{at:%H:%M}    {text}", "dim"))
         found += [(f"{moment.at:%H:%M}  · {says(e)}", "") for e in moment.turned]
+        found += [_turn_line(turn) for turn in moment.turns]
         for change in (c for c in moment.changes if c.component is None):
             found.append((change_line(change, self._said), STYLES[change.state]))
             self._said = change
         return found
+
+
+def _turn_line(turn: Turn) -> tuple[str, str]:
+    told = turn.told
+    if not told.ok:
+        return f"{told.at:%H:%M}  ✗ {turn.name}, a program gets no answer: {clean(told.says, 80)}", "red"
+    by = f" by {told.upstream} ({told.reason.replace('_', ' ')})" if told.upstream else ""
+    return f"{told.at:%H:%M}  ↪ {turn.name}, a program is answered{by}", "cyan"
 
 
 def _truth(scenario: Scenario) -> list[tuple[datetime, str]]:
@@ -166,4 +205,18 @@ class Stage(Timeline):
         if verdict is not None:
             title.append(f"{MARKS[verdict.state]} {headline(verdict, self._scenario.service)}", STYLES[verdict.state])
         sides = [Text(f"  {says(e)}", style="red" if e.since else "dim") for e in moment.evidence]
-        return Group(title, *sides, ProgressBar(total=whole, completed=done, width=min(60, self._out.width - 4)))
+        asking = [Text(f"  {_tally_line(t)}{_last(t)}", style=_style(t)) for t in moment.programs]
+        return Group(
+            title, *sides, *asking, ProgressBar(total=whole, completed=done, width=min(60, self._out.width - 4))
+        )
+
+
+def _last(tally: Tally) -> str:
+    if tally.last is None:
+        return ""
+    by = f" ({tally.last.upstream})" if tally.last.upstream else ""
+    return f" · {clean(tally.last.says, 60)}{by}"
+
+
+def _style(tally: Tally) -> str:
+    return "red" if tally.last is not None and not tally.last.ok else "dim"

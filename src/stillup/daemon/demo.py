@@ -1,9 +1,11 @@
-"""A scenario played from end to end: the loopback world, a live monitor, and a clock that runs ahead."""
+"""A scenario played from end to end: the loopback world, a live monitor, two programs, and a clock that runs ahead."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -14,8 +16,9 @@ from msgspec import Struct
 from stillup.catalog.load import catalogue
 from stillup.clock import ScaledClock
 from stillup.config import parse_config
+from stillup.daemon.demo_programs import Programs, Tally, Turn, close_loop, running
 from stillup.daemon.jobs import forecaster, jobs_for, profile_of
-from stillup.daemon.live import Live
+from stillup.daemon.live import Listeners, Live
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
 from stillup.model.service import Family
@@ -40,10 +43,15 @@ class Moment(Struct, frozen=True, kw_only=True):
     changes: tuple[Verdict, ...] = ()
     turned: tuple[Evidence, ...] = ()
     """Families that have just begun or ceased to alarm."""
+    programs: tuple[Tally, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    """Programs whose fortune has just turned."""
 
 
 class Play:
-    """Listens to a live monitor and remembers the story."""
+    """Listens to a live monitor and remembers the story; ``programs`` are set once they run."""
+
+    programs: Programs | None = None
 
     def __init__(self, service: str, monitor: Monitor, tell: Callable[[Moment], None]) -> None:
         self.changes: list[Verdict] = []
@@ -68,7 +76,17 @@ class Play:
         self._alarming = alarming
         self.changes += changes
         verdict = self._monitor.verdicts(self._service).get(None)
-        self._tell(Moment(at=now, verdict=verdict, evidence=evidence, changes=tuple(changes), turned=turned))
+        self._tell(
+            Moment(
+                at=now,
+                verdict=verdict,
+                evidence=evidence,
+                changes=tuple(changes),
+                turned=turned,
+                programs=tuple(self.programs.tallies.values()) if self.programs else (),
+                turns=self.programs.turns() if self.programs else (),
+            )
+        )
 
 
 class Outcome(Struct, frozen=True):
@@ -77,6 +95,7 @@ class Outcome(Struct, frozen=True):
     changes: tuple[Verdict, ...]
     incidents: tuple[Incident, ...]
     reports: tuple[Report, ...]
+    programs: tuple[Tally, ...]
 
 
 def first_minute(scenario: Scenario) -> datetime:
@@ -93,15 +112,17 @@ async def play(scenario: Scenario, speed: float, tell: Callable[[Moment], None])
     told = Play(scenario.service, monitor, tell)
     with TemporaryDirectory(prefix="stillup-demo-") as folder, open_store(Path(folder) / "demo.db") as store:
         async with World(scenario, clock) as world, Net(clock) as net:
-            live = Live(monitor, clock, told, store)
-            config = parse_config(world.config())
+            config = parse_config(f"data = {json.dumps(folder)}\n{world.config()}")
+            loop = close_loop(monitor, clock, config)
+            live = Live(monitor, clock, Listeners(loop.view, told), store, feeds=(loop.observer.due,))
             jobs = jobs_for(config, [catalogue()[scenario.service]], world.environ(), clock.now())
             poller = Poller(jobs, net, clock, Random(scenario.seed), live.hear)  # noqa: S311 - jitter, not secrets
-            left_s = (scenario.ends - clock.now()).total_seconds() / speed
-            try:
-                async with asyncio.timeout(left_s):
-                    await live.run(poller)
-            except TimeoutError:
-                pass
+            async with running(world, config, loop, speed) as programs:
+                told.programs = programs
+                left_s = (scenario.ends - clock.now()).total_seconds() / speed
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left_s):
+                        await live.run(poller)
         incidents = tuple(store.incidents(scenario.service))
-    return Outcome(tuple(told.changes), incidents, tuple(told.reports.values()))
+    tallies = tuple(programs.tallies.values())
+    return Outcome(tuple(told.changes), incidents, tuple(told.reports.values()), tallies)

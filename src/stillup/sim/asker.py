@@ -32,7 +32,9 @@ class Told(Struct, frozen=True, kw_only=True):
     who answered; empty without one.
     """
 
+    asked_at: datetime
     at: datetime
+    """When it was over."""
     ok: bool
     says: str
     upstream: str = ""
@@ -90,8 +92,7 @@ class SdkClient:
             return Came(ok=False, says=f"{exc.status_code} {_error_in(exc.body)}".strip())
         except self._anthropic.APIConnectionError as exc:
             return Came(ok=False, says=f"no connection ({type(exc.__cause__ or exc).__name__})")
-        except Exception as exc:
-            # The SDK lets through what breaks beneath it inside a stream, and that is of many types.
+        except Exception as exc:  # noqa: BLE001 - it lets through whatever breaks beneath it inside a stream
             return Came(ok=False, says=f"broken off ({type(exc).__name__})")
         if message.stop_reason is None:
             return Came(ok=False, says=_CUT_SHORT)
@@ -193,7 +194,7 @@ async def keep_asking(client: Client, clock: Clock, pause_s: float, hear: Callab
 
 async def ask_once(client: Client, clock: Clock) -> Told:
     """One question, and what came of it."""
-    at = clock.now()
+    asked_at = clock.now()
     came = await client.ask()
     upstream, reason = came.headers.get("x-stillup-upstream", ""), came.headers.get("x-stillup-reason", "")
-    return Told(at=at, ok=came.ok, says=came.says.strip(), upstream=upstream, reason=reason)
+    return Told(asked_at=asked_at, at=clock.now(), ok=came.ok, says=came.says.strip(), upstream=upstream, reason=reason)

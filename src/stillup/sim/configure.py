@@ -7,12 +7,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from stillup.catalog.load import Service
+from stillup.catalog.load import Endpoint, Service
 from stillup.registry import usable_sources
 from stillup.sim.scenario import Scenario
 
 INTERVAL_S = 60
 DUMMY_KEY = "simulated-key"
+STAND_IN_KEY = "STAND_IN_KEY"
+"""The variable of the stand-in's key."""
 _PATHS = {
     "statusgator": "/statusgator/api/v3",
     "downdetector": "/downdetector/v2",
@@ -21,6 +23,8 @@ _PATHS = {
     "google_trends": "/trends",
 }
 """Where each source's own paths begin; the status page's has its service in it."""
+_STAND_INS = {"anthropic": "bedrock", "openai": "openai"}
+"""What the stand-in speaks beside an API: for Claude it is the same model on Bedrock, else another of its kind."""
 
 
 class Addresses(Struct, frozen=True, kw_only=True):
@@ -30,6 +34,8 @@ class Addresses(Struct, frozen=True, kw_only=True):
     endpoints: dict[str, str]
     controls: tuple[str, ...]
     transcripts: Path
+    requests: str
+    stand_in: str
 
 
 def config_text(scenario: Scenario, service: Service, where: Addresses) -> str:
@@ -48,7 +54,38 @@ def config_text(scenario: Scenario, service: Service, where: Addresses) -> str:
     lines += ["", "[sources.statuspage]", "enabled = false", f"interval_s = {INTERVAL_S}"]
     page = _text(f"{where.base_url}/statuspage/{service.id}")
     lines += [f"[sources.statuspage.{service.id}]", "enabled = true", f"base_url = {page}"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + _gateway(scenario, service, where)) + "\n"
+
+
+def asked_by_programs(service: Service) -> Endpoint | None:
+    """The endpoint that says how programs ask this service's models; None where they cannot."""
+    return next((e for e in service.endpoints if e.protocol in _STAND_INS), None)
+
+
+def _gateway(scenario: Scenario, service: Service, where: Addresses) -> list[str]:
+    """A gateway to the service's API as programs here reach it, and behind it the stand-in."""
+    endpoint = asked_by_programs(service)
+    if endpoint is None:
+        return []
+    # What Claude Code's requests meet is that component's word, where a scenario tells of them.
+    is_code = any(f.transcript_status for f in scenario.faults) and service.component("code") is not None
+    protocol, stand_in = endpoint.protocol, _STAND_INS[endpoint.protocol]
+    path = "/v1" if protocol == "openai" else ""
+    first = {
+        "id": service.id,
+        "protocol": protocol,
+        "base_url": where.requests + path,
+        "key_env": endpoint.key_env,
+        "service": service.id,
+        "component": "code" if is_code else endpoint.component,
+    }
+    other = {"id": "stand-in", "protocol": stand_in, "base_url": where.stand_in + path, "key_env": STAND_IN_KEY}
+    if stand_in == "bedrock":
+        other["region"] = "us-east-1"
+    lines = ["", "[gateway]", 'listen = "127.0.0.1:0"']
+    for upstream in (first, other):
+        lines += ["", "[[gateway.upstreams]]", *(f"{key} = {_text(value)}" for key, value in upstream.items())]
+    return [*lines, "", "[[gateway.routes]]", f"chain = [{_text(service.id)}, {_text('stand-in')}]"]
 
 
 def _table(source: str, **values: str) -> list[str]:
@@ -58,7 +95,7 @@ def _table(source: str, **values: str) -> list[str]:
 
 def dummy_keys(service: Service) -> dict[str, str]:
     """A dummy value for every variable a source or an endpoint takes its key from."""
-    names = [spec.key_env for spec in usable_sources()] + [e.key_env for e in service.endpoints]
+    names = [spec.key_env for spec in usable_sources()] + [e.key_env for e in service.endpoints] + [STAND_IN_KEY]
     return dict.fromkeys((name for name in names if name), DUMMY_KEY)
 
 

@@ -56,6 +56,11 @@ class World:
         return self.story.scenario
 
     @property
+    def service(self) -> Service:
+        """Whose outage it is."""
+        return self._service
+
+    @property
     def base_url(self) -> str:
         """Where the sources' sites stand."""
         return self.url(SOURCES)
@@ -74,7 +79,7 @@ class World:
         return self._transcripts.folder if self._transcripts else Path()
 
     def config(self) -> str:
-        """The TOML of a configuration that points every source here; the data folder is the caller's to add."""
+        """The TOML of a configuration that points every source and upstream here; the data folder is yours to add."""
         return config_text(self.scenario, self._service, self._addresses())
 
     def environ(self) -> dict[str, str]:
@@ -84,7 +89,14 @@ class World:
     def _addresses(self) -> Addresses:
         endpoints = {e.id: self.url(e.id) + _path_of(e.url) for e in self._service.endpoints}
         controls = tuple(self.url(name) + _CONTROL_PATH for name in _CONTROLS)
-        return Addresses(base_url=self.base_url, endpoints=endpoints, controls=controls, transcripts=self.transcripts)
+        return Addresses(
+            base_url=self.base_url,
+            endpoints=endpoints,
+            controls=controls,
+            transcripts=self.transcripts,
+            requests=self.url(REQUESTS),
+            stand_in=self.url(STAND_IN),
+        )
 
     async def sync(self) -> None:
         """Catch up with the clock now: close and open ports, write transcripts. Happens by itself all the time."""
