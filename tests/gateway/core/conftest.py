@@ -63,7 +63,7 @@ class Play:
         stream: bool = True,
         tokens: int = 0,
     ) -> Choice:
-        facts = Facts(operation, model, stream, 2000, tokens)
+        facts = Facts(operation, model, stream, tokens=tokens)
         chain = self.chain(names, model)
         return self.desk.choose(chain, facts, dict.fromkeys(names or self.names, self.key), self.now)
 

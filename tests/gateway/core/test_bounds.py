@@ -38,7 +38,7 @@ def test_a_name_of_a_megabyte_is_not_kept(play):
     p.ask({"a": Fault.RATE_LIMITED}, model=name, took=0.0)
     host = p.start(model=name).host
     assert [len(model) for model, _ in host.cells] == [200]
-    assert [len(model) for model, _ in host.lanes] == [200]
+    assert [len(model) for model, _, _ in host.lanes] == [200]
 
 
 def test_a_hundred_thousand_requests_leave_nothing_behind(play):

@@ -216,7 +216,7 @@ def test_a_trickle_that_loses_by_silence_makes_the_next_more_patient_so_that_slo
 def test_configured_patience_wins_and_a_trickles_is_a_second_at_most(play):
     p = play(hedge_after_s=2.5)
     turn = p.start()
-    assert p.desk.hedge_after_s(turn, 10_000_000) == 2.5
+    assert p.desk.hedge_after_s(turn) == 2.5
     p.bad(turn, Fault.OVERLOADED)
     p.wait(1.0)
     assert p.desk.hedge_after_s(p.start()) == 1.0
@@ -268,3 +268,29 @@ def test_whole_answers_are_paced_by_themselves(play):
 def test_a_choice_remembers_the_whole_chain_for_a_second_round(play):
     p = play("abc")
     assert p.choose().chain == p.chain()
+
+
+def test_of_last_resorts_one_that_fails_at_once_is_asked_before_one_that_hangs(play):
+    p = play("ab")
+    p.ask({"a": Fault.SLOW_FIRST_TOKEN}, names="a", took=0.2)
+    p.ask({"b": Fault.OVERLOADED}, names="b", took=0.2)
+    assert [turn.target.upstream for turn in p.choose().turns] == ["b", "a"]
+
+
+def test_a_last_resort_that_hangs_is_waited_for_no_longer_than_a_trickle(play):
+    p = play()
+    hanging = [p.start("a"), p.start("b")]
+    p.wait(8.0)
+    for turn in hanging:
+        p.bad(turn, Fault.SLOW_FIRST_TOKEN)
+    turn = p.start()
+    assert turn.why is Why.LAST_RESORT
+    assert p.desk.hedge_after_s(turn) == 1.0
+
+
+def test_a_long_body_is_granted_more_patience(play):
+    p = play()
+    facts = Facts(Operation.GENERATE, "m", stream=True, body_bytes=1_000_000)
+    turn = p.desk.choose(p.chain(), facts, {}, p.now).turns[0]
+    assert p.desk.hedge_after_s(turn) == 13.0
+    assert p.desk.hedge_after_s(turn, 0) == 8.0

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from stillup.gateway.core.fault import Fault
+from stillup.gateway.core.values import Operation
 from stillup.gateway.core.why import Why
 
 AT = datetime(2026, 4, 7, 14, 0, tzinfo=UTC)
@@ -190,3 +191,20 @@ def test_headers_without_limits_are_not_remembered(play):
     p = play()
     told(p, content_type="text/event-stream", request_id="req_1")
     assert not p.start().host.lanes
+
+
+def test_a_limit_on_counting_tokens_is_none_on_generating(play):
+    p = play()
+    turn = p.start(operation=Operation.COUNT_TOKENS, stream=False)
+    p.bad(turn, Fault.RATE_LIMITED, retry_after_s=60.0)
+    assert p.first(operation=Operation.COUNT_TOKENS, stream=False) == ("b", "retry_after")
+    assert p.first() == ("a", "first_choice")
+
+
+def test_a_retry_after_of_nothing_is_no_invitation_to_hammer(play):
+    p = play()
+    limit(p, retry_after_s=0.0)
+    assert p.first() == ("b", "retry_after")
+    p.wait(1.1)
+    limit(p, Fault.OVERLOADED, retry_after_s=0.0)
+    assert p.first() == ("b", "breaker_open")

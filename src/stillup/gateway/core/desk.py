@@ -87,23 +87,27 @@ class Desk:
         turn.began = now
         if why is not None:
             turn.why = why
+        turn.hurried = turn.trickle or not turn.cell.breaker.closed
         if not turn.held:
             turn.cell_epoch = turn.cell.breaker.epoch
             turn.host_epoch = turn.host.breaker.epoch
             turn.outage_epoch = turn.cell.outage.epoch
-        lane = turn.host.known_lane(turn.model, turn.key)
+        lane = turn.host.known_lane(turn.cell, turn.key)
         if lane is not None:
             lane.sent()
 
-    def hedge_after_s(self, turn: Turn, body_bytes: int = 0) -> float:
-        """Silence after which the next turn is started beside this one."""
+    def hedge_after_s(self, turn: Turn, body_bytes: int | None = None) -> float:
+        """Silence after which the next turn is started beside this one; soon, where it is known to be ailing.
+
+        ``body_bytes`` where what is sent is not of the size that was chosen for.
+        """
         configured = self.settings.hedge_after_s
         if configured is not None:
-            return min(configured, 1.0) if turn.trickle else configured
-        pace = turn.cell.pace(turn.stream)
-        if turn.trickle:
-            return pace.trickle_after_s(body_bytes, turn.cell.breaker.lost)
-        return pace.hedge_after_s(body_bytes)
+            return min(configured, 1.0) if turn.hurried else configured
+        pace, size = turn.cell.pace(turn.stream), turn.body_bytes if body_bytes is None else body_bytes
+        if turn.hurried:
+            return pace.trickle_after_s(size, turn.cell.breaker.lost)
+        return pace.hedge_after_s(size)
 
     def stall_after_s(self, turn: Turn) -> float:
         """Silence inside its answer that is a stall."""
@@ -122,7 +126,7 @@ class Desk:
         """An answer's headers came, of whatever status: what they say is left of limits is read."""
         buckets = headroom(headers, at)
         if buckets:
-            turn.host.lane(turn.model, turn.key).told(buckets, now)
+            turn.host.lane(turn.cell, turn.key).told(buckets, now)
 
     def late(self, turn: Turn, now: float) -> None:
         """The turn has been silent for so long that the next one is started beside it.
@@ -130,7 +134,7 @@ class Desk:
         That opens the breaker at once, so that nobody else waits for it; if content comes after all, it is taken back.
         A trickle's short patience says nothing yet.
         """
-        if turn.done or turn.content or turn.trickle or _lateness(turn, now) < 1:
+        if turn.done or turn.content or turn.hurried or _lateness(turn, now) < 1:
             return
         breaker, meaning = turn.cell.breaker, MEANINGS[Fault.SLOW_FIRST_TOKEN]
         if self._tell(breaker, turn.cell_epoch, turn, meaning, meaning.weight, now, None):
@@ -164,9 +168,10 @@ class Desk:
         """
         if turn.done:
             return
+        if retry_after_s is not None and retry_after_s <= 0:
+            retry_after_s = None  # "at once" is no plan for one who has just failed
         if result.ok:
             self.answering(turn, now)
-        held = bool(turn.held)
         self._release(turn)
         cell = turn.cell
         if result.ok:
@@ -178,7 +183,7 @@ class Desk:
             cell.last_fault_at = now
             weight = MEANINGS[result.fault].weight
             if result.fault is Fault.SLOW_FIRST_TOKEN:
-                if held:
+                if turn.hurried:
                     cell.breaker.lost += 1
                 else:
                     weight *= _lateness(turn, now)
@@ -217,7 +222,7 @@ class Desk:
         cell.breaker.good(turn.cell_epoch, now)
         host.breaker.good(turn.host_epoch, now)
         cell.outage.good(turn.outage_epoch, now)
-        lane = host.known_lane(turn.model, turn.key)
+        lane = host.known_lane(cell, turn.key)
         if lane is not None:
             lane.worked(turn.began)
 
@@ -238,7 +243,7 @@ class Desk:
         # A client's own key that is refused is the client's to see, now and the next time: nothing is remembered.
         clients = result.borrowed_key and fault is Fault.UNAUTHORIZED
         if (fault in _LANE_FAULTS and not clients) or retry_after_s is not None:
-            host.lane(turn.model, turn.key).refused(fault, turn.began, now, self.random, retry_after_s)
+            host.lane(cell, turn.key).refused(fault, turn.began, now, self.random, retry_after_s)
 
     def _tell(
         self,

@@ -61,7 +61,7 @@ class Host:
         self.id = upstream
         self.breaker = Breaker()
         self.cells: OrderedDict[tuple[str, Operation], Cell] = OrderedDict()
-        self.lanes: OrderedDict[tuple[str, str], Lane] = OrderedDict()
+        self.lanes: OrderedDict[tuple[str, Operation, str], Lane] = OrderedDict()
 
     def cell(self, model: str, operation: Operation) -> Cell:
         """What is remembered of a model, from now on if nothing is."""
@@ -75,9 +75,9 @@ class Host:
             self.cells.move_to_end(at)
         return found
 
-    def lane(self, model: str, key: str) -> Lane:
-        """What is remembered of a key at a model, from now on if nothing is."""
-        at = (model[:_LONGEST_NAME], key[:_LONGEST_NAME])
+    def lane(self, cell: Cell, key: str) -> Lane:
+        """What is remembered of a key at one of its models, from now on if nothing is."""
+        at = (cell.model, cell.operation, key[:_LONGEST_NAME])
         found = self.lanes.get(at)
         if found is None:
             found = self.lanes[at] = Lane()
@@ -87,9 +87,9 @@ class Host:
             self.lanes.move_to_end(at)
         return found
 
-    def known_lane(self, model: str, key: str) -> Lane | None:
+    def known_lane(self, cell: Cell, key: str) -> Lane | None:
         """The same, None if nothing is remembered."""
-        return self.lanes.get((model[:_LONGEST_NAME], key[:_LONGEST_NAME])) if self.lanes else None
+        return self.lanes.get((cell.model, cell.operation, key[:_LONGEST_NAME])) if self.lanes else None
 
 
 class Book:

@@ -8,6 +8,7 @@ from enum import IntEnum
 from msgspec import Struct
 
 from stillup.gateway.core.breaker import Breaker
+from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.health import Book
 from stillup.gateway.core.outage import Outage
 from stillup.gateway.core.turn import Choice, Facts, Skipped, Turn
@@ -56,7 +57,7 @@ def arrange(
         model = target.model or facts.model
         host = book.host(target.upstream)
         cell = host.cell(model, facts.operation)
-        turn = Turn(target, model, keys.get(target.upstream, ""), place, host, cell, now, stream=facts.stream)
+        turn = Turn(target, model, keys.get(target.upstream, ""), place, host, cell, facts, now)
         if target.service:
             cell.outage.refresh(view, target.service, target.component, model, now)
         obstacle = _limit(turn, facts.tokens, now) if host.lanes else None
@@ -76,7 +77,7 @@ def arrange(
 
 def _limit(turn: Turn, tokens: int, now: float) -> _Obstacle | None:
     """What the key's limits say."""
-    lane = turn.host.known_lane(turn.model, turn.key)
+    lane = turn.host.known_lane(turn.cell, turn.key)
     if lane is None:
         return None
     if now < lane.until:
@@ -105,10 +106,15 @@ def _health(turn: Turn, limit: _Obstacle | None, now: float, *, may_trickle: boo
     return _Obstacle(_Rank.SHUT, Why.BREAKER_OPEN if until > now else Why.RECOVERING, until)
 
 
+def _is_silent(turn: Turn) -> bool:
+    """Whether its last fault was silence: one that fails at once costs less to ask."""
+    return turn.cell.last_fault is Fault.SLOW_FIRST_TOKEN
+
+
 def _put_behind(ready: list[Turn], later: list[tuple[_Obstacle, Turn]]) -> tuple[Skipped, ...]:
     """Law 2: whatever is left is better than an error."""
     skipped = tuple(Skipped(turn.target, obstacle.why, obstacle.until) for obstacle, turn in later)
-    later.sort(key=lambda each: (each[0].rank, each[0].until))
+    later.sort(key=lambda each: (each[0].rank, _is_silent(each[1]), each[0].until))
     for obstacle, turn in later:
         turn.why = Why.LAST_RESORT
         if obstacle.rank is _Rank.FORBIDDEN:

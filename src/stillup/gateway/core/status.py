@@ -80,10 +80,10 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
 
 def statuses(host: Host, now: float) -> list[TargetStatus]:
     """Every model of one upstream as it stands."""
-    lanes: dict[str, dict[str, Lane]] = {}
-    for (model, key), lane in host.lanes.items():
-        lanes.setdefault(model, {})[key] = lane
-    return [_status_of(host, cell, lanes.get(cell.model, {}), now) for cell in host.cells.values()]
+    lanes: dict[tuple[str, Operation], dict[str, Lane]] = {}
+    for (model, operation, key), lane in host.lanes.items():
+        lanes.setdefault((model, operation), {})[key] = lane
+    return [_status_of(host, cell, lanes.get(at, {}), now) for at, cell in host.cells.items()]
 
 
 def _status_of(host: Host, cell: Cell, lanes: dict[str, Lane], now: float) -> TargetStatus:

@@ -29,16 +29,17 @@ class Turn:
     ``target``, ``model`` (as asked on the wire), ``key`` (a fingerprint), ``why`` and ``trickle`` are the exchange's to
     read; ``place`` is the target's place in its chain, 0 for the first.
     ``not_before`` is the monotonic time before which the upstream or its limit forbids to ask, None when it may be
-    asked at once. A trickle's hedge is due early: it may find nobody at home. The rest is the desk's own book-keeping.
+    asked at once. A trickle's hedge is due early: it may find nobody at home. The rest is the desk's own
+    book-keeping.
     """
 
     __slots__ = (
-        "began", "cell", "cell_epoch", "content", "done", "held", "host", "host_epoch", "key", "late_epoch", "model",
-        "not_before", "outage_epoch", "place", "stream", "target", "trickle", "why",
+        "began", "body_bytes", "cell", "cell_epoch", "content", "done", "held", "host", "host_epoch", "hurried", "key",
+        "late_epoch", "model", "not_before", "outage_epoch", "place", "stream", "target", "trickle", "why",
     )  # fmt: skip
 
     def __init__(
-        self, target: Target, model: str, key: str, place: int, host: Host, cell: Cell, now: float, *, stream: bool
+        self, target: Target, model: str, key: str, place: int, host: Host, cell: Cell, facts: Facts, now: float
     ) -> None:
         self.target = target
         self.model = model
@@ -46,9 +47,11 @@ class Turn:
         self.place = place
         self.host = host
         self.cell = cell
-        self.stream = stream
+        self.stream = facts.stream
+        self.body_bytes = facts.body_bytes
         self.why = Why.FIRST_CHOICE
         self.trickle = False
+        self.hurried = False
         self.not_before: float | None = None
         self.held: tuple[tuple[Breaker | Outage, int], ...] = ()
         self.content = False
