@@ -25,6 +25,7 @@ from stillup.gateway.core.views import HealthView, NoView, Prior
 from stillup.gateway.plan import GatewayPlan, resolve
 from stillup.gateway.seen.access import Style
 from stillup.gateway.seen.make import equip, labels_for
+from stillup.registry import usable_sources
 
 if TYPE_CHECKING:
     from stillup.config import Config
@@ -58,15 +59,18 @@ def up(
     """Run until told to stop; the exit code. ``listener_of`` is made once it runs, and told in the monitor's thread.
 
     :raises stillup.errors.UsageError: the gateway's address or the access log cannot be had.
+    :raises stillup.errors.ConfigError: a key's file cannot be read.
     """
     plan, clock = resolve(config, environ), SystemClock()
+    watched = services_of(config, plan)
+    check_keys(config, watched, environ)
     observer = TrafficObserver(clock, labels_for(hop_models(config)))
     seat = LateView()
     gateway = build(config, plan, clock, view=seat, observer=observer, say=say)
     why_not = equip(gateway.seen, environ, log=log, style=style)
     if why_not:
         say(why_not)
-    watching = Watching(config, environ, services_of(config, plan), clock, say, seat=seat, feeds=[observer.due])
+    watching = Watching(config, environ, watched, clock, say, seat=seat, feeds=[observer.due])
     sys.setswitchinterval(_SWITCH_S)
     run_loop(_serve(gateway, watching, listener_of, say))
     return 0
@@ -92,6 +96,16 @@ async def _stop(gateway: Gateway) -> None:
         stopping.cancel()
         await asyncio.wait((stopping,))
         await gateway.stop(0.0)
+
+
+def check_keys(config: Config, services: Iterable[Service], environ: Mapping[str, str]) -> None:
+    """Read every source's setting once: what is wrong with one is said at the start, not by the monitor's thread.
+
+    :raises stillup.errors.ConfigError: a key's file cannot be read.
+    """
+    for service in services:
+        for spec in usable_sources():
+            config.setting(spec.id, service.id, environ)
 
 
 def hop_models(config: Config) -> Iterable[str]:
