@@ -55,16 +55,14 @@ class Decoder:
         return b"".join(out)
 
     def _next(self, left: int) -> bytes:
-        if self._inflate.unconsumed_tail:
-            if left <= 0:
-                msg = "the body grows beyond the bound when it is decoded"
-                raise CannotDecode(msg)
-            return self._inflate.unconsumed_tail
-        more = self._inflate.unused_data
-        if self._inflate.eof and more and self._coding.endswith("gzip"):
-            self._inflate = zlib.decompressobj(31)  # a gzip body may have several members
-            return more
-        return b""
+        more = self._inflate.unconsumed_tail
+        if not more and self._inflate.eof and self._inflate.unused_data and self._coding.endswith("gzip"):
+            more = self._inflate.unused_data  # a gzip body may have several members
+            self._inflate = zlib.decompressobj(31)
+        if more and left <= 0:
+            msg = "the body grows beyond the bound when it is decoded"
+            raise CannotDecode(msg)
+        return more
 
 
 def decoded(body: bytes, coding: str, limit_bytes: int) -> bytes:

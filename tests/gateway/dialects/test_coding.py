@@ -1,0 +1,83 @@
+"""Content codings: decoded as they come, and never beyond the bound."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stillup.gateway.dialects.coding import CannotDecode, Decoder, decoded, readable_codings
+
+
+def raw_deflate(data):
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+CODINGS = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "identity": bytes,
+    "": bytes,
+}
+
+
+@given(st.sampled_from(sorted(CODINGS)), st.binary(max_size=2000), st.lists(st.integers(0, 2000), max_size=9))
+def test_any_division_decodes_to_the_same(coding, data, at):
+    coded = CODINGS[coding](data)
+    edges = sorted({0, len(coded), *(cut for cut in at if cut < len(coded))})
+    decoder = Decoder(coding)
+    assert b"".join(decoder.feed(coded[a:b]) for a, b in itertools.pairwise(edges)) == data
+    assert decoder.ended
+
+
+def test_deflate_without_its_wrapper_is_read():
+    assert decoded(raw_deflate(b"hello"), "deflate", 100) == b"hello"
+
+
+def test_several_gzip_members_are_one_body():
+    assert decoded(gzip.compress(b"one ") + gzip.compress(b"two"), "gzip", 100) == b"one two"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_bomb_is_stopped_at_the_bound(coding):
+    bomb = CODINGS[coding](b"\0" * 10_000_000)
+    with pytest.raises(CannotDecode, match="beyond the bound"):
+        Decoder(coding, limit_bytes=1_000_000).feed(bomb)
+
+
+def test_many_small_members_are_bounded_together():
+    with pytest.raises(CannotDecode):
+        Decoder("gzip", limit_bytes=1000).feed(gzip.compress(b"\0" * 600) * 2)
+
+
+@pytest.mark.parametrize("coded", [b"rubbish", b"\x1f\x8b\x08rubbish"])
+def test_rubbish_is_no_coded_body(coded):
+    with pytest.raises(CannotDecode):
+        decoded(coded, "gzip", 100)
+
+
+def test_a_coding_that_cannot_be_read_is_refused():
+    with pytest.raises(CannotDecode, match="zstd"):
+        Decoder("zstd")
+
+
+@pytest.mark.parametrize(
+    ("accept", "sent"),
+    [
+        (b"gzip, deflate", b"gzip, deflate"),
+        (b"gzip;q=1.0,  identity;q=0.5", b"gzip;q=1.0,  identity;q=0.5"),
+        (b"gzip, deflate, br, zstd", b"gzip, deflate"),
+        (b"br;q=1, gzip;q=0.8", b"gzip;q=0.8"),
+        (b"br", b"identity"),
+        (b"*", b"identity"),
+        (b"", b""),
+    ],
+)
+def test_a_client_is_promised_no_coding_that_cannot_be_read_here(accept, sent):
+    assert readable_codings(accept) == sent
