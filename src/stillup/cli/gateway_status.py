@@ -66,38 +66,31 @@ def _table(found: GatewayStatus) -> Table:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in (
-        "Upstream",
-        "Model",
-        "Health, and why",
-        "Outside",
-        "First token",
-        "Ok",
-        "Failed",
-        "Last fault",
-        "Cost",
-    ):
-        table.add_column(title, overflow="fold")
+    table.add_column("Asked", overflow="fold")
+    table.add_column("Health, and why", overflow="fold", min_width=24)
+    table.add_column("Outside", overflow="fold")
+    table.add_column("First token", overflow="fold")
+    table.add_column("Ok/failed", justify="right")
+    table.add_column("Cost", justify="right")
     for target in found.targets:
-        cost = found.spent_usd.get(f"{target.upstream}/{target.model}")
+        name = f"{target.upstream}/{target.model}" if target.model else target.upstream
+        cost = found.spent_usd.get(name)
         table.add_row(
-            clean(target.upstream, 80),
-            clean(target.model, 200),
+            clean(name, 300),
             Text(_health(target), style=_STYLES.get(target.condition, "yellow")),
             _outside(target),
             _pace(target),
-            str(target.ok),
-            str(target.failed),
-            _fault(target),
+            f"{target.ok}/{target.failed}",
             "" if cost is None else f"${cost:.4f}",
         )
     return table
 
 
 def _health(target: TargetStatus) -> str:
-    wait = f"; not asked for {span(target.open_for_s)}" if target.open_for_s else ""
+    wait = f" Not asked for {span(target.open_for_s)}." if target.open_for_s else ""
     left = [f"{n.remaining:g} {n.of}" for n in target.headroom]
-    return clean(target.says + wait + (f"; left: {', '.join(left)}" if left else ""), 300)
+    room = f" Left: {', '.join(left)}." if left else ""
+    return clean(f"{target.says}{wait}{_fault(target)}{room}", 400)
 
 
 def _outside(target: TargetStatus) -> str:
@@ -115,5 +108,5 @@ def _pace(target: TargetStatus) -> str:
 def _fault(target: TargetStatus) -> str:
     if target.last_fault is None:
         return ""
-    ago = "" if target.last_fault_ago_s is None else f", {span(target.last_fault_ago_s)} ago"
-    return f"{target.last_fault.value}{ago}"
+    ago = "" if target.last_fault_ago_s is None else f" {span(target.last_fault_ago_s)} ago"
+    return f" Last fault: {target.last_fault.value}{ago}."

@@ -107,12 +107,15 @@ def from_environment(environ: Mapping[str, str], local: Sequence[Local] = ()) ->
 
 def _of(provider: Provider, environ: Mapping[str, str], server: Local | None) -> Iterator[Known]:
     source = _first(provider.key_env, environ)
-    switched = _first((*provider.on_env, *(provider.base_env if provider.is_local else ())), environ)
-    if not (source or switched or provider.bare or server):
+    if provider.is_local:
+        wanted = server is not None  # a variable alone does not say that it runs, nor what models it has
+    elif provider.named_by_user:
+        wanted = bool(source and _first(provider.base_env, environ))  # a key does not say whose resource it opens
+    else:
+        wanted = bool(source or provider.bare or _first(provider.on_env, environ))
+    if not wanted:
         return
     key = Secret(environ[source].strip()) if source else None
-    if provider.named_by_user and not _first(provider.base_env, environ):
-        return  # a key alone does not say which resource it belongs to
     for number, protocol in enumerate(_protocols(provider)):
         region = _region(protocol, environ)
         yield Known(

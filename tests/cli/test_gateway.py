@@ -1,0 +1,299 @@
+"""``stillup gateway``: plan, env and status, as a person and as a program read them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import threading
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import msgspec
+import pytest
+
+from stillup.catalog.clients import clients
+from stillup.catalog.providers import providers
+from stillup.cli.main import run
+from stillup.gateway.core.desk import Desk
+from stillup.gateway.core.turn import Facts
+from stillup.gateway.core.values import Operation, Protocol, Target
+from stillup.gateway.core.views import Try
+from stillup.gateway.statuspage import GatewayStatus, JournalStatus
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """No key, no model server and no configuration of the machine the tests run on."""
+    for provider in providers().values():
+        for name in (*provider.key_env, *provider.on_env, *provider.base_env):
+            monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("STILLUP_TOKEN", raising=False)
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    monkeypatch.setenv("LM_STUDIO_API_BASE", "http://127.0.0.1:9")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a configuration and gives its path."""
+
+    def written(text: str) -> str:
+        path = tmp_path / "stillup.toml"
+        path.write_text(f'data = "{tmp_path / "data"}"\n{text}')
+        return str(path)
+
+    return written
+
+
+def said(capsys: pytest.CaptureFixture[str], *args: str, code: int = 0) -> str:
+    assert run(["gateway", *args]) == code
+    return capsys.readouterr().out
+
+
+# --- plan
+
+
+def test_the_plan_shows_upstreams_chains_reasons_and_what_could_be_added(capsys, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "dummy-secret")
+    monkeypatch.setenv("DEEPSEEK_API_KEY", "dummy-secret")
+    out = " ".join(said(capsys, "plan").split())
+    for words in (
+        "Upstreams",
+        "ANTHROPIC_API_KEY",
+        "the client's own",
+        "claude-opus-5-5 (anthropic)" if "claude-opus-5-5 (anthropic)" in out else "claude-fable-5-2 (anthropic)",
+        "the model that was asked for",
+        "another protocol: needs translation, not yet",
+        "Could be added",
+        "Mistral: set MISTRAL_API_KEY",
+    ):
+        assert words in out
+    assert "dummy-secret" not in out
+
+
+def test_the_plan_of_one_model_is_its_chains_only(capsys, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "dummy")
+    out = said(capsys, "plan", "--model", "gpt-6.2-sol")
+    assert "gpt-6.2-sol (openai)" in out
+    assert "gpt-6.2-sol (openai-responses)" in out
+    assert "(anthropic)" not in out
+    assert "Could be added" not in out
+
+
+def test_the_plan_for_programs_has_every_link_with_its_reason_and_no_key(capsys, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "dummy-secret")
+    monkeypatch.setenv("MISTRAL_API_KEY", "dummy-secret")
+    out = said(capsys, "plan", "--model", "gpt-6.2-sol", "--json")
+    told = json.loads(out)
+    assert "dummy-secret" not in out
+    keys = {u["id"]: u["key_from"] for u in told["upstreams"]}
+    assert keys == {"anthropic": None, "openai": "OPENAI_API_KEY", "gemini": None, "mistral": "MISTRAL_API_KEY"}
+    chat = next(c for c in told["chains"] if c["protocol"] == "openai")
+    used = [(x["upstream"], x["reason"]) for x in chat["links"] if x["used"]]
+    assert used == [("openai", "asked"), ("openai", "sibling"), ("mistral", "same_tier")]
+    assert told["missing"]
+
+
+def test_the_plan_of_a_configuration_is_its_routes(capsys, write):
+    path = write(
+        '[[gateway.upstreams]]\nid = "a"\nprotocol = "anthropic"\nbase_url = "http://127.0.0.1:9"\nkey_env = "A"\n'
+        '[[gateway.routes]]\nmatch = "claude-*"\nchain = ["a/claude-x"]\n'
+    )
+    out = " ".join(said(capsys, "plan", "--config", path).split())
+    assert "claude-* (anthropic)" in out
+    assert "a/claude-x your route says so" in out
+    assert "a: set A to its key" in out
+
+
+def test_a_config_named_before_the_subcommand_counts_too(capsys, write):
+    path = write('[[gateway.upstreams]]\nid = "only"\nprotocol = "gemini"\n')
+    assert run(["gateway", "--config", path, "plan", "--json"]) == 0
+    assert [u["id"] for u in json.loads(capsys.readouterr().out)["upstreams"]] == ["only"]
+
+
+# --- env
+
+
+def test_without_a_client_the_clients_are_listed(capsys):
+    out = said(capsys, "env")
+    assert [line.split()[0] for line in out.splitlines()] == list(clients())
+
+
+def test_the_lines_for_a_shell_do_what_they_say(capsys):
+    out = said(capsys, "env", "anthropic")
+    shown = subprocess.run(
+        ["sh", "-c", f"eval {shlex.quote(out)}; echo $ANTHROPIC_BASE_URL"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == "http://127.0.0.1:8790"
+
+
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        ("sh", "export OPENAI_BASE_URL=http://127.0.0.1:8790/v1"),
+        ("fish", "set -gx OPENAI_BASE_URL 'http://127.0.0.1:8790/v1'"),
+        ("powershell", "$env:OPENAI_BASE_URL = 'http://127.0.0.1:8790/v1'"),
+    ],
+)
+def test_every_shell_has_its_own_form(capsys, shell: str, line: str):
+    assert line in said(capsys, "env", "openai", "--shell", shell).splitlines()
+
+
+def test_what_is_no_line_for_a_shell_is_a_comment(capsys):
+    for client in clients().values():
+        if not client.snippet:
+            for line in said(capsys, "env", client.id).splitlines():
+                assert line.startswith(("#", "export "))
+
+
+def test_codex_reads_its_file_so_that_is_what_is_printed(capsys):
+    out = said(capsys, "env", "codex")
+    assert tomllib.loads(out) == {"openai_base_url": "http://127.0.0.1:8790/v1"}
+    assert "~/.codex/config.toml" in out
+
+
+@pytest.mark.parametrize(
+    ("listen", "url"),
+    [
+        ("127.0.0.1:9999", "http://127.0.0.1:9999"),
+        ("[::1]:9999", "http://[::1]:9999"),
+        ("localhost:9999", "http://localhost:9999"),
+    ],
+)
+def test_the_address_is_the_configurations(capsys, write, listen: str, url: str):
+    path = write(f'[gateway]\nlisten = "{listen}"\n')
+    assert f"export ANTHROPIC_BASE_URL={shlex.quote(url)}" in said(capsys, "env", "claude-code", "--config", path)
+
+
+def test_a_gateway_with_users_is_given_a_place_for_the_token_and_never_one(capsys, write, monkeypatch):
+    monkeypatch.setenv("ANN", "dummy-token-of-ann")
+    path = write('[gateway]\nlisten = "0.0.0.0:9999"\n[[gateway.users]]\nid = "ann"\ntoken_env = "ANN"\n')
+    out = said(capsys, "env", "claude-code", "--config", path)
+    assert "export ANTHROPIC_BASE_URL=http://127.0.0.1:9999" in out
+    assert "export ANTHROPIC_CUSTOM_HEADERS='x-stillup-token: YOUR_TOKEN'" in out
+    assert "dummy-token" not in out
+
+
+def test_a_port_that_nobody_knows_yet_is_said(capsys, write):
+    assert run(["gateway", "env", "openai", "--config", write('[gateway]\nlisten = "127.0.0.1:0"\n')]) == 64
+    assert "give it a port" in capsys.readouterr().err
+
+
+def test_an_unknown_client_gets_the_nearest_names(capsys):
+    assert run(["gateway", "env", "claude-cod"]) == 64
+    assert "did you mean claude-code" in capsys.readouterr().err
+    assert run(["gateway", "env", "claude"]) == 0
+
+
+# --- status
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[tuple[int, list[str | None]]]:
+    """Something that listens; gives its port and the tokens it was shown."""
+    tokens: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            tokens.append(self.headers.get("x-stillup-token"))
+            self.send_response(status if self.path == "/stillup/status" else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port, tokens
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def status_of_a_desk() -> GatewayStatus:
+    """What a gateway tells after one good answer."""
+    desk, target = Desk(), Target(upstream="a", model="claude-x", protocol=Protocol.ANTHROPIC)
+    facts = Facts(Operation.GENERATE, "claude-x", stream=True)
+    (turn,) = desk.choose((target,), facts, {}, 1.0).turns
+    desk.begin(turn, 1.0)
+    desk.answering(turn, 1.25)
+    result = Try(
+        target=target, model="claude-x", operation=Operation.GENERATE, ok=True, first_token_s=0.25, total_s=1.0
+    )
+    desk.settled(turn, result, 2.0)
+    return GatewayStatus(
+        version="0.4",
+        address="http://127.0.0.1:1",
+        in_flight=3,
+        targets=desk.status(3.0),
+        journal=JournalStatus(on=True, folder="/j"),
+        missing=("set THIS",),
+        spent_usd={"a/claude-x": 0.0123},
+    )
+
+
+def test_the_running_gateways_status_is_a_table(capsys, write):
+    with answering(200, msgspec.json.encode(status_of_a_desk())) as (port, _):
+        out = said(capsys, "status", "--config", write(f'[gateway]\nlisten = "127.0.0.1:{port}"\n'))
+    told = " ".join(out.split())
+    for words in (
+        "stillup 0.4",
+        "3 in flight",
+        "kept in /j",
+        "It answers.",
+        "a/claude-x",
+        "0.25 s",
+        "1/0",
+        "$0.0123",
+        "set THIS",
+    ):
+        assert words in told
+
+
+def test_for_programs_the_status_is_what_the_gateway_said(capsys, write):
+    with answering(200, msgspec.json.encode(status_of_a_desk())) as (port, _):
+        out = said(capsys, "status", "--json", "--config", write(f'[gateway]\nlisten = "127.0.0.1:{port}"\n'))
+    told = json.loads(out)
+    assert (told["version"], told["targets"][0]["upstream"], told["targets"][0]["ok"]) == ("0.4", "a", 1)
+
+
+def test_a_gateway_that_wants_a_token_is_shown_yours(capsys, write, monkeypatch):
+    monkeypatch.setenv("STILLUP_TOKEN", "dummy-token")
+    with answering(200, msgspec.json.encode(GatewayStatus(version="1"))) as (port, tokens):
+        out = said(capsys, "status", "--config", write(f'[gateway]\nlisten = "127.0.0.1:{port}"\n'))
+    assert tokens == ["dummy-token"]
+    assert "Nothing was asked yet." in out
+
+
+def test_where_no_gateway_answers_the_code_is_69_and_the_way_to_start_one_is_said(capsys, write):
+    assert run(["gateway", "status", "--config", write('[gateway]\nlisten = "127.0.0.1:9"\n')]) == 69
+    assert "start one with `stillup gateway`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (200, b"<html>", "no gateway of this version"),
+        (404, b"{}", "no gateway of this version"),
+        (401, b'{"error":1}', "set STILLUP_TOKEN"),
+    ],
+)
+def test_what_is_no_gateway_is_not_taken_for_one(capsys, write, status: int, body: bytes, words: str):
+    with answering(status, body) as (port, _):
+        path = write(f'[gateway]\nlisten = "127.0.0.1:{port}"\n')
+        assert run(["gateway", "status", "--config", path]) == 69
+    assert words in capsys.readouterr().err
+
+
+def test_help_says_what_there_is(capsys):
+    out = said(capsys, "--help")
+    for word in ("status", "plan", "env", "journal"):
+        assert word in out
