@@ -90,7 +90,7 @@ def test_a_header_is_believed_before_a_body():
 
 def left(**headers: str) -> dict[str, tuple[float | None, float, float]]:
     lines = tuple((name.replace("_", "-").encode(), value.encode()) for name, value in headers.items())
-    return {each.of: (each.limit, each.remaining, each.reset_s) for each in headroom(lines, AT)}
+    return {of: (each.limit, each.remaining, each.until) for of, each in headroom(lines, AT, 0.0).items()}
 
 
 def test_anthropics_headers_say_what_is_left_of_each_limit_until_a_time():
@@ -152,8 +152,8 @@ VALUES = st.binary(max_size=80) | st.floats().map(lambda number: str(number).enc
 def test_whatever_is_sent_nothing_raises_and_nobody_is_obeyed_for_longer_than_a_day(headers, body, at):
     after = retry_after_s(headers, body, at)
     assert after is None or 0 <= after <= 86_400
-    for each in headroom(headers, at):
-        assert 0 <= each.reset_s <= 86_400
+    for each in headroom(headers, at, 0.0).values():
+        assert 0 <= each.until <= 86_400
 
 
 @given(st.integers(0, 86_399))

@@ -124,9 +124,9 @@ class Desk:
 
     def answered_headers(self, turn: Turn, headers: Iterable[tuple[bytes, bytes]], at: datetime, now: float) -> None:
         """An answer's headers came, of whatever status: what they say is left of limits is read."""
-        buckets = headroom(headers, at)
+        buckets = headroom(headers, at, now)
         if buckets:
-            turn.host.lane(turn.cell, turn.key).told(buckets, now)
+            turn.host.lane(turn.cell, turn.key).told(buckets)
 
     def late(self, turn: Turn, now: float) -> None:
         """The turn has been silent for so long that the next one is started beside it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from math import inf
 from random import Random
 
@@ -33,7 +33,7 @@ class Lane:
         self.level = -1
         self.set_at = -inf
         self.buckets: dict[str, Bucket] = {}
-        """What is left, by what is counted; each with the monotonic time of its reset."""
+        """What is left, by what is counted."""
 
     def refused(self, fault: Fault, began: float, now: float, random: Random, retry_after_s: float | None) -> None:
         """A try that began at ``began`` was refused.
@@ -64,10 +64,9 @@ class Lane:
             self.level = -1
             self.until = -inf
 
-    def told(self, buckets: Sequence[Bucket], now: float) -> None:
+    def told(self, buckets: Mapping[str, Bucket]) -> None:
         """The answer's headers say what is left."""
-        for bucket in buckets:
-            self.buckets[bucket.of] = bucket.at(now)
+        self.buckets.update(buckets)
 
     def spent_until(self, tokens: int, now: float) -> float:
         """When there will be enough again for a request of so many tokens; minus infinity when there is.
@@ -76,16 +75,15 @@ class Lane:
         """
         latest = -inf
         for of, bucket in self.buckets.items():
-            if bucket.reset_s <= now:
-                continue
-            left = bucket.remaining
+            left, limit = bucket.remaining, bucket.limit
             needed = tokens if of == "tokens" else 0
-            if left <= 0 or left < needed or (bucket.limit is not None and left < _NEARLY * bucket.limit):
-                latest = max(latest, bucket.reset_s)
+            is_low = left <= 0 or left < needed or (limit is not None and left < _NEARLY * limit)
+            if is_low and bucket.until > now:
+                latest = max(latest, bucket.until)
         return latest
 
     def sent(self) -> None:
         """A request goes: until the next answer says better, one is less."""
         requests = self.buckets.get("requests")
         if requests is not None:
-            self.buckets["requests"] = requests.less_one()
+            requests.remaining -= 1

@@ -24,21 +24,27 @@ _TRY_AGAIN = re.compile(rb"(?:try again|retry) in ([0-9][0-9a-z.]{0,30})(?: (sec
 _WORDS = {b"second": "s", b"minute": "m", b"hour": "h", b"day": "d"}
 
 
-class Bucket(Struct, frozen=True):
-    """One limit: ``reset_s`` is seconds from the answer on, or a monotonic time after :meth:`at`."""
+class Bucket(Struct):
+    """One limit as an answer told it: what is left, and, where anybody asks, until when that holds.
 
-    of: str
+    Times are read when they are needed: that is seldom, and costs more than all the rest.
+    """
+
     limit: float | None
     remaining: float
-    reset_s: float
+    reset: bytes
+    unsaid_s: float
+    at: datetime
+    now: float
+    read_until: float | None = None
 
-    def at(self, now: float) -> Bucket:
-        """With its reset on the monotonic clock."""
-        return Bucket(self.of, self.limit, self.remaining, now + self.reset_s)
-
-    def less_one(self) -> Bucket:
-        """After one more request."""
-        return Bucket(self.of, self.limit, self.remaining - 1, self.reset_s)
+    @property
+    def until(self) -> float:
+        """The monotonic time at which it is full again."""
+        if self.read_until is None:
+            after_s = _reset(self.reset.decode("latin-1"), self.at)
+            self.read_until = self.now + min(self.unsaid_s if after_s is None else after_s, _LONGEST_S)
+        return self.read_until
 
 
 def seconds(text: str) -> float | None:
@@ -104,7 +110,7 @@ def _in_body(body: bytes) -> float | None:
     return seconds(number + _WORDS[match[2].lower()] if match[2] else number)
 
 
-def _number(text: str) -> float | None:
+def _number(text: str | bytes) -> float | None:
     try:
         number = float(text)
     except ValueError:
@@ -135,27 +141,28 @@ def _names() -> dict[bytes, tuple[str, int, float]]:
 _NAMES = _names()
 
 
-def headroom(headers: Iterable[tuple[bytes, bytes]], at: datetime) -> list[Bucket]:
-    """What is left of each limit the headers name; empty where they name none.
+def headroom(headers: Iterable[tuple[bytes, bytes]], at: datetime, now: float) -> dict[str, Bucket]:
+    """What is left of each limit the headers name, by what is counted; empty where they name none.
 
-    Anthropic's ``unified`` headers of subscriptions are not read: they do not say what is left in numbers.
+    ``at`` and ``now`` are the same moment on the wall's and on the monotonic clock. Anthropic's ``unified`` headers of
+    subscriptions are not read: they do not say what is left in numbers.
     """
-    read: dict[str, list[float | None]] = {}
+    buckets: dict[str, Bucket] = {}
+    read: dict[str, list[bytes]] = {}
     for name, value in headers:
         known = _NAMES.get(name.lower())
-        if known is None or len(value) > _LONGEST_VALUE:
-            continue
-        of, which, unsaid_s = known
-        row = read.get(of)
-        if row is None:
-            row = read[of] = [None, None, None, unsaid_s]
-        text = value.decode("latin-1")
-        row[which] = _reset(text, at) if which == _RESET else _number(text)
-    buckets = []
-    for of, (limit, remaining, reset, unsaid) in read.items():
-        if remaining is not None:
-            lasts = unsaid if reset is None else reset
-            buckets.append(Bucket(of, limit, remaining, min(lasts or 0.0, _LONGEST_S)))
+        if known is not None and len(value) <= _LONGEST_VALUE:
+            row = read.get(known[0])
+            if row is None:
+                row = read[known[0]] = [b"", b"", b""]
+            row[known[1]] = value
+            if known[1] == _REMAINING:
+                left = _number(value)
+                if left is not None:
+                    buckets[known[0]] = Bucket(None, left, b"", known[2], at, now)
+    for of, bucket in buckets.items():
+        bucket.limit = _number(read[of][_LIMIT])
+        bucket.reset = read[of][_RESET]
     return buckets
 
 

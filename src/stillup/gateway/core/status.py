@@ -108,10 +108,10 @@ def _status_of(host: Host, cell: Cell, lanes: dict[str, Lane], now: float) -> Ta
         last_fault_ago_s=now - cell.last_fault_at if isfinite(cell.last_fault_at) else None,
         open_for_s=until - now if until > now else None,
         headroom=tuple(
-            Left(key, of, bucket.limit, bucket.remaining, bucket.reset_s - now)
+            Left(key, of, bucket.limit, bucket.remaining, bucket.until - now)
             for key, lane in lanes.items()
             for of, bucket in lane.buckets.items()
-            if bucket.reset_s > now
+            if bucket.until > now
         ),
     )
 
