@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from stillup.config import Config
 
 TOKEN = "YOUR_TOKEN"  # noqa: S105 - a word in its place, no token
+BEGIN = "<!-- clients: made by script/gateway-clients, do not edit by hand -->"
+END = "<!-- clients: end -->"
+_USUAL = "http://127.0.0.1:8790"
 _ALIASES = {"claude": "claude-code", "google": "gemini", "python": "openai"}
 
 
@@ -55,6 +58,24 @@ def lines(client: Client, url: str, shell: str, token: str = "") -> Iterator[str
         yield f"# {fill(note, url)}"
     if token and client.token:
         yield f"# {TOKEN} is the token that the gateway's owner gave you; keep it out of files that are shared."
+
+
+def with_clients(page: str) -> str:
+    """The page of the documentation with what each client needs between its two marks.
+
+    :raises ValueError: the page lacks a mark.
+    """
+    head, found, rest = page.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (found and end):
+        msg = f"the page lacks {BEGIN!r} or {END!r}"
+        raise ValueError(msg)
+    parts = [
+        f"### {client.name.replace('the ', 'The ')}: `stillup gateway env {client.id}`\n\n"
+        f"```\n{chr(10).join(lines(client, _USUAL, 'sh'))}\n```\n\n[Its documentation]({client.source})\n"
+        for client in clients().values()
+    ]
+    return f"{head}{BEGIN}\n\n{chr(10).join(parts)}\n{END}{tail}"
 
 
 def _sh(name: str, value: str) -> str:

@@ -67,11 +67,11 @@ def _table(found: GatewayStatus) -> Table:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Asked", overflow="fold")
-    table.add_column("Health, and why", overflow="fold", min_width=24)
+    table.add_column("Health, and why", overflow="fold", min_width=20)
     table.add_column("Outside", overflow="fold")
-    table.add_column("First token", overflow="fold")
-    table.add_column("Ok/failed", justify="right")
-    table.add_column("Cost", justify="right")
+    table.add_column("First token", overflow="fold", min_width=11)
+    table.add_column("Ok/failed", justify="right", min_width=9)
+    table.add_column("Cost", justify="right", min_width=7)
     for target in found.targets:
         name = f"{target.upstream}/{target.model}" if target.model else target.upstream
         cost = found.spent_usd.get(name)
@@ -101,7 +101,7 @@ def _outside(target: TargetStatus) -> str:
 def _pace(target: TargetStatus) -> str:
     if target.first_token_p50_s is None:
         return ""
-    slow = "" if target.first_token_p95_s is None else f", 95 % in {target.first_token_p95_s:.2f} s"
+    slow = "" if target.first_token_p95_s is None else f" (95 %: {target.first_token_p95_s:.2f} s)"
     return f"{target.first_token_p50_s:.2f} s{slow}"
 
 
