@@ -250,7 +250,7 @@ def test_the_running_gateways_status_is_a_table(capsys, write):
         "kept in /j",
         "It answers.",
         "a/claude-x",
-        "0.25 s",
+        "0.25–0.25 s",
         "1/0",
         "$0.0123",
         "set THIS",

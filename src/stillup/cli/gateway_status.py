@@ -69,9 +69,9 @@ def _table(found: GatewayStatus) -> Table:
     table.add_column("Asked", overflow="fold")
     table.add_column("Health, and why", overflow="fold", min_width=20)
     table.add_column("Outside", overflow="fold")
-    table.add_column("First token", overflow="fold", min_width=11)
-    table.add_column("Ok/failed", justify="right", min_width=9)
-    table.add_column("Cost", justify="right", min_width=7)
+    table.add_column("First token", overflow="fold")
+    table.add_column("Ok/failed", justify="right")
+    table.add_column("Cost", justify="right")
     for target in found.targets:
         name = f"{target.upstream}/{target.model}" if target.model else target.upstream
         cost = found.spent_usd.get(name)
@@ -99,10 +99,11 @@ def _outside(target: TargetStatus) -> str:
 
 
 def _pace(target: TargetStatus) -> str:
-    if target.first_token_p50_s is None:
+    """The usual time, and that of the slowest twentieth."""
+    usual, slow = target.first_token_p50_s, target.first_token_p95_s
+    if usual is None:
         return ""
-    slow = "" if target.first_token_p95_s is None else f" (95 %: {target.first_token_p95_s:.2f} s)"
-    return f"{target.first_token_p50_s:.2f} s{slow}"
+    return f"{usual:.2f} s" if slow is None else f"{usual:.2f}–{slow:.2f} s"
 
 
 def _fault(target: TargetStatus) -> str:
