@@ -106,15 +106,16 @@ def _health(turn: Turn, limit: _Obstacle | None, now: float, *, may_trickle: boo
     return _Obstacle(_Rank.SHUT, Why.BREAKER_OPEN if until > now else Why.RECOVERING, until)
 
 
-def _is_silent(turn: Turn) -> bool:
-    """Whether its last fault was silence: one that fails at once costs less to ask."""
-    return turn.cell.last_fault is Fault.SLOW_FIRST_TOKEN
+def _badness(obstacle: _Obstacle, turn: Turn) -> tuple[int, bool, float]:
+    """Least bad first; of those that failed, one that fails at once costs less to ask than one that keeps silent."""
+    is_silent = obstacle.rank is _Rank.SHUT and turn.cell.last_fault is Fault.SLOW_FIRST_TOKEN
+    return obstacle.rank, is_silent, obstacle.until
 
 
 def _put_behind(ready: list[Turn], later: list[tuple[_Obstacle, Turn]]) -> tuple[Skipped, ...]:
     """Law 2: whatever is left is better than an error."""
     skipped = tuple(Skipped(turn.target, obstacle.why, obstacle.until) for obstacle, turn in later)
-    later.sort(key=lambda each: (each[0].rank, _is_silent(each[1]), each[0].until))
+    later.sort(key=lambda each: _badness(*each))
     for obstacle, turn in later:
         turn.why = Why.LAST_RESORT
         if obstacle.rank is _Rank.FORBIDDEN:
