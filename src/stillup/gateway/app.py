@@ -19,15 +19,13 @@ from random import Random
 from typing import TYPE_CHECKING
 from urllib.request import getproxies_environment, proxy_bypass
 
-import msgspec
-
 from stillup.gateway.core.allowance import Allowance, Bounds
 from stillup.gateway.core.desk import Desk, DeskSettings
 from stillup.gateway.core.door import SAYS, Door, Entry, User
 from stillup.gateway.core.exchange import Patience
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Facts
-from stillup.gateway.core.values import Ask, Headers, Operation
+from stillup.gateway.core.values import Ask, Headers, Operation, Protocol, Target
 from stillup.gateway.dialects.base import KeyChoice, Outgoing, Refusal
 from stillup.gateway.dialects.errors import error_answer
 from stillup.gateway.dialects.keys import choose_key
@@ -53,6 +51,8 @@ _SYNC_S = 1.0
 _PRUNE_EVERY = 60
 _BACKLOG = 1024
 _FULL_RETRY_S = 2.0
+_CLAUDE_ELSEWHERE = (Operation.GENERATE, Operation.COUNT_TOKENS)
+"""All that Bedrock and Vertex serve of what Anthropic does."""
 
 
 class Gateway:
@@ -74,6 +74,7 @@ class Gateway:
         journal: Journal | None = None,
         random: Random | None = None,
         tls: ssl.SSLContext | None = None,
+        patience: Patience | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.plan = plan
@@ -95,14 +96,15 @@ class Gateway:
         users = plan.users
         self._door = Door(is_loopback=_is_loopback(self.host), users=[User(u.id, u.token) for u in users])
         self._allowance = Allowance((u.id, Bounds(u.requests_per_minute, u.usd_per_day)) for u in users)
-        self._patience = Patience(deadline_s=settings.deadline_s)
+        self._patience = patience or Patience(deadline_s=settings.deadline_s)
         self._own = OwnPages(self)
         self._tls = tls
         self._proxies = getproxies_environment() if environ is None else _proxies(environ)
         self._pools: dict[str, Pool] = {}
         self._connections: set[Connection] = set()
         self._running: set[Handling] = set()
-        self._queue: deque[tuple[Handling, dict[str, KeyChoice]]] = deque()
+        self._queue: deque[tuple[Handling, tuple[Target, ...], dict[str, KeyChoice]]] = deque()
+        self._own_keys: dict[str, KeyChoice] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._is_stopping = False
@@ -187,7 +189,7 @@ class Gateway:
         if isinstance(ask, Refusal):
             connection.answer(ask.status, ask.headers, ask.body)
             return None
-        return self._begin(connection, _without_token(ask, entry), entry.user)
+        return self._begin(connection, ask, entry)
 
     def refuse(self, connection: Connection, status: int, says: str, target: bytes, headers: Headers) -> None:
         """An error in the words of the protocol that the request seems to be in."""
@@ -196,7 +198,8 @@ class Gateway:
         status, lines, body = error_answer(protocol, Fault.BAD_REQUEST, says, status=status)
         connection.answer(status, lines, body)
 
-    def _begin(self, connection: Connection, ask: Ask, user: str) -> Handling | None:
+    def _begin(self, connection: Connection, ask: Ask, entered: Entry) -> Handling | None:
+        user = entered.user
         request_id = "req_" + secrets.token_hex(12)
         at = self.clock.now()
         passage = self.seen.begin(ask, request_id, user)
@@ -206,30 +209,46 @@ class Gateway:
         if denied is not None:
             handling.refuse(Fault.RATE_LIMITED, denied.says, retry_after_s=denied.retry_after_s)
             return None
-        chain = self.plan.chain(ask.protocol, ask.model)
+        chain = self._chain(ask)
         if not chain:
             handling.refuse(Fault.BAD_REQUEST, self._nobody(ask), status=404 if self.plan.upstreams else 503)
             return None
-        keys = {t.upstream: choose_key(ask, self.plan.upstream(t.upstream)) for t in chain}
+        # Our own token is nobody else's to see: a client that came in with one has no key to lend.
+        keys = {t.upstream: self._key(ask, t.upstream, lend=not entered.key_is_token) for t in chain}
         if len(self._running) >= self.settings.max_concurrent:
-            return self._wait(handling, keys)
-        self._run(handling, keys)
+            return self._wait(handling, chain, keys)
+        self._run(handling, chain, keys)
         return handling
 
-    def _wait(self, handling: Handling, keys: dict[str, KeyChoice]) -> Handling | None:
+    def _chain(self, ask: Ask) -> tuple[Target, ...]:
+        chain = self.plan.chain(ask.protocol, ask.model)
+        if ask.operation is Operation.STORED:
+            return chain[:1]  # what one upstream keeps no other has
+        if ask.operation not in _CLAUDE_ELSEWHERE:
+            chain = tuple(t for t in chain if t.protocol not in (Protocol.BEDROCK, Protocol.VERTEX))
+        return chain
+
+    def _key(self, ask: Ask, upstream: str, *, lend: bool) -> KeyChoice:
+        """Law 10. An upstream's own key is the same for every request."""
+        found = self._own_keys.get(upstream)
+        if found is None:
+            spec = self.plan.upstream(upstream)
+            found = choose_key(ask, spec, lend=lend)
+            if spec.key is not None:
+                self._own_keys[upstream] = found
+        return found
+
+    def _wait(self, handling: Handling, chain: tuple[Target, ...], keys: dict[str, KeyChoice]) -> Handling | None:
         if len(self._queue) >= self.settings.queue:
             says = f"{len(self._running)} requests are under way and {len(self._queue)} wait: there is no room"
             handling.refuse(Fault.OVERLOADED, says, retry_after_s=_FULL_RETRY_S)
             return None
-        self._queue.append((handling, keys))
+        self._queue.append((handling, chain, keys))
         return handling
 
-    def _run(self, handling: Handling, keys: dict[str, KeyChoice]) -> None:
+    def _run(self, handling: Handling, chain: tuple[Target, ...], keys: dict[str, KeyChoice]) -> None:
         ask = handling.ask
         self._running.add(handling)
-        chain = self.plan.chain(ask.protocol, ask.model)
-        if ask.operation is Operation.STORED:
-            chain = chain[:1]  # what one upstream keeps no other has
         facts = Facts(ask.operation, ask.model, ask.stream, len(ask.body), len(ask.body) // 4)
         prints = {name: key.fingerprint for name, key in keys.items()}
         handling.start(facts, self.desk.choose(chain, facts, prints, self.now()), keys, self._patience)
@@ -270,9 +289,9 @@ class Gateway:
         if passage.user:
             self._allowance.spend(passage.user, passage.usd, self.clock.now())
         while self._queue and len(self._running) < self.settings.max_concurrent:
-            waiting, keys = self._queue.popleft()
+            waiting, chain, keys = self._queue.popleft()
             if not waiting.is_over:
-                self._run(waiting, keys)
+                self._run(waiting, chain, keys)
 
     def task(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         """Do something beside the requests, until it is done or the gateway stops."""
@@ -309,16 +328,6 @@ def _split(target: bytes) -> tuple[str | None, str]:
     """Path and query of a request's target; None for what is no path (an absolute URL, an asterisk)."""
     path, _, query = target.decode("latin-1").partition("?")
     return (path if path.startswith("/") else None), query.partition("#")[0]
-
-
-def _without_token(ask: Ask, entry: Entry) -> Ask:
-    """Our own token is nobody else's to see: it goes no further than this."""
-    if not entry.key_is_token:
-        return ask
-    dropped = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
-    kept = tuple(line for line in ask.headers if line[0].lower() not in dropped)
-    query = "&".join(part for part in ask.query.split("&") if part.partition("=")[0] != "key")
-    return msgspec.structs.replace(ask, headers=kept, query=query)
 
 
 def _is_loopback(host: str) -> bool:

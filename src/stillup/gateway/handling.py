@@ -222,8 +222,12 @@ class Handling:
         name = turn.target.upstream
         if turn.why is Why.HEDGE:
             gateway.seen.hedged(self._passage, turn.target)
-        outgoing = address(self.ask, turn.target, gateway.plan.upstream(name), self._keys[name])
         self._calls.append(None)
+        try:
+            outgoing = address(self.ask, turn.target, gateway.plan.upstream(name), self._keys[name])
+        except ValueError:  # it cannot take such a request at all
+            asyncio.get_running_loop().call_soon(self.heard_failure, n, Fault.BAD_REQUEST)
+            return
         gateway.outbox.put(self._dispatch, n, outgoing, gateway.signers.get(name))
 
     def _dispatch(self, n: int, outgoing: Outgoing, signer: Signer | None) -> None:
