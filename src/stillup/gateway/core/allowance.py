@@ -1,0 +1,76 @@
+"""What a user of a shared gateway may still do: requests a minute, dollars a day (UTC). Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+
+from msgspec import Struct
+
+_WINDOW_S = 60.0
+_DAY_S = 86_400.0
+
+
+class Bounds(Struct, frozen=True):
+    """One user's; None where there is none, and nothing is let through where it is 0."""
+
+    requests_per_minute: int | None = None
+    usd_per_day: float | None = None
+
+
+class Denied(Struct, frozen=True):
+    """Not now: when again, and a sentence for the user."""
+
+    retry_after_s: float
+    says: str
+
+
+class _Account:
+    __slots__ = ("bounds", "day", "recent", "usd")
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self.recent: deque[float] = deque()
+        self.day: date | None = None
+        self.usd = 0.0
+
+    def spent_on(self, day: date) -> float:
+        return self.usd if self.day == day else 0.0
+
+
+class Allowance:
+    """Counts of a running gateway; a restart forgives them. A request under way when the money ends is finished."""
+
+    def __init__(self, bounds: Iterable[tuple[str, Bounds]]) -> None:
+        self._accounts = {user: _Account(bound) for user, bound in bounds}
+
+    def ask(self, user: str, now: float, at: datetime) -> Denied | None:
+        """Count a request, or say why not; what is denied is not counted. ``at`` is an aware wall-clock time."""
+        account = self._accounts.get(user)
+        if account is None:
+            return None
+        most, usd = account.bounds.requests_per_minute, account.bounds.usd_per_day
+        if usd is not None:
+            here = at.astimezone(UTC)
+            if account.spent_on(here.date()) >= usd:
+                left_s = _DAY_S - (here.hour * 3600 + here.minute * 60 + here.second)
+                return Denied(left_s, f"your budget of {usd:g} USD a day is used up; it begins anew at 00:00 UTC")
+        if most is not None:
+            recent = account.recent
+            while recent and recent[0] <= now - _WINDOW_S:
+                recent.popleft()
+            if len(recent) >= most:
+                wait_s = recent[0] + _WINDOW_S - now if recent else _WINDOW_S
+                return Denied(wait_s, f"you may make {most} requests a minute here")
+            recent.append(now)
+        return None
+
+    def spend(self, user: str, usd: float | None, at: datetime) -> None:
+        """Put what a request cost on the user's account, on the day on which it ended."""
+        account = self._accounts.get(user)
+        if account is None or usd is None or not usd > 0.0:  # neither NaN nor a negative price gives money back
+            return
+        today = at.astimezone(UTC).date()
+        account.usd = account.spent_on(today) + usd
+        account.day = today
