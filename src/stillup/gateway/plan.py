@@ -69,7 +69,8 @@ class GatewayPlan(Struct, frozen=True, kw_only=True, eq=False):
         """Whom to ask, first choice first; empty where nobody can be asked. Cheap for names asked before."""
         found = self.chains.get((protocol, model))
         if found is None:
-            found = tuple(link.target for link in self.links(protocol, model) if link.target is not None)
+            targets = (link.target for link in self.links(protocol, model) if link.target is not None)
+            found = tuple(dict.fromkeys(targets))
             if len(self.chains) < _REMEMBERED:
                 self.chains[protocol, model] = found
         return found

@@ -176,6 +176,11 @@ def test_the_first_route_that_fits_is_taken_and_none_is_no_chain(plan_of: Planne
     assert chain(plan_of(text=ROUTES), ANTHROPIC, model) == targets
 
 
+def test_a_target_that_a_route_names_twice_is_asked_once(plan_of: Planner):
+    text = ROUTES.replace('["a", "b/other"]', '["a", "b/other", "a"]')
+    assert chain(plan_of(text=text), ANTHROPIC, "claude-opus-5-5") == ["a", "b/other"]
+
+
 def test_a_chain_keeps_the_clients_name_but_where_it_cannot_mean_anything(plan_of: Planner):
     text = """
 [[gateway.upstreams]]
