@@ -18,6 +18,7 @@ from stillup.catalog.clients import clients
 from stillup.catalog.providers import providers
 from stillup.cli.main import run
 from stillup.gateway.core.desk import Desk
+from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Facts
 from stillup.gateway.core.values import Operation, Protocol, Target
 from stillup.gateway.core.views import Try
@@ -108,6 +109,14 @@ def test_the_plan_of_a_configuration_is_its_routes(capsys, write):
     assert "a: set A to its key" in out
 
 
+def test_the_plan_says_where_a_key_is_not_needed_or_not_a_key(capsys, monkeypatch):
+    monkeypatch.setenv("CLAUDE_CODE_USE_BEDROCK", "1")
+    assert "the cloud's own" in " ".join(said(capsys, "plan").split())
+    with answering(200, b'{"data": [{"id": "m"}]}', "/v1/models") as (port, _):
+        monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{port}")
+        assert "none needed" in " ".join(said(capsys, "plan").split())
+
+
 def test_a_config_named_before_the_subcommand_counts_too(capsys, write):
     path = write('[[gateway.upstreams]]\nid = "only"\nprotocol = "gemini"\n')
     assert run(["gateway", "--config", path, "plan", "--json"]) == 0
@@ -192,14 +201,14 @@ def test_an_unknown_client_gets_the_nearest_names(capsys):
 
 
 @contextmanager
-def answering(status: int, body: bytes) -> Iterator[tuple[int, list[str | None]]]:
+def answering(status: int, body: bytes, path: str = "/stillup/status") -> Iterator[tuple[int, list[str | None]]]:
     """Something that listens; gives its port and the tokens it was shown."""
     tokens: list[str | None] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             tokens.append(self.headers.get("x-stillup-token"))
-            self.send_response(status if self.path == "/stillup/status" else 404)
+            self.send_response(status if self.path == path else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -256,6 +265,21 @@ def test_the_running_gateways_status_is_a_table(capsys, write):
         "set THIS",
     ):
         assert words in told
+
+
+def test_a_target_that_failed_says_with_what_and_for_how_long_it_is_left_alone(capsys, write):
+    desk, target = Desk(), Target(upstream="a", model="claude-x", protocol=Protocol.ANTHROPIC)
+    facts = Facts(Operation.GENERATE, "claude-x")
+    (turn,) = desk.choose((target,), facts, {}, 1.0).turns
+    desk.begin(turn, 1.0)
+    failed = Try(target=target, model="claude-x", operation=Operation.GENERATE, ok=False, fault=Fault.REFUSED)
+    desk.settled(turn, failed, 1.5)
+    body = msgspec.json.encode(GatewayStatus(version="1", targets=desk.status(2.0)))
+    with answering(200, body) as (port, _):
+        out = said(capsys, "status", "--config", write(f'[gateway]\nlisten = "127.0.0.1:{port}"\n'))
+    told = " ".join(out.split())
+    assert "Last fault: refused" in told
+    assert "0/1" in told
 
 
 def test_for_programs_the_status_is_what_the_gateway_said(capsys, write):
