@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from threading import Thread
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stillup.clock import SystemClock
 from stillup.daemon.jobs import profile_of
 from stillup.daemon.live import Live
 from stillup.daemon.traffic import HELD_S, SINGLES, TrafficObserver
@@ -204,6 +206,22 @@ async def test_nothing_is_told_twice_and_nothing_grows_while_nobody_listens():
             await clock.advance(60)
     assert len(watcher.due(clock.now())) <= 10_000
     assert watcher.due(clock.now()) == []
+
+
+def test_tries_of_one_thread_and_their_telling_in_another_lose_and_double_nothing():
+    watcher, tries, signals = TrafficObserver(SystemClock(), Labels(known)), 20_000, []
+
+    def serve():
+        for n in range(tries):
+            watcher.tried(try_(Fault.OVERLOADED if n % 4 == 0 else None, model=(OPUS, SONNET)[n % 2]))
+
+    serving = Thread(target=serve)
+    serving.start()
+    while serving.is_alive():
+        signals += watcher.due(datetime.now(UTC))
+    signals += watcher.due(datetime.now(UTC) + timedelta(minutes=2))
+    assert sum(s.tally[0] for s in signals) == tries * 3 // 4
+    assert sum(s.tally[1] for s in signals) == tries // 4
 
 
 WHAT = st.sampled_from([None, *Fault])

@@ -224,6 +224,53 @@ def test_another_source_of_the_same_family_is_no_echo():
     assert prior_of(verdicts, [alone], "api", OPUS).state.is_outage
 
 
+FAMILIES = {
+    Family.OFFICIAL: ["statuspage"],
+    Family.CROWD: ["downdetector", "hub"],
+    Family.TRAFFIC: ["gateway", "claude_code", "pool"],
+    Family.PROBE: ["probe"],
+}
+ALARMS = st.sampled_from(list(FAMILIES)).flatmap(
+    lambda family: st.builds(
+        alarm,
+        st.just(family),
+        st.sampled_from(FAMILIES[family]),
+        st.sampled_from([None, "api", "web"]),
+        models=st.sampled_from([(), ("opus",), ("sonnet",)]),
+    )
+)
+VERDICTS = st.builds(
+    Verdict,
+    at=st.just(START),
+    service=st.just("claude"),
+    state=st.sampled_from(list(State)),
+    confidence=st.sampled_from([None, *Confidence]),
+    scope=st.sampled_from([None, *Scope]),
+    components=st.sampled_from([(), ("api",), ("web",), ("api", "web")]),
+    regions=st.sampled_from([(), ("US",)]),
+    models=st.sampled_from([(), ("opus",), ("sonnet",)]),
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([None, "api", "web"]), VERDICTS),
+    st.lists(ALARMS, max_size=4),
+    st.sampled_from(["", "api", "web", "code"]),
+    st.sampled_from(["", OPUS]),
+)
+def test_whatever_is_said_only_a_confirmed_outage_that_others_prove_is_out(verdicts, evidence, component, model):
+    prior = prior_of(verdicts, evidence, component, model, own="gateway")
+    if prior.is_out:
+        said = [v for v in verdicts.values() if v.state.is_outage and v.confidence is Confidence.CONFIRMED]
+        assert any(not v.regions and v.scope not in (Scope.YOU, Scope.YOUR_QUOTA) for v in said)
+        others = {s for e in evidence for s in e.sources} - {"hub", "pool", "gateway"}
+        assert others
+    if prior.state.is_fault:
+        assert prior.confidence is not None or any(v.confidence is None for v in verdicts.values())
+    liars = [e for e in evidence if set(e.sources) <= {"hub", "pool"}]
+    assert not prior_of(verdicts, liars, component, model).state.is_fault
+
+
 @pytest.mark.parametrize(
     ("named", "model", "meant"),
     [

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 import pytest
@@ -19,7 +19,7 @@ from stillup.gateway.seen.make import equip, labels_for
 
 from .conftest import KEY, MISTRAL, PROMPT, USAGE, Told, ask, try_
 
-NOW = datetime(2026, 4, 7, 14, 30, 5, 123_456, tzinfo=UTC)
+NOW_S = datetime(2026, 4, 7, 14, 30, 5, 123_456, tzinfo=UTC).timestamp()
 
 
 class Kept:
@@ -95,6 +95,12 @@ def test_what_is_not_known_is_not_there():
     }
 
 
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds it
+def test_a_time_is_written_to_the_millisecond(at):
+    written = datetime.fromisoformat(AccessLog(Kept())._time(at.timestamp()))
+    assert timedelta(0) <= at - written <= timedelta(milliseconds=1.001)
+
+
 NAMES = st.text(max_size=150)
 
 
@@ -137,9 +143,9 @@ def test_a_sink_that_does_not_take_anything_fills_no_memory():
     log = AccessLog(Kept())
     one = Told(access=log)
     passage = one.seen.begin(ask(), "r1")
-    line = len(log._line(passage, NOW))
+    line = len(log._line(passage, log._time(NOW_S)))
     for _ in range(MOST_BYTES // line + 1_000):
-        log.ended(passage, NOW)
+        log.ended(passage, NOW_S)
     assert log.dropped >= 990
     assert sum(map(len, log._lines)) <= MOST_BYTES + line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -108,17 +108,26 @@ class AccessLog:
         self._line = _json_line if style is Style.JSON else _logfmt_line
         self._lines: list[bytes] = []
         self._bytes = 0
+        self._second, self._second_says = -1.0, ""
         self.dropped = 0
         """Lines that found no room or could not be written."""
 
-    def ended(self, passage: Passage, now: datetime) -> None:
-        """Note one request; costs some six microseconds."""
+    def ended(self, passage: Passage, now_s: float) -> None:
+        """Note one request that ended at ``now_s``, seconds since the epoch; costs some five microseconds."""
         if self._bytes >= MOST_BYTES:
             self.dropped += 1
             return
-        line = self._line(passage, now)
+        line = self._line(passage, self._time(now_s))
         self._lines.append(line)
         self._bytes += len(line)
+
+    def _time(self, now_s: float) -> str:
+        """ISO 8601 with milliseconds; what stands before them is made once a second, for that is the dear part."""
+        second, part = divmod(now_s, 1.0)
+        if second != self._second:
+            self._second = second
+            self._second_says = f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+        return f"{self._second_says}.{int(part * 1000.0):03d}Z"
 
     def flush(self) -> None:
         """Write what has come. Blocks as long as the sink does; what it refuses is dropped and counted."""
@@ -169,12 +178,12 @@ class Line(Struct, omit_defaults=True):
     usd: float | None = None
 
 
-def line_of(passage: Passage, now: datetime) -> Line:
-    """The line of a request that ended at ``now``."""
+def line_of(passage: Passage, time: str) -> Line:
+    """The line of a request that ended at that time."""
     usage, was_tried = passage.usage, bool(passage.tries)
     first_s = passage.first_token_s if passage.stream else None
     return Line(
-        now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        time,
         passage.id,
         passage.protocol.value,
         passage.operation.value,
@@ -210,15 +219,15 @@ def safe(name: str) -> str:
 _encode = msgspec.json.Encoder().encode
 
 
-def _json_line(passage: Passage, now: datetime) -> bytes:
-    return _encode(line_of(passage, now)) + b"\n"
+def _json_line(passage: Passage, time: str) -> bytes:
+    return _encode(line_of(passage, time)) + b"\n"
 
 
-def _logfmt_line(passage: Passage, now: datetime) -> bytes:
+def _logfmt_line(passage: Passage, time: str) -> bytes:
     """The same, written out by hand: twice as fast as a loop over the fields, and as long as them."""
-    x = line_of(passage, now)
+    x = line_of(passage, time)
     said = (
-        f"time={x.time} id={_word(x.id)} protocol={x.protocol} operation={x.operation} model={_word(x.model)}"
+        f"time={x.time} id={x.id} protocol={x.protocol} operation={x.operation} model={_word(x.model)}"
         f" outcome={x.outcome}{' stream=true' if x.stream else ''}"
     )
     if x.user:

@@ -105,7 +105,7 @@ class Seen:
             passage.usd = self._price(passage.winner.model, passage.winner.usage)
         self.metrics.ended(passage)
         if self._access is not None:
-            self._access.ended(passage, self._clock.now())
+            self._access.ended(passage, self._clock.now().timestamp())
         if self._spans is not None:
             self._spans.ended(passage, self._clock.now().timestamp())
 

@@ -30,7 +30,10 @@ class Ending(StrEnum):
 
 
 class Passage:
-    """Facts of one request. Made by :meth:`Seen.begin`, handed back with every later call; never shown to a client."""
+    """Facts of one request. Made by :meth:`Seen.begin`, handed back with every later call; never shown to a client.
+
+    ``id`` is the gateway's own, a plain word.
+    """
 
     __slots__ = (
         "asked_model",
