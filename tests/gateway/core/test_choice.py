@@ -199,8 +199,9 @@ def test_a_hang_costs_a_learned_patience_and_a_trickle_a_second(play):
     assert p.desk.hedge_after_s(trickle) == 1.0
 
 
-def test_a_trickle_that_loses_by_silence_makes_the_next_more_patient_so_that_slow_models_come_back(play):
-    p = play(hedge_after_s=None)
+@pytest.mark.parametrize("configured", [None, 2.0])
+def test_a_trickle_that_loses_by_silence_makes_the_next_more_patient_so_that_slow_models_come_back(play, configured):
+    p = play(hedge_after_s=configured)
     for _ in range(20):
         p.ask(took=3.0)
     p.ask({"a": Fault.OVERLOADED})

@@ -38,8 +38,6 @@ from stillup.gateway.core.views import HealthView, NoView, Try
 from stillup.gateway.core.why import Why
 
 _LANE_FAULTS = (Fault.RATE_LIMITED, Fault.QUOTA, Fault.UNAUTHORIZED)
-
-
 _NO_SILENCE_S = 0.1
 """Nobody is called late for less."""
 
@@ -101,13 +99,11 @@ class Desk:
 
         ``body_bytes`` where what is sent is not of the size that was chosen for.
         """
-        configured = self.settings.hedge_after_s
-        if configured is not None:
-            return min(configured, 1.0) if turn.hurried else configured
         pace, size = turn.cell.pace(turn.stream), turn.body_bytes if body_bytes is None else body_bytes
+        configured_s = self.settings.hedge_after_s
         if turn.hurried:
-            return pace.trickle_after_s(size, turn.cell.breaker.lost)
-        return pace.hedge_after_s(size)
+            return pace.trickle_after_s(size, turn.cell.breaker.lost, configured_s)
+        return pace.hedge_after_s(size) if configured_s is None else configured_s
 
     def stall_after_s(self, turn: Turn) -> float:
         """Silence inside its answer that is a stall."""
@@ -182,12 +178,11 @@ class Desk:
             cell.last_fault = result.fault
             cell.last_fault_at = now
             weight = MEANINGS[result.fault].weight
-            if result.fault is Fault.SLOW_FIRST_TOKEN:
-                if turn.hurried:
-                    cell.breaker.lost += 1
-                else:
-                    weight *= _lateness(turn, now)
+            was_lost = result.fault is Fault.SLOW_FIRST_TOKEN and turn.hurried
+            if result.fault is Fault.SLOW_FIRST_TOKEN and not turn.hurried:
+                weight *= _lateness(turn, now)
             self._bad(turn, result, result.fault, weight, now, retry_after_s)
+            cell.breaker.lost += was_lost
 
     def abandoned(self, turn: Turn) -> None:
         """The try was given up and says nothing of the upstream; a trickle's slot is free again."""

@@ -105,17 +105,20 @@ class FirstTokens:
             after = min(max(2.0 * usual_s, manner.shortest_s), manner.longest_s)
         return after + body_bytes / _BYTES_PER_S
 
-    def trickle_after_s(self, body_bytes: int, lost: int) -> float:
+    def trickle_after_s(self, body_bytes: int, lost: int, configured_s: float | None = None) -> float:
         """The same for a trickle: a second, doubled for each trickle that lost by silence.
 
         With a fixed second a model that usually thinks for three would lose every race and never be back. Patience
-        grows to what it usually takes and no further, so that a real hang stays cheap.
+        grows to what it usually takes and no further, so that a real hang stays cheap. What is configured, instead of
+        learned, bounds it too, but not below what it is known to take.
         """
         usual_s = self.usual_s
         if usual_s is None:
             usual_s = self.manner.trickle_s
-        patience = max(1.0, min(2.0 ** min(lost, 10), usual_s))
-        return min(patience + body_bytes / _BYTES_PER_S, self.hedge_after_s(body_bytes))
+        patience = max(1.0, min(2.0 ** min(lost, 10), usual_s)) + body_bytes / _BYTES_PER_S
+        if configured_s is None:
+            return min(patience, self.hedge_after_s(body_bytes))
+        return min(patience, max(configured_s, self.usual_s or 0.0) if lost else configured_s)
 
 
 class Gaps:

@@ -28,9 +28,10 @@ class Turn:
 
     ``target``, ``model`` (as asked on the wire), ``key`` (a fingerprint), ``why`` and ``trickle`` are the exchange's to
     read; ``place`` is the target's place in its chain, 0 for the first.
+
     ``not_before`` is the monotonic time before which the upstream or its limit forbids to ask, None when it may be
-    asked at once. A trickle's hedge is due early: it may find nobody at home. The rest is the desk's own
-    book-keeping.
+    asked at once. ``hurried`` says that its hedge is due early, for it may find nobody at home: so it is with a
+    trickle and with a last resort. The rest is the desk's own book-keeping.
     """
 
     __slots__ = (

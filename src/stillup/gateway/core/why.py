@@ -21,7 +21,6 @@ class Why(StrEnum):
     RETRY_AFTER = "retry_after"
     KEY_BLOCKED = "key_blocked"
     OTHER_PROTOCOL = "other_protocol"
-    CONTEXT_TOO_SMALL = "context_too_small"
 
     @property
     def says(self) -> str:
@@ -43,5 +42,4 @@ _SENTENCES: dict[Why, str] = {
     Why.RETRY_AFTER: "It said not to be asked again yet.",
     Why.KEY_BLOCKED: "It refused this key, or the key's credit is used up.",
     Why.OTHER_PROTOCOL: "It speaks another protocol than the client.",
-    Why.CONTEXT_TOO_SMALL: "The request is too long for its model.",
 }
