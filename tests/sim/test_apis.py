@@ -71,6 +71,25 @@ async def test_programs_here_meet_what_claude_code_meets_and_another_provider_is
     assert await status("requests") == 200
 
 
+@pytest.mark.parametrize(
+    ("targets", "more", "status"),
+    [
+        ("inference = ?", "", 529),
+        ("inference = ?", "transcript_status = 500", 500),
+        ('inference = ?, requests = "unavailable"', "transcript_status = 500", 503),
+        ('"*" = ?', "", 529),
+        ("sign_in = ?", "", 200),
+    ],
+)
+async def test_programs_meet_what_is_said_of_them_else_what_the_models_endpoint_meets(
+    play, client, made_up, targets, more, status
+):
+    world, _ = await play(made_up(broken("overloaded", targets, more)), NOW)
+
+    async with client.post(f"{world.url('requests')}/v1/messages", json=ASKS["/v1/messages"], headers=KEY) as answer:
+        assert answer.status == status
+
+
 @pytest.mark.parametrize("path", ASKS)
 @pytest.mark.parametrize("mode", STATUS)
 async def test_every_status_comes_with_and_without_a_time_to_come_again(play, client, made_up, mode, path):

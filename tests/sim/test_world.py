@@ -403,6 +403,23 @@ async def test_its_configuration_is_good_and_points_nowhere_else(play):
     assert all(url.startswith("http://127.0.0.1:") for url in probe["endpoints"].values())
     assert set(probe["endpoints"]) == {"edge", "sign_in", "console", "api_auth", "inference"}
     assert set(world.environ().values()) == {"simulated-key"}
+    first, other = config.gateway.upstreams
+    assert (first.base_url, first.service, first.component) == (world.url("requests"), "claude", "code")
+    assert other.base_url == world.url("stand_in")
+
+
+async def test_a_service_that_speaks_openais_protocol_has_a_stand_in_that_does_too(play, made_up):
+    world, _ = await play(replace(made_up(), service="chatgpt"), at(12))
+
+    first, other = parse_config(world.config()).gateway.upstreams
+    assert (first.protocol, first.base_url, first.component) == ("openai", f"{world.url('requests')}/v1", "api")
+    assert (other.protocol, other.base_url) == ("openai", f"{world.url('stand_in')}/v1")
+
+
+async def test_a_service_that_no_program_asks_has_no_gateway(play, made_up):
+    world, _ = await play(replace(made_up(), service="github"), at(12))
+
+    assert parse_config(world.config()).gateway.upstreams == ()
 
 
 async def test_modes_below_http_may_also_hit_the_sources_own_server(play, client, made_up):

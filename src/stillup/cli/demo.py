@@ -106,7 +106,8 @@ def _kept_working(outcome: Outcome) -> Iterator[Check]:
     by_name = {tally.name: tally for tally in outcome.programs}
     through, alone = by_name.get(THROUGH), by_name.get(ALONE)
     if through is not None and alone is not None:
-        says = f"a program behind the gateway lost nothing ({through.lost} of {through.asked}; without it {alone.lost})"
+        says = "a program behind the gateway got every answer that anybody could give"
+        says += f" (lost: {through.lost} of {through.asked}; without it {alone.lost} of {alone.asked})"
         yield Check(through.lost == 0 and through.asked > 0, says)
 
 

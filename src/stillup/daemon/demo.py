@@ -24,6 +24,7 @@ from stillup.model.incident import Incident
 from stillup.model.service import Family
 from stillup.model.verdict import Verdict
 from stillup.net import Net
+from stillup.sim.asker import load_sdk
 from stillup.sim.scenario import Scenario
 from stillup.sim.world import World
 from stillup.sources.poller import Poller, Report
@@ -107,6 +108,7 @@ def first_minute(scenario: Scenario) -> datetime:
 
 async def play(scenario: Scenario, speed: float, tell: Callable[[Moment], None]) -> Outcome:
     """Play it at ``speed`` times real time; ``tell`` is called once a minute of the scenario."""
+    load_sdk()  # not while the clock runs ahead
     clock = ScaledClock(first_minute(scenario), speed)
     monitor = Monitor(profile_of, forecaster=forecaster())
     told = Play(scenario.service, monitor, tell)

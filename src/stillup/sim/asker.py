@@ -18,7 +18,7 @@ from msgspec import Struct
 from stillup.clock import Clock
 
 _DUMMY_KEY = "simulated-key"
-_PATIENCE_S = 30.0
+_PATIENCE_S = 10.0
 _MOST_BYTES = 1 << 20
 _QUESTION = "Is this simulated?"
 _CUT_SHORT = "cut short"
@@ -92,6 +92,8 @@ class SdkClient:
             return Came(ok=False, says=f"{exc.status_code} {_error_in(exc.body)}".strip())
         except self._anthropic.APIConnectionError as exc:
             return Came(ok=False, says=f"no connection ({type(exc.__cause__ or exc).__name__})")
+        except AssertionError:  # that is how it says so
+            return Came(ok=False, says="no message in the answer")
         except Exception as exc:  # noqa: BLE001 - it lets through whatever breaks beneath it inside a stream
             return Came(ok=False, says=f"broken off ({type(exc).__name__})")
         if message.stop_reason is None:
@@ -107,7 +109,7 @@ class SdkClient:
 class PlainClient:
     """Plain HTTP, in Anthropic's protocol or OpenAI's."""
 
-    name = "a plain HTTP client"
+    name = "plain HTTP: the official Anthropic SDK is not installed, or this is not its protocol"
 
     def __init__(self, base_url: str, model: str, protocol: str = "anthropic") -> None:
         import aiohttp
@@ -171,13 +173,22 @@ def _error_in(body: object) -> str:
     return str(message)[:200] if message else ""
 
 
+def load_sdk() -> bool:
+    """Load the official SDK, which takes a second or two; whether there is one."""
+    try:
+        import anthropic  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 @asynccontextmanager
 async def client_for(base_url: str, model: str, protocol: str = "anthropic") -> AsyncIterator[Client]:
-    """The official SDK where there is one, else the plain client."""
+    """The official SDK where there is one for that protocol, else the plain client."""
     client: Client
-    try:
-        client = SdkClient(base_url, model) if protocol == "anthropic" else PlainClient(base_url, model, protocol)
-    except ImportError:
+    if protocol == "anthropic" and load_sdk():
+        client = SdkClient(base_url, model)
+    else:
         client = PlainClient(base_url, model, protocol)
     try:
         yield client

@@ -83,8 +83,8 @@ class Fault(Mix, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``share`` is the part of users (and of the world's own targets' minutes) it hits. ``by_region`` replaces parts of
     the mix for some regions. ``targets`` says how the world's servers answer meanwhile, ``retry_after_s`` what their
-    errors say of when to come again; ``transcript_status`` is the HTTP status Claude Code's requests get, and so does
-    whatever asks ``requests`` when ``targets`` does not name it.
+    errors say of when to come again; ``transcript_status`` is the HTTP status Claude Code's requests get. Where
+    ``targets`` does not name ``requests``, these get that status too, and without one what ``inference`` answers.
     """
 
     id: Id

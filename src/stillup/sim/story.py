@@ -31,6 +31,8 @@ from stillup.sim.scenario import (
 )
 
 WINDOW_S = 60
+_INFERENCE = "inference"
+"""The catalogue's name for the endpoint that asks a model; programs meet what it meets."""
 _KEPT_WINDOWS = 20_000
 """Minutes of streams kept drawn (two days of five streams and room to spare); older ones are drawn again, alike."""
 
@@ -149,10 +151,11 @@ class Story:
 def _mode_of(fault: Fault, target: str) -> Mode | None:
     """What the fault does to a target: its own line, else (controls are numbered) the group's, else everything's."""
     group = CONTROLS if target.startswith(CONTROLS) else target
-    mode = fault.targets.get(target) or fault.targets.get(group) or fault.targets.get(EVERYTHING)
-    if mode is None and target == REQUESTS and fault.transcript_status is not None:
-        return mode_of_status(fault.transcript_status)
-    return mode
+    mode = fault.targets.get(target) or fault.targets.get(group)
+    if mode is None and target == REQUESTS:
+        status = fault.transcript_status
+        mode = fault.targets.get(_INFERENCE) if status is None else mode_of_status(status)
+    return mode or fault.targets.get(EVERYTHING)
 
 
 def _drawn_from(mix: Mix, random: Random) -> dict[str, Any]:

@@ -1,0 +1,146 @@
+"""The demo's two programs: through a gateway every answer comes that anybody can give, and without one none."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from stillup.cli.common import console
+from stillup.cli.demo import Timeline
+from stillup.clock import SystemClock
+from stillup.config import parse_config
+from stillup.daemon.demo import Moment, play
+from stillup.daemon.demo_programs import ALONE, THROUGH, Programs, Tally, Turn
+from stillup.daemon.gateway import build
+from stillup.gateway.plan import resolve
+from stillup.sim.asker import Told, ask_once, client_for
+from stillup.sim.load import parse
+from stillup.sim.modes import Mode
+from stillup.sim.world import World
+from stillup.testing import FakeClock
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+BEFORE_CONTENT = [
+    Mode.REFUSED,
+    Mode.RESET,
+    Mode.HANG,
+    Mode.UNAUTHORIZED,
+    Mode.NO_CREDIT,
+    Mode.FORBIDDEN,
+    Mode.TIMEOUT,
+    Mode.RATE_LIMITED,
+    Mode.QUOTA,
+    Mode.SERVER_ERROR,
+    Mode.BAD_GATEWAY,
+    Mode.UNAVAILABLE,
+    Mode.GATEWAY_TIMEOUT,
+    Mode.OVERLOADED,
+    Mode.HTML,
+    Mode.CAPTIVE,
+    Mode.WRONG_TYPE,
+    Mode.EMPTY,
+    Mode.ERROR_FIRST,
+    Mode.SLOW_FIRST_TOKEN,
+    Mode.PINGS,
+    Mode.SLOW_HEADERS,
+]
+"""Everything that goes wrong before the first word, and is not the request's own fault."""
+
+
+def scenario(mode: str, service: str = "claude"):
+    return parse(
+        f"""
+id = "made-up"
+title = "made up"
+service = "{service}"
+starts = 2026-01-05T12:00:00Z
+ends = 2026-01-05T12:12:00Z
+[[faults]]
+id = "f"
+from = 2026-01-05T12:04:00Z
+to = 2026-01-05T12:08:00Z
+layer = "inference"
+targets = {{ requests = "{mode}" }}
+""",
+        "made-up.toml",
+    )
+
+
+@pytest.mark.parametrize("service", ["claude", "chatgpt"])
+@pytest.mark.parametrize("mode", BEFORE_CONTENT)
+async def test_whatever_fails_before_the_first_word_another_answers(tmp_path, mode, service):
+    clock = FakeClock(NOON + timedelta(minutes=5))
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(World(scenario(mode.value, service), clock, tmp_path / "transcripts"))
+        text = world.config().replace("[gateway]\n", "[gateway]\nhedge_after_s = 0.1\n")
+        config = parse_config(f'data = "{tmp_path}"\n{text}')
+        gateway = build(config, resolve(config, world.environ()), SystemClock(), say=print)
+        await gateway.start()
+        stack.push_async_callback(gateway.stop, 0.0)
+        protocol = config.gateway.upstreams[0].protocol
+        client = await stack.enter_async_context(client_for(gateway.address, "claude-haiku-4-5", protocol))
+
+        told = [await ask_once(client, clock) for _ in range(3)]
+
+    assert [(t.ok, t.upstream, t.says) for t in told] == [(True, "stand-in", "The stand-in: simulated.")] * 3
+
+
+async def test_a_whole_play_shows_both_programs_and_the_turns_of_their_fortune():
+    moments: list[Moment] = []
+    outcome = await play(scenario("overloaded"), 120.0, moments.append)
+
+    through, alone = outcome.programs
+    assert (through.name, alone.name) == (THROUGH, ALONE)
+    assert through.failed == 0
+    assert alone.failed > 0
+    assert set(through.by_upstream) >= {"claude", "stand-in"}
+    turns = [(turn.name, turn.told.ok) for moment in moments for turn in moment.turns]
+    assert (ALONE, False) in turns
+    assert (ALONE, True) in turns
+    assert (THROUGH, False) not in turns
+
+
+async def test_a_service_that_no_program_asks_is_played_without_them():
+    outcome = await play(scenario("ok", "github"), 1_000.0, lambda moment: None)
+
+    assert outcome.programs == ()
+
+
+def told(*, ok: bool = True, upstream: str = "", minute: int = 0) -> Told:
+    at = NOON + timedelta(minutes=minute)
+    return Told(asked_at=at, at=at, ok=ok, says="529 Overloaded", upstream=upstream, reason="outage_confirmed")
+
+
+def test_failures_count_as_lost_only_when_somebody_could_have_answered():
+    programs = Programs(lambda at: at < NOON + timedelta(minutes=5))
+    programs.tallies["p"] = Tally(name="p", client="")
+    for minute in (1, 6):
+        programs.hear("p", told(ok=False, minute=minute))
+
+    tally = programs.tallies["p"]
+    assert (tally.asked, tally.answered, tally.failed, tally.lost) == (2, 0, 2, 1)
+
+
+def test_a_turn_is_told_once_and_only_when_something_is_different():
+    programs = Programs(lambda at: True)
+    programs.tallies["p"] = Tally(name="p", client="")
+    for answer in (told(upstream="a"), told(upstream="a"), told(upstream="b"), told(upstream="b"), told(ok=False)):
+        programs.hear("p", answer)
+
+    assert [(t.told.ok, t.told.upstream) for t in programs.turns()] == [(True, "b"), (False, "")]
+    assert programs.turns() == ()
+    assert programs.tallies["p"].by_upstream == {"a": 2, "b": 2}
+
+
+def test_the_timeline_says_who_answers_now_and_who_gets_no_answer():
+    timeline = Timeline(console(color=False), scenario("ok"))
+    turns = (Turn(THROUGH, told(upstream="stand-in")), Turn(ALONE, told(ok=False)))
+
+    lines = [line for line, _ in timeline.lines(Moment(at=NOON, verdict=None, evidence=(), turns=turns))]
+
+    assert lines == [
+        "12:00  ↪ with the gateway, a program is answered by stand-in (outage confirmed)",
+        "12:00  ✗ without the gateway, a program gets no answer: 529 Overloaded",
+    ]
