@@ -170,6 +170,15 @@ def test_a_trickle_nobody_hears_of_gives_its_slot_back(line):
     assert line.breaker.may_trickle(line.now + 121)
 
 
+def test_nothing_is_taken_back_of_what_has_changed_since(line):
+    line.bad(1.0)
+    silence = line.breaker.epoch
+    line.pause()
+    line.bad(1.0)
+    assert line.breaker.take_back(silence, line.now) == line.breaker.epoch
+    assert not line.breaker.closed
+
+
 @given(st.integers(0, 2**32), st.integers(1, 12))
 def test_pauses_keep_to_a_fifth_around_their_length_and_the_same_seed_gives_the_same(seed, rounds):
     one, other = Line(Random(seed)), Line(Random(seed))

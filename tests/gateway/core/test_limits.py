@@ -50,6 +50,7 @@ def test_durations_are_read_in_every_provider_s_way(text, after):
         ({"Retry_After": "Tue, 07 Apr 2026 14:00:30 GMT"}, 30),
         ({"Retry_After": "Tue, 07 Apr 2026 13:00:00 GMT"}, 0),
         ({"Retry_After": "Tue, 07 Apr 2026 16:00:10 +0200"}, 10),
+        ({"Retry_After": "Tue, 07 Apr 2026 14:00:10 -0000"}, 10),
         ({"retry_after_ms": "1500", "retry_after": "2"}, 1.5),
         ({"retry_after_ms": "soon", "retry_after": "2"}, 2),
         ({"retry_after": "999999999"}, 86_400),

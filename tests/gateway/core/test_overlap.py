@@ -105,6 +105,22 @@ def test_of_trickles_that_are_out_together_the_first_cut_counts_and_late_good_on
     assert p.wait(2.0).start().trickle
 
 
+def test_a_trickle_of_an_earlier_opening_takes_and_frees_no_slot_of_the_next(play):
+    p = play()
+    p.ask({"a": Fault.OVERLOADED})
+    p.wait(1.0)
+    early = [p.start()]
+    p.desk.answering(early[0], p.now)
+    early.append(p.start())
+    p.bad(early[0], Fault.CUT)
+    p.wait(2.0)
+    trickle = p.start()
+    assert trickle.trickle
+    p.desk.answering(early[1], p.now)
+    p.desk.abandoned(early[1])
+    assert p.first() == ("b", "recovering")
+
+
 def test_silence_opens_it_for_everybody_else_and_an_answer_after_all_takes_that_back(play):
     p = play()
     slow = p.start()
