@@ -1,0 +1,59 @@
+"""The command ``stillup up``: refused where it cannot be right, and silent once nobody reads what it prints."""
+
+import pytest
+
+from stillup.cli.main import run
+from stillup.cli.say import ReaderGone
+from stillup.cli.up import UntilGone
+
+
+class Printer:
+    """A listener whose reader leaves after some lines."""
+
+    def __init__(self, lines, error):
+        self.told, self.lines, self.error = [], lines, error
+
+    def _print(self, what):
+        if len(self.told) >= self.lines:
+            raise self.error
+        self.told.append(what)
+
+    def heard(self, report):
+        self._print(("heard", report))
+
+    def judged(self, now, changes):
+        self._print(("judged", now, changes))
+
+    def trouble(self, why):
+        self._print(("trouble", why))
+
+
+@pytest.mark.parametrize("error", [ReaderGone(), BrokenPipeError(), OSError("no space")])
+def test_when_nobody_reads_any_more_it_falls_silent_and_goes_on(error):
+    printer = Printer(3, error)
+    listener = UntilGone(printer)
+    for _ in range(2):
+        listener.heard("report")
+        listener.judged("now", ())
+        listener.trouble("why")
+    assert printer.told == [("heard", "report"), ("judged", "now", ()), ("trouble", "why")]
+
+
+def test_an_error_of_ours_is_not_taken_for_a_reader_that_left():
+    with pytest.raises(ZeroDivisionError):
+        UntilGone(Printer(0, ZeroDivisionError())).judged("now", ())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--config", "/nowhere.toml"], "nowhere.toml"),
+        (["--log", "/nowhere/at/all.log"], "the access log /nowhere/at/all.log cannot be opened"),
+        (["--log-format", "xml"], "xml"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_before_anything_listens(arguments, says, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STILLUP_DATA", str(tmp_path / "data"))
+    assert run(["up", *arguments]) == 64
+    assert says in capsys.readouterr().err
