@@ -134,6 +134,9 @@ def error_of(refusal):
         ("GET", "/v1/models/a%2F..%2Fb", 404, "/v1/models"),
         ("GET", "/v1/models/a%0d%0ab", 404, "/v1/models"),
         ("GET", "/v1/models/a%3Fb", 404, "/v1/models"),
+        ("GET", "/v1/models/a b", 404, "/v1/models"),
+        ("GET", "/v1/models/ü", 404, "/v1/models"),
+        ("GET", "/v1/models/a\r\nX-Evil: 1", 404, "/v1/models"),
         ("GET", "/v1/responses/", 404, "/v1/responses"),
         ("GET", "/v1/responses/r/", 404, "/v1/responses"),
         ("POST", "/v1beta/models/:generateContent", 404, "/v1beta/models"),
@@ -151,6 +154,11 @@ def test_what_is_not_served_is_refused_with_what_is(method, path, status, says):
     assert isinstance(refusal, Refusal)
     assert refusal.status == status
     assert says in error_of(refusal)["error"]["message"]
+
+
+@pytest.mark.parametrize("query", ["a b", "a\r\nX-Evil: 1", "ü", "a\x00"])
+def test_a_query_that_could_break_the_next_request_line_is_refused(query):
+    assert asked("POST", "/v1/messages", query).status == 404
 
 
 def test_a_wrong_method_is_told_the_right_ones_in_a_header_too():

@@ -165,6 +165,7 @@ def test_geminis_array_of_parts_is_one_answer():
         (A, MODELS, {"id": "claude-x", "type": "model"}, Usage()),
         (G, MODELS, {"models": []}, Usage()),
         (R, STORED, {"id": "r", "object": "response.deleted", "deleted": True}, Usage()),
+        (R, STORED, {"object": "list", "data": []}, Usage()),
         (R, STORED, {**RESPONSE, "status": "failed", "error": {"code": "server_error", "message": "m"}}, Usage()),
     ],
 )
@@ -248,6 +249,15 @@ def test_each_answer_gets_the_watch_that_reads_it(protocol, stream, query, conte
 )
 def test_an_answer_that_no_such_api_gives_is_none(protocol, stream, status, content_type, coding):
     assert watch_for(ask(protocol, stream=stream), protocol, status, content_type, coding) is Fault.NOT_API
+
+
+def test_what_was_deleted_need_not_be_shown():
+    assert WholeWatch(R, STORED).finish() == (None, b"")
+
+
+def test_an_openai_upstream_answers_in_the_protocol_it_was_asked_in():
+    assert type(watch_for(ask(R, stream=True), O, 200, SSE)) is ResponsesWatch
+    assert type(watch_for(ask(O, stream=True), R, 200, SSE)) is ChatWatch
 
 
 def test_a_stream_that_was_asked_for_may_come_whole():

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 
-from stillup.gateway.dialects.base import MAX_HELD_BYTES
-
 _OUTSIDE = re.compile(rb'["{}\[\]]')
 _INSIDE = re.compile(rb'["\\]')
 
 
 class BadArray(ValueError):
-    """The bytes are no array of objects, or an element is too long."""
+    """The bytes are no array."""
 
 
 class Elements:
@@ -45,9 +43,6 @@ class Elements:
             begin = end
         del self.held[:begin]
         self._at -= begin
-        if len(self.held) > MAX_HELD_BYTES:
-            msg = "an element is too long"
-            raise BadArray(msg)
         return pieces
 
     def _scan(self, new: bytes, offset: int) -> list[int]:

@@ -107,8 +107,9 @@ class Refusal(Struct, frozen=True, kw_only=True):
 class Watch(ABC):
     """Reads one upstream's answer as it comes. One per try; feed it until it ends, then finish it.
 
-    ``fault``, ``error_event`` (the raw bytes of it) and ``error_message`` (the upstream's own words) are set together
-    with the ERROR flag. ``usage``, ``model`` and ``stop_reason`` are what the upstream has said so far.
+    ``fault``, ``error_event`` (the raw bytes of it) and ``error_message`` (the upstream's own words, which may repeat
+    the prompt: for the client, never for a log) are set together with the ERROR flag. ``usage``, ``model`` and
+    ``stop_reason`` are what the upstream has said so far.
     """
 
     reads_coded = False

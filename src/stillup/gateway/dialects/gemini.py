@@ -9,7 +9,7 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Protocol, Usage
 from stillup.gateway.dialects.answer import NO_ANSWER, NOTHING, Answer, failed
 from stillup.gateway.dialects.array import BadArray, Elements
-from stillup.gateway.dialects.base import CONTENT, END, ERROR, Watch
+from stillup.gateway.dialects.base import CONTENT, END, ERROR, MAX_HELD_BYTES, Watch
 from stillup.gateway.dialects.errors import error_event
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, read, shaped
 from stillup.gateway.dialects.sse import SseWatch
@@ -147,6 +147,8 @@ class GeminiArrayWatch(_GeminiReader):
                 self.error_event = element
                 break
             ready.append(piece)
+        if len(self._elements.held) > MAX_HELD_BYTES and not self.flags & ERROR:
+            self._fail(Fault.MALFORMED, bytes(self._elements.held[:1024]), "an element is too long")
         self._ready_any = self._ready_any or bool(ready)
         return self.flags, b"".join(ready)
 

@@ -7,18 +7,16 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw, Struct
 
-from stillup.gateway.core.values import Ask
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, plain
+from stillup.gateway.core.values import Ask, Protocol
+from stillup.gateway.dialects.lenient import NULL, NoJson, plain, read
 
-_IMAGES = (
-    b'"image"',
-    b'"image_url"',
-    b'"input_image"',
-    b'"inlineData"',
-    b'"inline_data"',
-    b'"fileData"',
-    b'"file_data"',
-)
+_IMAGES = {
+    Protocol.ANTHROPIC: (b'"image"',),
+    Protocol.OPENAI: (b'"image_url"',),
+    Protocol.RESPONSES: (b'"input_image"',),
+    Protocol.GEMINI: (b'Data"', b'_data"'),
+}
+"""Without these words there is no image. One scan of a large body costs as much as reading all of its head."""
 _IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
 _IMAGE_MEMBERS = ("inlineData", "inline_data", "fileData", "file_data")
 _MAX_DEPTH = 12
@@ -43,21 +41,19 @@ _tools = msgspec.json.Decoder(_Tools).decode
 def needs(ask: Ask) -> Needs:
     """The facts that decide which model can stand in. A body in a content coding is not looked into."""
     body = ask.body
-    return Needs(tokens=len(body) // 4, has_images=_has_images(body), has_tools=_has_tools(body))
+    return Needs(tokens=len(body) // 4, has_images=_has_images(ask.protocol, body), has_tools=_has_tools(body))
 
 
 def _has_tools(body: bytes) -> bool:
-    if b'"tools"' not in body and b'"functions"' not in body:
-        return False
     try:
-        found = _tools(body)
-    except UNREADABLE:
-        return True  # better a model that can than one that cannot
+        found = read(_tools, body, _Tools)
+    except NoJson:
+        return False
     return any(bytes(raw).strip(b"[] \t\r\n") not in {b"", b"null"} for raw in (found.tools, found.functions))
 
 
-def _has_images(body: bytes) -> bool:
-    if not any(word in body for word in _IMAGES):
+def _has_images(protocol: Protocol, body: bytes) -> bool:
+    if not any(word in body for word in _IMAGES.get(protocol, ())):
         return False
     try:
         return any(_is_image(part) for part in _objects(plain(body), 0))

@@ -44,7 +44,7 @@ def read_request(method: str, path: str, query: str, headers: Headers, body: byt
     Cost: a few µs, and for a large body one pass over it that builds nothing.
     """
     names, kept = _read_headers(headers)
-    place = place_of(path)
+    place = place_of(path) if _is_plain(path) and _is_plain(query) else None
     if place is None:
         return _refuse(
             _looks_like(path, query, names), 404, f"{method} {path[:200]} is not served. These are: {KNOWN}."
@@ -79,6 +79,11 @@ def read_request(method: str, path: str, query: str, headers: Headers, body: byt
         model=model,
         stream=stream and place.operation in {Operation.GENERATE, Operation.STORED},
     )
+
+
+def _is_plain(part: str) -> bool:
+    """Nothing in it that a request line must not hold: what is read here is sent on as it is."""
+    return part.isascii() and part.isprintable() and " " not in part
 
 
 def _read_headers(headers: Headers) -> tuple[dict[bytes, bytes], Headers]:

@@ -13,10 +13,6 @@ _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 """Two line ends, one after the other, whichever of the three kinds each is."""
 
 
-class TooLong(ValueError):
-    """An event passes the limit."""
-
-
 class Splitter:
     """Cuts a byte stream after each event. What is not yet a whole event is ``held``."""
 
@@ -27,20 +23,15 @@ class Splitter:
         self._carriage = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The events that are whole now, each with its blank line. Raises TooLong."""
+        """The events that are whole now, each with its blank line."""
         held = self.held
         # A blank line may have begun in the last three bytes of what was held; nothing before them is looked at again.
         start = max(len(held) - 3, 0)
         held += chunk
         if self._carriage or b"\r" in chunk:
             self._carriage = True
-            events = self._cut_any(start)
-        else:
-            events = self._cut_plain(start)
-        if len(held) > MAX_HELD_BYTES:
-            msg = "an event is too long"
-            raise TooLong(msg)
-        return events
+            return self._cut_any(start)
+        return self._cut_plain(start)
 
     def _cut_plain(self, start: int) -> list[bytes]:
         held = self.held
@@ -148,16 +139,15 @@ class SseWatch(Watch):
             return self.flags, b""
         splitter = self._splitter
         nothing_held = not splitter.held
-        try:
-            events = splitter.feed(chunk)
-        except TooLong as refused:
-            self._fail(Fault.MALFORMED, bytes(splitter.held[:1024]), str(refused))
-            splitter.held.clear()
-            return self.flags, b""
+        events = splitter.feed(chunk)
         for n, event in enumerate(events):
             if not self._read(event, *self._fields(event)):
                 splitter.held.clear()
                 return self.flags, b"".join(events[:n])
+        if len(splitter.held) > MAX_HELD_BYTES:
+            self._fail(Fault.MALFORMED, bytes(splitter.held[:1024]), "an event is too long")
+            splitter.held.clear()
+            return self.flags, b"".join(events)
         self._careful = bool(splitter.held) or not self._begun
         return self.flags, chunk if nothing_held and not splitter.held else b"".join(events)
 

@@ -95,7 +95,7 @@ class WholeWatch(Watch):
         self._held.clear()
         try:
             data = decoded(raw, self._coding, MAX_WHOLE_BYTES) if self._coding and raw else raw
-            answer = self._read(data) if data.strip() else Answer(fault=Fault.EMPTY, message="the answer is empty")
+            answer = self._read(data) if data.strip() else self._empty()
         except (NoJson, CannotDecode) as broken:
             answer = Answer(fault=Fault.MALFORMED, message=f"the answer is broken: {broken}")
             data = raw
@@ -105,6 +105,11 @@ class WholeWatch(Watch):
         self.usage, self.model, self.stop_reason = answer.usage, answer.model, answer.stop_reason
         self.flags |= CONTENT | END
         return None, self._handed_out(raw)
+
+    def _empty(self) -> Answer:
+        if self._operation is Operation.STORED:
+            return Answer()  # what was deleted need not be shown
+        return Answer(fault=Fault.EMPTY, message="the answer is empty")
 
     def _read(self, data: bytes) -> Answer:
         if data.lstrip()[:1] not in {b"{", b"["}:
@@ -146,9 +151,13 @@ def watch_for(
 ) -> Watch | Fault:
     """The watch for an answer that an upstream of ``protocol`` began with success, or what is wrong with its head.
 
+    An OpenAI-compatible upstream answers in the protocol it was asked in, Chat Completions or Responses.
+
     Unless ``watch.reads_coded`` the body is to be decoded before it is fed. A missing content type is forgiven: the
     body will tell.
     """
+    if {protocol, ask.protocol} == {Protocol.OPENAI, Protocol.RESPONSES}:
+        protocol = ask.protocol
     coding = content_encoding.strip().lower()
     kind = content_type.partition(";")[0].strip().lower()
     if not 200 <= status < 300 or coding not in READABLE:
