@@ -38,7 +38,7 @@ key_env = "{key}"
 PATHS = {"anthropic": "", "openai": "/v1", "gemini": ""}
 
 
-def config_of(servers, *, hedge_after_s, more=""):
+def config_of(servers, *, hedge_after_s, match="*", more=""):
     """Each server in every protocol, the first of them first."""
     lines = ["[gateway]", 'listen = "127.0.0.1:0"', f"hedge_after_s = {hedge_after_s}", more]
     for server in servers:
@@ -46,7 +46,7 @@ def config_of(servers, *, hedge_after_s, more=""):
             name, key = server.name.lower(), f"{server.name}_KEY"
             lines.append(UPSTREAM.format(name=name, protocol=protocol, url=server.url, path=path, key=key))
     chain = [f"{server.name.lower()}-{protocol}" for server in servers for protocol in PATHS]
-    return "\n".join([*lines, "[[gateway.routes]]", 'match = "*"', f"chain = {chain}"])
+    return "\n".join([*lines, "[[gateway.routes]]", f'match = "{match}"', f"chain = {chain}"])
 
 
 def pytest_collection_modifyitems(items):
@@ -85,8 +85,8 @@ async def start():
     """
     async with AsyncExitStack() as stack:
 
-        async def started(*servers, hedge_after_s=PATIENCE_S, more="", patience=None):
-            config = parse_config(config_of(servers, hedge_after_s=hedge_after_s, more=more))
+        async def started(*servers, hedge_after_s=PATIENCE_S, match="*", more="", patience=None):
+            config = parse_config(config_of(servers, hedge_after_s=hedge_after_s, match=match, more=more))
             clock = SystemClock()
             gateway = Gateway(resolve(config, KEYS), config.gateway, seen=Seen(clock), clock=clock, environ={})
             if patience is not None:
@@ -337,3 +337,13 @@ def whole_client(request):
 def stream_client(request):
     """Every protocol's SDK, streaming."""
     return Client(request.param, stream=True, is_async=True)
+
+
+@pytest.fixture
+def ask():
+    """Make a client of a protocol."""
+
+    def made(protocol, *, stream=False):
+        return Client(protocol, stream=stream, is_async=True)
+
+    return made
