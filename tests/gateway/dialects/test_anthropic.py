@@ -51,6 +51,7 @@ CONTENT_TABLE = [
     ([event(type="an_event_of_tomorrow")], False),
     ([b": a comment\n\n"], False),
     ([b"event: ping\n\n"], False),
+    ([b"event: ping\ndata: \n\n"], False),
     ([b'data: "a text"\n\n'], False),
     ([b"data: 5\n\n"], False),
 ]

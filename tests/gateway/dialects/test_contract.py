@@ -257,6 +257,16 @@ def test_content_is_seen_with_the_first_word_and_not_before(name):
 
 
 @every_protocol
+@pytest.mark.parametrize("begun", [0, 1, 4])
+def test_an_ending_of_our_own_is_read_as_its_fault_by_whoever_is_next(name, begun):
+    watch, wire, _ = parts(name)
+    sent = b"".join(watch.feed(event)[1] for event in wire[:begun])
+    client = AnthropicWatch() if name == "bedrock" else CASES[name][0]()
+    client.feed(sent + watch.error_ending(Fault.OVERLOADED, "Overloaded"))
+    assert (client.fault, client.error_message) == (Fault.OVERLOADED, "Overloaded")
+
+
+@every_protocol
 def test_one_byte_at_a_time_is_no_different(name):
     watch, wire, out = parts(name)
     body = b"".join(wire)

@@ -87,6 +87,14 @@ def test_an_array_that_is_no_array_is_malformed():
     assert watch.fault is Fault.MALFORMED
 
 
+def test_behind_the_end_of_an_array_nothing_can_be_said():
+    watch = GeminiArrayWatch()
+    watch.feed(b"[" + json.dumps(parts({"text": "a"}, finishReason="STOP")).encode() + b"]")
+    assert watch.error_ending(Fault.CUT, "m") == b""
+    assert watch.feed(b"\n") == (CONTENT | END, b"")
+    assert watch.finish() == (None, b"\n")
+
+
 def test_an_array_that_never_closes_is_a_cut_even_with_a_finish_reason():
     watch = GeminiArrayWatch()
     watch.feed(b"[" + json.dumps(parts({"text": "a"}, finishReason="STOP")).encode())

@@ -33,6 +33,7 @@ CONTENT_TABLE = [
     (event("response.incomplete", response=response("incomplete")), CONTENT | END),
     (event("keepalive", sequence_number=3), 0),
     (event("an.event.of.tomorrow"), 0),
+    (b'data: {"error": null, "note": "error"}\n\n', 0),
     (b": ping\n\n", 0),
 ]
 

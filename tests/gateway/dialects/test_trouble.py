@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Protocol
-from stillup.gateway.dialects.trouble import classify, said
+from stillup.gateway.dialects.trouble import classify, fault_in_stream, said
 
 A, O, G, B = Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.GEMINI, Protocol.BEDROCK  # noqa: E741
 
@@ -142,6 +142,28 @@ def test_every_status_with_any_body_means_something(protocol, status, body):
     assert isinstance(classify(protocol, status, (), body), Fault)
 
 
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        (502, Fault.SERVER_ERROR),
+        ("502", Fault.SERVER_ERROR),
+        (502.0, Fault.SERVER_ERROR),
+        (True, Fault.ERROR_EVENT),
+        (12, Fault.ERROR_EVENT),
+        (10**400, Fault.ERROR_EVENT),
+        (-1, Fault.ERROR_EVENT),
+        (None, Fault.ERROR_EVENT),
+    ],
+)
+def test_inside_an_answer_a_number_is_read_as_a_status_where_it_can_be_one(code, fault):
+    assert fault_in_stream(said(json.dumps({"code": code}).encode())) is fault
+
+
+def test_a_number_beyond_all_numbers_is_no_status():
+    assert fault_in_stream(said(b'{"code": 1e999}')) is Fault.ERROR_EVENT
+
+
 def test_a_body_nested_beyond_reason_is_no_harder():
     assert classify(O, 500, (), b'{"a":' * 20_000) is Fault.SERVER_ERROR
     assert classify(O, 500, (), b"[" * 400 + b"]" * 400) is Fault.SERVER_ERROR
+    assert classify(O, 500, (), b'{"a":' * 100 + b'"overloaded"' + b"}" * 100) is Fault.SERVER_ERROR

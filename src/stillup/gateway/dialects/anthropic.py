@@ -114,7 +114,8 @@ class AnthropicWatch(SseWatch):
             try:
                 kind = shaped(data, _Kind).type
             except NoJson:
-                return self.flags & END > 0 or self._malformed()
+                # Its SDK skips an event whose data is empty.
+                return self.flags & END > 0 or not data.strip() or self._malformed()
         if self.flags & CONTENT and kind == "content_block_delta":
             return True
         return self.flags & END > 0 or self._see_kind(kind or name.decode("latin-1"), data)

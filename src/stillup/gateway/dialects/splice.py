@@ -31,9 +31,8 @@ def members(body: bytes) -> dict[str, Raw]:
         return _members(body)
     except UNREADABLE:
         value = plain(body)
-    return (
-        {str(key): Raw(json.dumps(inner).encode()) for key, inner in value.items()} if isinstance(value, dict) else {}
-    )
+    items = value.items() if isinstance(value, dict) else ()
+    return {str(key): Raw(json.dumps(inner).encode()) for key, inner in items}
 
 
 def with_model(body: bytes, model: str) -> bytes:
@@ -49,8 +48,9 @@ def with_model(body: bytes, model: str) -> bytes:
     if not old and _KEY not in body:
         return _inserted(body, value)
     old_value = msgspec.json.encode(old)
+    view = memoryview(body)  # a slice of bytes would copy a large body once more
     for at in islice(_spots(body, old_value), _MAX_TRIES):
-        spliced = b"".join((body[:at], value, body[at + len(old_value) :]))
+        spliced = b"".join((view[:at], value, view[at + len(old_value) :]))
         if read(_model, spliced, _Model).model == model:
             return spliced
     return msgspec.json.encode({**members(body), "model": Raw(value)})

@@ -143,7 +143,7 @@ def said_by(value: object, text: str = "") -> Said:
             words.append(leaf.rpartition("#")[2].lower())
             if leaf.isdecimal():
                 numbers.append(int(leaf[:6]))
-        elif key in {"code", "status"} and isinstance(leaf, int | float) and not isinstance(leaf, bool):
+        elif key in {"code", "status"} and isinstance(leaf, int | float) and 0 < leaf < 1000:
             numbers.append(int(leaf))
         elif key in {"message", "error", "detail", "msg", "Message"} and isinstance(leaf, str):
             messages.append(leaf)
