@@ -52,6 +52,10 @@ class Ask(Struct, frozen=True, kw_only=True):
     model: str = ""
     stream: bool = False
 
+    def __repr__(self) -> str:
+        """Without headers, query and body: there are keys and prompts in them."""
+        return f"Ask({self.protocol}, {self.operation}, {self.path[:80]!r}, {self.model[:80]!r}, {len(self.body)} bytes)"
+
 
 class Target(Struct, frozen=True):
     """One link of a chain: an upstream and the model to ask of it. An empty model keeps the client's."""
