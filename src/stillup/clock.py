@@ -15,6 +15,10 @@ class Clock(Protocol):
         """The wall clock, aware, in UTC."""
         ...
 
+    def wall_s(self) -> float:
+        """The wall clock, in seconds since the epoch: a tenth of the cost of :meth:`now`."""
+        ...
+
     def monotonic_s(self) -> float:
         """Seconds on a clock that never jumps; only differences mean anything."""
         ...
@@ -27,11 +31,12 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clock."""
 
+    # Asked a dozen times for each request of the gateway: these two are the system's own functions.
+    wall_s = staticmethod(time.time)
+    monotonic_s = staticmethod(time.monotonic)
+
     def now(self) -> datetime:
         return datetime.now(UTC)
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))
@@ -55,6 +60,9 @@ class ScaledClock:
 
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self.monotonic_s())
+
+    def wall_s(self) -> float:
+        return self.now().timestamp()
 
     def monotonic_s(self) -> float:
         return (time.monotonic() - self._origin_s) * self._speed

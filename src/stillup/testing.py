@@ -28,6 +28,9 @@ class FakeClock:
     def now(self) -> datetime:
         return self._now
 
+    def wall_s(self) -> float:
+        return self._now.timestamp()
+
     def monotonic_s(self) -> float:
         return self._steady_s
 

@@ -109,7 +109,7 @@ def test_an_id_nobody_has_is_refused_with_a_hint(kept, run):
 
 def test_a_request_that_is_damaged_is_not_passed_off_as_an_empty_one(start, folder, ask, noon, run):
     journal = start()
-    journal.ended(journal.begin(ask("a long question " * 9), "x", noon), "answered", noon)
+    journal.ended(journal.begin(ask("a long question " * 99), "x", noon), "answered", noon)
     journal.close(noon)
     (path,) = segments(folder)
     path.write_bytes(path.read_bytes().replace(b"a long", b"a wrong", 1).replace(b"question", b"questin", 1))

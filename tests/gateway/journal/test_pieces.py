@@ -145,3 +145,13 @@ def test_the_same_embedding_twice_is_stored_once(start, folder, ask, noon):
 
     assert segment.segments(folder)[0].read_bytes().count(LONG.encode()) == 1
     assert load(folder, "b").body() == asked.body
+
+
+def test_a_small_body_is_kept_as_it_came(start, folder, ask, noon):
+    journal = start()
+    for id_ in ("a", "b"):
+        journal.ended(journal.begin(ask(LONG), id_, noon), "answered", noon)
+    journal.commit(noon)
+
+    assert segment.segments(folder)[0].read_bytes().count(LONG.encode()) == 2
+    assert load(folder, "b").body() == ask(LONG).body

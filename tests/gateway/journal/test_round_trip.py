@@ -132,7 +132,7 @@ def test_a_segment_with_too_many_different_pieces_is_full_so_that_memory_is_boun
     monkeypatch.setattr(segment, "ROLL_BLOBS", 10)
     journal = start()
     for n in range(21):
-        keep(journal, ask(f"question {n} " * 20), f"x{n:02}", noon + n)
+        keep(journal, ask(f"question {n} " * 99), f"x{n:02}", noon + n)
 
     assert len(segment.segments(folder)) == 3
     assert len(ids(folder)) == 21

@@ -25,6 +25,7 @@ from msgspec import Struct
 MAGIC = b"stillup journal1"
 HEADER = Layout("<16sd")
 HEAD = Layout("<IIBII")
+BEFORE = Layout("<II")
 CHECKED = Layout("<BII")
 HASH_BYTES = 16
 LAST_MS = 2**32 - 1
@@ -121,6 +122,12 @@ def head(kind: int, exchange: int, ms: int, payload: bytes, before: bytes = b"")
     if before:
         crc = crc32(before, crc)
     return HEAD.pack(len(before) + len(payload), crc32(payload, crc), kind, exchange, ms) + before
+
+
+def whole(kind: int, exchange: int, ms: int, payload: bytes) -> bytes:
+    """A record as it stands in the file: quicker than :func:`head` for a small payload, and copies it."""
+    checked = CHECKED.pack(kind, exchange, ms) + payload
+    return BEFORE.pack(len(payload), crc32(checked)) + checked
 
 
 def digest(piece: bytes) -> bytes:

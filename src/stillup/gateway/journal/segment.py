@@ -11,13 +11,17 @@ from pathlib import Path
 import msgspec
 
 from stillup.gateway.journal.names import Names
-from stillup.gateway.journal.records import HEADER, LAST_MS, MAGIC, Kind, encode, head
+from stillup.gateway.journal.records import HEADER, LAST_MS, MAGIC, Kind, encode, head, whole
 
 SUFFIX = ".journal"
 ROLL_BYTES = 64 * 1024 * 1024
 ROLL_BLOBS = 65_536
 """The names of all blobs of a segment are in memory while it is written: this many are about 6 MB."""
 _NAMES_TRIED = 1_000
+_DAY_S = 86_400.0
+_COPIED = 65_536
+"""Larger pieces are not copied to be written."""
+_BYTES = int(Kind.BYTES)
 _sync_data = getattr(os, "fdatasync", os.fsync)
 
 
@@ -25,6 +29,7 @@ class Segment:
     """Records wait in ``pending`` until :meth:`flush` writes them at once. A segment that failed takes nothing more."""
 
     __slots__ = (
+        "_day_s",
         "_names",
         "alive",
         "began_s",
@@ -43,6 +48,7 @@ class Segment:
         self.fd = fd
         self.path = path
         self.began_s = began_s
+        self._day_s = began_s - began_s % _DAY_S
         self._names = names
         self.pending: list[bytes | tuple[int, bytes]] = []
         self.known: set[bytes] = set()
@@ -55,11 +61,13 @@ class Segment:
 
     def is_full(self, at_s: float) -> bool:
         """Whether the next exchange belongs into a new segment: this one is large, or of another day (UTC)."""
-        return self.size >= ROLL_BYTES or len(self.known) >= ROLL_BLOBS or at_s // 86_400 != self.began_s // 86_400
+        is_of_today = 0.0 <= at_s - self._day_s < _DAY_S
+        return self.size >= ROLL_BYTES or len(self.known) >= ROLL_BLOBS or not is_of_today
 
     def ms(self, at_s: float) -> int:
         """The time as records have it: never below zero, for clocks are set back."""
-        return min(max(0, int((at_s - self.began_s) * 1000)), LAST_MS)
+        ms = int((at_s - self.began_s) * 1000)
+        return ms if 0 <= ms <= LAST_MS else (0 if ms < 0 else LAST_MS)
 
     def refer(self, piece: bytes, ms: int) -> bytes:
         """The name of a piece, which from now on stands in this segment once."""
@@ -75,7 +83,7 @@ class Segment:
             payload = encode(record)
         except UnicodeEncodeError:  # somebody's path or model is no text
             payload = encode(_as_text(record))
-        self.pending.append(head(kind, exchange, self.ms(at_s), payload) + payload)
+        self.pending.append(whole(kind, exchange, self.ms(at_s), payload))
 
     def flush(self, at_s: float) -> int:
         """Write all that waits, with one write where the system takes it whole; how many bytes that were.
@@ -87,10 +95,14 @@ class Segment:
         for item in self.pending:
             if isinstance(item, bytes):
                 parts.append(item)
+                continue
+            exchange, chunk = item
+            if len(chunk) <= _COPIED:
+                parts.append(whole(_BYTES, exchange, ms, chunk))
             else:
-                parts += (head(Kind.BYTES, item[0], ms, item[1]), item[1])
+                parts += (head(_BYTES, exchange, ms, chunk), chunk)
         self.pending.clear()
-        data = b"".join(parts)
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.dirty = True
         done = os.write(self.fd, data)
         while done < len(data):  # more than 2 GB, or a disk that is nearly full

@@ -14,7 +14,7 @@ from stillup.gateway.core.values import Ask, Target, Usage
 from stillup.gateway.core.views import Try
 from stillup.gateway.journal import kept
 from stillup.gateway.journal.names import Names
-from stillup.gateway.journal.pieces import SMALLEST, cut
+from stillup.gateway.journal.pieces import cut
 from stillup.gateway.journal.records import Answering, Begin, End, Kind, TryRecord
 from stillup.gateway.journal.retention import Pruned, prune
 from stillup.gateway.journal.segment import Segment, begin_segment, nowhere
@@ -22,6 +22,8 @@ from stillup.private import private_folder
 
 RETRY_S = 30.0
 """So long nothing is kept after the disk failed, before it is tried again."""
+UNCUT_BYTES = 1024
+"""A body up to here is kept as it came: storing it again costs less than looking for what was there before."""
 _NO_USAGE = Usage()
 
 
@@ -291,7 +293,7 @@ class Journal:
 
 def _stored(segment: Segment, body: bytes, ms: int) -> tuple[tuple[bytes, ...], bytes]:
     """The body as literals and the names of blobs between them."""
-    if len(body) < SMALLEST:
+    if len(body) <= UNCUT_BYTES:
         return (body,), b""
     literals, refs, at = [], [], 0
     for start, stop in cut(body):
