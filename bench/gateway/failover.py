@@ -121,7 +121,8 @@ def _plays(name: str, run: Run, modes: tuple[Mode, ...]) -> Iterator[Play]:
     for protocol in run.protocols or (PROTOCOLS if name == OURS else (ANTHROPIC, OPENAI)):
         for stream in (True, False):
             for mode in modes:
-                if (name == OURS or mode.among_peers) and (stream or not mode.only_streams):
+                wanted = (mode.among_peers if stream else mode.whole_among_peers) if name != OURS else True
+                if wanted and (stream or not mode.only_streams):
                     yield protocol, stream, mode
 
 

@@ -17,34 +17,39 @@ _FLAT_MB = 10
 
 
 def report(run: Run) -> str:
-    """Resident memory by the number of requests answered."""
+    """Resident memory by the number of requests answered; of ours, or of those named."""
+    parts, wanted = [], []
     with arena(run.folder, run.peers) as place:
-        subject = place.start(dict(run.made())[OURS], OURS) if OURS in dict(run.made()) else None
-        if subject is None:
-            return "## Memory over many requests" + place.notes()
-        seen = _over(place, subject, run.requests)
-    rows = [(f"{asked:,}", show(mb)) for asked, mb in seen]
-    grown = seen[-1][1] - seen[1][1]
+        for name, make in run.made(run.only or (OURS,)):
+            if (subject := place.start(make, name)) is None:
+                continue
+            seen = _over(place, subject, run.requests)
+            place.stop(subject)
+            rows = [(f"{asked:,}", show(mb), str(errors)) for asked, mb, errors in seen]
+            parts.append(table((f"{subject.name}: requests", "MB", "errors"), rows))
+            if name == OURS:
+                grown = seen[-1][1] - seen[1][1]
+                wanted = [Wanted("memory grown from the first tenth to the last", grown, "≤", _FLAT_MB, " MB")]
+        notes = place.notes()
     intro = (
         "## Memory over many requests\n\nSixteen connections; nine seconds of small requests, one of streams of "
-        f"{TOKENS} chunks, in turn; journal on. Resident memory of the process tree."
+        f"{TOKENS} chunks, in turn. Resident memory of the process tree."
     )
-    wanted = [Wanted("memory grown from the first tenth to the last", grown, "≤", _FLAT_MB, " MB")]
-    return f"{intro}\n\n{table(('requests', 'MB'), rows)}\n\n{judged(wanted)}"
+    return "\n\n".join(filter(None, [intro, *parts, judged(wanted)])) + notes
 
 
-def _over(place: Arena, subject: Running, requests: int) -> list[tuple[int, float]]:
-    """Pairs of requests answered and memory, ``_STEPS`` of them after the first."""
-    seen = [(0, subject.rss_mb())]
+def _over(place: Arena, subject: Running, requests: int) -> list[tuple[int, float, int]]:
+    """Requests answered, memory and errors so far; ``_STEPS`` times after the start."""
+    seen = [(0, subject.rss_mb(), 0)]
     small = subject.subject.question(ANTHROPIC, stream=False)
     stream = subject.subject.question(ANTHROPIC, stream=True)
-    asked = 0
+    asked = errors = 0
     while asked < requests:
-        place.a.set(tokens=10)
-        asked += drive(subject.base, small, 16, 9, place.folder).requests
-        place.a.set(tokens=TOKENS)
-        asked += drive(subject.base, stream, 16, 1, place.folder).requests
+        for question, tokens, seconds in ((small, 10, 9), (stream, TOKENS, 1)):
+            place.a.set(tokens=tokens)
+            load = drive(subject.base, question, 16, seconds, place.folder)
+            asked, errors = asked + load.requests, errors + load.errors
         if asked >= requests * len(seen) / _STEPS:
-            seen.append((asked, subject.rss_mb()))
+            seen.append((asked, subject.rss_mb(), errors))
             say(f"  {asked:,} of {requests:,}: {seen[-1][1]:.1f} MB")
     return seen

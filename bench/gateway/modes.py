@@ -16,7 +16,8 @@ class Mode:
     is_early: bool = True
     only_streams: bool = False
     among_peers: bool = True
-    """Played against peers too: one of each kind is enough for them."""
+    """Played against peers too: one of each kind is enough for them, and streams tell most."""
+    whole_among_peers: bool = False
 
 
 def _status(code: int, **more: float | str) -> dict[str, float | str]:
@@ -31,12 +32,12 @@ def _failure(name: str, **more: float | str) -> dict[str, float | str]:
 _LATE = {"after": 4, "gap_s": 0.003}
 
 MODES = (
-    Mode("healthy"),
+    Mode("healthy", whole_among_peers=True),
     Mode("refused", _failure("refused")),
     Mode("reset at once", _failure("reset_at_once"), among_peers=False),
     Mode("reset", _failure("reset")),
     Mode("closed", _failure("closed"), among_peers=False),
-    Mode("hang", _failure("hang")),
+    Mode("hang", _failure("hang"), whole_among_peers=True),
     Mode("slow headers", _failure("slow_headers"), among_peers=False),
     Mode("first token after 20 s", {"first_token_after_s": 20}),
     Mode("401", _status(401), among_peers=False),
@@ -48,7 +49,7 @@ MODES = (
     Mode("503", _status(503)),
     Mode("503, Retry-After 20", _status(503, retry_after="20"), among_peers=False),
     Mode("504", _status(504), among_peers=False),
-    Mode("529", _status(529)),
+    Mode("529", _status(529), whole_among_peers=True),
     Mode("HTML with 200", _failure("html")),
     Mode("wrong content type", _failure("wrong_type"), among_peers=False),
     Mode("error event first", _failure("error_first")),
@@ -56,7 +57,7 @@ MODES = (
     Mode("opening only", _failure("opening_only"), among_peers=False),
     Mode("pings only", _failure("pings", gap_s=0.5), only_streams=True, among_peers=False),
     Mode("drip", _failure("drip"), among_peers=False),
-    Mode("cut", _failure("cut", **_LATE), is_early=False),
+    Mode("cut", _failure("cut", **_LATE), is_early=False, whole_among_peers=True),
     Mode("cut inside an event", _failure("cut_inside", **_LATE), is_early=False, among_peers=False),
     Mode("cut by reset", _failure("cut_reset", **_LATE), is_early=False),
     Mode("stall", _failure("stall", **_LATE), is_early=False),
