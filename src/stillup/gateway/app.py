@@ -11,22 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import ssl
-from collections import deque
 from collections.abc import Coroutine, Mapping
 from random import Random
 from typing import TYPE_CHECKING
-from urllib.request import getproxies_environment, proxy_bypass
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from stillup.errors import UsageError
+from stillup.gateway.core.actions import Patience
 from stillup.gateway.core.allowance import Allowance, Bounds
 from stillup.gateway.core.desk import Desk, DeskSettings
-from stillup.gateway.core.door import SAYS, Door, Entry, User
-from stillup.gateway.core.exchange import Patience
+from stillup.gateway.core.door import SAYS, Door, Entry, Reason, User
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Facts
 from stillup.gateway.core.values import Ask, Headers, Operation, Protocol, Target
 from stillup.gateway.dialects.base import KeyChoice, Outgoing, Refusal
+from stillup.gateway.dialects.bases import base_of
 from stillup.gateway.dialects.errors import error_answer
 from stillup.gateway.dialects.keys import choose_key
 from stillup.gateway.dialects.requests import protocol_of, read_request
@@ -34,9 +36,10 @@ from stillup.gateway.handling import Handling
 from stillup.gateway.journal import Journal
 from stillup.gateway.outbox import Outbox
 from stillup.gateway.own import HEALTH_PATHS, OwnPages
+from stillup.gateway.proxies import Proxies, is_loopback
 from stillup.gateway.signing import Signer, signer_for
 from stillup.gateway.wire.client import Call, Place, Pool, Sink
-from stillup.gateway.wire.server import Connection, Incoming
+from stillup.gateway.wire.server import Connection, Incoming, Stop
 
 if TYPE_CHECKING:
     from stillup.clock import Clock
@@ -51,8 +54,22 @@ _SYNC_S = 1.0
 _PRUNE_EVERY = 60
 _BACKLOG = 1024
 _FULL_RETRY_S = 2.0
+_STOP_RETRY_S = 5.0
+_LOOK_S = 0.02
+_LAST_WORDS_S = 1.0
+"""How long clients may take for the end of an answer that the gateway's own end cut short."""
+_STATUS_OF = {Reason.NO_HOST: 400, Reason.NO_TOKEN: 401, Reason.WRONG_TOKEN: 401}
+"""Of who is not let in; everybody else gets 403."""
 _CLAUDE_ELSEWHERE = (Operation.GENERATE, Operation.COUNT_TOKENS)
 """All that Bedrock and Vertex serve of what Anthropic does."""
+
+
+class _Place(Struct, frozen=True, gc=False):
+    """What a request that waits for room will need, and since when it waits."""
+
+    chain: tuple[Target, ...]
+    keys: dict[str, KeyChoice]
+    since_s: float
 
 
 class Gateway:
@@ -94,20 +111,21 @@ class Gateway:
         host, _, port = settings.listen.rpartition(":")
         self.host, self.port = host.strip("[]"), int(port)
         users = plan.users
-        self._door = Door(is_loopback=_is_loopback(self.host), users=[User(u.id, u.token) for u in users])
+        self._door = Door(is_loopback=is_loopback(self.host), users=[User(u.id, u.token) for u in users])
         self._allowance = Allowance((u.id, Bounds(u.requests_per_minute, u.usd_per_day)) for u in users)
         self._patience = patience or Patience(deadline_s=settings.deadline_s)
         self._own = OwnPages(self)
         self._tls = tls
-        self._proxies = getproxies_environment() if environ is None else _proxies(environ)
+        self._proxies = Proxies(environ)
         self._pools: dict[str, Pool] = {}
         self._connections: set[Connection] = set()
         self._running: set[Handling] = set()
-        self._queue: deque[tuple[Handling, tuple[Target, ...], dict[str, KeyChoice]]] = deque()
+        self._queue: dict[Handling, _Place] = {}
         self._own_keys: dict[str, KeyChoice] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self._is_stopping = False
+        self._admits = self._admit if users or not is_loopback(self.host) else None
+        self.is_stopping = False
 
     @property
     def in_flight(self) -> int:
@@ -131,15 +149,20 @@ class Gateway:
         """Listen. The port is taken when this returns.
 
         :raises OSError: the address cannot be taken.
-        :raises stillup.errors.UsageError: an upstream needs a library that is not installed.
+        :raises stillup.errors.UsageError: an upstream needs a library that is not installed, or has no usable address.
         """
         for upstream in self.plan.upstreams:
+            try:
+                base_of(upstream)
+            except ValueError as exc:
+                msg = f"upstream {upstream.id!r} cannot be asked: {exc}"
+                raise UsageError(msg) from exc
             signer = signer_for(upstream)
             if signer is not None:
                 self.signers[upstream.id] = signer
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self, self._connections, self.now), self.host, self.port, backlog=_BACKLOG
+            lambda: Connection(self, self._connections, self.now, self._admits), self.host, self.port, backlog=_BACKLOG
         )
         self.port = self._server.sockets[0].getsockname()[1]
         await self.seen.start()
@@ -148,17 +171,21 @@ class Gateway:
             self.task(self._keep_house())
 
     async def stop(self, grace_s: float = 10.0) -> None:
-        """Take no more; let what is under way finish, then end it."""
-        self._is_stopping = True
+        """Take no more; let what is under way finish, then end it with an error that clients can try again after."""
+        self.is_stopping = True
         if self._server is not None:
             self._server.close()
         for connection in tuple(self._connections):
             connection.close_idle()
-        deadline = self.now() + grace_s
-        while self._running and self.now() < deadline:
-            await self.clock.sleep(0.05)
-        for handling in tuple(self._running):
-            handling.client_gone()
+        await self._until_gone(grace_s)
+        waiting, self._queue = self._queue, {}
+        for handling in (*waiting, *self._running):
+            if grace_s > 0:
+                handling.stop("The gateway is being stopped; try again in a moment.", _STOP_RETRY_S)
+            else:
+                handling.client_gone()
+        self.outbox.flush()
+        await self._until_gone(min(grace_s, _LAST_WORDS_S))
         for connection in tuple(self._connections):
             connection.abort()
         for task in tuple(self._tasks):
@@ -170,6 +197,12 @@ class Gateway:
         self.journal.close(self.wall_s())
         await self.seen.stop()
 
+    async def _until_gone(self, within_s: float) -> None:
+        """Wait for the answers that are under way, those too that their clients have not taken yet."""
+        end_s = self.now() + within_s
+        while (self._running or self._connections) and self.now() < end_s:
+            await self.clock.sleep(_LOOK_S)
+
     # --- what a connection asks of us (wire.server.Service)
 
     def handle(self, connection: Connection, request: Incoming) -> Handling | None:
@@ -180,7 +213,7 @@ class Gateway:
         entry = self._door.admit(request.headers, query)
         if path is None or not entry.is_open:
             says = SAYS.get(entry.reason) or "the address of a request begins with a slash"
-            status = 400 if path is None else (401 if "token" in entry.reason else 403)
+            status = 400 if path is None else _STATUS_OF.get(entry.reason, 403)
             self.refuse(connection, status, says, request.target, request.headers)
             return None
         if self._own.answer(connection, request.method, path):
@@ -190,6 +223,14 @@ class Gateway:
             connection.answer(ask.status, ask.headers, ask.body)
             return None
         return self._begin(connection, ask, entry)
+
+    def _admit(self, target: bytes, headers: Headers) -> Stop | None:
+        """Beyond loopback: whoever is not let in need not send a body first."""
+        path, query = _split(target)
+        entry = self._door.admit(headers, query)
+        if entry.is_open or path in HEALTH_PATHS:
+            return None
+        return Stop(_STATUS_OF.get(entry.reason, 403), SAYS[entry.reason])
 
     def refuse(self, connection: Connection, status: int, says: str, target: bytes, headers: Headers) -> None:
         """An error in the words of the protocol that the request seems to be in."""
@@ -203,9 +244,10 @@ class Gateway:
         request_id = "req_" + secrets.token_hex(12)
         at = self.clock.now()
         passage = self.seen.begin(ask, request_id, user)
-        entry = self.journal.begin(ask, request_id, at.timestamp()) if self._is_kept(ask) else None
-        handling = Handling(self, connection, ask, passage, entry)
         denied = self._allowance.ask(user, self.now(), at) if user else None
+        is_kept = self._is_kept(ask) and denied is None
+        entry = self.journal.begin(ask, request_id, at.timestamp()) if is_kept else None
+        handling = Handling(self, connection, ask, passage, entry)
         if denied is not None:
             handling.refuse(Fault.RATE_LIMITED, denied.says, retry_after_s=denied.retry_after_s)
             return None
@@ -217,7 +259,7 @@ class Gateway:
         keys = {t.upstream: self._key(ask, t.upstream, lend=not entered.key_is_token) for t in chain}
         if len(self._running) >= self.settings.max_concurrent:
             return self._wait(handling, chain, keys)
-        self._run(handling, chain, keys)
+        self._run(handling, chain, keys, self._patience)
         return handling
 
     def _chain(self, ask: Ask) -> tuple[Target, ...]:
@@ -243,15 +285,18 @@ class Gateway:
             says = f"{len(self._running)} requests are under way and {len(self._queue)} wait: there is no room"
             handling.refuse(Fault.OVERLOADED, says, retry_after_s=_FULL_RETRY_S)
             return None
-        self._queue.append((handling, chain, keys))
+        self._queue[handling] = _Place(chain, keys, self.now())
+        handling.wait_at_most(self._patience.deadline_s, "The gateway had no room for the request in time.")
         return handling
 
-    def _run(self, handling: Handling, chain: tuple[Target, ...], keys: dict[str, KeyChoice]) -> None:
+    def _run(
+        self, handling: Handling, chain: tuple[Target, ...], keys: dict[str, KeyChoice], patience: Patience
+    ) -> None:
         ask = handling.ask
         self._running.add(handling)
         facts = Facts(ask.operation, ask.model, ask.stream, len(ask.body), len(ask.body) // 4)
         prints = {name: key.fingerprint for name, key in keys.items()}
-        handling.start(facts, self.desk.choose(chain, facts, prints, self.now()), keys, self._patience)
+        handling.start(facts, self.desk.choose(chain, facts, prints, self.now()), keys, patience)
 
     def _is_kept(self, ask: Ask) -> bool:
         return self.keeps and ask.operation is Operation.GENERATE
@@ -271,9 +316,7 @@ class Gateway:
         pool = self._pools.get(outgoing.origin)
         if pool is None:
             place = Place.of(outgoing.origin)
-            proxy = self._proxies.get(place.scheme, "")
-            if proxy and (_is_loopback(place.host) or proxy_bypass(place.host, self._proxies)):
-                proxy = ""
+            proxy = self._proxies.before(place)
             pool = self._pools[outgoing.origin] = Pool(place, now=self.now, tls=self._tls, proxy=proxy)
         lines = [f"{outgoing.method} {outgoing.target} HTTP/1.1\r\nHost: {pool.place.authority}\r\n".encode("latin-1")]
         lines += [b"%b: %b\r\n" % line for line in outgoing.headers]
@@ -286,12 +329,14 @@ class Gateway:
     def over(self, handling: Handling, passage: Passage) -> None:
         """A request is over; the next one that waits has room."""
         self._running.discard(handling)
+        self._queue.pop(handling, None)
         if passage.user:
             self._allowance.spend(passage.user, passage.usd, self.clock.now())
         while self._queue and len(self._running) < self.settings.max_concurrent:
-            waiting, chain, keys = self._queue.popleft()
-            if not waiting.is_over:
-                self._run(waiting, chain, keys)
+            waiting = next(iter(self._queue))
+            place = self._queue.pop(waiting)
+            left_s = self._patience.deadline_s - (self.now() - place.since_s)
+            self._run(waiting, place.chain, place.keys, replace(self._patience, deadline_s=max(0.0, left_s)))
 
     def task(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         """Do something beside the requests, until it is done or the gateway stops."""
@@ -328,21 +373,3 @@ def _split(target: bytes) -> tuple[str | None, str]:
     """Path and query of a request's target; None for what is no path (an absolute URL, an asterisk)."""
     path, _, query = target.decode("latin-1").partition("?")
     return (path if path.startswith("/") else None), query.partition("#")[0]
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return socket.inet_pton(socket.AF_INET, host)[0] == 127
-    except OSError:
-        return host in ("::1", "0:0:0:0:0:0:0:1")
-
-
-def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
-    found = {}
-    for name, value in environ.items():
-        lower = name.lower()
-        if lower.endswith("_proxy") and value:
-            found[lower.removesuffix("_proxy")] = value
-    return found

@@ -34,4 +34,8 @@ class Outbox:
             self._journal.commit(self._wall_s())
         waiting, self._waiting = self._waiting, []
         for send, args in waiting:
-            send(*args)
+            try:
+                send(*args)
+            except Exception as exc:  # noqa: BLE001 - a mistake in one request must not cost the others their answers
+                told = {"message": "an answer could not be sent", "exception": exc}
+                asyncio.get_running_loop().call_exception_handler(told)

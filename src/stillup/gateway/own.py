@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stillup import __version__
+from stillup.gateway.core.values import Protocol, Target
+from stillup.gateway.dialects.bases import base_of
 
 if TYPE_CHECKING:
     from stillup.gateway.app import Gateway
     from stillup.gateway.core.values import Headers
+    from stillup.gateway.dialects.base import UpstreamSpec
+    from stillup.gateway.plan import GatewayPlan
     from stillup.gateway.wire.server import Connection
 
 HEALTH_PATHS = ("/", "/healthz", "/readyz")
@@ -19,6 +23,7 @@ STATUS_PATH = "/stillup/status"
 _JSON: Headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _METRICS: Headers = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 _READS = ("GET", "HEAD")
+_CLIENTS = (Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.RESPONSES, Protocol.GEMINI)
 
 
 class OwnPages:
@@ -26,6 +31,7 @@ class OwnPages:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._targets = _targets(gateway.plan)
 
     def answer(self, connection: Connection, method: str, path: str) -> bool:
         """Answer if the path is one of ours; OPTIONS is ours everywhere (no web page may call: no CORS headers)."""
@@ -34,7 +40,9 @@ class OwnPages:
             return True
         if method not in _READS:
             return False
-        if path in HEALTH_PATHS:
+        if path == "/readyz" and self._gateway.is_stopping:
+            connection.answer(503, _JSON, b'{"status":"stopping","service":"stillup gateway"}')
+        elif path in HEALTH_PATHS:
             connection.answer(200, _JSON, b'{"status":"ok","service":"stillup gateway"}')
         elif path == "/metrics":
             connection.answer(200, _METRICS, self._gateway.seen.render())
@@ -54,11 +62,12 @@ class OwnPages:
                 "in_flight": gateway.in_flight,
                 "waiting": gateway.waiting,
                 "upstreams": [
-                    {"id": u.id, "protocol": u.protocol.value, "base_url": u.base_url, "key": u.key is not None}
+                    {"id": u.id, "protocol": u.protocol.value, "base_url": _shown(u), "key": u.key is not None}
                     for u in gateway.plan.upstreams
                 ],
                 "missing": gateway.plan.missing,
-                "targets": gateway.desk.status(gateway.now()),
+                "targets": gateway.desk.status(gateway.now(), self._targets),
+                "spent_usd": gateway.seen.spent_usd(),
                 "journal": {
                     "on": gateway.keeps,
                     "folder": str(journal.folder) if gateway.keeps else None,
@@ -67,3 +76,15 @@ class OwnPages:
                 },
             }
         )
+
+
+def _shown(upstream: UpstreamSpec) -> str:
+    """Where it is, without what a base URL out of the environment may hold beside that."""
+    base = base_of(upstream)
+    return base.origin + base.path
+
+
+def _targets(plan: GatewayPlan) -> tuple[Target, ...]:
+    """What the routes name, so that its health is shown before it was asked."""
+    links = (link for r in plan.routes for protocol in _CLIENTS for link in plan.links(protocol, r.match))
+    return tuple(dict.fromkeys(link.target for link in links if link.target is not None))

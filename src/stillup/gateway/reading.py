@@ -5,10 +5,12 @@ from __future__ import annotations
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Turn
 from stillup.gateway.core.values import Ask, Headers
-from stillup.gateway.dialects.base import Watch
+from stillup.gateway.dialects.base import END, Watch
+from stillup.gateway.dialects.bedrock import BedrockWatch
 from stillup.gateway.dialects.coding import CannotDecode, Decoder
 from stillup.gateway.dialects.trouble import classify
 from stillup.gateway.dialects.whole import watch_for
+from stillup.gateway.wire.hops import end_to_end
 
 
 class Decoding(Watch):
@@ -25,7 +27,8 @@ class Decoding(Watch):
         try:
             decoded = self._decoder.feed(chunk)
         except CannotDecode:
-            self._fail(Fault.MALFORMED)
+            if not self.flags & END:
+                self._fail(Fault.MALFORMED)
             return self.flags, b""
         if not decoded:
             return self.flags, b""
@@ -34,11 +37,14 @@ class Decoding(Watch):
         return self.flags, ready
 
     def finish(self) -> tuple[Fault | None, bytes]:
-        if self.fault is not None:
+        was_over = self.flags & END > 0
+        if self.fault is not None and not was_over:
             return self.fault, b""
         fault, rest = self._watch.finish()
         self._copy()
-        return fault or (None if self._decoder.ended else Fault.CUT), rest
+        if fault is None and not was_over and not self._decoder.ended:
+            fault = Fault.CUT
+        return fault, rest
 
     def error_ending(self, fault: Fault, message: str) -> bytes:
         return self._watch.error_ending(fault, message)
@@ -50,7 +56,7 @@ class Decoding(Watch):
 
 
 def reader(ask: Ask, turn: Turn, status: int, headers: Headers) -> Watch | Fault:
-    """See :data:`stillup.gateway.core.exchange.Reader`."""
+    """See :data:`stillup.gateway.core.trial.Reader`."""
     kind, coding = _value(headers, b"content-type"), _value(headers, b"content-encoding")
     watch = watch_for(ask, turn.target.protocol, status, kind, coding)
     if isinstance(watch, Fault) or watch.reads_coded or not coding:
@@ -61,13 +67,19 @@ def reader(ask: Ask, turn: Turn, status: int, headers: Headers) -> Watch | Fault
         return Fault.NOT_API
 
 
-def is_decoded(ask: Ask, headers: Headers) -> bool:
-    """Whether the answer's content coding was taken off on the way."""
-    return ask.stream and b"event-stream" in _value(headers, b"content-type").lower().encode("latin-1")
+def head_for_client(watch: Watch | None, headers: Headers) -> Headers:
+    """The lines of an answer's head as they are true of what its watch hands out."""
+    if isinstance(watch, Decoding):
+        return tuple(end_to_end(headers, decoded=True))
+    kept = end_to_end(headers)
+    if isinstance(watch, BedrockWatch):
+        kept = [line for line in kept if line[0].lower() != b"content-type"]
+        kept.append((b"content-type", b"text/event-stream; charset=utf-8"))
+    return tuple(kept)
 
 
 def classified(turn: Turn, status: int, headers: Headers, body: bytes) -> Fault:
-    """See :data:`stillup.gateway.core.exchange.Classify`."""
+    """See :data:`stillup.gateway.core.trial.Classify`."""
     return classify(turn.target.protocol, status, headers, body)
 
 

@@ -6,9 +6,12 @@ Both libraries may read files or ask a metadata service, so they run in a thread
 from __future__ import annotations
 
 import asyncio
+import re
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stillup.errors import UsageError
+from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Headers
 from stillup.gateway.core.values import Protocol as Speaks
 
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from stillup.gateway.dialects.base import Outgoing, UpstreamSpec
 
 _GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+
+_NETWORK = re.compile("Connect|Transport|Timeout")
 
 
 class Signer(Protocol):
@@ -66,10 +72,15 @@ class GoogleSigner:
 
     def __init__(self) -> None:
         self._credentials: Any = None
+        self._lock = Lock()
 
     async def headers(self, outgoing: Outgoing) -> Headers:  # noqa: ARG002 - the token is for every request
-        token = await asyncio.to_thread(self._token)
+        token = await asyncio.to_thread(self._fresh)
         return ((b"Authorization", f"Bearer {token}".encode()),)
+
+    def _fresh(self) -> str:
+        with self._lock:  # a hundred requests at the hour's end need one new token
+            return self._token()
 
     def _token(self) -> str:
         import google.auth
@@ -80,6 +91,15 @@ class GoogleSigner:
         if not self._credentials.valid:
             self._credentials.refresh(Request())
         return str(self._credentials.token)
+
+
+def fault_of(exc: Exception) -> Fault:
+    """What it means that there is no signature.
+
+    Where the vendor's library says that a retry helps, or the network was in its way, the key itself may be good.
+    """
+    lasts = not (getattr(exc, "retryable", False) or isinstance(exc, OSError) or _NETWORK.search(type(exc).__name__))
+    return Fault.UNAUTHORIZED if lasts else Fault.CONNECT_TIMEOUT
 
 
 def signer_for(upstream: UpstreamSpec) -> Signer | None:

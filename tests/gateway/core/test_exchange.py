@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import pairwise
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillup.gateway.core.desk import Desk, DeskSettings
-from stillup.gateway.core.exchange import (
+from stillup.gateway.core.actions import (
     Action,
     Cancel,
-    Exchange,
     Finish,
     Open,
     Patience,
@@ -24,6 +23,8 @@ from stillup.gateway.core.exchange import (
     Settled,
     Whole,
 )
+from stillup.gateway.core.desk import Desk, DeskSettings
+from stillup.gateway.core.exchange import Exchange
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.retry import End
 from stillup.gateway.core.turn import Facts
@@ -57,9 +58,8 @@ WHOLE = (
 
 def word(text: str) -> bytes:
     return (
-        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"'
-        + text.encode()
-        + b'"}}\n\n'
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+        b'"delta":{"type":"text_delta","text":"' + text.encode() + b'"}}\n\n'
     )
 
 
@@ -412,7 +412,7 @@ def test_however_the_bytes_come_the_client_gets_the_same(cuts: list[int]) -> Non
     whole = b"".join(ANSWER)
     edges = sorted({0, len(whole), *cuts})
     life = Life()
-    life.answers(0, *(whole[i:j] for i, j in zip(edges, edges[1:], strict=False)))
+    life.answers(0, *(whole[i:j] for i, j in pairwise(edges)))
     assert life.given == whole
 
 

@@ -122,10 +122,10 @@ def test_an_answer_may_be_empty_if_it_says_why_it_stopped():
     assert watch.finish() == (None, b"")
 
 
-def test_a_stop_reason_without_the_end_marker_is_a_cut_that_knows_its_reason():
+def test_what_ends_after_its_stop_reason_is_whole_and_gets_the_end_marker_it_lacks():
     watch = AnthropicWatch()
     watch.feed(event(type="message_delta", delta={"stop_reason": "end_turn"}, usage={}))
-    assert watch.finish() == (Fault.CUT, b"")
+    assert watch.finish() == (None, b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
     assert watch.stop_reason == "end_turn"
 
 

@@ -13,112 +13,43 @@ Times are seconds of a steady clock and always handed in. The caller performs th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
-from msgspec import Struct
-
+from stillup.gateway.core.actions import (
+    Action,
+    Actions,
+    Cancel,
+    Finish,
+    Open,
+    Patience,
+    Ping,
+    Whole,
+)
 from stillup.gateway.core.desk import Desk
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.limits import retry_after_s
-from stillup.gateway.core.retry import Again, ContextOf, End, Failed, GiveUp, MoveOn, decide
-from stillup.gateway.core.trial import Trial
-from stillup.gateway.core.turn import Choice, Facts, Turn
-from stillup.gateway.core.values import Ask, Headers, Usage
-from stillup.gateway.core.views import Try
+from stillup.gateway.core.retry import ROUNDS, Again, ContextOf, End, GiveUp, MoveOn, decide
+from stillup.gateway.core.trial import MAX_ERROR_BYTES, Classify, Reader, Trial
+from stillup.gateway.core.tries import Tries
+from stillup.gateway.core.turn import Choice, Facts
+from stillup.gateway.core.values import Ask, Headers
 from stillup.gateway.core.why import Why
-from stillup.gateway.dialects.base import CONTENT, END, ERROR, KeyChoice, KeyKind, Watch
+from stillup.gateway.dialects.base import CONTENT, END, ERROR, KeyChoice, Watch
 
-_MAX_ERROR_BYTES = 1_048_576
 _MAX_HELD_BYTES = 4 * 1024 * 1024
 """Before the first content; it is pings and the head of an answer."""
 _AFTER_END_S = 2.0
 """A body that does not end after its end marker is taken for ended."""
 _LAST_PATIENCE_S = 60.0
-"""With nobody else to ask, silence is borne at least so long."""
-_NO_USAGE = Usage()
-_NO_KEY = KeyChoice()
-
-Reader = Callable[[Ask, Turn, int, Headers], "Watch | Fault"]
-"""Who reads an answer with this head; a fault where no answer of the protocol has such a head."""
-Classify = Callable[[Turn, int, Headers, bytes], Fault]
-"""What an error answer means."""
-
-
-class Send(Struct, frozen=True, gc=False):
-    """Ask this turn's target; what comes back belongs to try ``n``."""
-
-    n: int
-    turn: Turn
-
-
-class Cancel(Struct, frozen=True, gc=False):
-    """Give try ``n`` up."""
-
-    n: int
-
-
-class Open(Struct, frozen=True, gc=False):
-    """The gate is open: the client gets try ``n``'s status and headers, and these first bytes."""
-
-    n: int
-    status: int
-    headers: Headers
-    data: bytes
-
-
-class Whole(Struct, frozen=True, gc=False):
-    """Try ``n`` gave a whole answer; the client gets it in one go."""
-
-    n: int
-    status: int
-    headers: Headers
-    data: bytes
-
-
-class Finish(Struct, frozen=True, gc=False):
-    """The answer is over, after these last bytes. ``broken`` names what broke it, where something did."""
-
-    data: bytes = b""
-    broken: Fault | None = None
-
-
-class Ping(Struct, frozen=True, gc=False):
-    """Tell the client that somebody is still there (law 4 allows it: a ping is no content)."""
-
-
-class Settled(Struct, frozen=True, gc=False):
-    """Try ``n`` is over, and this came of it. ``taken`` says that the client was given its answer, or a part."""
-
-    n: int
-    result: Try
-    taken: bool
-
-
-class Refuse(Struct, frozen=True, gc=False):
-    """Law 2: the client gets an error. ``status``, ``headers`` and ``body`` are an upstream's where it gave one."""
-
-    end: End
-    fault: Fault
-    status: int | None = None
-    headers: Headers = ()
-    body: bytes = b""
-    retry_after_s: float | None = None
-
-
-Action = Send | Cancel | Open | Whole | Finish | Ping | Settled | Refuse
-Actions = tuple[Action, ...]
-
-
-class Patience(Struct, frozen=True):
-    """How long one request may take. ``ping_s`` is the silence after which a streaming client is pinged."""
-
-    deadline_s: float = 600.0
-    ping_s: float = 15.0
+"""With nobody else to ask, silence is borne at least so long before the silent are asked once more."""
+_LOOK_AGAIN_S = 1.0
+_AT_ONCE = (End.REQUEST_WRONG, End.FILTERED, End.CLIENTS_KEY)
+"""What ends a request though others are still asked."""
 
 
 class Exchange:
-    """See the module. ``keys`` are those that each upstream would be asked with, ``chain`` is the whole of it."""
+    """See the module. ``keys`` are those that each upstream would be asked with, ``choice`` is of the whole chain."""
 
     def __init__(
         self,
@@ -136,9 +67,8 @@ class Exchange:
         can_ping: bool,
     ) -> None:
         self.ask = ask
-        self._facts = facts
-        self._left: list[Turn] = list(choice.turns)
-        self._keys = keys
+        self._tries = Tries(facts, choice, keys, desk)
+        self.tries = self._tries.all
         self._desk = desk
         self._patience = patience
         self._reader = reader
@@ -146,16 +76,14 @@ class Exchange:
         self._context_of = context_of
         self._can_ping = can_ping and ask.stream
         self.started_s = now
-        self.tries: list[Trial] = []
-        self._live: list[Trial] = []
-        self._failed: list[Failed] = []
-        self._rounds = 0
         self._waiting: MoveOn | Again | None = None
         self._waits_until = 0.0
         self.winner: Trial | None = None
+        """The try whose answer the client gets."""
         self.is_over = False
         self.is_open = False
         """The client has been sent a head."""
+        self._is_paused = False
         self._pinged_s = now
         self.wake_at = now
 
@@ -186,7 +114,7 @@ class Exchange:
         if t.is_over:
             return ()
         if watch is None:
-            t.body += chunk[: _MAX_ERROR_BYTES - len(t.body)]
+            t.body += chunk[: MAX_ERROR_BYTES - len(t.body)]
             return ()
         flags, ready = watch.feed(chunk)
         if t is not self.winner:
@@ -194,12 +122,12 @@ class Exchange:
         gap_s = now - t.last_s
         t.last_s = now
         t.longest_gap_s = max(t.longest_gap_s, gap_s)
-        if flags & (END | ERROR):
-            if flags & ERROR:
-                return self._break(t, watch, watch.fault or Fault.MALFORMED, now, ready, cancel=True)
-            if t.ended_s is None:
+        if flags & (END | ERROR) and t.ended_s is None:
+            if flags & END:  # whatever follows its end is not missed
                 t.ended_s = now
                 self.wake_at = now + _AFTER_END_S
+            else:
+                return self._break(t, watch, watch.fault or Fault.MALFORMED, now, ready, cancel=True)
         return ready
 
     def end(self, n: int, now: float, at: datetime) -> Actions:
@@ -209,11 +137,14 @@ class Exchange:
             return ()
         watch = t.watch
         if watch is None:
-            fault = self._classify(t.turn, t.status or 0, t.headers, t.body)
-            return self._reckoned(self._fail(t, fault, now, wait_s=retry_after_s(t.headers, t.body, at)), now)
+            body = t.readable()
+            fault = self._classify(t.turn, t.status or 0, t.headers, body)
+            return self._reckoned(self._fail(t, fault, now, wait_s=retry_after_s(t.headers, body, at)), now)
         fault_, rest = watch.finish()
         if t is self.winner:
             return self._break(t, watch, fault_, now, rest) if fault_ else self._finish(t, now, rest)
+        if fault_ is None and self.is_open:
+            fault_ = Fault.MALFORMED  # no stream, for a client that was pinged and has begun to read one
         if fault_:
             return self._reckoned(self._fail(t, fault_, now), now)
         return self._take_whole(t, now, rest)
@@ -229,16 +160,26 @@ class Exchange:
             return self._finish(t, now, t.watch.finish()[1])
         return self._break(t, t.watch, Fault.CUT, now)
 
+    def paused(self) -> None:
+        """The client is slow and its upstream is not read from: silence is no stall now."""
+        self._is_paused = True
+
+    def resumed(self, now: float) -> None:
+        """It is read from again."""
+        self._is_paused = False
+        if self.winner is not None:
+            self.winner.last_s = now
+
     def client_gone(self) -> Actions:
         """Nobody listens any more: that says nothing of any upstream."""
         if self.is_over:
             return ()
         self.is_over = True
         actions: list[Action] = []
-        for t in tuple(self._live):
+        for t in tuple(self._tries.live):
             t.is_late = False
-            actions += self._drop(t, t.last_s)
-        self._let_go()
+            actions += self._tries.drop(t, t.last_s)
+        self._tries.let_go()
         return tuple(actions)
 
     def tick(self, now: float) -> Actions:
@@ -264,9 +205,9 @@ class Exchange:
     def _next_step(self, now: float) -> list[Action]:
         """Ask on, wait, or give up: :func:`decide` knows the laws."""
         step = decide(
-            self._failed,
-            self._left,
-            rounds=self._rounds,
+            self._tries.failed,
+            self._tries.left,
+            rounds=self._tries.rounds,
             now=now,
             deadline_left_s=self._patience.deadline_s - (now - self.started_s),
             spend=self._desk.may_spend,
@@ -274,7 +215,7 @@ class Exchange:
             context_of=self._context_of,
         )
         if isinstance(step, GiveUp):
-            return self._give_up(step)
+            return self._give_up(step, now)
         if step.after_s > 0:
             self._waiting, self._waits_until = step, now + step.after_s
             return []
@@ -283,52 +224,31 @@ class Exchange:
     def _take_step(self, step: MoveOn | Again, now: float) -> list[Action]:
         self._waiting = None
         if isinstance(step, MoveOn):
-            return [self._send(step.turn, now)]
-        self._rounds += 1
-        self._let_go()
-        prints = {name: key.fingerprint for name, key in self._keys.items()}
-        self._left = list(self._desk.choose(step.targets, self._facts, prints, now, only=step.targets).turns)
-        if not self._left:
-            return self._next_step(now)
-        return [self._send(self._left[0], now, why=Why.AGAIN)]
-
-    def _send(self, turn: Turn, now: float, *, why: Why | None = None) -> Send:
-        self._left = [other for other in self._left if other is not turn]
-        t = Trial(len(self.tries), turn, now)
-        self.tries.append(t)
-        self._live.append(t)
-        self._desk.begin(turn, now, why=why)
-        return Send(t.n, turn)
-
-    def _let_go(self) -> None:
-        """The turns that are left will not be taken."""
-        for turn in self._left:
-            self._desk.abandoned(turn)
+            return [self._tries.send(step.turn, now, why=Why.AGAIN if self._tries.rounds else None)]
+        self._tries.choose_again(step.targets, now)
+        return self._next_step(now)
 
     def _mind_the_silent(self, now: float) -> list[Action]:
         """Law 3: silence longer than usual. The next turn is asked beside the silent one, or instead of it."""
-        if not self._live:
+        if not self._tries.live:
             return []
-        newest = self._live[-1]
-        silent_s, usual_s = now - newest.started_s, self._hedge_after_s(newest)
+        newest = self._tries.live[-1]
+        silent_s, usual_s = now - newest.started_s, self._desk.hedge_after_s(newest.turn)
         if silent_s < usual_s:
             return []
         if not newest.is_late:
             newest.is_late = True
             self._desk.late(newest.turn, now)
-        next_up = next((turn for turn in self._left if turn.not_before is None or turn.not_before <= now), None)
-        if next_up is None:
-            if silent_s < _last_patience_s(usual_s) or len(self._live) > 1:
-                return []
-        elif not self._key(next_up).subscription and self._desk.may_spend():  # law 10: never a hedge on those
-            return [self._send(next_up, now, why=Why.HEDGE)]
-        return self._fail(newest, Fault.SLOW_FIRST_TOKEN, now, cancel=True)  # moving along is free
-
-    def _hedge_after_s(self, t: Trial) -> float:
-        return self._desk.hedge_after_s(t.turn, len(self.ask.body))
-
-    def _key(self, turn: Turn) -> KeyChoice:
-        return self._keys.get(turn.target.upstream, _NO_KEY)
+        turn = self._tries.next_up(now)
+        if turn is not None:
+            if self._tries.may_hedge(turn):
+                return [self._tries.send(turn, now, why=Why.HEDGE)]
+            return self._fail(newest, Fault.SLOW_FIRST_TOKEN, now, cancel=True)  # moving along is free
+        # Nobody else is left. A lost connection looks like this, but so does long thought: it is not given up.
+        if silent_s >= _last_patience_s(usual_s) and self._tries.rounds < ROUNDS and self._tries.may_hedge(newest.turn):
+            self._tries.choose_again([t.turn.target for t in self._tries.live], now)
+            turn = self._tries.next_up(now)
+        return [] if turn is None else [self._tries.send(turn, now, why=Why.AGAIN)]
 
     # --- before the gate
 
@@ -340,7 +260,6 @@ class Exchange:
         if flags & CONTENT:
             return self._open(t, watch, flags, now)
         if flags & ERROR:
-            t.body = watch.error_event
             return self._fail(t, watch.fault or Fault.MALFORMED, now, cancel=True)
         if t.held_bytes > _MAX_HELD_BYTES:
             return self._fail(t, Fault.MALFORMED, now, cancel=True)
@@ -352,36 +271,28 @@ class Exchange:
         t.held = []
         actions = self._win(t, now)
         actions.append(Open(t.n, t.status or 200, t.headers, held))
-        if flags & ERROR:
-            actions += self._break(t, watch, watch.fault or Fault.MALFORMED, now, cancel=True)
-        elif flags & END:
+        if flags & END:
             t.ended_s = now
+        elif flags & ERROR:
+            actions += self._break(t, watch, watch.fault or Fault.MALFORMED, now, cancel=True)
         return actions
 
     def _take_whole(self, t: Trial, now: float, data: bytes) -> Actions:
         actions = self._win(t, now)
-        body = b"".join([*t.held, data])
         self.is_over = True
-        given = Finish(body) if self.is_open else Whole(t.n, t.status or 200, t.headers, body)
-        return (*actions, given, self._settle(t, None, now))
+        body = b"".join([*t.held, data])
+        return (*actions, Whole(t.n, t.status or 200, t.headers, body), self._tries.settle(t, None, now))
 
     def _win(self, t: Trial, now: float) -> list[Action]:
-        self.winner, self._waiting, t.first_s = t, None, now
+        self.winner = self._tries.winner = t
+        self._waiting, t.first_s = None, now
         self._desk.answering(t.turn, now)
-        self._let_go()
+        self._tries.let_go()
         actions: list[Action] = []
-        for other in tuple(self._live):
+        for other in tuple(self._tries.live):
             if other is not t:
-                actions += self._drop(other, now)
+                actions += self._tries.drop(other, now)
         return actions
-
-    def _drop(self, t: Trial, now: float) -> list[Action]:
-        """Cancelled, which is no failure; but one that was silent for longer than usual was late."""
-        if t.is_late and t.first_s is None:
-            return [Cancel(t.n), self._settle(t, Fault.SLOW_FIRST_TOKEN, now)]
-        self._desk.abandoned(t.turn)
-        self._forget(t)
-        return [Cancel(t.n), Settled(t.n, self._result(t, None, now, ok=False), taken=t is self.winner)]
 
     # --- failing
 
@@ -389,31 +300,43 @@ class Exchange:
         self, t: Trial, fault: Fault, now: float, *, cancel: bool = False, wait_s: float | None = None
     ) -> list[Action]:
         """Before the gate: the client has seen nothing, so the next turn begins from scratch."""
-        t.fault = fault
-        borrowed = self._key(t.turn).kind is KeyKind.CLIENT
-        self._failed.append(Failed(t.turn, fault, now, t.status, wait_s, borrowed))
         actions: list[Action] = [Cancel(t.n)] if cancel else []
-        actions.append(self._settle(t, fault, now, wait_s))
-        return actions if self._live or self._waiting else actions + self._next_step(now)
+        actions.append(self._tries.fail(t, fault, now, wait_s))
+        return actions + (self._go_on_beside(now) if self._tries.live else self._next_step(now))
 
-    def _give_up(self, step: GiveUp) -> list[Action]:
+    def _go_on_beside(self, now: float) -> list[Action]:
+        """One failed while others are still asked: silent ones for which it was the stand-in get another, for free."""
+        step = decide(
+            self._tries.failed,
+            (),
+            rounds=ROUNDS,
+            now=now,
+            deadline_left_s=1.0,
+            spend=lambda: False,
+            random=self._desk.random,
+        )
+        if isinstance(step, GiveUp) and step.end in _AT_ONCE:
+            return self._give_up(step, now)
+        turn = self._tries.next_up(now)
+        if turn is None or not all(t.is_late for t in self._tries.live):
+            return []
+        if self._tries.key(turn).subscription:  # law 10: not beside another, so instead of it
+            return self._fail(self._tries.live[-1], Fault.SLOW_FIRST_TOKEN, now, cancel=True)
+        return [self._tries.send(turn, now)]
+
+    def _give_up(self, step: GiveUp, now: float) -> list[Action]:
+        actions: list[Action] = []
+        for t in tuple(self._tries.live):
+            actions += self._tries.drop(t, now)
         self.is_over = True
-        self._let_go()
-        shows = step.shows
-        if shows is None:
-            fault = Fault.DEADLINE if step.end is End.DEADLINE else Fault.RATE_LIMITED
-            return [Refuse(step.end, fault, retry_after_s=step.retry_after_s)]
-        t = next(t for t in self.tries if t.turn is shows.turn)
-        if t.status is None or t.status < 400:
-            return [Refuse(step.end, shows.fault, retry_after_s=step.retry_after_s)]
-        return [Refuse(step.end, shows.fault, t.status, t.headers, t.body, step.retry_after_s)]
+        self._tries.let_go()
+        return [*actions, self._tries.refusal(step)]
 
     def _past_deadline(self, now: float) -> Actions:
         actions: list[Action] = []
-        for t in tuple(self._live):
-            t.fault = Fault.SLOW_FIRST_TOKEN if t.is_late else Fault.DEADLINE
-            self._failed.append(Failed(t.turn, t.fault, now, t.status))
-            actions += [Cancel(t.n), self._settle(t, t.fault, now)]
+        for t in tuple(self._tries.live):
+            fault = Fault.SLOW_FIRST_TOKEN if t.is_late else Fault.DEADLINE
+            actions += [Cancel(t.n), self._tries.fail(t, fault, now)]
         self._waiting = None
         return (*actions, *self._next_step(now))
 
@@ -423,7 +346,7 @@ class Exchange:
         if t.ended_s is not None:
             over = now - t.ended_s >= _AFTER_END_S
             return (Cancel(t.n), *self._finish(t, now, watch.finish()[1])) if over else ()
-        if now - t.last_s < self._desk.stall_after_s(t.turn):
+        if self._is_paused or now - t.last_s < self._desk.stall_after_s(t.turn):
             return ()
         fault, rest = watch.finish()  # silent after all was said, its end marker forgotten
         if fault is None:
@@ -432,7 +355,7 @@ class Exchange:
 
     def _finish(self, t: Trial, now: float, data: bytes) -> Actions:
         self.is_over = True
-        return (Finish(data), self._settle(t, None, now))
+        return (Finish(data), self._tries.settle(t, None, now))
 
     def _break(
         self, t: Trial, watch: Watch, fault: Fault, now: float, data: bytes = b"", *, cancel: bool = False
@@ -446,35 +369,7 @@ class Exchange:
         self.is_over = True
         t.fault = fault
         cancelled = (Cancel(t.n),) if cancel else ()
-        return (*cancelled, Finish(data + ending, fault), self._settle(t, fault, now))
-
-    # --- what came of it
-
-    def _forget(self, t: Trial) -> None:
-        t.is_over = True
-        if t in self._live:
-            self._live.remove(t)
-
-    def _settle(self, t: Trial, fault: Fault | None, now: float, wait_s: float | None = None) -> Settled:
-        self._forget(t)
-        result = self._result(t, fault, now, ok=fault is None)
-        gap_s = t.longest_gap_s if self.ask.stream and fault is None else None
-        self._desk.settled(t.turn, result, now, retry_after_s=wait_s, longest_gap_s=gap_s)
-        return Settled(t.n, result, taken=t is self.winner)
-
-    def _result(self, t: Trial, fault: Fault | None, now: float, *, ok: bool) -> Try:
-        return Try(
-            target=t.turn.target,
-            model=t.turn.model,
-            operation=self.ask.operation,
-            ok=ok,
-            fault=fault,
-            status=t.status,
-            first_token_s=None if t.first_s is None else t.first_s - t.started_s,
-            total_s=now - t.started_s,
-            usage=_NO_USAGE if t.watch is None else t.watch.usage,
-            borrowed_key=self._key(t.turn).kind is KeyKind.CLIENT,
-        )
+        return (*cancelled, Finish(data + ending, fault), self._tries.settle(t, fault, now))
 
     # --- when to be woken
 
@@ -488,22 +383,23 @@ class Exchange:
         if winner is not None:
             if winner.ended_s is not None:
                 return winner.ended_s + _AFTER_END_S
-            return winner.last_s + self._desk.stall_after_s(winner.turn)
+            return (now if self._is_paused else winner.last_s) + self._desk.stall_after_s(winner.turn)
         wake = self.started_s + self._patience.deadline_s
         if self._waiting is not None:
             wake = min(wake, self._waits_until)
-        if self._live:
-            wake = min(wake, self._silence_ends(self._live[-1], now))
+        if self._tries.live:
+            wake = min(wake, self._silence_ends(self._tries.live[-1], now))
         if self._can_ping:
             wake = min(wake, self._pinged_s + self._patience.ping_s)
         return wake
 
     def _silence_ends(self, newest: Trial, now: float) -> float:
-        usual_s = self._hedge_after_s(newest)
+        usual_s = self._desk.hedge_after_s(newest.turn)
         if not newest.is_late:
             return newest.started_s + usual_s
-        ends = newest.started_s + _last_patience_s(usual_s)
-        return ends if ends > now else now + 1.0
+        ends = [turn.not_before for turn in self._tries.left if turn.not_before is not None]
+        soonest = min([newest.started_s + _last_patience_s(usual_s), *ends])
+        return soonest if soonest > now else now + _LOOK_AGAIN_S
 
 
 def _last_patience_s(usual_s: float) -> float:

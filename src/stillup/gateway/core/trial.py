@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Turn
-from stillup.gateway.core.values import Headers
-from stillup.gateway.dialects.base import Watch
+from stillup.gateway.core.values import Ask, Headers, Operation, Usage
+from stillup.gateway.core.views import Try
+from stillup.gateway.dialects.base import KeyChoice, KeyKind, Watch
+from stillup.gateway.dialects.coding import CannotDecode, decoded
+
+MAX_ERROR_BYTES = 1_048_576
+_NO_USAGE = Usage()
+
+Reader = Callable[[Ask, Turn, int, Headers], "Watch | Fault"]
+"""Who reads an answer with this head; a fault where no answer of the protocol has such a head."""
+Classify = Callable[[Turn, int, Headers, bytes], Fault]
+"""What an error answer means; its body without content coding."""
 
 
 class Trial:
     """State only. Times are the exchange's steady seconds; ``body`` is that of an error answer."""
 
     __slots__ = (
-        "body", "ended_s", "fault", "first_s", "headers", "held", "held_bytes", "is_late", "is_over", "last_s",
+        "body", "ended_s", "fault", "first_s", "headers", "held", "held_bytes", "is_late", "is_over", "key", "last_s",
         "longest_gap_s", "n", "started_s", "status", "turn", "watch",
     )  # fmt: skip
 
-    def __init__(self, n: int, turn: Turn, now: float) -> None:
-        self.n, self.turn, self.started_s = n, turn, now
+    def __init__(self, n: int, turn: Turn, key: KeyChoice, now: float) -> None:
+        self.n, self.turn, self.key, self.started_s = n, turn, key, now
         self.status: int | None = None
         self.headers: Headers = ()
         self.watch: Watch | None = None
@@ -31,3 +43,33 @@ class Trial:
         self.longest_gap_s = 0.0
         self.ended_s: float | None = None
         """When the end marker came."""
+
+    @property
+    def is_borrowed(self) -> bool:
+        """It is made with the client's own key."""
+        return self.key.kind is KeyKind.CLIENT
+
+    def readable(self) -> bytes:
+        """The body of an error answer without its content coding; as it came where that cannot be taken off."""
+        coding = next((v for k, v in self.headers if k.lower() == b"content-encoding"), b"")
+        if not coding:
+            return self.body
+        try:
+            return decoded(self.body, coding.decode("latin-1"), MAX_ERROR_BYTES)
+        except CannotDecode:
+            return self.body
+
+    def result(self, operation: Operation, fault: Fault | None, now: float, *, ok: bool) -> Try:
+        """What came of it."""
+        return Try(
+            target=self.turn.target,
+            model=self.turn.model,
+            operation=operation,
+            ok=ok,
+            fault=fault,
+            status=self.status,
+            first_token_s=None if self.first_s is None else self.first_s - self.started_s,
+            total_s=now - self.started_s,
+            usage=_NO_USAGE if self.watch is None else self.watch.usage,
+            borrowed_key=self.is_borrowed,
+        )

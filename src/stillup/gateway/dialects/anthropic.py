@@ -96,14 +96,17 @@ _TOOL_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _PLAIN_DELTAS = frozenset({"text_delta", "thinking_delta", "input_json_delta", "signature_delta", "citations_delta"})
 
 
+_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+
+
 class AnthropicWatch(SseWatch):
     """Watches a stream of Messages. An empty delta is no content: a gate that opened for it would open for nothing."""
 
-    __slots__ = ("_tool_open",)
+    __slots__ = ("_stopped", "_tool_open")
 
     def __init__(self) -> None:
         super().__init__()
-        self._tool_open = False
+        self._tool_open = self._stopped = False
 
     def _see(self, name: bytes, data: bytes) -> bool:
         try:
@@ -122,6 +125,7 @@ class AnthropicWatch(SseWatch):
 
     def _see_kind(self, kind: str, data: bytes) -> bool:
         if kind == "message_stop":
+            self._stopped = True
             return self._end()
         if kind == "error" or (kind == "" and b'"error"' in data):
             return self._see_error(kind, data)
@@ -165,6 +169,15 @@ class AnthropicWatch(SseWatch):
             self._tool_open = block.type in _TOOL_CALLS
             if block.text or block.thinking or block.data or block.content != NULL:
                 self.flags |= CONTENT
+
+    def _ended_kindly(self) -> bool:
+        return bool(self.stop_reason)
+
+    def finish(self) -> tuple[Fault | None, bytes]:
+        fault, rest = super().finish()
+        if fault is None and not self._stopped:
+            return None, _STOP  # all was said but the last word, which clients wait for
+        return fault, rest
 
     def error_ending(self, fault: Fault, message: str) -> bytes:
         return error_event(Protocol.ANTHROPIC, fault, message)

@@ -1,0 +1,96 @@
+"""What is kept and told of one request: to the journal, to those who look, to the monitor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stillup.gateway.core.actions import Settled
+from stillup.gateway.core.turn import Choice, Turn
+from stillup.gateway.core.values import Headers
+from stillup.gateway.core.views import Try
+from stillup.gateway.seen.passage import Ending, Passage
+
+if TYPE_CHECKING:
+    from stillup.gateway.app import Gateway
+    from stillup.gateway.journal import Entry
+
+
+class Record:
+    """Of one request. ``entry`` is None where it is not journalled; ``ending`` and ``status`` are set as they come."""
+
+    __slots__ = ("_entry", "_first_s", "_gateway", "_sent_bytes", "_taken", "ending", "passage", "status")
+
+    def __init__(self, gateway: Gateway, passage: Passage, entry: Entry | None) -> None:
+        self.passage = passage
+        self.ending = Ending.ABANDONED
+        self.status: int | None = None
+        self._gateway = gateway
+        self._entry = entry
+        self._sent_bytes = 0
+        self._first_s: float | None = None
+        self._taken: Try | None = None
+
+    def chosen(self, choice: Choice) -> None:
+        """Who is passed over."""
+        for skipped in choice.skipped:
+            self._gateway.seen.rerouted(self.passage, skipped.target, skipped.why)
+
+    def hedged(self, turn: Turn) -> None:
+        """It is asked beside another."""
+        self._gateway.seen.hedged(self.passage, turn.target)
+
+    def settled(self, action: Settled, turn: Turn) -> None:
+        """A try ended."""
+        gateway, result = self._gateway, action.result
+        gateway.seen.tried(self.passage, result)
+        if action.taken:
+            self._taken = result
+        elif result.fault is not None:
+            gateway.seen.rerouted(self.passage, result.target, result.fault)
+        if self._entry is not None:
+            gateway.journal.tried(self._entry, action.n, result, gateway.wall_s(), why=turn.why)
+        if gateway.observer is not None and (result.ok or result.fault is not None):
+            gateway.observer.tried(result)
+
+    def answering(self, n: int, turn: Turn, status: int, headers: Headers) -> None:
+        """The client is given this try's answer."""
+        self._first_s = self._gateway.now() - self.passage.started_s
+        if self._entry is None:
+            return
+        named = {name.lower(): value.decode("latin-1") for name, value in headers}
+        self._gateway.journal.answering(
+            self._entry,
+            n,
+            turn.target,
+            self._gateway.wall_s(),
+            status=status,
+            model=turn.model,
+            content_type=named.get(b"content-type", ""),
+            content_encoding=named.get(b"content-encoding", ""),
+        )
+
+    def forwarded(self, data: bytes) -> None:
+        """These bytes of a body go to the client as soon as the journal has them."""
+        self._sent_bytes += len(data)
+        if data and self._entry is not None:
+            self._gateway.journal.forwarded(self._entry, data)
+
+    def ended(self) -> None:
+        """It is over."""
+        gateway, passage = self._gateway, self.passage
+        gateway.seen.ended(
+            passage,
+            self.ending,
+            status=self.status,
+            sent_bytes=self._sent_bytes,
+            first_token_s=self._first_s,
+            by=self._taken,
+        )
+        if self._entry is not None:
+            at_s = gateway.wall_s()
+            gateway.journal.ended(self._entry, self.ending.value, at_s, status=self.status, usage=passage.usage)
+            gateway.outbox.put(_nothing)  # the end is written too
+
+
+def _nothing() -> None:
+    """Stands in the outbox for something that is only to be written."""

@@ -1,0 +1,94 @@
+"""What a client is told beside an upstream's own words: who answered (law 8), and why nobody did (law 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from stillup.gateway.core.actions import Refuse
+from stillup.gateway.core.fault import Fault
+from stillup.gateway.core.trial import Trial
+from stillup.gateway.core.values import Headers, Protocol
+from stillup.gateway.dialects.base import KeyKind
+from stillup.gateway.dialects.errors import error_answer, error_event
+from stillup.gateway.dialects.trouble import said
+from stillup.gateway.wire.hops import end_to_end, header_value
+
+_LONGEST_WORDS = 2000
+_CLOUDS = (Protocol.BEDROCK, Protocol.VERTEX)
+"""Their errors come in their own shapes; what is served over them is Anthropic's protocol."""
+_HIDDEN = b"[key]"
+
+Answer = tuple[int, Headers, bytes]
+"""Status, headers and body."""
+
+
+def route_lines(tries: Sequence[Trial], n: int | None, why: str) -> Headers:
+    """Law 8: whose answer, or error, it is, after how many tries, and why it is not the first choice's.
+
+    ``why`` is what spoke for the first that was asked.
+    """
+    reason = why
+    if tries and (n is None or n > 0):
+        fault = tries[0].fault or (Fault.SLOW_FIRST_TOKEN if tries[0].is_late else None)
+        reason = fault.value if fault else reason
+    told = ((b"x-stillup-attempts", b"%d" % len(tries)), (b"x-stillup-reason", header_value(reason)))
+    if n is None:
+        return told
+    turn = tries[n].turn
+    return (
+        (b"x-stillup-upstream", header_value(turn.target.upstream)),
+        (b"x-stillup-model", header_value(turn.model)),
+        *told,
+    )
+
+
+def refusal(protocol: Protocol, refuse: Refuse, tries: Sequence[Trial], request_id: str) -> Answer:
+    """The error that the client gets: an upstream's where one is to be shown, else one made up in its protocol."""
+    lines = route_lines(tries, refuse.n, refuse.fault.value)
+    shown = tries[refuse.n] if refuse.n is not None else None
+    if shown is None or refuse.status is None or not _is_in_protocol(shown):
+        says = said(shown.readable()).message if shown and refuse.status else refuse.says
+        status, head, body = error_answer(
+            protocol,
+            refuse.fault,
+            _hide(_sentence(refuse, tries, says).encode(), tries).decode(),
+            status=refuse.status,
+            retry_after_s=refuse.retry_after_s,
+            request_id=request_id,
+        )
+        return status, (*head, *lines), body
+    body = shown.readable()
+    kept = end_to_end(refuse.headers, decoded=body is not refuse.body)
+    head = tuple((name, _hide(value, tries)) for name, value in kept)
+    waits = any(name.lower() == b"retry-after" for name, _ in head)
+    if not waits and refuse.retry_after_s is not None:
+        head = (*head, (b"retry-after", b"%d" % -(-refuse.retry_after_s // 1)))
+    return refuse.status, (*head, *lines), _hide(body, tries)
+
+
+def refusal_in_stream(protocol: Protocol, refuse: Refuse, tries: Sequence[Trial]) -> bytes:
+    """The same for a client that was pinged, so that the status went out long ago."""
+    says = refuse.says
+    if refuse.n is not None and refuse.status is not None:
+        says = said(tries[refuse.n].readable()).message
+    return error_event(protocol, refuse.fault, _hide(_sentence(refuse, tries, says).encode(), tries).decode())
+
+
+def _sentence(refuse: Refuse, tries: Sequence[Trial], says: str) -> str:
+    told = dict.fromkeys(f"{t.turn.target.name}: {t.fault.value}" for t in tries if t.fault is not None)
+    ours = f"{refuse.end.says} ({'; '.join(told)})" if told else refuse.end.says
+    return f"{says[:_LONGEST_WORDS]} · {ours}" if says else ours
+
+
+def _is_in_protocol(shown: Trial) -> bool:
+    """Whether its error is in the client's protocol."""
+    return shown.turn.target.protocol not in _CLOUDS or b'"type":"error"' in shown.readable()[:64].replace(b" ", b"")
+
+
+def _hide(data: bytes, tries: Iterable[Trial]) -> bytes:
+    """Without the gateway's own keys, should an upstream repeat one."""
+    for t in tries:
+        if t.key.kind is KeyKind.OWN and t.key.secret is not None:
+            secret = t.key.secret.reveal().strip().encode("latin-1", "replace")
+            data = data.replace(secret, _HIDDEN) if secret else data
+    return data
