@@ -150,7 +150,6 @@ def test_a_gateway_that_cannot_be_started_is_69_with_its_last_words(tmp_path: Pa
 
 
 def test_a_gateway_is_started_for_the_programs_life_and_ended_after(tmp_path: Path):
-    pytest.importorskip("stillup.gateway.serve")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     ask = f"import urllib.request as r; print(r.urlopen('http://127.0.0.1:{port}/healthz').status)"

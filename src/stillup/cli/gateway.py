@@ -20,17 +20,26 @@ UNAVAILABLE = 69
     help="Run the gateway until interrupted: one local address for your clients, which goes on answering when a "
     "provider fails. Without a configuration it uses the keys that are in the environment.",
 )
+@click.option("--log", metavar="FILE", help="Write a line for each request to FILE, or to standard error (-).")
+@click.option(
+    "--log-format",
+    type=click.Choice(("logfmt", "json")),
+    default="logfmt",
+    show_default=True,
+    help="How it is written.",
+)
 @config_option
 @click.pass_context
-def command(context: click.Context, config_path: Path | None) -> int:
+def command(context: click.Context, log: str | None, log_format: str, config_path: Path | None) -> int:
     """Run it, unless a subcommand follows."""
     context.obj = config_path
     if context.invoked_subcommand:
         return 0
     config = load(config_path)
-    from stillup.gateway.serve import run
+    from stillup.daemon.gateway import run
+    from stillup.gateway.seen.access import Style
 
-    return run(config, os.environ)
+    return run(config, os.environ, log=log, style=Style(log_format))
 
 
 @command.command(

@@ -11,22 +11,27 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stillup.catalog.models import cost_usd, find_model
+from stillup.catalog.models import cost_usd
 from stillup.clock import Clock, SystemClock
 from stillup.daemon.store_view import StoreView
 from stillup.errors import UsageError
 from stillup.gateway.app import Gateway
 from stillup.gateway.journal import Journal
 from stillup.gateway.journal import Settings as JournalSettings
+from stillup.gateway.local import find_local
 from stillup.gateway.plan import GatewayPlan, resolve
-from stillup.gateway.seen.cost import Labels
+from stillup.gateway.seen.access import Style
 from stillup.gateway.seen.facade import Seen
+from stillup.gateway.seen.make import equip, labels_for
 
 if TYPE_CHECKING:
     from stillup.config import Config
     from stillup.gateway.core.views import HealthView, Observer
 
 DATABASE = "stillup.db"
+GRACE_S = 10.0
+"""So long streams that are under way may go on once the end is asked for."""
+STOPPING = f"stopping: what is under way may finish within {GRACE_S:.0f} s; a second signal ends it at once"
 _MB = 1_048_576
 
 
@@ -46,7 +51,8 @@ def build(
 ) -> Gateway:
     """A gateway as configured, not started yet. ``say`` is told what its user must know."""
     settings = config.gateway
-    kept = settings.journal if settings.journal is not None else is_local(settings.listen)
+    # Law 7: by default only what is one person's own. Users on loopback are others, behind a proxy of theirs.
+    kept = settings.journal if settings.journal is not None else is_local(settings.listen) and not settings.users
     journal = None
     if kept:
         how = JournalSettings(
@@ -54,7 +60,7 @@ def build(
         )
         journal = Journal.open(journal_folder(config), clock.now().timestamp(), how, say)
     configured = (hop.partition("/")[2] for route in settings.routes for hop in route.chain)
-    seen = Seen(clock, price=cost_usd, labels=Labels(_catalogue_id, configured))
+    seen = Seen(clock, price=cost_usd, labels=labels_for(configured))
     gateway = Gateway(plan, settings, seen=seen, clock=clock, view=view, observer=observer, journal=journal)
     seen.show(
         breakers=lambda: ((t.upstream, t.model, t.condition.value) for t in gateway.desk.status(gateway.now())),
@@ -63,12 +69,21 @@ def build(
     return gateway
 
 
-def run(config: Config, environ: Mapping[str, str]) -> int:
-    """``stillup gateway``: serve until told to stop. What a running monitor on this machine says is listened to."""
-    plan = resolve(config, environ)
+def run(config: Config, environ: Mapping[str, str], *, log: str | None = None, style: Style = Style.LOGFMT) -> int:
+    """``stillup gateway``: serve until told to stop. What a running monitor on this machine says is listened to.
+
+    ``log`` is where the access log goes: a file's path, ``-`` for standard error, or None for none.
+
+    :raises stillup.errors.UsageError: its address or the log cannot be had.
+    :raises stillup.errors.ConfigError: a key's file cannot be read.
+    """
+    plan = resolve(config, environ, () if config.gateway.upstreams else find_local(environ))
     clock = SystemClock()
     view = StoreView(config.data_folder / DATABASE, clock, config.services)
     gateway = build(config, plan, clock, view=view, say=_say)
+    why_not = equip(gateway.seen, environ, log=log, style=style)
+    if why_not:
+        _say(why_not)
     try:
         run_loop(_serve(gateway))
     finally:
@@ -78,10 +93,24 @@ def run(config: Config, environ: Mapping[str, str]) -> int:
 
 async def _serve(gateway: Gateway) -> None:
     await listen(gateway)
+    told = Told()
     _say(greeting(gateway))
-    await until_told()
-    _say("stopping: what is under way may finish")
-    await gateway.stop()
+    await told.until(1)
+    _say(STOPPING)
+    await stop(gateway, told)
+
+
+async def stop(gateway: Gateway, told: Told) -> None:
+    """End it gently, or at once when told a second time."""
+    stopping, again = asyncio.create_task(gateway.stop(GRACE_S)), asyncio.create_task(told.until(2))
+    await asyncio.wait((stopping, again), return_when=asyncio.FIRST_COMPLETED)
+    again.cancel()
+    if stopping.done():
+        stopping.result()
+        return
+    stopping.cancel()
+    await asyncio.wait((stopping,))
+    await gateway.stop(0.0)
 
 
 async def listen(gateway: Gateway) -> None:
@@ -103,14 +132,26 @@ def greeting(gateway: Gateway) -> str:
     return f"gateway listens on {gateway.address} · upstreams: {names}"
 
 
-async def until_told() -> None:
-    """Wait for SIGINT or SIGTERM."""
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, told.set)
-    await told.wait()
+class Told:
+    """Counts SIGINT and SIGTERM from now on: none may be lost between the first and a second."""
+
+    def __init__(self) -> None:
+        self._times = 0
+        self._again = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError):  # Windows
+                loop.add_signal_handler(number, self._tell)
+
+    async def until(self, times: int) -> None:
+        """Wait until it was told so often."""
+        while self._times < times:
+            self._again.clear()
+            await self._again.wait()
+
+    def _tell(self) -> None:
+        self._times += 1
+        self._again.set()
 
 
 def run_loop(main: Awaitable[None]) -> None:
@@ -136,11 +177,6 @@ def is_local(listen: str) -> bool:
     from stillup.config.kinds import stays_here
 
     return stays_here(f"http://{listen}")
-
-
-def _catalogue_id(name: str) -> str | None:
-    found = find_model(name)
-    return found.id if found else None
 
 
 def _say(text: str) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.clock import Clock, SystemClock
-from stillup.daemon.gateway import DATABASE, build, greeting, listen, run_loop, until_told
+from stillup.daemon.gateway import DATABASE, STOPPING, Told, build, greeting, listen, run_loop, stop
 from stillup.daemon.traffic import TrafficObserver
 from stillup.errors import StoreError
 from stillup.gateway.core.views import HealthView, NoView, Prior
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from stillup.daemon.live import Feed, Listener
     from stillup.gateway.app import Gateway
     from stillup.store.store import Store
-
-GRACE_S = 10.0
-"""So long streams that are under way may go on once the end is asked for."""
 
 _AGAIN_S = 60.0
 _LEAVE_S = 5.0
@@ -78,24 +75,15 @@ def up(
 
 async def _serve(gateway: Gateway, watching: Watching, listener_of: ListenerOf, say: Say) -> None:
     await listen(gateway)
+    told = Told()
     say(greeting(gateway))
     watching.start(listener_of(watching.services))
     try:
-        await until_told()
-        say(f"stopping: what is under way may finish within {GRACE_S:.0f} s; a second signal ends it at once")
-        await _stop(gateway)
+        await told.until(1)
+        say(STOPPING)
+        await stop(gateway, told)
     finally:
         await asyncio.to_thread(watching.stop)
-
-
-async def _stop(gateway: Gateway) -> None:
-    stopping, again = asyncio.create_task(gateway.stop(GRACE_S)), asyncio.create_task(until_told())
-    await asyncio.wait((stopping, again), return_when=asyncio.FIRST_COMPLETED)
-    again.cancel()
-    if not stopping.done():
-        stopping.cancel()
-        await asyncio.wait((stopping,))
-        await gateway.stop(0.0)
 
 
 def check_keys(config: Config, services: Iterable[Service], environ: Mapping[str, str]) -> None:
