@@ -32,20 +32,22 @@ UPSTREAM = """
 [[gateway.upstreams]]
 id = "{name}-{protocol}"
 protocol = "{protocol}"
-base_url = "{url}{path}"
-key_env = "{key}"
+base_url = "{url}"
 """
 PATHS = {"anthropic": "", "openai": "/v1", "gemini": ""}
 
 
-def config_of(servers, *, hedge_after_s, match="*", more=""):
-    """Each server in every protocol, the first of them first."""
+def config_of(servers, *, hedge_after_s, match="*", more="", last=""):
+    """Each server in every protocol, the first of them first. ``last`` is an OpenAI-compatible one without a key."""
     lines = ["[gateway]", 'listen = "127.0.0.1:0"', f"hedge_after_s = {hedge_after_s}", more]
     for server in servers:
         for protocol, path in PATHS.items():
             name, key = server.name.lower(), f"{server.name}_KEY"
-            lines.append(UPSTREAM.format(name=name, protocol=protocol, url=server.url, path=path, key=key))
+            lines.append(UPSTREAM.format(name=name, protocol=protocol, url=server.url + path) + f'key_env = "{key}"')
     chain = [f"{server.name.lower()}-{protocol}" for server in servers for protocol in PATHS]
+    if last:
+        lines.append(UPSTREAM.format(name="last", protocol="openai", url=f"{last}/v1"))
+        chain.append("last-openai")
     return "\n".join([*lines, "[[gateway.routes]]", f'match = "{match}"', f"chain = {chain}"])
 
 
@@ -85,8 +87,8 @@ async def start():
     """
     async with AsyncExitStack() as stack:
 
-        async def started(*servers, hedge_after_s=PATIENCE_S, match="*", more="", patience=None):
-            config = parse_config(config_of(servers, hedge_after_s=hedge_after_s, match=match, more=more))
+        async def started(*servers, hedge_after_s=PATIENCE_S, patience=None, **more):
+            config = parse_config(config_of(servers, hedge_after_s=hedge_after_s, **more))
             clock = SystemClock()
             gateway = Gateway(resolve(config, KEYS), config.gateway, seen=Seen(clock), clock=clock, environ={})
             if patience is not None:

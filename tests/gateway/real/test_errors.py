@@ -227,7 +227,7 @@ async def test_so_it_is_for_googles_sdk(ask, a, start):
         with gemini.client(gateway.address) as client:
             client.models.generate_content(model=gemini.model, contents="x" * 1_100_000)
 
-    with pytest.raises(errors.ClientError, match="413 INVALID_ARGUMENT.*passes 1 MiB"):
+    with pytest.raises(errors.ClientError, match=r"413 INVALID_ARGUMENT.*passes 1 MiB"):
         await asyncio.to_thread(refused)
     assert a.counts.requests == 0
 

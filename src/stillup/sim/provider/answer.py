@@ -69,15 +69,16 @@ class Shape(Struct, frozen=True, kw_only=True):
 def answer_to(call: Call, behaviour: Behaviour, name: str) -> Answer:
     """What the server called ``name`` answers."""
     spoken = [f"{word} " for word in behaviour.text.split()] if behaviour.text else _counted(name, behaviour.tokens)
+    tool = Tool(behaviour.tool, behaviour.arguments) if behaviour.tool else call.tool
     most = len(spoken) if call.most_tokens is None else call.most_tokens
     return Answer(
         key=f"{name}{call.key}",
         name=name,
         model=behaviour.model or call.model,
-        words=() if call.tool else tuple(spoken[:most]),
+        words=() if tool else tuple(spoken[:most]),
         thoughts=THOUGHTS if call.thinks else (),
-        tool=call.tool,
-        is_cut_short=most < len(spoken) and call.tool is None,
+        tool=tool,
+        is_cut_short=most < len(spoken) and tool is None,
         input_tokens=behaviour.input_tokens,
         cached_tokens=behaviour.cached_tokens,
         wants_usage=call.wants_usage,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
@@ -97,6 +97,9 @@ class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tokens: Count = 10
     text: str = ""
     """What is said, in place of ``tokens`` counted words; one token a word."""
+    tool: str = ""
+    """The tool to call, with ``arguments``, in place of an answer in words."""
+    arguments: dict[str, Any] = {}
     headers_after_s: Seconds = 0.0
     first_token_after_s: Seconds = 0.0
     gap_s: Seconds = 0.0
