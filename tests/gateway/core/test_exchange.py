@@ -2,168 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from itertools import pairwise
-from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stillup.gateway.core.actions import (
-    Action,
-    Cancel,
-    Finish,
-    Open,
-    Patience,
-    Ping,
-    Refuse,
-    Send,
-    Settled,
     Whole,
 )
-from stillup.gateway.core.desk import Desk, DeskSettings
-from stillup.gateway.core.exchange import Exchange
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.retry import End
-from stillup.gateway.core.turn import Facts
-from stillup.gateway.core.values import Ask, Headers, Operation, Protocol, Target
+from stillup.gateway.core.values import Headers
 from stillup.gateway.dialects.base import KeyChoice, KeyKind
-from stillup.gateway.reading import classified, reader
-
-AT = datetime(2026, 4, 7, 14, tzinfo=UTC)
-SSE: Headers = ((b"content-type", b"text/event-stream"),)
-JSON: Headers = ((b"content-type", b"application/json"),)
-HEAD = (
-    b'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant",'
-    b'"model":"m","content":[],"stop_reason":null,"usage":{"input_tokens":3,"output_tokens":1}}}\n\n'
-    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
-    b'"content_block":{"type":"text","text":""}}\n\n'
-    b'event: ping\ndata: {"type":"ping"}\n\n'
+from tests.gateway.core.life import (
+    ANSWER,
+    AT,
+    ERROR_EVENT,
+    HEAD,
+    JSON,
+    OVERLOADED,
+    SSE,
+    TAIL,
+    WHOLE,
+    Life,
+    a_desk,
+    word,
 )
-TAIL = (
-    b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
-    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},'
-    b'"usage":{"output_tokens":2}}\n\n'
-    b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
-)
-OVERLOADED = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
-ERROR_EVENT = b"event: error\ndata: " + OVERLOADED + b"\n\n"
-WHOLE = (
-    b'{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hi"}],'
-    b'"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}'
-)
-
-
-def word(text: str) -> bytes:
-    return (
-        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
-        b'"delta":{"type":"text_delta","text":"' + text.encode() + b'"}}\n\n'
-    )
-
-
-class Life:
-    """Drives one exchange; remembers what its client was given and which tries are under way."""
-
-    def __init__(
-        self,
-        upstreams: str = "ab",
-        *,
-        desk: Desk | None = None,
-        stream: bool = True,
-        now: float = 0.0,
-        deadline_s: float = 600.0,
-        keys: dict[str, KeyChoice] | None = None,
-    ) -> None:
-        self.now = now
-        self.desk = desk or a_desk()
-        self.given = b""
-        self.head: Open | Whole | None = None
-        self.pings = 0
-        self.sent: list[str] = []
-        self.cancelled: list[int] = []
-        self.settled: list[Settled] = []
-        self.refused: Refuse | None = None
-        self.finished: Finish | None = None
-        ask = Ask(
-            protocol=Protocol.ANTHROPIC,
-            operation=Operation.GENERATE,
-            method="POST",
-            path="/v1/messages",
-            model="m",
-            stream=stream,
-        )
-        chain = [Target(name, "", Protocol.ANTHROPIC) for name in upstreams]
-        facts = Facts(Operation.GENERATE, "m", stream)
-        self.keys = keys or {name: KeyChoice() for name in upstreams}
-        choice = self.desk.choose(chain, facts, {n: k.fingerprint for n, k in self.keys.items()}, now)
-        self.exchange = Exchange(
-            ask,
-            facts,
-            choice,
-            self.keys,
-            self.desk,
-            Patience(deadline_s=deadline_s),
-            reader=reader,
-            classify=classified,
-            context_of=lambda _: None,
-            now=now,
-            can_ping=True,
-        )
-        self.do(self.exchange.start(now))
-
-    def do(self, actions: Iterable[Action] | bytes) -> None:
-        if isinstance(actions, bytes):
-            self.given += actions
-            return
-        for action in actions:
-            match action:
-                case Send():
-                    self.sent.append(action.turn.target.upstream)
-                case Cancel():
-                    self.cancelled.append(action.n)
-                case Open() | Whole():
-                    assert self.head is None
-                    self.head = action
-                    self.given += action.data
-                case Finish():
-                    self.finished = action
-                    self.given += action.data
-                case Ping():
-                    self.pings += 1
-                case Settled():
-                    self.settled.append(action)
-                case Refuse():
-                    self.refused = action
-
-    def at(self, seconds: float) -> None:
-        """Let the time come; the exchange is woken whenever it asked for."""
-        while not self.exchange.is_over and self.exchange.wake_at <= seconds:
-            self.now = max(self.now, self.exchange.wake_at)
-            self.do(self.exchange.tick(self.now))
-        self.now = seconds
-
-    def answers(self, n: int, *pieces: bytes, status: int = 200, headers: Headers = SSE, end: bool = True) -> None:
-        self.do(self.exchange.head(n, status, headers, self.now, AT))
-        for piece in pieces:
-            self.do(self.exchange.data(n, piece, self.now))
-        if end:
-            self.do(self.exchange.end(n, self.now, AT))
-
-    def fails(self, n: int, fault: Fault) -> None:
-        self.do(self.exchange.failed(n, fault, self.now))
-
-    @property
-    def faults(self) -> list[Fault | None]:
-        return [s.result.fault for s in self.settled]
-
-
-def a_desk(hedge_after_s: float | None = 2.0) -> Desk:
-    return Desk(DeskSettings(hedge_after_s=hedge_after_s), random=Random(1))
-
-
-ANSWER = (HEAD, word("one"), word("two"), TAIL)
 
 
 def test_an_answer_reaches_the_client_byte_for_byte() -> None:
