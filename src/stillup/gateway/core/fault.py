@@ -12,6 +12,8 @@ from stillup.model.service import Layer
 class Fault(StrEnum):
     """Every way a try can fail; the member flows unchanged to health, log, metric, header, signal and journal."""
 
+    __hash__ = str.__hash__
+
     REFUSED = "refused"
     DNS = "dns"
     TLS = "tls"

@@ -114,7 +114,7 @@ def decide(
             return GiveUp(end, failed[-1], failed[-1].retry_after_s)
     if deadline_left_s <= 0 or (failed and failed[-1].fault is Fault.DEADLINE):
         return GiveUp(End.DEADLINE, _shown(failed), _soonest(failed, left, now))
-    possible = [turn for turn in left if _large_enough(turn, failed, context_of)]
+    possible = [turn for turn in left if _large_enough(turn, failed, context_of)] if failed else left
     for turn in possible:
         if turn.not_before is None or turn.not_before <= now:
             return MoveOn(turn)

@@ -13,6 +13,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 class Protocol(StrEnum):
     """What an upstream speaks. Clients speak the first four of them."""
 
+    __hash__ = str.__hash__  # an enum's own is computed in Python, at every look-up in a table
+
     ANTHROPIC = "anthropic"
     OPENAI = "openai"
     RESPONSES = "openai-responses"
@@ -25,6 +27,8 @@ class Protocol(StrEnum):
 
 class Operation(StrEnum):
     """What a request is for."""
+
+    __hash__ = str.__hash__
 
     GENERATE = "generate"
     COUNT_TOKENS = "count_tokens"
@@ -54,7 +58,9 @@ class Ask(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Without headers, query and body: there are keys and prompts in them."""
-        return f"Ask({self.protocol}, {self.operation}, {self.path[:80]!r}, {self.model[:80]!r}, {len(self.body)} bytes)"
+        return (
+            f"Ask({self.protocol}, {self.operation}, {self.path[:80]!r}, {self.model[:80]!r}, {len(self.body)} bytes)"
+        )
 
 
 class Target(Struct, frozen=True):

@@ -8,6 +8,8 @@ from enum import StrEnum
 class Why(StrEnum):
     """Why a target was asked, or was not asked now."""
 
+    __hash__ = str.__hash__
+
     FIRST_CHOICE = "first_choice"
     NEXT_IN_CHAIN = "next_in_chain"
     TRICKLE = "trickle"

@@ -26,6 +26,8 @@ _NOT_SENT = HOP_BY_HOP | {
     b"api-key",
     b"cookie",
 }
+_NOT_SENT_AS = (b"x-stillup-", b"proxy-")
+_LOOKED_AT = frozenset({b"accept-encoding", b"content-encoding", b"anthropic-version", b"anthropic-beta"})
 _SECRET_QUERY = frozenset({"key", "access_token"})
 _AZURE_VERSION = "2024-10-21"
 """The API version of Azure's classic paths where neither the base URL nor the client names one."""
@@ -48,9 +50,9 @@ def address(ask: Ask, target: Target, upstream: UpstreamSpec, key: KeyChoice) ->
 
 
 def _anthropic(ask: Ask, model: str, _upstream: UpstreamSpec, base: Base) -> tuple[str, str, bytes]:
-    path = ask.path
-    if ask.operation is Operation.MODELS and model != ask.model:
-        path = f"/v1/models/{quote(model, safe='')}"
+    if model == ask.model:
+        return base.path + ask.path, _query(ask, base), ask.body
+    path = f"/v1/models/{quote(model, safe='')}" if ask.operation is Operation.MODELS else ask.path
     return base.path + path, _query(ask, base), _body(ask, model)
 
 
@@ -64,12 +66,15 @@ def _gemini(ask: Ask, model: str, _upstream: UpstreamSpec, base: Base) -> tuple[
 
 
 def _openai(ask: Ask, model: str, _upstream: UpstreamSpec, base: Base) -> tuple[str, str, bytes]:
-    suffix = place_of_ask(ask).suffix
+    place = place_of_ask(ask)
+    suffix = place.suffix
     if ask.operation is Operation.MODELS and model != ask.model:
         suffix = f"/models/{quote(model, safe='')}"
     if base.azure:
         return _azure(ask, model, suffix, base)
-    return base.path + suffix, _query(ask, base, drop="api-version"), _body(ask, model)
+    # Azure's classic paths name the model, and their bodies need not.
+    body = ask.body if model == ask.model and not place.model else _body(ask, model)
+    return base.path + suffix, _query(ask, base, drop="api-version"), body
 
 
 def _azure(ask: Ask, model: str, suffix: str, base: Base) -> tuple[str, str, bytes]:
@@ -132,6 +137,8 @@ def _header(ask: Ask, wanted: bytes) -> str:
 
 
 def _query(ask: Ask, base: Base, *, drop: str = "") -> str:
+    if not ask.query:
+        return base.query
     parts = [base.query] if base.query else []
     for part in ask.query.split("&"):
         name = unquote(part.partition("=")[0].replace("+", " "))
@@ -148,9 +155,11 @@ def _headers(ask: Ask, protocol: Protocol, key: KeyChoice, base: Base, *, kept_b
     lines = []
     for line in ask.headers:
         name = line[0].lower()
-        if name in _NOT_SENT or name.startswith((b"x-stillup-", b"proxy-")):
+        if name in _NOT_SENT or name.startswith(_NOT_SENT_AS):
             continue
-        if name == b"accept-encoding":
+        if name not in _LOOKED_AT:
+            lines.append(line)
+        elif name == b"accept-encoding":
             lines.append((line[0], readable_codings(line[1])))
         elif name == b"content-encoding" and not kept_body:
             continue  # a body that was changed goes out as it is

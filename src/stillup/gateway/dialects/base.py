@@ -54,6 +54,8 @@ class UpstreamSpec(Struct, frozen=True, kw_only=True):
 class KeyKind(StrEnum):
     """Whose key a try uses."""
 
+    __hash__ = str.__hash__
+
     OWN = "own"
     """The one configured for the upstream."""
     CLIENT = "client"

@@ -12,6 +12,7 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Headers, Protocol
 
 JSON = b"application/json"
+_ANTHROPICS = frozenset({Protocol.ANTHROPIC, Protocol.BEDROCK, Protocol.VERTEX})
 
 
 class _Words(Struct, frozen=True):
@@ -140,4 +141,4 @@ def _error(protocol: Protocol, words: _Words, code: str | None, message: str, st
 
 
 def _is_anthropic(protocol: Protocol) -> bool:
-    return protocol in {Protocol.ANTHROPIC, Protocol.BEDROCK, Protocol.VERTEX}
+    return protocol in _ANTHROPICS

@@ -11,10 +11,12 @@ from stillup.secret import Secret
 
 _SUBSCRIPTION = "sk-ant-oat"
 """How a Claude subscription's token begins. It goes to api.anthropic.com and nowhere else, whatever the config says."""
-_FAMILY = {Protocol.RESPONSES: Protocol.OPENAI}
+_OPENAI = (Protocol.OPENAI, Protocol.RESPONSES)
+"""Protocols of one family: a key for one is a key for the other."""
 _KEY_HEADERS = {
     Protocol.ANTHROPIC: (b"x-api-key",),
     Protocol.OPENAI: (b"api-key",),
+    Protocol.RESPONSES: (b"api-key",),
     Protocol.GEMINI: (b"x-goog-api-key",),
 }
 _BEARER_HOSTS = ("openrouter.ai",)
@@ -32,20 +34,19 @@ def choose_key(ask: Ask, upstream: UpstreamSpec, *, lend: bool = True) -> KeyCho
             return _NONE
         bearer = subscription or base.host in _BEARER_HOSTS
         return KeyChoice(kind=KeyKind.OWN, secret=upstream.key, bearer=bearer, subscription=subscription)
-    client = client_key(ask) if lend else _NONE
-    if client.secret is None:
+    is_its_makers = base.own and _is_family(ask.protocol, upstream.protocol)
+    if not lend or not (upstream.pass_credentials or is_its_makers or at_anthropic):
         return _NONE
+    client = client_key(ask)
     if client.subscription:
         return client if at_anthropic else _NONE
-    if upstream.pass_credentials or (base.own and _family(ask.protocol) is _family(upstream.protocol)):
-        return client
-    return _NONE
+    return client if upstream.pass_credentials or is_its_makers else _NONE
 
 
 def client_key(ask: Ask) -> KeyChoice:
     """The credential the client sent, in the form it sent it. A subscription's token outranks a key beside it."""
     key, bearer = "", ""
-    names = _KEY_HEADERS.get(_family(ask.protocol), ())
+    names = _KEY_HEADERS.get(ask.protocol, ())
     for name, value in ask.headers:
         lower = name.lower()
         if lower in names:
@@ -65,5 +66,5 @@ def client_key(ask: Ask) -> KeyChoice:
     return _NONE
 
 
-def _family(protocol: Protocol) -> Protocol:
-    return _FAMILY.get(protocol, protocol)
+def _is_family(one: Protocol, other: Protocol) -> bool:
+    return one is other or (one in _OPENAI and other in _OPENAI)

@@ -68,6 +68,7 @@ def read_request(method: str, path: str, query: str, headers: Headers, body: byt
         stream = stream or (protocol is not Protocol.GEMINI and bool(head.stream))
     elif place.operation is Operation.STORED:
         stream = method == "GET" and ("stream", "true") in parse_qsl(query)
+    is_stream = stream and (place.operation is Operation.GENERATE or place.operation is Operation.STORED)
     return Ask(
         protocol=protocol,
         operation=place.operation,
@@ -77,7 +78,7 @@ def read_request(method: str, path: str, query: str, headers: Headers, body: byt
         headers=kept,
         body=body,
         model=model,
-        stream=stream and place.operation in {Operation.GENERATE, Operation.STORED},
+        stream=is_stream,
     )
 
 

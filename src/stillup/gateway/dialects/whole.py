@@ -35,6 +35,7 @@ _STREAMS: dict[Protocol, type[Watch]] = {
     Protocol.RESPONSES: ResponsesWatch,
     Protocol.GEMINI: GeminiWatch,
 }
+_COMPATIBLE = (Protocol.OPENAI, Protocol.RESPONSES)
 _SSE = "text/event-stream"
 _AMAZON = "application/vnd.amazon.eventstream"
 
@@ -112,7 +113,7 @@ class WholeWatch(Watch):
         return Answer(fault=Fault.EMPTY, message="the answer is empty")
 
     def _read(self, data: bytes) -> Answer:
-        if data.lstrip()[:1] not in {b"{", b"["}:
+        if not data.lstrip().startswith((b"{", b"[")):
             plain(data)
             return NO_ANSWER
         if self._operation is Operation.GENERATE:
@@ -156,7 +157,7 @@ def watch_for(
     Unless ``watch.reads_coded`` the body is to be decoded before it is fed. A missing content type is forgiven: the
     body will tell.
     """
-    if {protocol, ask.protocol} == {Protocol.OPENAI, Protocol.RESPONSES}:
+    if protocol is not ask.protocol and protocol in _COMPATIBLE and ask.protocol in _COMPATIBLE:
         protocol = ask.protocol
     coding = content_encoding.strip().lower()
     kind = content_type.partition(";")[0].strip().lower()

@@ -14,6 +14,8 @@ MOST_TRIES = 64
 class Ending(StrEnum):
     """How a request ended, as its client saw it."""
 
+    __hash__ = str.__hash__
+
     ANSWERED = "answered"
     FAILED = "failed"
     """Every upstream failed: the client got the first one's error."""
