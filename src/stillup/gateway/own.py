@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from stillup.gateway.plan import GatewayPlan
     from stillup.gateway.wire.server import Connection
 
-HEALTH_PATHS = ("/", "/healthz", "/readyz")
-"""Anybody may ask whether it is alive."""
+HEALTH_PATHS = ("/", "/healthz", "/readyz", "/api/hello")
+"""Anybody may ask whether it is alive; the last is where Claude Code asks Anthropic."""
 STATUS_PATH = "/stillup/status"
 _JSON: Headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _METRICS: Headers = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)

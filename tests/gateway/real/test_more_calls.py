@@ -86,6 +86,14 @@ async def test_a_stored_response_is_fetched_from_the_first_choice(gpt):
     await gpt.responses.delete(made.id)
 
 
+async def test_claude_codes_greeting_is_answered(claude, a, b):
+    """It asks where it would ask Anthropic whether anybody is there."""
+    greeted = await claude.get("/api/hello", cast_to=dict[str, str])
+
+    assert greeted["status"] == "ok"
+    assert a.counts.requests == b.counts.requests == 0
+
+
 async def test_an_answers_head_says_who_gave_it(outage, claude, a):
     raw = await claude.messages.with_raw_response.create(model="claude-simulated-1", max_tokens=64, messages=MESSAGES)
 
