@@ -89,3 +89,32 @@ def test_absurd_latencies_have_a_bounded_effect(value):
     run.test.take(value)
     run.test.tick(run.now + 60, THRESHOLD, 60.0)
     assert run.run(200).turns == []
+
+
+def test_after_a_long_silence_only_a_slow_number_is_slow_again():
+    def slowed():
+        run = Latencies().run(500).run(30, 4.0)
+        assert run.test.slow_since_s is not None
+        run.test.doubt()
+        run.now += 20 * 60
+        return run
+
+    quick = slowed().run(20)
+    assert quick.test.slow_since_s is None
+    slow = slowed().run(2, 4.0)
+    assert slow.test.slow_since_s >= slow.now - 120
+    assert slow.run(30).test.slow_since_s is None
+
+
+def test_a_stream_whose_slow_tries_stopped_is_not_slow_when_the_next_one_is_quick():
+    stream = OutcomeStream(StreamKey("gateway", "api", Layer.INFERENCE, "", ""), Settings())
+    rng = random.Random(2)
+    for minute in range(1, 600):
+        stream.take(1, 0, 800 * exp(rng.gauss(0, 0.3)) * (5 if minute > 560 else 1))
+        stream.tick(minute * 60)
+    assert stream.problem is Problem.SLOW
+    assert stream.says_nothing(620 * 60)
+    stream.take(1, 0, 800.0)
+    assert stream.tick(620 * 60)
+    assert stream.alarm_since_s is None
+    assert stream.works

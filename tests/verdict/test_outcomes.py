@@ -161,6 +161,91 @@ def test_a_tick_without_tries_changes_nothing():
     assert (tries.stream.state, tries.stream.alarm_since_s) == (state, since)
 
 
+@pytest.fixture
+def silenced():
+    """A total outage whose tries stopped while it lasted, 20 minutes ago."""
+    tries = Tries().run(500, 0.0).run(10, 1.0)
+    assert tries.alarmed
+    tries.minute += 20
+    return tries
+
+
+def test_a_success_after_a_long_silence_revives_no_alarm(silenced):
+    silenced.run(3, 0.0)
+    assert not silenced.alarmed
+    assert silenced.stream.says_nothing(silenced.minute * 60)
+    assert silenced.stream.state is State.UNKNOWN
+    assert not silenced.stream.works
+
+
+def test_enough_successes_after_a_long_silence_are_the_end(silenced):
+    silenced.run(9, 0.0)
+    assert not silenced.stream.says_nothing(silenced.minute * 60)
+    assert silenced.stream.works
+    assert silenced.stream.state is State.OPERATIONAL
+
+
+def test_a_failure_after_a_long_silence_renews_the_alarm_by_what_it_says_itself(silenced):
+    silenced.run(2, 0.0).run(1, 1.0)
+    assert silenced.alarmed
+    assert silenced.stream.alarm_since_s == (silenced.minute - 1) * 60
+    assert silenced.stream.tally() == (0, 1)
+    assert 3.0 < silenced.stream.log_e < 8.0  # of what came before nothing is left
+
+
+def test_an_alarm_that_was_renewed_ends_like_any_other(silenced):
+    silenced.run(3, 1.0)
+    assert silenced.stream.state is State.MAJOR_OUTAGE
+    assert not silenced.run(10, 0.0).alarmed
+    assert silenced.stream.state is State.OPERATIONAL
+
+
+def test_the_longer_the_silence_the_more_it_takes_to_renew_an_alarm():
+    def failures_after(hours):
+        tries = Tries().run(500, 0.0).run(10, 1.0)
+        tries.minute += hours * 60
+        while not tries.run(1, 1.0).alarmed:
+            assert tries.minute < 5000
+        return tries.stream.tally()[1]
+
+    needed = [failures_after(hours) for hours in (1, 4, 24)]
+    assert needed == sorted(needed)
+    assert needed[0] == 1
+    assert needed[-1] >= 4  # a day later it is a matter of its own
+
+
+def test_tries_that_come_seldom_recover_though_each_follows_a_silence(silenced):
+    silenced.run(1, 0.0)
+    for _ in range(9):
+        silenced.run(1, 0.0, every=20)
+    assert silenced.turns[-1][1] is False
+    assert silenced.stream.works
+
+
+def test_a_pause_that_is_usual_is_no_silence():
+    tries = Tries().run(100, 0.0, every=30).run(10, 1.0, every=30)
+    assert tries.alarmed
+    assert tries.run(1, 0.0, every=30).alarmed
+
+
+def test_an_alarm_never_begins_with_a_success():
+    tries = Tries().run(500, 0.0)
+    while tries.stream.log_e < Settings().threshold(60) - 1.0:
+        tries.run(1, 1.0)
+    if not tries.alarmed:
+        assert not tries.run(1, 0.0, every=600).alarmed
+
+
+@given(st.lists(st.tuples(st.integers(1, 200), st.integers(0, 3), st.integers(0, 3)), max_size=40))
+def test_no_window_of_successes_alone_ever_turns_a_stream_to_alarm(windows):
+    tries = Tries().run(60, 0.0).run(8, 1.0)
+    for wait, n_ok, n_failed in windows:
+        tries.minute += wait
+        was_told = tries.alarmed and not tries.stream.says_nothing(tries.minute * 60)
+        tries.window(n_ok, n_failed)
+        assert n_failed or was_told or not tries.alarmed or n_ok == 0
+
+
 def test_a_stand_of_three_days_at_a_modest_rate_is_the_new_usual():
     tries = Tries().run(1000, 0.005, 100).run(5 * 24 * 60, 0.1, 100)
     assert not tries.alarmed

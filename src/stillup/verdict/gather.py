@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from math import inf
 
 from stillup.model.evidence import Evidence, Numbers, Standing
 from stillup.model.service import Family, Layer, Problem, State
@@ -115,7 +116,7 @@ class Gathering:
         self._log_e = max(self._log_e, stream.log_e)
         key = stream.key
         if stream.alarm_since_s is None:
-            self.calm = self.calm or (stream.works and now_s - stream.last_s <= _RECENT_S)
+            self.calm = self.calm or now_s <= calm_until(stream)
             return
         seconds = max(now_s - stream.alarm_since_s, 1.0)
         if stream.problem is Problem.SLOW and stream.latency_ms is not None:
@@ -184,6 +185,11 @@ def is_mirror(source: str) -> bool:
     """Whether this source only repeats an official page."""
     spec = SOURCES.get(source)
     return spec is not None and spec.mirror
+
+
+def calm_until(stream: OutcomeStream) -> float:
+    """Until when tries that work are calm evidence; long past where they do not."""
+    return stream.last_s + _RECENT_S if stream.works and stream.alarm_since_s is None else -inf
 
 
 def calm_counts(source: str) -> bool:

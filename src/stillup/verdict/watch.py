@@ -22,7 +22,7 @@ from stillup.verdict.diagnosis.diagnose import Scene, diagnose, upstreams
 from stillup.verdict.forecast.forecaster import Forecaster
 from stillup.verdict.forecast.live import live_forecast, past_incidents
 from stillup.verdict.forecast.record import Record
-from stillup.verdict.gather import Gathering, calm_counts, is_mirror, when
+from stillup.verdict.gather import Gathering, calm_counts, calm_until, is_mirror, when
 from stillup.verdict.heard import Heard
 from stillup.verdict.intake import Intake, family_of
 from stillup.verdict.lifecycle import Lifecycle
@@ -34,15 +34,6 @@ from stillup.verdict.settings import NOMINAL_SHARE, SHARES, TICK_S, Profile, Set
 
 _DEFAULT_INTERVAL_S = 300
 _RECENT_S = 15 * 60
-
-
-_SILENT_GAPS = 3
-_SILENT_S = 900.0
-
-
-def _silent_from(tries: OutcomeStream) -> float:
-    """When tries in alarm that do not come any more stop counting: after three of their usual gaps, a quarter hour."""
-    return tries.last_s + max(_SILENT_GAPS * tries.usual_gap_s, _SILENT_S)
 
 
 class ServiceWatch:
@@ -74,6 +65,8 @@ class ServiceWatch:
         self._said: dict[str | None, Verdict] = {}
         self._stale: set[tuple[Family, str]] = set()
         self._silent: set[StreamKey] = set()
+        self._vouching: set[StreamKey] = set()
+        """Tries that worked of late, of sources whose silence is no calm."""
         self._next_review_s = inf
         self._own_before = (False, False)
         self._now_s = 0.0
@@ -97,7 +90,7 @@ class ServiceWatch:
         self._dirty = self._take(lines)
         windows = [w for w in self._closed(tick, {(family_of(line), line.source) for line in lines}) if w is not None]
         loud = {f for (f, _), s in self._counts.items() if s.alarm_since_s is not None}
-        loud |= {f for f, tries in self._outcomes.values() if tries.alarm_since_s is not None}
+        loud |= {f for f, t in self._outcomes.values() if t.alarm_since_s is not None and not t.says_nothing(tick)}
         for window in windows:
             stream = window.stream
             window.patience = stream.patience(tick, others_alarm=bool(loud - {stream.family}))
@@ -108,7 +101,7 @@ class ServiceWatch:
         """Judge the rest of the tick and rule, where anything says something new."""
         dirty = self._dirty or counts_changed
         for _, tries in self._outcomes.values():
-            dirty |= tries.tick(tick)
+            dirty |= tries.tick(tick) or (self._vouches(tries) and tries.key not in self._vouching)
         if tick >= self._next_review_s:
             dirty |= self._review_freshness(tick)
         own = (self._own.here(tick) is not None, self._own.quota(tick) is not None)
@@ -208,7 +201,7 @@ class ServiceWatch:
             if f is family and source in fresh:
                 found.counted(stream)
         for f, tries in self._outcomes.values():
-            if f is family and tries.key.source in fresh and not self._is_silent(tries):
+            if f is family and tries.key.source in fresh and not tries.says_nothing(self._now_s):
                 found.tried(tries, self._now_s)
         return found.evidence()
 
@@ -228,11 +221,14 @@ class ServiceWatch:
     def _review_freshness(self, tick: int) -> bool:
         """See whose word has lapsed, and when the next one will; True when that changed."""
         stale = {k for k, h in self._heard.items() if not h.is_fresh(tick)}
-        silent = {t.key for _, t in self._outcomes.values() if self._is_silent(t)}
-        changed = (stale, silent) != (self._stale, self._silent)
-        self._stale, self._silent = stale, silent
+        tries = [t for _, t in self._outcomes.values()]
+        silent = {t.key for t in tries if t.says_nothing(tick)}
+        vouching = {t.key for t in tries if self._vouches(t)}
+        changed = (stale, silent, vouching) != (self._stale, self._silent, self._vouching)
+        self._stale, self._silent, self._vouching = stale, silent, vouching
         lapses = [h.expires_s + 1 for k, h in self._heard.items() if k not in stale]
-        lapses += [_silent_from(t) + 1 for _, t in self._outcomes.values() if t.alarm_since_s and t.key not in silent]
+        lapses += [t.silent_from_s + 1 for t in tries if t.alarm_since_s is not None and t.key not in silent]
+        lapses += [calm_until(t) + 1 for t in tries if t.key in vouching]
         own_ends = self._own.next_expiry_s()
         self._next_review_s = min([*lapses, own_ends if own_ends is not None and own_ends > tick else inf], default=inf)
         return changed
@@ -242,9 +238,9 @@ class ServiceWatch:
         tries = [t for _, t in self._outcomes.values() if t.key.source == source]
         return bool(tries) and not any(t.works for t in tries)
 
-    def _is_silent(self, tries: OutcomeStream) -> bool:
-        """Whether tries that were failing are not made any more: that is no data, neither failing nor working."""
-        return tries.alarm_since_s is not None and self._now_s > _silent_from(tries)
+    def _vouches(self, tries: OutcomeStream) -> bool:
+        """Whether these tries work, and only that makes their source calm: so it lapses by itself."""
+        return not calm_counts(tries.key.source) and self._now_s <= calm_until(tries)
 
     def _page_faults(self) -> list[Entry]:
         """What the page declares; a mirror of it speaks only while no fresh page itself has declared anything."""
@@ -373,9 +369,10 @@ class ServiceWatch:
 
     def _api_works(self) -> bool | None:
         """Whether tries on the API are fresh and work, or the page calls it operational; None when nobody looked."""
-        tried = [t for f, t in self._outcomes.values() if t.key.component == "api" and self._fresh(f, t.key.source)]
+        on_api = [t for f, t in self._outcomes.values() if t.key.component == "api" and self._fresh(f, t.key.source)]
+        tried = [t.alarm_since_s is None for t in on_api if not t.says_nothing(self._now_s)]
         if tried:
-            return all(t.alarm_since_s is None for t in tried)
+            return all(tried)
         book = self._books.get(Family.OFFICIAL)
         entries = book.entries(lambda s: self._fresh(Family.OFFICIAL, s)) if book else ()
         return True if any(e.component == "api" and e.state is State.OPERATIONAL for e in entries) else None

@@ -81,8 +81,13 @@ class LatencyTest:
             self._warm_up(z)
             return False
         if self._back is not None:
-            return self._judge_back(self._noise, self._back, z, now_s)
+            return self._judge_back(self._noise, self._back, z, now_s, window_s)
         return self._judge_rise(self._noise, z, now_s, threshold, window_s)
+
+    def doubt(self) -> None:
+        """After a long silence: what was slow is slow again with the next number that stands out, and not before."""
+        if self._back is not None:
+            self.slow_since_s, self._back = None, BackTest(self._back.shift)
 
     def _warm_up(self, z: float) -> None:
         self._first.append(z)
@@ -97,8 +102,7 @@ class LatencyTest:
         if self._peaks is None:
             self._peaks = Peaks(exp(threshold))
         self._peaks.see(log_e)
-        felt = exp(z) - exp(noise.level) >= _FELT_MS
-        stands = felt and z - noise.level > shifts[self._test.likeliest] / 2.0
+        stands = _stands_out(noise, z, shifts[self._test.likeliest])
         self._over = self._over + 1 if stands and log_e >= max(threshold, self._peaks.threshold) else 0
         if self._over < _TWICE:
             noise.learn(z, _LEAST_SCALE, 1.0 if log_e < threshold / 3.0 else 0.2)
@@ -118,15 +122,23 @@ class LatencyTest:
                 best, start = total, at_s
         return start
 
-    def _judge_back(self, noise: Noise, back: BackTest, z: float, now_s: float) -> bool:
+    def _judge_back(self, noise: Noise, back: BackTest, z: float, now_s: float, window_s: float) -> bool:
+        was_told = self.slow_since_s is not None
+        if not was_told and _stands_out(noise, z, back.shift):
+            self.slow_since_s = now_s - window_s
         nats = back.update(noise, z, log(SLOWER[0]), BACK_NATS / 3.0)
         noise.follow(z)
         if now_s - (self.slow_since_s or now_s) > _NEW_NORMAL_S:
             noise.jump(back.shift)
         elif nats < BACK_NATS:
-            return False
+            return not was_told and self.slow_since_s is not None
         self.slow_since_s, self._back = None, None
         self._test.reset()
         self._over = 0
         self._history.clear()
         return True
+
+
+def _stands_out(noise: Noise, z: float, shift: float) -> bool:
+    """Whether a number lies beyond half of the shift, and far enough to be felt."""
+    return exp(z) - exp(noise.level) >= _FELT_MS and z - noise.level > shift / 2.0

@@ -43,6 +43,8 @@ _AFTERMATH_S = 30 * 60
 _FLARE_S, _FLARE_GAPS = 30 * 60, 12.0  # a shorter alarm, again and again, is how this service is
 _NEW_NORMAL_S = 72 * 3600
 _MOST_USUAL = 0.3  # what fails more often than that is never usual
+_SILENT_GAPS, _SILENT_S = 3, 15 * 60.0  # without a try for so long, an alarm is no data
+_LASTS_S = 3600.0  # each hour of silence makes it e times less likely that what failed before it still fails
 
 
 class ErrorKind(StrEnum):
@@ -93,7 +95,8 @@ class OutcomeStream:
         self.usual_gap_s: float = TICK_S
         """The usual time between two ticks with tries."""
         self.state = State.OPERATIONAL
-        """How bad it is, by the share of tries that failed lately; never better while recovery is being tested."""
+        """How bad it is, by the share of tries that failed lately; never better while recovery is being tested, unknown
+        while a silence has left open whether they fail."""
         self._settings = settings
         self._ok, self._failed = 0, 0
         self._usual = UsualRate()
@@ -104,6 +107,9 @@ class OutcomeStream:
         self._failing_since_s: float | None = None
         self._share_then = 1.0  # what failed before recovery began to show
         self._ended: tuple[float, float] | None = None  # when the last outage ended, and what share failed in it
+        self._woken: tuple[float, float] | None = None
+        """Tries that fell silent while failing, and speak again: since when, and the nats that renew the alarm. None as
+        soon as they have shown whether the fault still stands."""
 
     # -- taking tries in ----------------------------------------------------------------------------------------------
 
@@ -120,17 +126,22 @@ class OutcomeStream:
         self._ok, self._failed = 0, 0
         if now.n_ok + now.n_failed == 0:
             return False
+        woke = self._is_lapsed(now_s)
+        if woke:
+            self._wake(now_s)
         self._pace(now_s)
         self._history.append(now)
         threshold = self._settings.threshold(self.usual_gap_s)
         was_slow = self._latency.slow_since_s is not None
         turned = self._latency.tick(now_s, threshold + _SLOW_NATS, self.usual_gap_s)
-        if self._failing_since_s is not None:
+        if self._woken is not None and self._still_fails(now, threshold + _FAILING_NATS, self._woken):
+            self._alarm(since_s=self._woken[0])
+        elif self._failing_since_s is not None:
             self._judge_recovery(now, self._failing_since_s)
         else:
             self._judge_rise(now, threshold + _FAILING_NATS)
         self.state = self._grade()
-        return turned or was_slow or self._failing_since_s is not None or self._ended_at(now_s)
+        return turned or woke or was_slow or self._failing_since_s is not None or self._ended_at(now_s)
 
     def _ended_at(self, now_s: float) -> bool:
         return self._ended is not None and self._ended[0] == now_s
@@ -142,16 +153,54 @@ class OutcomeStream:
             self.usual_gap_s += (gap_s - self.usual_gap_s) / _GAP_MEMORY
         self.last_s = now_s
 
+    # -- silence ------------------------------------------------------------------------------------------------------
+
+    @property
+    def silent_from_s(self) -> float:
+        """When tries in alarm that do not come any more stop counting: three of their usual gaps, a quarter hour."""
+        return self.last_s + max(_SILENT_GAPS * self.usual_gap_s, _SILENT_S)
+
+    def says_nothing(self, now_s: float) -> bool:
+        """Whether tries in alarm are not made any more, or again but too few to tell: neither failing nor working."""
+        return self._woken is not None or self._is_lapsed(now_s)
+
+    def _is_lapsed(self, now_s: float) -> bool:
+        in_alarm = self._failing_since_s is not None or self._latency.slow_since_s is not None
+        return in_alarm and now_s > self.silent_from_s
+
+    def _wake(self, now_s: float) -> None:
+        """Put in doubt what was in alarm before the silence: only what comes after it can say whether that goes on."""
+        self._latency.doubt()
+        if self._failing_since_s is None:
+            return
+        faded = (now_s - self.last_s) / _LASTS_S
+        if self._woken is not None:
+            self._woken = (self._woken[0], self._woken[1] + faded)
+            return
+        self._woken = (now_s - TICK_S, RECOVERED_NATS + faded)
+        self._test.reset()
+        self._recovery = RecoveryTest()
+
+    def _still_fails(self, now: Tally, threshold: float, woken: tuple[float, float]) -> bool:
+        """Whether the tries since the silence show the fault: twenty to one will do, for there was one before it."""
+        log_e = self._test.update(now.at_s, now.n_ok, now.n_failed, self._usual)
+        return now.n_failed > 0 and log_e >= min(threshold, woken[1])
+
     # -- judging ------------------------------------------------------------------------------------------------------
 
     def _judge_rise(self, now: Tally, threshold: float) -> None:
         self._test.update(now.at_s, now.n_ok, now.n_failed, self._usual, self._least(now.at_s))
-        if self._test.log_e < threshold:
+        if self._test.log_e < threshold or not now.n_failed:
             self._usual.observe(now.at_s, now.n_ok, now.n_failed, suspicious=self._test.log_e > _SUSPICION)
             return
-        self._failing_since_s = self._onset_s()
+        self._alarm(since_s=self._ended[0] if self._ended else 0.0)
+
+    def _alarm(self, since_s: float) -> None:
+        """Tries fail, and began to after ``since_s``."""
+        self._failing_since_s = self._onset_s(since_s)
         self._usual.forget_since(self._failing_since_s)
         self._recovery = RecoveryTest()
+        self._woken = None
 
     def _least(self, now_s: float) -> float:
         """The smallest failure rate worth an alarm: soon after an outage only one like it, not its last ripples."""
@@ -162,7 +211,7 @@ class OutcomeStream:
     def _judge_recovery(self, now: Tally, since_s: float) -> None:
         cap = RECOVERED_NATS * max(TICK_S, self.usual_gap_s) / _RECOVERY_S
         low, high = _GOOD_TRIES
-        if self._recovery.nats < _HELD_NATS:
+        if self._recovery.nats < _HELD_NATS and self._woken is None:
             self._share_then = self._share(self._recent(), _DOUBT)
         still = still_failing(self._share_then, min(high, max(low, _GOOD_S / self.usual_gap_s)))
         over = self._recovery.update(now.n_ok, now.n_failed, self._usual, still, cap)
@@ -172,20 +221,22 @@ class OutcomeStream:
             if now.at_s - since_s <= max(_FLARE_S, _FLARE_GAPS * self.usual_gap_s):
                 self._usual.flare((t.at_s, t.n_ok, t.n_failed) for t in self._since_onset())
             self._ended = (now.at_s, self._share(self._since_onset()))
-            self._failing_since_s = None
+            self._failing_since_s, self._woken = None, None
             self._test.reset()
 
-    def _onset_s(self) -> float:
-        """Where the likelihood of the fault, summed backwards, is greatest; never before the last one ended."""
+    def _onset_s(self, since_s: float) -> float:
+        """Where the likelihood of the fault, summed backwards to ``since_s``, is greatest."""
         rate, size = self._test.likeliest, 1.0 / self._usual.rho - 1.0
         best, total, start = 0.0, 0.0, self._history[-1].at_s - TICK_S
-        for t in reversed(self._since(self._ended[0] if self._ended else 0.0)):
+        for t in reversed(self._since(since_s)):
             total += log_chance(t.n_ok, t.n_failed, rate, size) - log_chance(t.n_ok, t.n_failed, self.usual, size)
             if total > best:
                 best, start = total, t.at_s - TICK_S
         return start
 
     def _grade(self) -> State:
+        if self._woken is not None:
+            return State.UNKNOWN
         if self._failing_since_s is None:
             return State.OPERATIONAL if self._latency.slow_since_s is None else State.DEGRADED
         if self.state.is_fault and self._recovery.nats >= _HELD_NATS:
@@ -201,7 +252,9 @@ class OutcomeStream:
 
     @property
     def alarm_since_s(self) -> float | None:
-        """Since when tries fail, or are slow; None when neither."""
+        """Since when tries fail, or are slow; None when neither, or while a silence has left that open."""
+        if self._woken is not None:
+            return None
         return self._failing_since_s if self._failing_since_s is not None else self._latency.slow_since_s
 
     @property
@@ -228,8 +281,8 @@ class OutcomeStream:
 
     @property
     def works(self) -> bool:
-        """Whether the newest tick with tries had one that worked."""
-        return bool(self._history) and self._history[-1].n_ok > 0
+        """Whether the newest tick with tries had one that worked; not while a silence has left that open."""
+        return bool(self._history) and self._history[-1].n_ok > 0 and self._woken is None
 
     def tally(self) -> tuple[int, int]:
         """Worked and failed since onset, or in the last hour of tries."""
