@@ -90,9 +90,9 @@ async def start():
         async def started(*servers, hedge_after_s=PATIENCE_S, patience=None, **more):
             config = parse_config(config_of(servers, hedge_after_s=hedge_after_s, **more))
             clock = SystemClock()
-            gateway = Gateway(resolve(config, KEYS), config.gateway, seen=Seen(clock), clock=clock, environ={})
-            if patience is not None:
-                gateway._patience = patience
+            gateway = Gateway(
+                resolve(config, KEYS), config.gateway, seen=Seen(clock), clock=clock, patience=patience, environ={}
+            )
             await gateway.start()
             stack.push_async_callback(gateway.stop, 0.0)
             return gateway

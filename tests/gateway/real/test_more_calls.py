@@ -62,6 +62,28 @@ async def test_texts_are_embedded_for_openai(outage, gpt):
     assert all(isinstance(x, float) for row in made.data for x in row.embedding)
 
 
+async def test_tokens_are_counted_for_openai(outage, gpt):
+    counted = await gpt.responses.input_tokens.count(model="gpt-simulated-1", input="hello")
+
+    assert counted.input_tokens == 10
+
+
+async def test_a_conversation_is_compacted_by_the_first_choice(gpt, a, b):
+    made = await gpt.responses.compact(model="gpt-simulated-1", input="hello")
+
+    assert made.output[0].type == "compaction"
+    assert (a.counts.requests, b.counts.requests) == (1, 0)
+
+
+async def test_what_only_one_provider_could_read_again_is_not_compacted_by_another(gpt, a, b):
+    a.set(Behaviour(failure=Failure.STATUS, status=400))
+
+    with pytest.raises(openai.BadRequestError):
+        await gpt.responses.compact(model="gpt-simulated-1", input="hello")
+
+    assert b.counts.requests == 0
+
+
 async def test_tokens_are_counted_for_gemini(outage, gemini):
     counted = await gemini.models.count_tokens(model="gemini-simulated-1", contents="hello")
 

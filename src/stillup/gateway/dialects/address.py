@@ -119,9 +119,10 @@ _BUILD = {
 
 def _body(ask: Ask, model: str) -> bytes:
     """The client's own bytes unless they must ask for another model."""
-    if ask.operation not in {Operation.GENERATE, Operation.COUNT_TOKENS, Operation.EMBED} or not model:
+    place = place_of_ask(ask)
+    if not model or not (place.in_body or ask.operation in {Operation.GENERATE, Operation.EMBED}):
         return ask.body
-    named_by_path = bool(place_of_ask(ask).model)  # Azure's classic paths: the body need not name it
+    named_by_path = bool(place.model)  # Azure's classic paths: the body need not name it
     if model == ask.model and not named_by_path:
         return ask.body
     return with_model(_plain_body(ask), model)

@@ -33,6 +33,11 @@ _STATIC = {
 _OPENAI = {
     "/chat/completions": Place(Protocol.OPENAI, Operation.GENERATE, in_body=True, suffix="/chat/completions"),
     "/responses": Place(Protocol.RESPONSES, Operation.GENERATE, in_body=True, suffix="/responses"),
+    "/responses/input_tokens": Place(
+        Protocol.RESPONSES, Operation.COUNT_TOKENS, in_body=True, suffix="/responses/input_tokens"
+    ),
+    # What is compacted only its own provider can read again.
+    "/responses/compact": Place(Protocol.RESPONSES, Operation.STORED, in_body=True, suffix="/responses/compact"),
     "/embeddings": Place(Protocol.OPENAI, Operation.EMBED, in_body=True, suffix="/embeddings"),
     "/models": Place(Protocol.OPENAI, Operation.MODELS, _GET, suffix="/models"),
 }
@@ -49,7 +54,7 @@ _MAX_NAME = 512
 
 KNOWN = (
     "POST /v1/messages, /v1/messages/count_tokens (Anthropic); POST /v1/chat/completions, /v1/responses, "
-    "/v1/embeddings, GET /v1/models (OpenAI); POST /v1beta/models/{model}:generateContent, "
+    "/v1/responses/input_tokens, /v1/responses/compact, /v1/embeddings, GET /v1/models (OpenAI); POST /v1beta/models/{model}:generateContent, "
     ":streamGenerateContent, :countTokens, :embedContent, GET /v1beta/models (Gemini)"
 )
 """For a person who asked for another one."""

@@ -57,7 +57,7 @@ def read_request(method: str, path: str, query: str, headers: Headers, body: byt
         refusal = _refuse(protocol, 405, f"{path[:200]} takes {allowed}, not {method[:20]}.")
         return msgspec.structs.replace(refusal, headers=(*refusal.headers, (b"allow", allowed.encode())))
     model, stream = place.model, place.stream
-    if method == "POST" and place.operation is not Operation.STORED:
+    if method == "POST" and (place.in_body or place.operation is not Operation.STORED):
         try:
             head = _read_body(body, names.get(b"content-encoding", b""))
         except Unusable as refused:

@@ -80,6 +80,7 @@ _PATHS: tuple[tuple[re.Pattern[str], Dialect, What], ...] = tuple(
         (r"/deployments/(?P<model>[^/]+)/embeddings$", Dialect.CHAT, What.EMBED),
         (r"/embeddings$", Dialect.CHAT, What.EMBED),
         (r"/responses$", _R, What.GENERATE),
+        (r"/responses/input_tokens$", _R, What.COUNT),
         (r"/responses/(?P<model>[^/]+)(/cancel|/input_items)?$", _R, What.STORED),
         (r"/models/(?P<model>[^:]+):(?P<verb>streamGenerateContent|generateContent)$", _G, What.GENERATE),
         (r"/models/(?P<model>[^:]+):countTokens$", _G, What.COUNT),

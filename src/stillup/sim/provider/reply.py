@@ -26,6 +26,13 @@ _WHOLE = {
 }
 
 
+_COUNTED = {
+    Dialect.ANTHROPIC: anthropic.count,
+    Dialect.RESPONSES: responses.count,
+    Dialect.GEMINI: gemini.count,
+}
+
+
 class Whole(Struct, frozen=True, kw_only=True):
     """An answer in one piece."""
 
@@ -96,7 +103,7 @@ def _other(call: Call, behaviour: Behaviour, name: str) -> object:
             else chat.embeddings(answer, call.body)
         )
     if call.what is What.COUNT:
-        return gemini.count(answer) if call.dialect is Dialect.GEMINI else anthropic.count(answer)
+        return _COUNTED[call.dialect](answer)
     return _listed(call)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count as counting
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ def whole(answer: Answer) -> bytes:
 
 def shape(answer: Answer) -> Shape:
     """The response as a stream of numbered events."""
-    numbers = count()
+    numbers = counting()
 
     def event(kind: str, **rest: object) -> bytes:
         return sse({"type": kind, **rest, "sequence_number": next(numbers)}, kind)
@@ -123,8 +123,22 @@ def _usage(answer: Answer) -> dict[str, Any]:
     }
 
 
+def count(answer: Answer) -> dict[str, Any]:
+    """How long the request is."""
+    return {"object": "response.input_tokens", "input_tokens": answer.input_tokens}
+
+
+def compacted(answer: Answer) -> dict[str, Any]:
+    """A conversation made short, which only who made it can read."""
+    item = {"id": f"cmp_{answer.key}", "type": "compaction", "encrypted_content": "c2ltdWxhdGVk"}
+    kept = {"id": f"resp_{answer.key}", "object": "response.compaction", "created_at": CREATED}
+    return kept | {"output": [item], "usage": _usage(answer)}
+
+
 def stored(answer: Answer, response_id: str, method: str, path: str) -> dict[str, Any]:
     """What is said of a response that was kept: itself, what was put in, that it is cancelled or gone."""
+    if path.endswith("/responses/compact"):
+        return compacted(answer)
     if method == "DELETE":
         return {"id": response_id, "object": "response", "deleted": True}
     if path.endswith("/input_items"):
