@@ -10,6 +10,7 @@ import argparse
 import os
 import platform
 import re
+import signal
 import sys
 from datetime import UTC, datetime
 from importlib import import_module
@@ -48,6 +49,8 @@ def main() -> int:
         if unknown := [name for name in given if name not in known]:
             parser.error(f"no {what} is called {', '.join(unknown)}; there are {', '.join(known)}")
     pin_load()
+    # Ended from outside, it still ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for part in asked.parts or PARTS:
         _run(part, asked)
     return 0
