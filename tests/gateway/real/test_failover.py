@@ -111,6 +111,16 @@ async def test_a_tool_is_called_through_the_gateway(client, a, b, start):
     assert (said.text, said.stop, said.tools) == ("", client.sdk.calls, [("get_weather", {"location": "Paris"})])
 
 
+async def test_whatever_tool_the_model_wants_is_called_with_what_it_says(client, a, start):
+    gateway = await start(a)
+    command = {"command": "printf '%s' \"ä\u2028\" | wc -c", "timeout": 5}
+    a.set(Behaviour(tool="Bash", arguments=command))
+
+    said = await client.ask(gateway.address, tools=True)
+
+    assert said.tools == [("Bash", command)]
+
+
 async def test_a_tool_is_called_by_the_second_where_the_first_is_down(client, a, b, start):
     gateway = await start(a, b)
     a.set(Behaviour(failure=Failure.ERROR_FIRST))

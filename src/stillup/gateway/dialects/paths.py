@@ -54,8 +54,9 @@ _MAX_NAME = 512
 
 KNOWN = (
     "POST /v1/messages, /v1/messages/count_tokens (Anthropic); POST /v1/chat/completions, /v1/responses, "
-    "/v1/responses/input_tokens, /v1/responses/compact, /v1/embeddings, GET /v1/models (OpenAI); POST /v1beta/models/{model}:generateContent, "
-    ":streamGenerateContent, :countTokens, :embedContent, GET /v1beta/models (Gemini)"
+    "/v1/responses/input_tokens, /v1/responses/compact, /v1/embeddings, GET /v1/models (OpenAI); "
+    "POST /v1beta/models/{model}:generateContent, :streamGenerateContent, :countTokens, :embedContent, "
+    "GET /v1beta/models (Gemini)"
 )
 """For a person who asked for another one."""
 
