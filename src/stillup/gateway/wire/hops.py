@@ -10,6 +10,7 @@ _HOP_BY_HOP = frozenset(
         b"content-length",
         b"keep-alive",
         b"proxy-authenticate",
+        b"proxy-authentication-info",
         b"proxy-connection",
         b"te",
         b"trailer",

@@ -7,6 +7,8 @@ is bounded for each connection: one request in work, one being read, those of on
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, cast
@@ -57,8 +59,9 @@ IDLE_S = 120.0
 DRAIN_WITHIN_S = 120.0
 """A client that takes nothing of its answer for so long is taken for gone."""
 _LINGER_S = 2.0
-"""How long a refused client's further bytes are read and dropped: closing on them would lose the refusal."""
+"""How long a client's further bytes are read and dropped after its last answer."""
 _CLOSE_WITHIN_S = 30.0
+_RESET = struct.pack("ii", 1, 0)  # linger on, for no time: the close is a reset
 
 _BODILESS = frozenset({204, 304})
 _UPGRADE_REQUIRED = 426
@@ -110,7 +113,6 @@ class Connection(asyncio.Protocol):
         "_is_closing",
         "_is_held",
         "_is_http_1_0",
-        "_is_refused",
         "_is_serving",
         "_keep_alive",
         "_linger",
@@ -140,7 +142,7 @@ class Connection(asyncio.Protocol):
         self._linger: asyncio.TimerHandle | None = None
         self._answering = self._is_serving = False
         self._keep_alive = True
-        self._is_closing = self._is_refused = self._is_held = False
+        self._is_closing = self._is_held = False
         self._is_chunked = self._is_http_1_0 = self._no_body = False
         self._paused_since_s: float | None = None
         self._reading_since_s = self._closing_since_s = 0.0
@@ -262,6 +264,8 @@ class Connection(asyncio.Protocol):
         """Break the connection, so that half an answer is not taken for a whole one."""
         self._exchange = None
         self._is_closing = True
+        if self._answering and self._is_http_1_0:  # to which the end of the connection is the end of the answer
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     def close_idle(self) -> None:
@@ -328,16 +332,14 @@ class Connection(asyncio.Protocol):
         self._is_chunked = self._no_body = False
         self.idle_since_s = self._now()
         reader = self._reader
-        if self._is_refused:
+        if not self._keep_alive:
             self._close_slowly()
-        elif not self._keep_alive:
-            self._close()
         elif reader.ready or reader.stop is not None or reader.wants_continue:
             # Not at once: what the app does with the next request must not happen inside of what ended this one.
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def _refuse(self, stop: Stop) -> None:
-        self._answering, self._is_refused, self._keep_alive = True, True, False
+        self._answering, self._keep_alive = True, False
         self._service.refuse(self, stop.status, stop.says, self._reader.target, tuple(self._reader.headers))
 
     def _hold(self) -> None:
@@ -356,7 +358,10 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def _close_slowly(self) -> None:
-        """Say that nothing more comes and listen for a moment: a close with bytes unread would reset the connection."""
+        """Say that nothing more comes and listen for a moment.
+
+        A close with bytes unread resets the connection, and the reset overtakes the answer.
+        """
         self._is_closing, self._closing_since_s = True, self._now()
         if self._transport.can_write_eof():
             self._transport.write_eof()
