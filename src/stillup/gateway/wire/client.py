@@ -187,11 +187,13 @@ class Pool:
     async def _open(self) -> _Connection:
         sock = await connected(self.place, self._proxy)
         server_hostname = self.place.host if self._tls else None
+        connection = _Connection(self)
         try:
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(self), sock=sock, ssl=self._tls, server_hostname=server_hostname
+            await asyncio.get_running_loop().create_connection(
+                lambda: connection, sock=sock, ssl=self._tls, server_hostname=server_hostname
             )
         except BaseException:
+            connection.drop()  # the loop itself would say good-bye to the server first, for up to half a minute
             sock.close()
             raise
         return connection
@@ -207,6 +209,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self._is_open = False
         self._parser = httptools.HttpResponseParser(self)
         self._call: Call | None = None
         self._headers: list[tuple[bytes, bytes]] = []
@@ -236,7 +239,8 @@ class _Connection(asyncio.Protocol):
     def drop(self) -> None:
         """Break the connection."""
         self._call, self.is_usable = None, False
-        self._transport.abort()
+        if self._is_open:
+            self._transport.abort()
 
     def pause(self) -> None:
         """Read no further for now."""
@@ -252,7 +256,7 @@ class _Connection(asyncio.Protocol):
     # --- asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport, self._is_open = cast("asyncio.Transport", transport), True
 
     def eof_received(self) -> None:
         """Closed by the server; ``connection_lost`` follows."""
