@@ -57,7 +57,10 @@ def arrange(
         model = target.model or facts.model
         host = book.host(target.upstream)
         cell = host.cell(model, facts.operation)
-        turn = Turn(target, model, keys.get(target.upstream, ""), place, host, cell, facts, now)
+        turn = Turn(
+            target, model, keys.get(target.upstream, ""), place, host, cell, facts.stream, facts.body_bytes, now,
+            cell.breaker.epoch, host.breaker.epoch, cell.outage.epoch,
+        )  # fmt: skip
         if target.service:
             cell.outage.refresh(view, target.service, target.component, model, now)
         obstacle = _limit(turn, facts.tokens, now) if host.lanes else None

@@ -23,7 +23,7 @@ class Facts(Struct, frozen=True):
     tokens: int = 0
 
 
-class Turn:
+class Turn(Struct, eq=False):
     """One try.
 
     ``target``, ``model`` (as asked on the wire), ``key`` (a fingerprint), ``why`` and ``trickle`` are the exchange's to
@@ -34,34 +34,26 @@ class Turn:
     trickle and with a last resort. The rest is the desk's own book-keeping.
     """
 
-    __slots__ = (
-        "began", "body_bytes", "cell", "cell_epoch", "content", "done", "held", "host", "host_epoch", "hurried", "key",
-        "late_epoch", "model", "not_before", "outage_epoch", "place", "stream", "target", "trickle", "why",
-    )  # fmt: skip
-
-    def __init__(
-        self, target: Target, model: str, key: str, place: int, host: Host, cell: Cell, facts: Facts, now: float
-    ) -> None:
-        self.target = target
-        self.model = model
-        self.key = key
-        self.place = place
-        self.host = host
-        self.cell = cell
-        self.stream = facts.stream
-        self.body_bytes = facts.body_bytes
-        self.why = Why.FIRST_CHOICE
-        self.trickle = False
-        self.hurried = False
-        self.not_before: float | None = None
-        self.held: tuple[tuple[Breaker | Outage, int], ...] = ()
-        self.content = False
-        self.done = False
-        self.late_epoch = -1
-        self.began = now
-        self.cell_epoch = cell.breaker.epoch
-        self.host_epoch = host.breaker.epoch
-        self.outage_epoch = cell.outage.epoch
+    target: Target
+    model: str
+    key: str
+    place: int
+    host: Host
+    cell: Cell
+    stream: bool
+    body_bytes: int
+    began: float
+    cell_epoch: int
+    host_epoch: int
+    outage_epoch: int
+    why: Why = Why.FIRST_CHOICE
+    trickle: bool = False
+    hurried: bool = False
+    not_before: float | None = None
+    held: tuple[tuple[Breaker | Outage, int], ...] = ()
+    content: bool = False
+    done: bool = False
+    late_epoch: int = -1
 
     def __repr__(self) -> str:
         return f"Turn({self.target.name}, {self.why})"

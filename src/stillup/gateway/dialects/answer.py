@@ -9,7 +9,7 @@ from stillup.gateway.core.values import Usage
 from stillup.gateway.dialects.lenient import NULL
 from stillup.gateway.dialects.trouble import fault_in_stream, said
 
-NOTHING = (Raw(), NULL, Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
+NOTHING = (NULL, Raw(), Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
 """Raw values with nothing in them."""
 
 

@@ -116,6 +116,10 @@ class Watch(ABC):
 
     reads_coded = False
     """The body is fed with its content coding still on it."""
+    decodes = False
+    """What is handed out has no content coding any more."""
+    content_type = b""
+    """What is handed out where that is not what came."""
     __slots__ = ("error_event", "error_message", "fault", "flags", "model", "stop_reason", "usage")
 
     def __init__(self) -> None:

@@ -69,6 +69,7 @@ class _Refused(Struct):
 class BedrockWatch(AnthropicWatch):
     """Watches Amazon's event stream and hands out the Anthropic stream of events that is in it."""
 
+    content_type = b"text/event-stream; charset=utf-8"
     __slots__ = ("_messages",)
 
     def __init__(self) -> None:

@@ -34,13 +34,23 @@ def choose_key(ask: Ask, upstream: UpstreamSpec, *, lend: bool = True) -> KeyCho
             return _NONE
         bearer = subscription or base.host in _BEARER_HOSTS
         return KeyChoice(kind=KeyKind.OWN, secret=upstream.key, bearer=bearer, subscription=subscription)
-    is_its_makers = base.own and _is_family(ask.protocol, upstream.protocol)
-    if not lend or not (upstream.pass_credentials or is_its_makers or at_anthropic):
+    if not lend or not may_borrow(upstream, ask.protocol):
         return _NONE
     client = client_key(ask)
     if client.subscription:
         return client if at_anthropic else _NONE
+    is_its_makers = base.own and _is_family(ask.protocol, upstream.protocol)
     return client if upstream.pass_credentials or is_its_makers else _NONE
+
+
+def may_borrow(upstream: UpstreamSpec, protocol: Protocol) -> bool:
+    """Whether a key of some client that speaks ``protocol`` could go to ``upstream``."""
+    if upstream.key is not None:
+        return False
+    if upstream.pass_credentials:
+        return True
+    own = base_of(upstream).own
+    return own and (upstream.protocol is Protocol.ANTHROPIC or _is_family(protocol, upstream.protocol))
 
 
 def client_key(ask: Ask) -> KeyChoice:

@@ -89,17 +89,15 @@ def _is_plain(part: str) -> bool:
 
 def _read_headers(headers: Headers) -> tuple[dict[bytes, bytes], Headers]:
     """Header values by lower-case name, and the lines that are meant for the other end."""
-    names: dict[bytes, bytes] = {}
-    lines = []
-    for line in headers:
-        name = line[0].lower()
-        names[name] = names[name] + b"," + line[1] if name in names else line[1]
-        if name not in HOP_BY_HOP and not name.startswith(b"proxy-"):
-            lines.append(line)
-    if b"connection" in names:
-        named = {name.strip().lower() for name in names[b"connection"].split(b",")}
-        lines = [line for line in lines if line[0].lower() not in named]
-    return names, tuple(lines)
+    lower = [name.lower() for name, _ in headers]
+    names = dict(zip(lower, [value for _, value in headers], strict=True))
+    if len(names) < len(lower):
+        names = {n: b",".join(v for m, (_, v) in zip(lower, headers, strict=True) if m == n) for n in names}
+    dropped = {name for name in names if name in HOP_BY_HOP or name.startswith(b"proxy-")}
+    if b"connection" in dropped:
+        dropped.update(name.strip().lower() for name in names[b"connection"].split(b","))
+    kept = [line for name, line in zip(lower, headers, strict=True) if name not in dropped] if dropped else headers
+    return names, tuple(kept)
 
 
 def _read_body(body: bytes, coding: bytes) -> _Head:

@@ -19,8 +19,6 @@ ROLL_BLOBS = 65_536
 """The names of all blobs of a segment are in memory while it is written: this many are about 6 MB."""
 _NAMES_TRIED = 1_000
 _DAY_S = 86_400.0
-_COPIED = 65_536
-"""Larger pieces are not copied to be written."""
 _BYTES = int(Kind.BYTES)
 _sync_data = getattr(os, "fdatasync", os.fsync)
 
@@ -91,18 +89,9 @@ class Segment:
         :raises OSError: the disk is full or failed. What was written of it is a torn record, as after a crash.
         """
         ms = self.ms(at_s)
-        parts: list[bytes] = []
-        for item in self.pending:
-            if isinstance(item, bytes):
-                parts.append(item)
-                continue
-            exchange, chunk = item
-            if len(chunk) <= _COPIED:
-                parts.append(whole(_BYTES, exchange, ms, chunk))
-            else:
-                parts += (head(_BYTES, exchange, ms, chunk), chunk)
-        self.pending.clear()
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        pending = self.pending
+        data = b"".join([x if isinstance(x, bytes) else whole(_BYTES, x[0], ms, x[1]) for x in pending])
+        pending.clear()
         self.dirty = True
         done = os.write(self.fd, data)
         while done < len(data):  # more than 2 GB, or a disk that is nearly full

@@ -35,16 +35,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     sync: Literal["none", "second", "always"] = "second"
 
 
-class Entry:
+class Entry(Struct, eq=False):
     """One exchange that is being kept: what its records are filed under."""
 
-    __slots__ = ("id", "number", "open", "segment")
-
-    def __init__(self, id: str, segment: Segment, number: int) -> None:  # noqa: A002 - what it is called everywhere
-        self.id = id
-        self.segment = segment
-        self.number = number
-        self.open = True
+    id: str
+    segment: Segment
+    number: int
+    open: bool = True
 
 
 class Journal:

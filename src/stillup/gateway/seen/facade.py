@@ -55,7 +55,16 @@ class Seen:
 
     def begin(self, ask: Ask, request_id: str, user: str = "") -> Passage:
         """A request was understood; keep the passage and hand it back with what follows."""
-        passage = Passage(ask, request_id, self._clock.monotonic_s(), user)
+        passage = Passage(
+            request_id,
+            ask.protocol,
+            ask.operation,
+            ask.model,
+            ask.stream,
+            len(ask.body),
+            user,
+            self._clock.monotonic_s(),
+        )
         if self._spans is not None:
             passage.traceparent = next((v for k, v in ask.headers if k.lower() == b"traceparent"), b"")
         self.metrics.begin(passage)

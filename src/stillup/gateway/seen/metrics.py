@@ -119,10 +119,14 @@ class Metrics:
     def ended(self, passage: Passage) -> None:
         """One request ended."""
         self._in_flight[passage.protocol] -= 1
-        upstream, model = passage.upstream or NOBODY, self._labels.of(passage.model)
+        winner = passage.winner
+        if winner is None:
+            upstream, model = passage.upstream or NOBODY, self._labels.of(passage.model)
+        else:
+            upstream, model = winner.target.upstream, self._labels.of(winner.model)
         key = (passage.protocol, passage.operation, upstream, model, passage.ending)
         self._requests[key] = self._requests.get(key, 0) + 1
-        if passage.winner is None:
+        if winner is None:
             return
         answers = self._answers.get((upstream, model))
         if answers is None:
@@ -131,7 +135,7 @@ class Metrics:
             answers.total.observe(passage.total_s)
             if passage.stream and passage.first_token_s is not None:
                 answers.first_token.observe(passage.first_token_s)
-        usage = passage.winner.usage
+        usage = winner.usage
         tokens = answers.tokens
         tokens[0] += usage.input_tokens or 0
         tokens[1] += usage.output_tokens or 0

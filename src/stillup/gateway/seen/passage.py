@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from stillup.gateway.core.values import Ask, Operation, Protocol, Usage
+from msgspec import Struct
+
+from stillup.gateway.core.values import Operation, Protocol, Usage
 from stillup.gateway.core.views import Try
 
 MOST_TRIES = 64
@@ -31,57 +33,34 @@ class Ending(StrEnum):
     """The client went away first."""
 
 
-class Passage:
+class Passage(Struct, eq=False):
     """Facts of one request. Made by :meth:`Seen.begin`, handed back with every later call; never shown to a client.
 
     ``id`` is the gateway's own, a plain word.
     """
 
-    __slots__ = (
-        "asked_model",
-        "body_bytes",
-        "ending",
-        "first_token_s",
-        "hedges",
-        "id",
-        "operation",
-        "protocol",
-        "reason",
-        "sent_bytes",
-        "started_s",
-        "status",
-        "stream",
-        "total_s",
-        "traceparent",
-        "tries",
-        "usd",
-        "user",
-        "winner",
-    )
-
-    def __init__(self, ask: Ask, request_id: str, started_s: float, user: str) -> None:
-        self.id = request_id
-        self.protocol: Protocol = ask.protocol
-        self.operation: Operation = ask.operation
-        self.asked_model = ask.model
-        self.stream = ask.stream
-        self.body_bytes = len(ask.body)
-        self.user = user
-        self.started_s = started_s
-        self.traceparent = b""
-        self.tries: list[tuple[float, Try]] = []
-        """Every try with the moment it ended, on the steady clock."""
-        self.hedges = 0
-        self.reason = ""
-        """Why the first choice did not answer; empty where it did."""
-        self.winner: Try | None = None
-        """The try whose answer the client got, whole or in part."""
-        self.ending = Ending.ABANDONED
-        self.status: int | None = None
-        self.sent_bytes = 0
-        self.first_token_s: float | None = None
-        self.total_s = 0.0
-        self.usd: float | None = None
+    id: str
+    protocol: Protocol
+    operation: Operation
+    asked_model: str
+    stream: bool
+    body_bytes: int
+    user: str
+    started_s: float
+    traceparent: bytes = b""
+    tries: list[tuple[float, Try]] = []
+    """Every try with the moment it ended, on the steady clock."""
+    hedges: int = 0
+    reason: str = ""
+    """Why the first choice did not answer; empty where it did."""
+    winner: Try | None = None
+    """The try whose answer the client got, whole or in part."""
+    ending: Ending = Ending.ABANDONED
+    status: int | None = None
+    sent_bytes: int = 0
+    first_token_s: float | None = None
+    total_s: float = 0.0
+    usd: float | None = None
 
     @property
     def usage(self) -> Usage:
