@@ -19,6 +19,8 @@ def show(value: float | None, unit: str = "") -> str:
     """A number with the digits it deserves; nothing for what was not measured."""
     if value is None or isnan(value):
         return "–"
+    if value == 0:
+        return "0" + unit
     size = abs(value)
     text = (
         f"{value:,.0f}"
