@@ -21,7 +21,6 @@ MALFORMED = {
     "a status of two digits": b"HTTP/1.1 20 OK\r\n\r\n",
     "a status of four digits": b"HTTP/1.1 2000 OK\r\n\r\n",
     "a status below 100": b"HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n",
-    "HTTP/2 in HTTP/1's clothes": b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
     "another protocol's status line": b"ICY 200 OK\r\n\r\n",
     "a switch of protocols": b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
     "a switch of protocols that says not to what": b"HTTP/1.1 101 Switching\r\n\r\n",

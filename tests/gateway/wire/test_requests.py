@@ -248,7 +248,7 @@ def test_bytes_without_end_that_are_neither_head_nor_body_are_refused(start, mor
 
 
 def test_too_many_trailers_are_refused():
-    assert refusal(CHUNKED + b"0\r\n" + b"X: y\r\n" * MAX_HEADERS + b"\r\n") == 431
+    assert refusal(CHUNKED + b"0\r\n" + b"X: y\r\n" * (MAX_HEADERS + 1) + b"\r\n") == 431
 
 
 def test_a_slow_large_body_is_never_taken_for_a_flood():

@@ -213,8 +213,9 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._call: Call | None = None
         self._headers: list[tuple[bytes, bytes]] = []
+        self._lines = self._headers
         self._body: list[bytes] = []
-        self._status = self._lines = self._head_bytes = self._barren_bytes = 0
+        self._status = self._barren_bytes = self._read_bytes = 0
         self._head_state = _NONE
         self._reused = self._has_spoken = self._is_paused = False
         self._is_whole = self._until_close = False
@@ -225,8 +226,7 @@ class _Connection(asyncio.Protocol):
     def send(self, call: Call, now_s: float, *, reused: bool) -> None:
         """Send a request."""
         self._call, self._sent_s, self._reused = call, now_s, reused
-        self._headers, self._body = [], []
-        self._status = self._lines = self._head_bytes = self._barren_bytes = 0
+        self._status = self._barren_bytes = 0
         self._head_state = _NONE
         self._has_spoken = self._is_whole = self._until_close = False
         call.on(self)
@@ -284,6 +284,7 @@ class _Connection(asyncio.Protocol):
             self.drop()
             return
         self._has_spoken = True
+        self._read_bytes = len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
@@ -295,7 +296,7 @@ class _Connection(asyncio.Protocol):
             self._barren_bytes = 0
             self._hand_on(call)
             return
-        self._barren_bytes += len(data)
+        self._barren_bytes += self._read_bytes
         if self._barren_bytes > _MAX_BARREN_BYTES:
             self._break(call)
 
@@ -313,7 +314,8 @@ class _Connection(asyncio.Protocol):
 
     def _set_free(self) -> None:
         self._call = None
-        self.resume()  # whoever comes next has not asked to wait
+        if self._is_paused:
+            self.resume()  # whoever comes next has not asked to wait
         if self._transport.get_write_buffer_size():
             self.drop()  # answered before it had read the request: what it makes of the rest nobody knows
         elif self.is_usable:
@@ -339,15 +341,13 @@ class _Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._is_whole:
             raise _Malformed  # a second answer to one request
-        self._headers = []
+        self._headers = self._lines = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._lines += 1
-        self._head_bytes += len(name) + len(value) + 4  # the colon, a space, the line's end
-        if self._lines > MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
+        lines = self._lines
+        lines.append((name, value))
+        if len(lines) > MAX_HEADERS:
             raise _Malformed
-        if self._head_state == _NONE:  # a trailer is no header
-            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         parser = self._parser
@@ -356,7 +356,9 @@ class _Connection(asyncio.Protocol):
             if self._status < 100:
                 raise _Malformed
             return
-        if parser.get_http_version() not in ("1.1", "1.0"):
+        self._lines = []  # a trailer is no header
+        in_one_piece = self._barren_bytes == 0 and self._read_bytes <= MAX_HEAD_BYTES  # nearly every head
+        if not in_one_piece and sum(map(_size, self._headers)) > MAX_HEAD_BYTES:
             raise _Malformed
         framed = self._status in (204, 304)
         for name, value in self._headers:
@@ -379,6 +381,10 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._status >= 200:
             self._is_whole = True
+
+
+def _size(line: tuple[bytes, bytes]) -> int:
+    return len(line[0]) + len(line[1]) + 4  # the colon, a space, the line's end
 
 
 class _Malformed(Exception):

@@ -24,6 +24,7 @@ MAX_BARREN_BYTES = MAX_HEAD_BYTES + 1024
 MOST_WAITING = 16
 """Requests that a client may send ahead on one connection in one go."""
 _MOST_PIECES = 1024  # of a body, before they are folded: many tiny chunks would weigh far more than what they hold
+_AROUND_BYTES = 4  # of a header line: the colon, a space, the line's end
 _MOST_DIGITS = 20  # of a Content-Length: 2 ** 64 has twenty
 
 _LARGE_HEAD = f"the request's head passes {MAX_HEAD_BYTES // 1024} KiB"
@@ -65,7 +66,6 @@ class Reader:
         "_body_bytes",
         "_chunk_bytes",
         "_folded",
-        "_head_bytes",
         "_is_http_1_0",
         "_lines",
         "_max_body_bytes",
@@ -101,7 +101,8 @@ class Reader:
         self.headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._folded = bytearray()
-        self._body_bytes = self._head_bytes = self._lines = 0
+        self._lines = self.headers
+        self._body_bytes = 0
         self._is_http_1_0 = False
         self._chunk_bytes = self._seen_bytes = self._barren_bytes = 0
 
@@ -150,29 +151,30 @@ class Reader:
     def on_message_begin(self) -> None:
         if self.is_final:
             raise _Halt
-        self.target, self.headers = b"", []
-        self._body_bytes = self._head_bytes = self._lines = 0
+        self.target = b""
+        self.headers = self._lines = []
+        self._body_bytes = 0
         self._barren_bytes = -self._chunk_bytes  # what came before it in the same read is not its own
         self.in_body, self.is_reading, self.is_new = False, True, True
 
     def on_url(self, url: bytes) -> None:
         self.target += url
-        self._head_bytes += len(url)
         if len(self.target) > MAX_TARGET_BYTES:
             self._halt(414, f"the address passes {MAX_TARGET_BYTES} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value) + 4  # the colon, a space, the line's end
-        self._lines += 1
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._halt(431, _LARGE_HEAD)
-        if self._lines > MAX_HEADERS:
+        lines = self._lines
+        lines.append((name, value))
+        if len(lines) > MAX_HEADERS:
             self._halt(431, f"more than {MAX_HEADERS} headers")
-        if not self.in_body:  # a trailer is no header: it came after everything that headers decide
-            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self.in_body = True
+        self._lines = []  # a trailer is no header: it comes after everything that headers decide
+        if self._barren_bytes >= 0 or self._chunk_bytes > MAX_HEAD_BYTES:  # nearly every head comes in one small piece
+            size = len(self.target) + sum(len(name) + len(value) + _AROUND_BYTES for name, value in self.headers)
+            if size > MAX_HEAD_BYTES:
+                self._halt(431, _LARGE_HEAD)
         parser = self._parser
         version = parser.get_http_version()
         self._is_http_1_0 = version == "1.0"

@@ -309,7 +309,8 @@ class Connection(asyncio.Protocol):
         if ready:
             self._hold()
             return
-        self._release()
+        if self._is_held:
+            self._release()
         if self._answering:
             return
         if reader.stop is not None:
@@ -348,10 +349,9 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _release(self) -> None:
-        if self._is_held:
-            self._is_held = False
-            self._reading_since_s = self._now()  # that nothing more came meanwhile was our doing
-            self._transport.resume_reading()
+        self._is_held = False
+        self._reading_since_s = self._now()  # that nothing more came meanwhile was our doing
+        self._transport.resume_reading()
 
     def _close(self) -> None:
         self._is_closing, self._closing_since_s = True, self._now()
