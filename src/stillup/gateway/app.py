@@ -206,7 +206,17 @@ class Gateway:
     # --- what a connection asks of us (wire.server.Service)
 
     def handle(self, connection: Connection, request: Incoming) -> Handling | None:
-        """Answer at once, or begin to handle."""
+        """Answer at once, or begin to handle. Whatever goes wrong in here, the client gets an answer."""
+        try:
+            return self._handle(connection, request)
+        except Exception as exc:  # noqa: BLE001 - a mistake of ours, told to whoever reads the log
+            told = {"message": "a request could not be handled", "exception": exc}
+            asyncio.get_running_loop().call_exception_handler(told)
+            says = "the gateway made a mistake; its log says more"
+            self.refuse(connection, 500, says, request.target, request.headers)
+            return None
+
+    def _handle(self, connection: Connection, request: Incoming) -> Handling | None:
         path, query = _split(request.target)
         if path in HEALTH_PATHS and self._own.answer(connection, request.method, path):
             return None
@@ -296,7 +306,11 @@ class Gateway:
         self._running.add(handling)
         facts = Facts(ask.operation, ask.model, ask.stream, len(ask.body), len(ask.body) // 4)
         prints = {name: key.fingerprint for name, key in keys.items()}
-        handling.start(facts, self.desk.choose(chain, facts, prints, self.now()), keys, patience)
+        try:
+            handling.start(facts, self.desk.choose(chain, facts, prints, self.now()), keys, patience)
+        except Exception:
+            handling.client_gone()
+            raise
 
     def _is_kept(self, ask: Ask) -> bool:
         return self.keeps and ask.operation is Operation.GENERATE
