@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stillup.catalog.models import cost_usd
+from stillup.catalog.models import cost_usd, find_model
 from stillup.clock import Clock, SystemClock
 from stillup.daemon.store_view import StoreView
 from stillup.errors import UsageError
@@ -84,11 +85,19 @@ def run(config: Config, environ: Mapping[str, str], *, log: str | None = None, s
     why_not = equip(gateway.seen, environ, log=log, style=style)
     if why_not:
         _say(why_not)
+    warm_up()
     try:
         run_loop(_serve(gateway))
     finally:
         view.close()
     return 0
+
+
+def warm_up() -> None:
+    """Before anybody asks: the catalogue is read for the first of them, and no collection looks through what stays."""
+    find_model("whichever")
+    gc.collect()
+    gc.freeze()
 
 
 async def _serve(gateway: Gateway) -> None:

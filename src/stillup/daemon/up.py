@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.clock import Clock, SystemClock
-from stillup.daemon.gateway import DATABASE, STOPPING, Told, build, greeting, listen, run_loop, stop
+from stillup.daemon.gateway import DATABASE, STOPPING, Told, build, greeting, listen, run_loop, stop, warm_up
 from stillup.daemon.traffic import TrafficObserver
 from stillup.errors import StoreError
 from stillup.gateway.core.views import HealthView, NoView, Prior
@@ -69,6 +69,7 @@ def up(
         say(why_not)
     watching = Watching(config, environ, watched, clock, say, seat=seat, feeds=[observer.due])
     sys.setswitchinterval(_SWITCH_S)
+    warm_up()
     run_loop(_serve(gateway, watching, listener_of, say))
     return 0
 
