@@ -26,7 +26,7 @@ from gateway.wanted import Wanted, judged
 REQUESTS, WARM = 200, 20
 _PATIENCE_S = 30
 _BUDGET_S = 10
-"""No request begins later than this after the first was answered: a peer that waits each time is not waited for 200 times."""
+"""No request begins later than this after the first answer: a peer that waits each time is not waited for 200 times."""
 _SLOW_MS = 100
 _BACK_S = 75
 OURS = "stillup"
