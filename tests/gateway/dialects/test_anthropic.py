@@ -126,6 +126,14 @@ def test_what_ends_after_its_stop_reason_is_whole_and_gets_the_end_marker_it_lac
     watch = AnthropicWatch()
     watch.feed(event(type="message_delta", delta={"stop_reason": "end_turn"}, usage={}))
     assert watch.finish() == (None, b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+
+
+def test_a_stop_reason_that_lacks_its_blank_line_is_handed_out_with_it():
+    last = event(type="message_delta", delta={"stop_reason": "end_turn"})
+    watch = AnthropicWatch()
+    watch.feed(event(type="content_block_delta", delta={"type": "text_delta", "text": "a"}))
+    assert watch.feed(last[:-2])[1] == b""
+    assert watch.finish() == (None, last + b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
     assert watch.stop_reason == "end_turn"
 
 

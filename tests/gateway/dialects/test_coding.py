@@ -81,3 +81,28 @@ def test_a_coding_that_cannot_be_read_is_refused():
 )
 def test_a_client_is_promised_no_coding_that_cannot_be_read_here(accept, sent):
     assert readable_codings(accept) == sent
+
+
+def test_a_body_of_many_empty_members_is_refused_before_it_costs_hours():
+    with pytest.raises(CannotDecode, match="too many parts"):
+        decoded(gzip.compress(b"") * 1_600_000, "gzip", 1000)
+
+
+def test_a_stream_may_have_as_many_members_as_it_has_chunks():
+    decoder = Decoder("gzip")
+    assert b"".join(decoder.feed(gzip.compress(b"x")) for _ in range(2_000)) == b"x" * 2_000
+
+
+def test_rubbish_behind_the_end_is_not_kept():
+    decoder = Decoder("deflate")
+    assert decoder.feed(zlib.compress(b"all") + b"x" * 100_000) == b"all"
+    assert decoder.feed(b"x" * 100_000) == b""
+    assert decoder.ended
+
+
+@pytest.mark.parametrize("size", [10, 16_384, 50_000])
+def test_the_bound_holds_over_a_chunk_of_any_size(size):
+    bomb = gzip.compress(bytes(range(256)) * size)
+    with pytest.raises(CannotDecode, match="beyond the bound"):
+        Decoder("gzip", limit_bytes=256 * size - 1).feed(bomb)
+    assert len(Decoder("gzip", limit_bytes=256 * size + 1).feed(bomb)) == 256 * size

@@ -195,6 +195,10 @@ def test_the_client_always_stands_between_two_events(name, at):
         assert stands in places
 
 
+def tight(stream):
+    return stream.replace(b'": "', b'":"')
+
+
 @every_protocol
 @given(cut=st.integers(0, 4000), at=cuts)
 def test_a_stream_cut_anywhere_is_told_and_nothing_of_half_an_event_is_handed_out(name, cut, at):
@@ -203,7 +207,7 @@ def test_a_stream_cut_anywhere_is_told_and_nothing_of_half_an_event_is_handed_ou
     ready = b"".join(watch.feed(chunk)[1] for chunk in divided(body[:cut], at))
     seen = watch.flags
     fault, rest = watch.finish()
-    assert b"".join(out).startswith(ready + rest)
+    assert tight(b"".join(out)).startswith(tight(ready + rest))  # an end marker that was missing may be written our way
     if fault is None:
         assert watch.flags & END
         # Nothing but blank space or what says no more is missing.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 import zlib
 
 import pytest
@@ -249,3 +250,26 @@ def test_a_bomb_a_broken_or_an_unknown_coding_is_refused(coding, content):
 )
 def test_no_request_whatever_makes_it_raise(method, path, query, content):
     assert isinstance(read_request(method, path, query, (), content), Ask | Refusal)
+
+
+@pytest.mark.parametrize("name", ["m" * 513, ".", ".."])
+def test_a_name_that_is_too_long_to_remember_or_climbs_in_a_path_is_no_model(name):
+    refusal = asked("POST", "/v1/messages", content=json.dumps({"model": name}).encode())
+    assert isinstance(refusal, Refusal)
+    assert refusal.status == 400
+
+
+def test_a_body_with_an_odd_model_is_refused_without_being_built():
+    empties = b'{"model": 5, "x": [' + b"{}," * 1_000_000 + b"{}]}"
+    tracemalloc.start()
+    refusal = asked("POST", "/v1/messages", content=empties)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert b"must be a string" in refusal.body
+    assert peak < 4 * len(empties)
+
+
+@pytest.mark.parametrize("path", ["/v1/models/..;/files", "/v1/responses/..;x", "/v1beta/models/..;a:generateContent"])
+def test_a_parameter_does_not_hide_a_climb_in_a_path(path):
+    method = "POST" if path.endswith("Content") else "GET"
+    assert asked(method, path).status == 404

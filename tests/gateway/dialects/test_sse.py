@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillup.gateway.dialects.sse import Splitter, fields, fields_of_lines
+from stillup.gateway.dialects.sse import USUAL, Splitter, fields_of_lines
 
 values = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
 lines = st.tuples(st.sampled_from(["data", "data:", "data: ", "event: ", "event:", "id: ", ":", "x"]), values).map(
@@ -20,11 +20,15 @@ line_ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
 @given(events)
 def test_the_quick_reading_is_the_careful_one(event):
-    name, data = fields(event)
-    careful_name, careful_data = fields_of_lines(event)
-    assert name == careful_name
-    assert (data is None) is (careful_data is None)
-    assert (data or b"").rstrip(b"\n") == (careful_data or b"").rstrip(b"\n")
+    usual = USUAL.fullmatch(event)
+    assert usual is None or usual.groups(b"") == fields_of_lines(event)
+
+
+@pytest.mark.parametrize(
+    "event", [b"data: a\n\n", b"event: e\ndata: a\n\n", b"event: \ndata: \n\n", b"data: a: b\n\n\n"]
+)
+def test_the_usual_shapes_are_read_the_quick_way(event):
+    assert USUAL.fullmatch(event)
 
 
 @pytest.mark.parametrize(

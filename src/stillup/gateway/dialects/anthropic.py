@@ -174,10 +174,12 @@ class AnthropicWatch(SseWatch):
         return bool(self.stop_reason)
 
     def finish(self) -> tuple[Fault | None, bytes]:
+        knew = bool(self.stop_reason)
         fault, rest = super().finish()
-        if fault is None and not self._stopped:
-            return None, _STOP  # all was said but the last word, which clients wait for
-        return fault, rest
+        if fault is not None or self._stopped:
+            return fault, rest
+        # All was said but the last word, which clients wait for; and perhaps the blank line before it.
+        return None, _STOP if knew else rest.rstrip(b"\r\n") + b"\n\n" + _STOP
 
     def error_ending(self, fault: Fault, message: str) -> bytes:
         return error_event(Protocol.ANTHROPIC, fault, message)

@@ -7,6 +7,10 @@ from collections.abc import Iterable
 
 from stillup.gateway.dialects.base import MAX_HELD_BYTES
 
+_PIECE_BYTES = 16 * 1024
+_MOST_MEMBERS = 1_000
+"""Of a gzip body in one call. All that stands behind each is copied, so that many empty ones would cost hours."""
+
 READABLE = frozenset({"gzip", "x-gzip", "deflate", "identity", ""})
 
 
@@ -17,7 +21,7 @@ class CannotDecode(ValueError):
 class Decoder:
     """Decodes one body. ``limit_bytes`` bounds what one call may give, whatever its input promises."""
 
-    __slots__ = ("_begun", "_coding", "_inflate", "_limit")
+    __slots__ = ("_begun", "_coding", "_inflate", "_limit", "_members")
 
     def __init__(self, coding: str, limit_bytes: int = MAX_HELD_BYTES) -> None:
         self._coding = coding.strip().lower()
@@ -27,6 +31,7 @@ class Decoder:
         self._inflate = zlib.decompressobj(31 if self._coding.endswith("gzip") else 15)
         self._limit = limit_bytes
         self._begun = False
+        self._members = 0
 
     @property
     def ended(self) -> bool:
@@ -37,9 +42,23 @@ class Decoder:
         """What ``chunk`` adds. Raises CannotDecode."""
         if self._coding in {"identity", ""}:
             return chunk
+        self._members = 0
+        if len(chunk) <= _PIECE_BYTES:
+            return self._decoded(chunk, self._limit)
+        out, left = [], self._limit
+        for at in range(0, len(chunk), _PIECE_BYTES):
+            out.append(self._decoded(chunk[at : at + _PIECE_BYTES], left))
+            left -= len(out[-1])
+        return b"".join(out)
+
+    def _decoded(self, chunk: bytes, left: int) -> bytes:
         out = []
-        left = self._limit
+        if self._inflate.eof and not self._coding.endswith("gzip"):
+            return b""  # rubbish behind the end, of which zlib would keep a growing copy
         while chunk:
+            if left <= 0:
+                msg = "the body grows beyond the bound when it is decoded"
+                raise CannotDecode(msg)
             try:
                 part = self._inflate.decompress(chunk, left)
             except zlib.error as broken:
@@ -51,17 +70,18 @@ class Decoder:
             self._begun = True
             out.append(part)
             left -= len(part)
-            chunk = self._next(left)
+            chunk = self._next()
         return b"".join(out)
 
-    def _next(self, left: int) -> bytes:
+    def _next(self) -> bytes:
         more = self._inflate.unconsumed_tail
         if not more and self._inflate.eof and self._inflate.unused_data and self._coding.endswith("gzip"):
             more = self._inflate.unused_data  # a gzip body may have several members
+            self._members += 1
+            if self._members >= _MOST_MEMBERS:
+                msg = "the gzip body has too many parts"
+                raise CannotDecode(msg)
             self._inflate = zlib.decompressobj(31)
-        if more and left <= 0:
-            msg = "the body grows beyond the bound when it is decoded"
-            raise CannotDecode(msg)
         return more
 
 

@@ -50,7 +50,8 @@ _GEMINI_METHODS = {
     "batchEmbedContents": Operation.EMBED,
 }
 _DEPLOYMENTS = "/openai/deployments/"
-_MAX_NAME = 512
+MAX_NAME = 512
+"""Characters of a model's name: names are remembered."""
 
 KNOWN = (
     "POST /v1/messages, /v1/messages/count_tokens (Anthropic); POST /v1/chat/completions, /v1/responses, "
@@ -116,6 +117,6 @@ def _stored(suffix: str) -> Place | None:
 def _name(encoded: str) -> str:
     """A name out of a path, decoded; empty when it is none, or could climb out of its place in a path."""
     name = unquote(encoded)
-    if len(name) > _MAX_NAME or not name.isprintable() or any(c in name for c in "?#\\"):
+    if len(name) > MAX_NAME or not name.isprintable() or any(c in name for c in "?#\\"):
         return ""
-    return "" if any(part in {"", ".", ".."} for part in name.split("/")) else name
+    return "" if any(part.partition(";")[0] in {"", ".", ".."} for part in name.split("/")) else name

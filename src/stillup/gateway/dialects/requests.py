@@ -12,8 +12,8 @@ from stillup.gateway.core.values import Ask, Headers, Operation, Protocol
 from stillup.gateway.dialects.base import Refusal
 from stillup.gateway.dialects.coding import CannotDecode, decoded
 from stillup.gateway.dialects.errors import error_answer
-from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, plain
-from stillup.gateway.dialects.paths import KNOWN, Place, place_of
+from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, shaped
+from stillup.gateway.dialects.paths import KNOWN, MAX_NAME, Place, place_of
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """What Anthropic takes; a body is not decoded beyond it."""
@@ -28,6 +28,13 @@ class _Head(Struct, gc=False):
 
     model: str = ""
     stream: bool | None = None
+
+
+class _RawHead(Struct, gc=False):
+    """The same, whatever they are. Nothing else of a body is built: 32 MB of empty objects would fill a gigabyte."""
+
+    model: msgspec.Raw = msgspec.Raw(b'""')
+    stream: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _head = msgspec.json.Decoder(_Head).decode
@@ -64,6 +71,8 @@ def read_request(method: str, path: str, query: str, headers: Headers, body: byt
             return _refuse(protocol, 400, str(refused))
         if place.in_body and not head.model:
             return _refuse(protocol, 400, 'The request names no model: "model" must be a non-empty string.')
+        if len(head.model) > MAX_NAME or head.model in {".", ".."}:  # some upstreams have the name in their paths
+            return _refuse(protocol, 400, f'"model" must be a name of at most {MAX_NAME} characters.')
         model = model or head.model
         stream = stream or (protocol is not Protocol.GEMINI and bool(head.stream))
     elif place.operation is Operation.STORED:
@@ -115,17 +124,18 @@ def _read_body(body: bytes, coding: bytes) -> _Head:
 
 def _read_unusual(body: bytes) -> _Head:
     try:
-        value = plain(body)
+        head = shaped(body, _RawHead)
     except NoJson as refused:
         raise Unusable(_CANNOT_READ) from refused
-    if not isinstance(value, dict):
+    if body.lstrip()[:1] != b"{":
         msg = "The request's body must be a JSON object."
         raise Unusable(msg)
-    model = value.get("model", "")
-    if not isinstance(model, str):
+    try:
+        model = msgspec.json.decode(head.model, type=str)
+    except UNREADABLE as refused:
         msg = '"model" must be a string.'
-        raise Unusable(msg)
-    return _Head(model=model, stream=value.get("stream") is True)
+        raise Unusable(msg) from refused
+    return _Head(model=model, stream=bytes(head.stream) == b"true")
 
 
 def _whose_models(query: str, names: dict[bytes, bytes]) -> Protocol:

@@ -11,6 +11,9 @@ from stillup.gateway.dialects.base import CONTENT, END, ERROR, MAX_HELD_BYTES, W
 BOM = b"\xef\xbb\xbf"
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 """Two line ends, one after the other, whichever of the three kinds each is."""
+USUAL = re.compile(rb"(?:event: ([^\n]*)\n)?data: ([^\n]*)\n\n+")
+"""An event of the two usual shapes, where lines end in a line feed alone, with its name and its data."""
+_usual = USUAL.match
 
 
 class Splitter:
@@ -60,24 +63,8 @@ class Splitter:
         return events
 
 
-def fields(event: bytes) -> tuple[bytes, bytes | None]:
-    """The name and the data of one event, which ends in a blank line; no data is None.
-
-    The two usual shapes (``data`` alone, ``event`` then ``data``) are read without looking at lines; their data keeps
-    the line ends behind it, which JSON ignores.
-    """
-    if event.startswith(b"data: "):
-        if event.find(b"\n", 6) == len(event) - 2:
-            return b"", event[6:]
-    elif event.startswith(b"event: "):
-        data = event.find(b"\n", 7) + 1
-        if event.startswith(b"data: ", data) and event.find(b"\n", data + 6) == len(event) - 2:
-            return event[7 : data - 1], event[data + 6 :]
-    return fields_of_lines(event)
-
-
 def fields_of_lines(event: bytes) -> tuple[bytes, bytes | None]:
-    """The same for any event the standard allows."""
+    """The name and the data of one event; no data is None."""
     name = b""
     data: list[bytes] = []
     for line in event.splitlines():
@@ -104,22 +91,19 @@ class SseWatch(Watch):
         self._careful = True
 
     def feed(self, chunk: bytes) -> tuple[int, bytes]:
-        if self._careful or not chunk.endswith(b"\n\n") or b"\r" in chunk:
+        if self._careful or b"\r" in chunk:
             return self._feed_less_usual(chunk)
-        end = chunk.find(b"\n\n") + 2
-        if end == len(chunk):
-            name, data = fields(chunk)
-            if data is None or self._see(name, data):
-                return self.flags, chunk
-            return self.flags, self._broke(chunk)
-        begin = 0
-        while end > 1:
-            event = chunk[begin:end]
-            if not self._read(event, *fields(event)):
-                return self.flags, chunk[:begin]
-            begin = end
-            end = chunk.find(b"\n\n", begin) + 2
-        # Blank lines in odd number leave one line end over; it belongs to no event and passes.
+        at, size = 0, len(chunk)
+        while at < size:
+            event = _usual(chunk, at)
+            if event is None:  # a comment, several lines of data, an event that is not whole yet
+                ready = self._feed_carefully(chunk[at:])[1]
+                return self.flags, chunk[:at] + ready
+            name, data = event.groups(b"")
+            if not self._see(name, data):
+                self._broke(event[0])
+                return self.flags, chunk[:at]
+            at = event.end()
         return self.flags, chunk
 
     def _feed_less_usual(self, chunk: bytes) -> tuple[int, bytes]:
