@@ -22,6 +22,8 @@ from stillup.secret import Secret
 TOKEN_HEADER = b"x-stillup-token"
 _CREDENTIALS = frozenset({b"x-api-key", b"authorization", b"x-goog-api-key", b"api-key"})
 _BEARER = b"bearer "
+_TELLING_SIZES = frozenset({len("host"), len("origin"), len("sec-fetch-site")})
+"""Most headers of a request are told by their names' lengths to be none of these."""
 _EDITORS = ("vscode-webview", "vscode-file")
 """Origins that no web page can have: extensions of an editor on this machine."""
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?", re.ASCII)
@@ -36,6 +38,8 @@ class User(Struct, frozen=True):
 
 class Reason(StrEnum):
     """Why a request is let in or not."""
+
+    __hash__ = str.__hash__
 
     LOCAL = "local"
     TOKEN = "token"  # noqa: S105 - a reason's name
@@ -65,7 +69,11 @@ class Entry(Struct, frozen=True):
     @property
     def is_open(self) -> bool:
         """Let in."""
-        return self.reason in (Reason.LOCAL, Reason.TOKEN)
+        return self.reason in _OPENS
+
+
+_OPENS = frozenset({Reason.LOCAL, Reason.TOKEN})
+_LOCAL = Entry(Reason.LOCAL)
 
 
 class Door:
@@ -85,25 +93,22 @@ class Door:
 
     def admit(self, headers: Headers, query: str = "") -> Entry:
         """Decide on one request. ``query`` is as it stood on the wire."""
-        hosts = [value for name, value in headers if name.lower() == b"host"]
+        telling = [(name.lower(), value) for name, value in headers if len(name) in _TELLING_SIZES]
+        hosts = [value for name, value in telling if name == b"host"]
         if len(hosts) != 1 or not hosts[0].strip():
             return Entry(Reason.NO_HOST)
         host = hosts[0].decode("latin-1").strip().lower()
         if self._is_loopback and not self._is_ours(host):
             return Entry(Reason.FOREIGN_HOST)
-        for name, value in headers:
-            lower = name.lower()
-            if lower == b"origin" and not _may_come_from(value, host):
+        for name, value in telling:
+            if name == b"origin" and not _may_come_from(value, host):
                 return Entry(Reason.FOREIGN_ORIGIN)
-            if lower == b"sec-fetch-site" and value.strip().lower() == b"cross-site":
+            if name == b"sec-fetch-site" and value.strip().lower() == b"cross-site":
                 return Entry(Reason.FOREIGN_ORIGIN)
-        return self._known(headers, query) if self._needs_token else Entry(Reason.LOCAL)
+        return self._known(headers, query) if self._needs_token else _LOCAL
 
     def _is_ours(self, host: str) -> bool:
-        match = _HOST.fullmatch(host)
-        if match is None:
-            return False
-        name = match["v6"] or match["name"]
+        name = _name_in(host)
         return name == "localhost" or name.endswith(".localhost") or name in self._hosts or _is_loopback(name)
 
     def _known(self, headers: Headers, query: str) -> Entry:
@@ -142,6 +147,13 @@ def _may_come_from(origin: bytes, host: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in _EDITORS or parts.netloc.lower() == host
+
+
+@lru_cache(maxsize=64)
+def _name_in(host: str) -> str:
+    """The name or address in a Host header, without its port; empty where it is none."""
+    match = _HOST.fullmatch(host)
+    return "" if match is None else match["v6"] or match["name"]
 
 
 @lru_cache(maxsize=64)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
+from msgspec import Struct
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.wire.dial import Place, ProxyRefused, connected, fault_of, verified
@@ -47,16 +48,19 @@ class Sink(Protocol):
         """No answer, or none that is whole."""
 
 
-class Call:
+class Call(Struct, eq=False):
     """One request under way. ``cancel`` ends it without a word to the sink."""
 
-    __slots__ = ("_connection", "_dial", "_is_paused", "body", "head", "is_over", "sink")
+    head: bytes
+    body: bytes
+    sink: Sink
+    is_over: bool = False
+    _is_paused: bool = False
+    _connection: _Connection | None = None
+    _dial: asyncio.Task[None] | None = None
 
-    def __init__(self, head: bytes, body: bytes, sink: Sink) -> None:
-        self.head, self.body, self.sink = head, body, sink
-        self.is_over = self._is_paused = False
-        self._connection: _Connection | None = None
-        self._dial: asyncio.Task[None] | None = None
+    def __repr__(self) -> str:
+        return f"Call({len(self.body)} bytes)"  # there are keys in the head
 
     def cancel(self) -> None:
         """Stop; the connection cannot be used again."""
@@ -119,6 +123,7 @@ class Pool:
         proxy: str = "",
         connect_within_s: float = CONNECT_WITHIN_S,
     ) -> None:
+        self.authority = place.authority
         self.place = place
         self.now = now
         self._tls = (tls or verified()) if place.scheme == "https" else None

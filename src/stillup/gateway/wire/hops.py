@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from stillup.gateway.core.values import Headers
 
 _HOP_BY_HOP = frozenset(
@@ -19,6 +21,7 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _OURS = b"x-stillup-"
+_LONGEST_VALUE = 200
 
 
 def end_to_end(headers: Headers, *, decoded: bool = False) -> list[tuple[bytes, bytes]]:
@@ -26,20 +29,22 @@ def end_to_end(headers: Headers, *, decoded: bool = False) -> list[tuple[bytes, 
 
     ``decoded`` drops the content coding too, which was taken off on the way.
     """
-    named = {
-        token.strip().lower() for name, value in headers if name.lower() == b"connection" for token in value.split(b",")
-    }
-    kept = []
+    kept: list[tuple[bytes, bytes]] = []
+    named: set[bytes] = set()
     for line in headers:
         name = line[0].lower()
-        if name in _HOP_BY_HOP or name in named or name.startswith(_OURS):
-            continue
-        if decoded and name == b"content-encoding":
-            continue
-        kept.append(line)
-    return kept
+        if name == b"connection":
+            named.update(token.strip().lower() for token in line[1].split(b","))
+        elif not (name in _HOP_BY_HOP or name.startswith(_OURS) or (decoded and name == b"content-encoding")):
+            kept.append(line)
+    return [line for line in kept if line[0].lower() not in named] if named else kept
 
 
 def header_value(text: str) -> bytes:
     """Text that may hold anything, as a header's value: one printable line of ASCII, 200 characters at most."""
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:200]).encode()
+    return _printable(text[:_LONGEST_VALUE])
+
+
+@lru_cache(maxsize=1024)
+def _printable(text: str) -> bytes:
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text).encode()

@@ -210,7 +210,8 @@ class Connection(asyncio.Protocol):
         Without a ``length`` the body is chunked (to an HTTP/1.0 client: until the connection closes).
         """
         lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
-        lines += [b"%b: %b\r\n" % line for line in headers]
+        for name, value in headers:
+            lines += (name, b": ", value, b"\r\n")
         self._is_chunked = False
         if status in _BODILESS:
             self._no_body = True
