@@ -10,6 +10,7 @@ import ssl
 from functools import cache
 from urllib.parse import unquote, urlsplit
 
+from aiohappyeyeballs import start_connection
 from msgspec import Struct
 
 from stillup.gateway.core.fault import Fault
@@ -101,8 +102,6 @@ async def connected(place: Place, proxy_url: str) -> socket.socket:
 
 async def _reach(host: str, port: int) -> socket.socket:
     """A connected socket; IPv6 and IPv4 race each other (RFC 8305)."""
-    from aiohappyeyeballs import start_connection
-
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     sock = await start_connection(found, happy_eyeballs_delay=_EYEBALLS_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
