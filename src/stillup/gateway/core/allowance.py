@@ -58,7 +58,7 @@ class Allowance:
                 return Denied(left_s, f"your budget of {usd:g} USD a day is used up; it begins anew at 00:00 UTC")
         if most is not None:
             recent = account.recent
-            while recent and recent[0] <= now - _WINDOW_S:
+            while recent and recent[0] + _WINDOW_S <= now:  # as it is told below, to the last bit
                 recent.popleft()
             if len(recent) >= most:
                 wait_s = recent[0] + _WINDOW_S - now if recent else _WINDOW_S

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 Headers = tuple[tuple[bytes, bytes], ...]
 """Header lines in order, names and values as they stood on the wire."""
@@ -85,3 +86,13 @@ class Usage(Struct, frozen=True):
     output_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
+
+    def believable(self) -> Usage:
+        """Without counts that nobody can have: an upstream may write any number, of any length and below zero."""
+        for n in (self.input_tokens, self.output_tokens, self.cache_read_tokens, self.cache_write_tokens):
+            if n is not None and not 0 <= n <= _MOST_TOKENS:
+                return Usage(*(n if n is None or 0 <= n <= _MOST_TOKENS else None for n in astuple(self)))
+        return self
+
+
+_MOST_TOKENS = 1_000_000_000

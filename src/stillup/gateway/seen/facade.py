@@ -9,7 +9,7 @@ from stillup.clock import Clock
 from stillup.gateway.core.values import Ask, Target
 from stillup.gateway.core.views import Try
 from stillup.gateway.seen.access import AccessLog
-from stillup.gateway.seen.cost import Labels, Price, unpriced
+from stillup.gateway.seen.cost import Labels, Price, unpriced, used_by
 from stillup.gateway.seen.metrics import Breakers, Journal, Metrics
 from stillup.gateway.seen.passage import MOST_TRIES, Ending, Passage
 from stillup.gateway.seen.spans import Spans
@@ -112,6 +112,9 @@ class Seen:
         passage.first_token_s = first_token_s
         if passage.winner is not None:
             passage.usd = self._price(passage.winner.model, passage.winner.usage)
+        if passage.user:
+            used = used_by(passage)
+            passage.due_usd = None if used is None else self._price(passage.model, used)
         self.metrics.ended(passage)
         if self._access is not None:
             self._access.ended(passage, self._clock.now().timestamp())

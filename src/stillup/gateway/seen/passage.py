@@ -61,6 +61,8 @@ class Passage(Struct, eq=False):
     first_token_s: float | None = None
     total_s: float = 0.0
     usd: float | None = None
+    due_usd: float | None = None
+    """What its user's allowance pays: the price, estimated where the upstream was given no time to count."""
 
     @property
     def usage(self) -> Usage:
