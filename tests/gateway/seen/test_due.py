@@ -8,6 +8,7 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Operation, Protocol, Usage
 from stillup.gateway.seen import Ending, Seen
 from stillup.testing import FakeClock
+
 from .conftest import PROMPT, ask, try_
 
 
