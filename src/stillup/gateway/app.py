@@ -37,6 +37,7 @@ from stillup.gateway.journal import Journal
 from stillup.gateway.outbox import Outbox
 from stillup.gateway.own import HEALTH_PATHS, OwnPages
 from stillup.gateway.proxies import Proxies, is_loopback
+from stillup.gateway.reading import is_bound
 from stillup.gateway.signing import Signer, signer_for
 from stillup.gateway.wire.client import Call, Place, Pool, Sink
 from stillup.gateway.wire.server import Connection, Incoming, Stop
@@ -276,9 +277,15 @@ class Gateway:
         chain = self.plan.chain(ask.protocol, ask.model)
         if ask.operation is Operation.STORED:
             return chain[:1]  # what one upstream keeps no other has
+        if ask.protocol is Protocol.RESPONSES and len(chain) > 1 and is_bound(ask):
+            host = self._host(chain[0])
+            return tuple(t for t in chain if self._host(t) == host)
         if ask.operation not in _CLAUDE_ELSEWHERE:
             chain = tuple(t for t in chain if t.protocol not in (Protocol.BEDROCK, Protocol.VERTEX))
         return chain
+
+    def _host(self, target: Target) -> str:
+        return base_of(self.plan.upstream(target.upstream)).host
 
     def _key(self, ask: Ask, upstream: str, *, lend: bool) -> KeyChoice:
         """Law 10. An upstream's own key is the same for every request."""

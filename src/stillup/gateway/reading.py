@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Turn
 from stillup.gateway.core.values import Ask, Headers
@@ -11,6 +13,8 @@ from stillup.gateway.dialects.coding import CannotDecode, Decoder
 from stillup.gateway.dialects.trouble import classify
 from stillup.gateway.dialects.whole import watch_for
 from stillup.gateway.wire.hops import end_to_end
+
+_PREVIOUS = re.compile(rb'"previous_response_id"\s*:\s*"')
 
 
 class Decoding(Watch):
@@ -65,6 +69,15 @@ def reader(ask: Ask, turn: Turn, status: int, headers: Headers) -> Watch | Fault
         return Decoding(watch, Decoder(coding))
     except CannotDecode:
         return Fault.NOT_API
+
+
+def is_bound(ask: Ask) -> bool:
+    """Whether only the provider that is asked first can answer it; others would without what was said before.
+
+    It names a response that is stored there, or wants a conversation compacted in that provider's own way.
+    """
+    body = ask.body
+    return b'"compaction_trigger"' in body or (b'"previous_response_id"' in body and _PREVIOUS.search(body) is not None)
 
 
 def head_for_client(watch: Watch | None, headers: Headers) -> Headers:

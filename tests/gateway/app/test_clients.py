@@ -288,3 +288,29 @@ async def test_a_mistake_of_ours_costs_one_request_an_error_and_leaks_nothing(a,
     assert json.loads(first.body)["error"]["type"] == "api_error"
     assert [type(each) for each in told] == [RuntimeError]
     assert gateway.in_flight == 0
+
+
+@pytest.mark.parametrize("more", [{"previous_response_id": "resp_1"}, {"input": [{"type": "compaction_trigger"}]}])
+async def test_what_one_provider_alone_can_go_on_with_goes_to_no_other(more, a, raw, start):
+    """They differ by host here, as providers do."""
+    asked = []
+
+    async def answer(writer, head, body):
+        asked.append(head)
+        writer.write(b"HTTP/1.1 500 Oops\r\ncontent-length: 2\r\n\r\n{}")
+
+    first, body = await raw(answer), {"model": "m", "input": "hello"} | more
+    gateway = await start(first, Elsewhere(a))
+    client = Client(gateway)
+    bound = await client.send("POST", "/v1/responses", [], json.dumps(body).encode())
+    free = await client.send("POST", "/v1/responses", [], b'{"model":"m","input":"hello","previous_response_id":null}')
+    assert (bound.status, free.status) == (500, 200)
+
+
+class Elsewhere:
+    """The same server under another name of this machine."""
+
+    name = "B"
+
+    def __init__(self, server):
+        self.url = server.url.replace("127.0.0.1", "localhost")

@@ -37,15 +37,12 @@ from stillup.gateway.core.values import Ask, Headers
 from stillup.gateway.core.why import Why
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, KeyChoice, Watch
 
-_MAX_HELD_BYTES = 4 * 1024 * 1024
-"""Before the first content; it is pings and the head of an answer."""
-_AFTER_END_S = 2.0
-"""A body that does not end after its end marker is taken for ended."""
+_MAX_HELD_BYTES = 4 * 1024 * 1024  # before the first content; it is pings and the head of an answer
+_AFTER_END_S = 2.0  # a body that does not end after its end marker is taken for ended
 _LAST_PATIENCE_S = 60.0
 """With nobody else to ask, silence is borne at least so long before the silent are asked once more."""
 _LOOK_AGAIN_S = 1.0
-_AT_ONCE = (End.REQUEST_WRONG, End.FILTERED, End.CLIENTS_KEY)
-"""What ends a request though others are still asked."""
+_AT_ONCE = (End.REQUEST_WRONG, End.FILTERED, End.CLIENTS_KEY)  # ends a request though others are still asked
 
 
 class Exchange:
@@ -71,15 +68,12 @@ class Exchange:
         self.tries = self._tries.all
         self._desk = desk
         self._patience = patience
-        self._reader = reader
-        self._classify = classify
-        self._context_of = context_of
+        self._reader, self._classify, self._context_of = reader, classify, context_of
         self._can_ping = can_ping and ask.stream
         self.started_s = now
         self._waiting: MoveOn | Again | None = None
         self._waits_until = 0.0
         self.winner: Trial | None = None
-        """The try whose answer the client gets."""
         self.is_over = False
         self.is_open = False
         """The client has been sent a head."""
@@ -364,11 +358,10 @@ class Exchange:
 
         The client stands between two events here, so this is where an answer can be gone on with instead.
         """
-        ending = watch.error_event if watch.fault not in (None, Fault.MALFORMED) else b""
-        ending = ending or watch.error_ending(fault, f"{t.turn.target.upstream} broke off: {fault.value}")
         self.is_over = True
         t.fault = fault
         cancelled = (Cancel(t.n),) if cancel else ()
+        ending = t.ending(watch, self.ask.protocol, fault)
         return (*cancelled, Finish(data + ending, fault), self._tries.settle(t, fault, now))
 
     # --- when to be woken

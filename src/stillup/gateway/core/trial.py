@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Turn
-from stillup.gateway.core.values import Ask, Headers, Operation, Usage
+from stillup.gateway.core.values import Ask, Headers, Operation, Protocol, Usage
 from stillup.gateway.core.views import Try
 from stillup.gateway.dialects.base import KeyChoice, KeyKind, Watch
 from stillup.gateway.dialects.coding import CannotDecode, decoded
@@ -59,6 +59,14 @@ class Trial:
         except CannotDecode:
             return self.body
 
+    def ending(self, watch: Watch, protocol: Protocol, fault: Fault) -> bytes:
+        """What ends a begun answer as broken: the upstream's own error event where it sent one, else one of ours."""
+        sent = watch.error_event if watch.fault not in (None, Fault.MALFORMED) else b""
+        if protocol is Protocol.RESPONSES and b'"error":' not in sent.replace(b" ", b""):
+            sent = b""  # the reference's own flat event: the official SDKs look into "error" and find nothing
+        words = watch.error_message or f"{self.turn.target.upstream} broke off: {fault.value}"
+        return sent or watch.error_ending(fault, words)
+
     def result(self, operation: Operation, fault: Fault | None, now: float, *, ok: bool) -> Try:
         """What came of it."""
         return Try(
@@ -70,6 +78,6 @@ class Trial:
             status=self.status,
             first_token_s=None if self.first_s is None else self.first_s - self.started_s,
             total_s=now - self.started_s,
-            usage=_NO_USAGE if self.watch is None else self.watch.usage,
+            usage=_NO_USAGE if self.watch is None else self.watch.usage.believable(),
             borrowed_key=self.is_borrowed,
         )
