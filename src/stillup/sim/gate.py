@@ -94,7 +94,7 @@ def drop(request: web.BaseRequest) -> None:
 
 def bound(port: int) -> socket.socket:
     """A socket bound to a port of 127.0.0.1 (0: a free one) that others of ours may be bound to as well."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     sock.settimeout(0)
