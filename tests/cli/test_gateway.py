@@ -16,6 +16,7 @@ import pytest
 
 from stillup.catalog.clients import clients
 from stillup.catalog.providers import providers
+from stillup.cli.gateway_words import fault_words
 from stillup.cli.main import run
 from stillup.gateway.core.desk import Desk
 from stillup.gateway.core.fault import Fault
@@ -107,6 +108,14 @@ def test_the_plan_of_a_configuration_is_its_routes(capsys, write):
     assert "claude-* (anthropic)" in out
     assert "a/claude-x your route says so" in out
     assert "a: set A to its key" in out
+
+
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_no_name_or_address_of_the_plan_is_broken_in_two(capsys, monkeypatch, columns: str):
+    monkeypatch.setenv("COLUMNS", columns)
+    out = said(capsys, "plan")
+    for whole in ("https://generativelanguage.googleapis.com", "anthropic/claude-fable-5-2", "claude/api"):
+        assert whole in out
 
 
 def test_the_plan_says_where_a_key_is_not_needed_or_not_a_key(capsys, monkeypatch):
@@ -249,7 +258,7 @@ def status_of_a_desk() -> GatewayStatus:
     )
 
 
-def test_the_running_gateways_status_is_a_table(capsys, write):
+def test_the_running_gateways_status_has_each_upstream_with_its_numbers(capsys, write):
     with answering(200, msgspec.json.encode(status_of_a_desk())) as (port, _):
         out = said(capsys, "status", "--config", write(f'[gateway]\nlisten = "127.0.0.1:{port}"\n'))
     told = " ".join(out.split())
@@ -259,8 +268,8 @@ def test_the_running_gateways_status_is_a_table(capsys, write):
         "kept in /j",
         "It answers.",
         "a/claude-x",
-        "0.25–0.25 s",
-        "1/0",
+        "first token after 250 ms (slow: 250 ms)",
+        "1 answered, none failed",
         "$0.0123",
         "set THIS",
     ):
@@ -278,8 +287,30 @@ def test_a_target_that_failed_says_with_what_and_for_how_long_it_is_left_alone(c
     with answering(200, body) as (port, _):
         out = said(capsys, "status", "--config", write(f'[gateway]\nlisten = "127.0.0.1:{port}"\n'))
     told = " ".join(out.split())
-    assert "Last fault: refused" in told
-    assert "0/1" in told
+    assert "is given time to recover. It is asked again in" in told
+    assert "0 answered, 1 failed (last: the connection was refused, 500 ms ago)" in told
+    assert "now ago" not in told
+
+
+@pytest.mark.parametrize("columns", ["50", "80", "200"])
+def test_the_status_loses_nothing_on_a_narrow_screen(capsys, write, monkeypatch, columns: str):
+    monkeypatch.setenv("COLUMNS", columns)
+    with answering(200, msgspec.json.encode(status_of_a_desk())) as (port, _):
+        out = said(capsys, "status", "--config", write(f'[gateway]\nlisten = "127.0.0.1:{port}"\n'))
+    assert "$0.0123" in out
+    assert "a/claude-x" in out
+
+
+def test_a_journal_that_cannot_be_written_is_not_said_to_be_kept(capsys, write):
+    journal = JournalStatus(on=True, folder="/j", trouble="No space left on device")
+    with answering(200, msgspec.json.encode(GatewayStatus(version="1", journal=journal))) as (port, _):
+        out = said(capsys, "status", "--config", write(f'[gateway]\nlisten = "127.0.0.1:{port}"\n'))
+    assert "Exchanges are not kept now: No space left on device (/j)." in out
+
+
+def test_every_fault_has_words_for_a_person():
+    assert all(fault_words(fault) != fault.value and "_" not in fault_words(fault) for fault in Fault)
+    assert fault_words("of_a_newer_version") == "of a newer version"
 
 
 def test_for_programs_the_status_is_what_the_gateway_said(capsys, write):
@@ -319,5 +350,6 @@ def test_what_is_no_gateway_is_not_taken_for_one(capsys, write, status: int, bod
 
 def test_help_says_what_there_is(capsys):
     out = said(capsys, "--help")
+    assert "..." not in out.partition("Commands:")[2]
     for word in ("status", "plan", "env", "journal"):
         assert word in out

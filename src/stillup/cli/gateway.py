@@ -44,6 +44,7 @@ def command(context: click.Context, log: str | None, log_format: str, config_pat
 
 @command.command(
     name="status",
+    short_help="How each upstream of the running gateway is, and why.",
     help="What the running gateway knows: each upstream's health and why, how fast it is, what it cost. "
     "Exit code 69 when no gateway answers.",
 )
@@ -60,6 +61,7 @@ def status(context: click.Context, as_json: bool, color: bool | None, config_pat
 
 @command.command(
     name="plan",
+    short_help="Which upstreams there are, who answers what, and why.",
     help="Which upstreams there are and who answers what: every chain with the reason of each link, and what is "
     "missing. Asks model servers on this machine for their models, and nobody else.",
 )
@@ -77,11 +79,18 @@ def plan(context: click.Context, model: str, as_json: bool, color: bool | None, 
 
 @command.command(
     name="env",
+    short_help="What to set so that a client asks the gateway.",
     help="What to set so that a CLIENT asks the gateway: lines for your shell, or the piece of its configuration. "
     "Without a CLIENT: the clients that are known.",
 )
 @click.argument("client", required=False, metavar="[CLIENT]")
-@click.option("--shell", type=click.Choice(["sh", "fish", "powershell"]), default="sh", show_default=True)
+@click.option(
+    "--shell",
+    type=click.Choice(["sh", "fish", "powershell"]),
+    default="sh",
+    show_default=True,
+    help="Which shell the lines are for.",
+)
 @config_option
 @click.pass_context
 def env(context: click.Context, client: str | None, shell: str, config_path: Path | None) -> int:

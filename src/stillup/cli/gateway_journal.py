@@ -11,21 +11,28 @@ import click
 import msgspec
 
 from stillup.cli.common import Finite, clock_time, color_option, config_option, console, json_option, load
+from stillup.cli.gateway_words import fault_words, length, why_words
 from stillup.cli.say import ReaderGone, put
 from stillup.errors import BadDataError, StoreError, UsageError
 
 if TYPE_CHECKING:
+    from rich.padding import Padding
     from rich.table import Table
 
     from stillup.gateway.journal.read import Exchange
+    from stillup.gateway.journal.records import TryRecord
 
 _WORDS = 60
+_LEAST_WORDS = 8
+_SHORT_ID = 16
+"""``req_`` and twelve digits: enough to tell requests apart, and to give to ``show``."""
 _MB = 1024 * 1024
 
 
 @click.group(
     name="journal",
     invoke_without_command=True,
+    short_help="What went through the gateway, newest first.",
     help="What went through the gateway, newest first. `show ID` gives one exchange, `prune` deletes old ones.",
 )
 @click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many to list.")
@@ -37,25 +44,31 @@ def journal_commands(
     context: click.Context, last: int, as_json: bool, color: bool | None, config_path: Path | None
 ) -> int:
     """List the newest exchanges unless a subcommand follows."""
+    context.obj = config_path or context.obj
     if context.invoked_subcommand:
         return 0
     from stillup.clock import SystemClock
     from stillup.gateway.journal.read import read_exchanges
 
-    found = islice(read_exchanges(_folder(config_path), newest_first=True), last)
+    found = islice(read_exchanges(_folder(context.obj), newest_first=True), last)
     if as_json:
         for exchange in found:
             put(msgspec.json.encode(_facts(exchange)))
         return 0
     newest = list(found)
     if newest:
-        console(color=color).print(_table(newest, SystemClock().now()))
+        out = console(color=color)
+        out.print(_table(newest, SystemClock().now(), out.width))
     else:
         click.echo("Nothing kept yet: the gateway keeps what goes through it when `gateway.journal` is on.", err=True)
     return 0
 
 
-@journal_commands.command(name="show", help="One exchange: who answered, what was asked, what came back.")
+@journal_commands.command(
+    name="show",
+    help="One exchange: who was asked and why, what was asked, what came back. The beginning of its ID is enough.",
+    short_help="One exchange: who answered, what was asked, what came back.",
+)
 @click.argument("id", metavar="ID")
 @click.option(
     "--raw",
@@ -65,11 +78,19 @@ def journal_commands(
 @json_option
 @color_option
 @config_option
-def show(id: str, raw: str | None, as_json: bool, color: bool | None, config_path: Path | None) -> int:  # noqa: A002
+@click.pass_context
+def show(
+    context: click.Context,
+    id: str,  # noqa: A002
+    raw: str | None,
+    as_json: bool,
+    color: bool | None,
+    config_path: Path | None,
+) -> int:
     """Print one exchange; the beginning of its id is enough."""
     from stillup.gateway.journal.read import load as find
 
-    exchange = find(_folder(config_path), id)
+    exchange = find(_folder(config_path or context.obj), id)
     if exchange is None:
         msg = f"No exchange that is kept has an id that begins with {id!r}; `stillup gateway journal` lists them."
         raise UsageError(msg)
@@ -87,16 +108,20 @@ def show(id: str, raw: str | None, as_json: bool, color: bool | None, config_pat
 
 
 @journal_commands.command(
-    name="prune", help="Delete what is older or more than may be kept; a running gateway does it too."
+    name="prune",
+    help="Delete what is older or more than may be kept; a running gateway does it too.",
+    short_help="Delete what is older or more than may be kept.",
 )
 @click.option("--days", type=Finite(min=0), help="Keep so many days. Default: `gateway.journal_days`.")
 @click.option("--max-mb", type=click.IntRange(min=0), help="Keep so much. Default: `gateway.journal_max_mb`.")
 @config_option
-def prune(days: float | None, max_mb: int | None, config_path: Path | None) -> int:
+@click.pass_context
+def prune(context: click.Context, days: float | None, max_mb: int | None, config_path: Path | None) -> int:
     """Delete old segments; the one a running gateway writes stays."""
     from stillup.clock import SystemClock
     from stillup.gateway.journal.retention import prune as delete
 
+    config_path = config_path or context.obj
     gateway = load(config_path).gateway
     try:
         gone = delete(
@@ -136,23 +161,30 @@ def _facts(exchange: Exchange) -> dict[str, object]:
     }
 
 
-def _table(exchanges: list[Exchange], now: datetime) -> Table:
+def _table(exchanges: list[Exchange], now: datetime, width: int) -> Table:
+    """The words that were asked get what room the other columns leave; only a model's name may be folded."""
     from rich.table import Table
 
     from stillup.sources.decode import clean
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("Began", "Model", "Answered by", "Asked", "Outcome", "Id"):
-        table.add_column(title, overflow="fold")
-    for one in exchanges:
-        table.add_row(
+    rows = [
+        (
             clock_time(_time(one.at_s), now),
-            clean(one.begin.model, _WORDS) or "–",
-            clean(_upstream(one), _WORDS) or "–",
-            clean(_asked(one), _WORDS) or "–",
+            clean(one.id[:_SHORT_ID], _WORDS),
             clean(one.outcome, _WORDS),
-            clean(one.id, _WORDS),
+            clean(_upstream(one), _WORDS) or "–",
+            clean(one.begin.model, _WORDS) or "–",
         )
+        for one in exchanges
+    ]
+    titles = ("Began", "Id", "Outcome", "By", "Model")
+    taken = sum(max(map(len, column)) + 2 for column in zip(titles, *rows, strict=True))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, overflow="fold", no_wrap=title != "Model")
+    table.add_column("Asked", no_wrap=True)
+    for row, one in zip(rows, exchanges, strict=True):
+        table.add_row(*row, clean(_asked(one), min(_WORDS, max(_LEAST_WORDS, width - taken))) or "–")
     return table
 
 
@@ -160,16 +192,32 @@ def _print(exchange: Exchange, *, color: bool | None) -> None:
     from stillup.sources.decode import clean
 
     out, begin = console(color=color), exchange.begin
-    lasted = f" after {exchange.ended_s - exchange.at_s:.1f} s" if exchange.ended_s is not None else ""
+    lasted = f" after {length(exchange.ended_s - exchange.at_s)}" if exchange.ended_s is not None else ""
+    status = f" ({exchange.end.status})" if exchange.end and exchange.end.status else ""
     out.print(f"{exchange.id}  {_time(exchange.at_s):%Y-%m-%d %H:%M:%S} UTC  {begin.method} {clean(begin.path, 200)}")
-    out.print(f"model {clean(begin.model, _WORDS) or '–'}, {clean(exchange.outcome, _WORDS)}{lasted}")
+    out.print(f"model {clean(begin.model, _WORDS) or '–'}, {clean(exchange.outcome, _WORDS)}{status}{lasted}")
     for one in exchange.tries:
-        came = "answered" if one.ok else one.fault or "failed"
-        status = f" ({one.status})" if one.status else ""
-        out.print(f"  {one.n}. {one.upstream}/{clean(one.model, _WORDS)}: {came}{status} after {one.total_s:.1f} s")
+        out.print(_padded(clean(_try_line(one), 400)))
+    if not exchange.tries and exchange.end:
+        out.print(_padded("nobody was asked"))
     for title, text in (("asked", _asked(exchange)), ("answered", _answer(exchange))):
         out.print(f"\n{title}:", style="bold")
         out.print(_lines(text) or "(no text)")
+
+
+def _try_line(one: TryRecord) -> str:
+    """Who, what came, after how long, and why it was asked where that needs a word."""
+    came = "answered" if one.ok else f"failed: {fault_words(one.fault or 'no reason kept')}"
+    status = f" ({one.status})" if one.status else ""
+    name = f"{one.upstream}/{one.model}" if one.model else one.upstream
+    why = why_words(one.why)
+    return f"{name}: {came}{status} after {length(one.total_s)}{f'. {why}' if why else ''}"
+
+
+def _padded(text: str) -> Padding:
+    from rich.padding import Padding
+
+    return Padding(text, (0, 0, 0, 2), expand=False)
 
 
 def _asked(exchange: Exchange) -> str:

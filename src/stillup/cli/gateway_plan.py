@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 
 _SPOKEN = (Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.RESPONSES, Protocol.GEMINI)
 _HOMES = {Protocol.ANTHROPIC: "anthropic", Protocol.OPENAI: "openai", Protocol.GEMINI: "gemini"}
+_LEAST_WORDS = 20
 _Chain = tuple[Protocol, str, tuple[Link, ...]]
 
 
 def show_plan(config: Config, environ: Mapping[str, str], model: str, *, as_json: bool, color: bool | None) -> int:
     """Print the plan of a configuration; with a model its chains only."""
+    from rich.padding import Padding
+
     local = () if config.gateway.upstreams else find_local(environ)
     plan = resolve(config, environ, local)
     chains = list(_chains(plan, model))
@@ -46,7 +49,7 @@ def show_plan(config: Config, environ: Mapping[str, str], model: str, *, as_json
     if not model and plan.missing:
         out.print("\nCould be added", style="bold")
         for sentence in plan.missing:
-            out.print(f"  {clean(sentence, 300)}")
+            out.print(Padding(clean(sentence, 300), (0, 0, 0, 2), expand=False))
     return 0
 
 
@@ -83,16 +86,25 @@ def _belongs(protocol: Protocol, name: str, plan: GatewayPlan) -> bool:
 
 
 def _upstreams(plan: GatewayPlan) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("Upstream", "Protocol", "Address", "Key", "Counts as"):
-        table.add_column(title, overflow="fold")
+    """Two lines each, so that an address or a variable's name stays in one piece on a narrow screen."""
+    rows = _grid()
     for known in plan.known:
         spec = known.spec
-        counts = "/".join(filter(None, (spec.service, spec.component)))
-        table.add_row(spec.id, spec.protocol.value, clean(spec.base_url, 200), _key(known), counts)
-    return table
+        watched = "/".join(filter(None, (spec.service, spec.component)))
+        facts = [f"speaks {spec.protocol.value}", f"key: {_key(known)}", f"watched as {watched}" if watched else ""]
+        rows.add_row("", spec.id, f"{clean(spec.base_url, 200)}\n{' · '.join(filter(None, facts))}")
+    return rows
+
+
+def _grid() -> Table:
+    """A number, a name that stays in one piece, and words."""
+    from rich.table import Table
+
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    rows.add_column(justify="right")
+    rows.add_column(no_wrap=True, overflow="fold")
+    rows.add_column(overflow="fold", min_width=_LEAST_WORDS)
+    return rows
 
 
 def _key(known: Known) -> str:
@@ -106,21 +118,16 @@ def _key(known: Known) -> str:
 
 
 def _tell(out: Console, protocol: Protocol, name: str, links: tuple[Link, ...]) -> None:
-    from rich.table import Table
-
     out.print(f"\n{clean(name, 200)} ({protocol.value})", style="bold")
-    rows = Table.grid(padding=(0, 2, 0, 0))
-    rows.add_column(justify="right", min_width=4)
-    rows.add_column(overflow="fold")
-    rows.add_column(overflow="fold")
+    rows = _grid()
     used = [link for link in links if link.target]
     for number, link in enumerate(used, start=1):
         where = f"{link.upstream}/{link.model}" if link.model else link.upstream
-        rows.add_row(f"{number}.", clean(where, 200), clean(link.says, 200))
+        rows.add_row(f"{number:>3}.", clean(where, 200), clean(link.says, 200))
     unused = [link for link in links if not link.target]
     for says in dict.fromkeys(link.says for link in unused):
         names = ", ".join(link.upstream for link in unused if link.says == says)
-        rows.add_row("–", clean(names, 400), clean(says, 200), style="dim")
+        rows.add_row("   –", clean(names, 400), clean(says, 200), style="dim")
     out.print(rows)
 
 

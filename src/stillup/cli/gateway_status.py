@@ -1,4 +1,4 @@
-"""``stillup gateway status``: what the running gateway says of itself, as a table."""
+"""``stillup gateway status``: what the running gateway says of itself, upstream by upstream."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stillup.cli.common import console, span
+from stillup.cli.common import console
 from stillup.cli.gateway import UNAVAILABLE
 from stillup.cli.gateway_address import TOKEN_ENV, ask, gateway_url
+from stillup.cli.gateway_words import fault_words, length, operation_words
 from stillup.cli.say import put, say
 from stillup.gateway.core.status import Condition, TargetStatus
-from stillup.gateway.statuspage import PATH, GatewayStatus
+from stillup.gateway.core.values import Operation
+from stillup.gateway.statuspage import PATH, GatewayStatus, JournalStatus
+from stillup.model.service import State
 from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
 
     from stillup.config import Config
 
 _CLOSED = (401, 403)
+_INDENT = (0, 0, 0, 2)
 _STYLES = {Condition.WELL: "green", Condition.UNTRIED: "dim"}
 
 
@@ -45,57 +49,66 @@ def show_status(config: Config, *, as_json: bool, color: bool | None) -> int:
         return 0
     out = console(color=color)
     out.print(_head(found, url))
-    out.print(_table(found) if found.targets else "Nothing was asked yet.")
+    out.print(_kept(found.journal))
+    for target in found.targets:
+        if target.condition is not Condition.UNTRIED or target.operation is Operation.GENERATE:
+            _tell(out, target, found.spent_usd.get(_name(target)))
+    if not found.targets:
+        out.print("Nothing was asked yet.")
+    if found.missing:
+        out.print()
     for sentence in found.missing:
         out.print(clean(sentence, 300), style="dim")
     return 0
 
 
 def _head(found: GatewayStatus, url: str) -> str:
-    kept = f"kept in {found.journal.folder}" if found.journal.on else "not kept"
-    trouble = f" ({found.journal.trouble})" if found.journal.trouble else ""
-    return clean(
-        f"stillup {found.version} at {url}: {found.in_flight} in flight, {found.waiting} waiting; "
-        f"exchanges are {kept}{trouble}.",
-        500,
-    )
+    return clean(f"stillup {found.version} at {url}: {found.in_flight} in flight, {found.waiting} waiting", 500)
 
 
-def _table(found: GatewayStatus) -> Table:
-    from rich.table import Table
+def _kept(journal: JournalStatus) -> str:
+    if not journal.on:
+        return "Exchanges are not kept."
+    if journal.trouble:
+        return clean(f"Exchanges are not kept now: {journal.trouble} ({journal.folder}).", 500)
+    return clean(f"Exchanges are kept in {journal.folder}.", 500)
+
+
+def _tell(out: Console, target: TargetStatus, cost: float | None) -> None:
+    """One target: its name, how it is and why, and its numbers."""
+    from rich.padding import Padding
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Asked", overflow="fold")
-    table.add_column("Health, and why", overflow="fold", min_width=20)
-    table.add_column("Outside", overflow="fold")
-    table.add_column("First token", overflow="fold")
-    table.add_column("Ok/failed", justify="right")
-    table.add_column("Cost", justify="right")
-    for target in found.targets:
-        name = f"{target.upstream}/{target.model}" if target.model else target.upstream
-        cost = found.spent_usd.get(name)
-        table.add_row(
-            clean(name, 300),
-            Text(_health(target), style=_STYLES.get(target.condition, "yellow")),
-            _outside(target),
-            _pace(target),
-            f"{target.ok}/{target.failed}",
-            "" if cost is None else f"${cost:.4f}",
-        )
-    return table
+    what = operation_words(target.operation)
+    out.print(f"\n{clean(_name(target), 300)}{f' ({what})' if what else ''}", style="bold")
+    out.print(Padding(Text(_health(target), style=_STYLES.get(target.condition, "yellow")), _INDENT, expand=False))
+    numbers = [_counts(target), _pace(target), "" if cost is None else f"${cost:.4f}", _left(target)]
+    if target.condition is not Condition.UNTRIED:
+        out.print(Padding(Text(clean(" · ".join(filter(None, numbers)), 600), style="dim"), _INDENT, expand=False))
+
+
+def _name(target: TargetStatus) -> str:
+    return f"{target.upstream}/{target.model}" if target.model else target.upstream
 
 
 def _health(target: TargetStatus) -> str:
-    wait = f" Not asked for {span(target.open_for_s)}." if target.open_for_s else ""
-    left = [f"{n.remaining:g} {n.of}" for n in target.headroom]
-    room = f" Left: {', '.join(left)}." if left else ""
-    return clean(f"{target.says}{wait}{_fault(target)}{room}", 400)
+    wait = f" It is asked again in {length(target.open_for_s)}." if target.open_for_s else ""
+    return clean(f"{target.says}{wait}{_outside(target)}", 600)
 
 
 def _outside(target: TargetStatus) -> str:
-    sure = "" if target.prior_probability is None else f" ({target.prior_probability:.0%})"
-    return clean(f"{target.prior.value}{sure}", 100)
+    if target.prior is State.UNKNOWN:
+        return ""
+    sure = "" if target.prior_probability is None else f", a fault is {target.prior_probability:.0%} likely"
+    says = f" ({target.prior_says})" if target.prior_says else ""
+    return f" The monitor: {target.prior.value.replace('_', ' ')}{sure}{says}."
+
+
+def _counts(target: TargetStatus) -> str:
+    if target.last_fault is None:
+        return f"{target.ok} answered, {target.failed or 'none'} failed"
+    ago = "" if target.last_fault_ago_s is None else f", {length(target.last_fault_ago_s)} ago"
+    return f"{target.ok} answered, {target.failed} failed (last: {fault_words(target.last_fault)}{ago})"
 
 
 def _pace(target: TargetStatus) -> str:
@@ -103,11 +116,10 @@ def _pace(target: TargetStatus) -> str:
     usual, slow = target.first_token_p50_s, target.first_token_p95_s
     if usual is None:
         return ""
-    return f"{usual:.2f} s" if slow is None else f"{usual:.2f}–{slow:.2f} s"
+    slowest = "" if slow is None else f" (slow: {length(slow)})"
+    return f"first token after {length(usual)}{slowest}"
 
 
-def _fault(target: TargetStatus) -> str:
-    if target.last_fault is None:
-        return ""
-    ago = "" if target.last_fault_ago_s is None else f" {span(target.last_fault_ago_s)} ago"
-    return f" Last fault: {target.last_fault.value}{ago}."
+def _left(target: TargetStatus) -> str:
+    left = [f"{n.remaining:,.0f} {n.of.removeprefix('all-').replace('-', ' ')}" for n in target.headroom]
+    return f"left: {', '.join(left)}" if left else ""

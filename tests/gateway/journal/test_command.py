@@ -60,6 +60,28 @@ def test_the_list_has_a_line_for_each_exchange_newest_first(kept, run):
     assert "unfinished" in lines[0]
 
 
+def test_the_list_has_one_line_for_each_and_keeps_ids_whole_on_a_narrow_screen(kept, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert len(run()[1].splitlines()) == 4
+    monkeypatch.setenv("COLUMNS", "60")
+    assert all(f"req-{n}  " in run()[1].decode() for n in range(3))
+
+
+def test_a_refused_exchange_says_that_nobody_was_asked(start, ask, noon, run):
+    journal = start()
+    journal.ended(journal.begin(ask("Hello."), "refused-1", noon), "refused", noon, status=404)
+    journal.close(noon)
+    out = run("show", "refused-1")[1].decode()
+
+    assert "refused (404)" in out
+    assert "nobody was asked" in out
+
+
+def test_a_config_named_before_a_subcommand_counts_for_it(kept, run, tmp_path):
+    before = ["--config", str(tmp_path / "stillup.toml")]
+    assert journal_commands.main([*before, "show", "req-0"], prog_name="journal", standalone_mode=False) == 0
+
+
 def test_the_list_for_programs_is_an_object_a_line(kept, run):
     found = [json.loads(line) for line in run("--json", "--last", "2")[1].splitlines()]
 
@@ -83,8 +105,8 @@ def test_the_list_for_programs_is_an_object_a_line(kept, run):
 def test_one_exchange_is_shown_with_its_tries_its_question_and_its_answer(kept, run):
     out = run("show", "req-0")[1].decode()
 
-    assert "model claude-opus, answered after 3.0 s\n" in out
-    assert "1. a/m: reset after 0.0 s" in out
+    assert "model claude-opus, answered (200) after 3.0 s\n" in out
+    assert "a/m: failed: the connection broke after 0 ms. first choice\n" in out
     assert "asked:\nIs it down?\n" in out
     assert "answered:\nIt is.[2J\n    Since noon.\n" in out
     assert "\x1b" not in out
