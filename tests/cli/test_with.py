@@ -160,6 +160,16 @@ def test_a_gateway_is_started_for_the_programs_life_and_ended_after(tmp_path: Pa
         socket.create_connection(("127.0.0.1", port), 1)
 
 
+def test_a_log_that_cannot_be_written_is_said_and_the_program_runs(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    path = config(tmp_path, port)
+    (tmp_path / "data" / "gateway.log").mkdir(parents=True)
+    done = with_(path, sys.executable, "-c", "print('ran')")
+    assert (done.returncode, done.stdout.strip()) == (0, "ran")
+    assert "it runs without one" in done.stderr
+
+
 # --- the foreground
 
 

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from stillup.cli.gateway_address import ask
+from stillup.cli.say import say
 from stillup.private import private_folder
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _LAST_WORDS = 2_000
 
 
 class Kept:
-    """A context in which a gateway runs; what it writes goes to ``gateway.log`` in the data folder.
+    """A context in which a gateway runs; what it writes goes to ``gateway.log`` in the data folder, where that can be.
 
     :raises ChildProcessError: it does not start; the message has its last words.
     """
@@ -38,15 +39,11 @@ class Kept:
     def __init__(self, config: Config, url: str) -> None:
         self._url = url
         self._log = config.data_folder / "gateway.log"
+        self._is_logged = False
         self._arguments = [sys.executable, "-m", "stillup.cli.kept", *([str(config.path)] if config.path else [])]
 
     def __enter__(self) -> Self:
-        try:
-            private_folder(self._log.parent)
-            log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        except OSError as exc:
-            msg = f"{self._log}: {exc.strerror}"
-            raise ChildProcessError(msg) from exc
+        log = self._opened()
         try:
             # A session of its own: Ctrl-C in the terminal is the program's, and must not end what it is talking to.
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -72,6 +69,17 @@ class Kept:
             self._process.kill()
             self._process.wait()
 
+    def _opened(self) -> int:
+        """The log; a disk that takes none is no reason to keep the program from running."""
+        try:
+            private_folder(self._log.parent)
+            log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as exc:
+            say(f"stillup: the gateway's log {self._log} cannot be written ({exc.strerror}); it runs without one")
+            return os.open(os.devnull, os.O_WRONLY)
+        self._is_logged = True
+        return log
+
     def _await(self) -> None:
         for _ in range(round(_READY_S / _STEP_S)):
             answer = ask(self._url, "/healthz", 0.5)
@@ -81,6 +89,8 @@ class Kept:
                 break
             time.sleep(_STEP_S)
         msg = f"the gateway does not start; {self._log} says:\n{self._last_words()}"
+        if not self._is_logged:
+            msg = "the gateway does not start; `stillup gateway` says why"
         raise ChildProcessError(msg)
 
     def _last_words(self) -> str:
