@@ -14,6 +14,7 @@ HEADERS = frozenset(
         b"user-agent",
     }
 )
+_NAMES = {name: name.decode("ascii") for name in HEADERS}
 PARAMETERS = frozenset(
     {
         "after",
@@ -36,12 +37,9 @@ PARAMETERS = frozenset(
 
 def headers(lines: Headers) -> tuple[tuple[str, str], ...]:
     """Those lines that are known to be harmless, names in lower case."""
-    kept = []
-    for name, value in lines:
-        lowered = name.lower()
-        if lowered in HEADERS:
-            kept.append((lowered.decode("ascii"), value.decode("latin-1")))
-    return tuple(kept)
+    return tuple(
+        [(known, value.decode("latin-1")) for name, value in lines if (known := _NAMES.get(name.lower())) is not None]
+    )
 
 
 def query(text: str) -> str:
