@@ -251,7 +251,10 @@ class Gateway(Struct, frozen=True, kw_only=True):
     ] = 256
     journal: Annotated[
         bool | None,
-        _says("Whether exchanges are saved before they are forwarded. Default: only for one person, on loopback and without users"),
+        _says(
+            "Whether exchanges are saved before they are forwarded. "
+            "Default: only for one person, on loopback and without users"
+        ),
     ] = None
     journal_days: Annotated[int, Meta(ge=1, le=36_500), _says("How long saved exchanges are kept")] = 30
     journal_max_mb: Annotated[
