@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -25,10 +26,13 @@ SHOW = "import json,os,sys; print(json.dumps({'env': dict(os.environ), 'argv': s
 class Healthy(BaseHTTPRequestHandler):
     """Answers as a running gateway does when it is asked whether it is alive."""
 
+    body = b'{"status":"ok","service":"stillup gateway"}'
+
     def do_GET(self) -> None:
         self.send_response(200 if self.path == "/healthz" else 404)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(self.body)))
         self.end_headers()
+        self.wfile.write(self.body)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -37,13 +41,21 @@ class Healthy(BaseHTTPRequestHandler):
 @pytest.fixture
 def running() -> Iterator[int]:
     """The port of something that says it is a running gateway."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
+    with listening(Healthy) as port:
+        yield port
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def config(folder: Path, port: int, more: str = "") -> str:
@@ -133,6 +145,19 @@ def test_a_gateway_with_users_wants_your_token(running: int, tmp_path: Path):
     assert "set STILLUP_TOKEN to yours" in with_(path, "true", **without).stderr
     done = with_(path, sys.executable, "-c", SHOW, STILLUP_TOKEN="dummy-token-of-ann")
     assert json.loads(done.stdout)["env"]["OPENAI_API_KEY"] == "dummy-token-of-ann"
+
+
+class Other(Healthy):
+    """Another program that listens there and is well."""
+
+    body = b"ok"
+
+
+def test_another_program_that_listens_there_is_not_taken_for_the_gateway_and_gets_no_keys(tmp_path: Path):
+    with listening(Other) as port:
+        done = with_(config(tmp_path, port), sys.executable, "-c", "print('ran')")
+    assert (done.returncode, done.stdout) == (69, "")
+    assert "Address already in use" in done.stderr
 
 
 # --- with a gateway that has to be started

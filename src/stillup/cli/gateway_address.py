@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TOKEN_ENV = "STILLUP_TOKEN"  # noqa: S105 - the name of a variable
 """Where a user's token for a gateway that needs one is looked for."""
 _MAX_BYTES = 8 * 1024 * 1024
+_OK, _NAME = 200, b'"service":"stillup gateway"'
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - replaced, not bound
 
 
@@ -41,3 +42,9 @@ def ask(url: str, path: str, patience_s: float = 2.0, token: str = "") -> tuple[
             return answer.status, answer.read(_MAX_BYTES)
         except (OSError, HTTPException):
             return None
+
+
+def is_gateway(url: str, patience_s: float = 2.0) -> bool:
+    """Whether a running gateway answers there. Another program that listens there must get nobody's keys."""
+    answer = ask(url, "/healthz", patience_s)
+    return answer is not None and answer[0] == _OK and _NAME in answer[1]

@@ -14,7 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from stillup.cli.gateway_address import ask
+from stillup.cli.gateway_address import is_gateway
 from stillup.cli.say import say
 from stillup.private import private_folder
 
@@ -82,8 +82,7 @@ class Kept:
 
     def _await(self) -> None:
         for _ in range(round(_READY_S / _STEP_S)):
-            answer = ask(self._url, "/healthz", 0.5)
-            if answer is not None and answer[0] == 200:
+            if is_gateway(self._url, 0.5):
                 return
             if self._process.poll() is not None:
                 break

@@ -14,7 +14,7 @@ import click
 from stillup.catalog.clients import client_of, every_client, fill
 from stillup.cli.common import config_option, load
 from stillup.cli.gateway import UNAVAILABLE
-from stillup.cli.gateway_address import TOKEN_ENV, ask, gateway_url
+from stillup.cli.gateway_address import TOKEN_ENV, gateway_url, is_gateway
 from stillup.cli.say import say
 from stillup.errors import UsageError
 
@@ -39,8 +39,7 @@ def command(config_path: Path | None, words: tuple[str, ...]) -> int:
     url = gateway_url(config)
     arguments = with_arguments(words, url)
     environ = with_variables(os.environ, url, words[0], _token(config))
-    answer = ask(url, "/healthz")
-    if answer is not None and answer[0] == 200:
+    if is_gateway(url):
         _become(arguments, environ)
     with ExitStack() as stack:
         from stillup.cli.kept import Kept
