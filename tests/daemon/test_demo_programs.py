@@ -108,9 +108,9 @@ async def test_a_service_that_no_program_asks_is_played_without_them():
     assert outcome.programs == ()
 
 
-def told(*, ok: bool = True, upstream: str = "", minute: int = 0) -> Told:
+def told(*, ok: bool = True, upstream: str = "", minute: int = 0, reason: str = "outage_confirmed") -> Told:
     at = NOON + timedelta(minutes=minute)
-    return Told(asked_at=at, at=at, ok=ok, says="529 Overloaded", upstream=upstream, reason="outage_confirmed")
+    return Told(asked_at=at, at=at, ok=ok, says="529 Overloaded", upstream=upstream, reason=reason)
 
 
 def test_failures_count_as_lost_only_when_somebody_could_have_answered():
@@ -132,6 +132,18 @@ def test_a_turn_is_told_once_and_only_when_something_is_different():
     assert [(t.told.ok, t.told.upstream) for t in programs.turns()] == [(True, "b"), (False, "")]
     assert programs.turns() == ()
     assert programs.tallies["p"].by_upstream == {"a": 2, "b": 2}
+
+
+def test_the_timeline_says_a_gateways_reason_in_words():
+    timeline = Timeline(console(color=False), scenario("ok"))
+    turns = tuple(Turn(THROUGH, told(upstream="a", reason=reason)) for reason in ("overloaded", "trickle"))
+
+    lines = [line for line, _ in timeline.lines(Moment(at=NOON, verdict=None, evidence=(), turns=turns))]
+
+    assert [line.partition("by a ")[2] for line in lines] == [
+        "(after it was overloaded)",
+        "(asked to see whether it is well again)",
+    ]
 
 
 def test_the_timeline_says_who_answers_now_and_who_gets_no_answer():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stillup.daemon.demo_programs import Tally, Turn
     from stillup.model.verdict import Verdict
     from stillup.sim.outcome import Check
-    from stillup.sim.scenario import Scenario
+    from stillup.sim.scenario import Fault, Scenario
 
 _PLAY_S = 60.0
 
@@ -117,11 +117,11 @@ def _after_truth(scenario: Scenario, at: datetime) -> str:
 
 
 class Timeline:
-    """Who said what when, a line each."""
+    """Who said what when, a line each; what follows on from a line stands below its words, not below its time."""
 
     def __init__(self, out: Console, scenario: Scenario) -> None:
         self._out = out
-        self._truth = sorted(_truth(scenario))
+        self._truth = _truth(scenario)
         self._said: Verdict | None = None
 
     def __enter__(self) -> Self:
@@ -132,8 +132,15 @@ class Timeline:
 
     def tell(self, moment: Moment) -> None:
         """Print what this minute brought."""
+        from rich.table import Table
+
         for line, style in self.lines(moment):
-            self._out.print(line, style=style)
+            row = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+            row.add_column(no_wrap=True)
+            row.add_column(overflow="fold")
+            time, _, text = line.partition("  ")
+            row.add_row(time, text, style=style)
+            self._out.print(row)
 
     def lines(self, moment: Moment) -> list[tuple[str, str]]:
         """What happened in truth, which side turned, and how the verdict changed."""
@@ -156,17 +163,33 @@ def _turn_line(turn: Turn) -> tuple[str, str]:
     told = turn.told
     if not told.ok:
         return f"{told.at:%H:%M}  ✗ {turn.name}, a program gets no answer: {clean(told.says, 80)}", "red"
-    by = f" by {told.upstream} ({told.reason.replace('_', ' ')})" if told.upstream else ""
+    by = f" by {told.upstream} ({_reason(told.reason)})" if told.upstream else ""
     return f"{told.at:%H:%M}  ↪ {turn.name}, a program is answered{by}", "cyan"
 
 
+def _reason(word: str) -> str:
+    from stillup.cli.gateway_words import fault_words
+    from stillup.gateway.core.fault import Fault as TryFault
+    from stillup.gateway.core.why import Why
+
+    if word == Why.TRICKLE:
+        return "asked to see whether it is well again"
+    return f"after {fault_words(word)}" if word in set(TryFault) else word.replace("_", " ")
+
+
 def _truth(scenario: Scenario) -> list[tuple[datetime, str]]:
-    happened = []
-    for fault in scenario.faults:
-        what = ", ".join(fault.components) or "this machine"
-        happened += [(fault.from_, f"in truth: the fault begins ({what})"), (fault.to, "in truth: the fault is over")]
-    happened += [(o.posted_at, f"in truth: the page posts “{o.stage.value}”") for o in scenario.official]
-    return happened
+    """In the order of time; what ends stands before what begins in the same minute."""
+    ends = [(fault.to, f"in truth: the fault is over{_which(scenario, fault)}") for fault in scenario.faults]
+    begins = [
+        (f.from_, f"in truth: the fault begins{_which(scenario, f)} ({', '.join(f.components) or 'this machine'})")
+        for f in scenario.faults
+    ]
+    posts = [(o.posted_at, f"in truth: the page posts “{o.stage.value}”") for o in scenario.official]
+    return sorted((*ends, *begins, *posts), key=lambda happened: happened[0])
+
+
+def _which(scenario: Scenario, fault: Fault) -> str:
+    return f": {fault.id.replace('-', ' ')}" if len(scenario.faults) > 1 else ""
 
 
 class Stage(Timeline):

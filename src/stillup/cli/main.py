@@ -20,7 +20,7 @@ COMMANDS = {
     "up": ("up", "Watch, and run the gateway, in one process: each tells the other what it knows."),
     "history": ("history", "What was seen before: incidents and changes."),
     "replay": ("replay", "Judge a recorded file of signals."),
-    "demo": ("demo", "Play the outage of 2026-04-07 on this machine (simulated)."),
+    "demo": ("demo", "Play an outage on this machine (simulated): that of 2026-04-07, or another."),
     "detect": ("detect", "Lasting shifts in a plain series of numbers."),
     "localise": ("localise", "Where the excess, or the shortfall, of a table lies."),
     "forecast": ("forecast", "How long it will take, and how sure that is."),
@@ -35,10 +35,12 @@ Examples:
   stillup claude --task coding        … and what to use instead for coding
   stillup claude --seen downdetector=354/24h
   stillup watch claude chatgpt        say it when something changes
+  stillup with -- claude              go on working while it is down
   stillup demo                        see an outage, simulated
 \b
 Exit codes: 0 operational, 1 degraded or suspected, 2 outage confirmed, 3 unknown,
-4 only you or your quota, 64 bad usage, 65 bad data, 70 internal error.
+4 only you or your quota, 64 bad usage, 65 bad data, 69 no gateway answers or can be started,
+70 internal error, 130 interrupted.
 """
 
 
