@@ -206,8 +206,11 @@ def _print(exchange: Exchange, *, color: bool | None) -> None:
 
 
 def _try_line(one: TryRecord) -> str:
-    """Who, what came, after how long, and why it was asked where that needs a word."""
-    came = "answered" if one.ok else f"failed: {fault_words(one.fault or 'no reason kept')}"
+    """Who, what came, after how long, and why it was asked where that needs a word.
+
+    A try that neither answered nor failed was given up: the client left, or another was quicker.
+    """
+    came = "answered" if one.ok else f"failed: {fault_words(one.fault)}" if one.fault else "given up"
     status = f" ({one.status})" if one.status else ""
     name = f"{one.upstream}/{one.model}" if one.model else one.upstream
     why = why_words(one.why)

@@ -77,6 +77,16 @@ def test_a_refused_exchange_says_that_nobody_was_asked(start, ask, noon, run):
     assert "nobody was asked" in out
 
 
+def test_a_try_that_was_given_up_is_not_said_to_have_failed(start, ask, target, noon, run):
+    journal = start()
+    entry = journal.begin(ask("Hello."), "left-1", noon)
+    journal.tried(entry, 0, Try(target=target, model="m", operation=Operation.GENERATE, ok=False), noon, why="")
+    journal.ended(entry, "abandoned", noon)
+    journal.close(noon)
+
+    assert "a/m: given up after 0 ms\n" in run("show", "left-1")[1].decode()
+
+
 def test_a_config_named_before_a_subcommand_counts_for_it(kept, run, tmp_path):
     before = ["--config", str(tmp_path / "stillup.toml")]
     assert journal_commands.main([*before, "show", "req-0"], prog_name="journal", standalone_mode=False) == 0
