@@ -35,7 +35,7 @@ from stillup.gateway.dialects.requests import protocol_of, read_request
 from stillup.gateway.handling import Handling
 from stillup.gateway.journal import Journal
 from stillup.gateway.outbox import Outbox
-from stillup.gateway.own import HEALTH_PATHS, OwnPages
+from stillup.gateway.own import HEALTH_PATHS, OwnPages, is_open_to_all
 from stillup.gateway.proxies import Proxies, is_loopback
 from stillup.gateway.reading import is_bound
 from stillup.gateway.signing import Signer, signer_for
@@ -126,7 +126,7 @@ class Gateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._admits = self._admit if users or not is_loopback(self.host) else None
-        self.is_stopping = False
+        self.is_stopping = self._is_filling = False
 
     @property
     def in_flight(self) -> int:
@@ -239,7 +239,7 @@ class Gateway:
         """Beyond loopback: whoever is not let in need not send a body first."""
         path, query = _split(target)
         entry = self._door.admit(headers, query)
-        if entry.is_open or path in HEALTH_PATHS:
+        if entry.is_open or is_open_to_all(path, headers):
             return None
         return Stop(_STATUS_OF.get(entry.reason, 403), SAYS[entry.reason])
 
@@ -315,9 +315,8 @@ class Gateway:
         prints = {name: key.fingerprint for name, key in keys.items()}
         try:
             handling.start(facts, self.desk.choose(chain, facts, prints, self.now()), keys, patience)
-        except Exception:
-            handling.client_gone()
-            raise
+        except Exception as exc:  # noqa: BLE001 - of one that waited for room nobody else would hear
+            handling.broke(exc)
 
     def _is_kept(self, ask: Ask) -> bool:
         return self.keeps and ask.operation is Operation.GENERATE
@@ -352,12 +351,17 @@ class Gateway:
         self._running.discard(handling)
         self._queue.pop(handling, None)
         if passage.user:
-            self._allowance.spend(passage.user, passage.usd, self.clock.now())
-        while self._queue and len(self._running) < self.settings.max_concurrent:
-            waiting = next(iter(self._queue))
-            place = self._queue.pop(waiting)
-            left_s = self._patience.deadline_s - (self.now() - place.since_s)
-            self._run(waiting, place.chain, place.keys, replace(self._patience, deadline_s=max(0.0, left_s)))
+            self._allowance.spend(passage.user, passage.due_usd, self.clock.now())
+        if self._is_filling:
+            return  # it was over as soon as it had room: a queue of such would be as many calls deep
+        self._is_filling = True
+        try:
+            while self._queue and len(self._running) < self.settings.max_concurrent:
+                place = self._queue.pop(waiting := next(iter(self._queue)))
+                left_s = self._patience.deadline_s - (self.now() - place.since_s)
+                self._run(waiting, place.chain, place.keys, replace(self._patience, deadline_s=max(0.0, left_s)))
+        finally:
+            self._is_filling = False
 
     def task(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         """Do something beside the requests, until it is done or the gateway stops."""

@@ -33,6 +33,7 @@ from stillup.gateway.reading import classified, head_for_client, reader
 from stillup.gateway.record import Record
 from stillup.gateway.seen.passage import Ending, Passage
 from stillup.gateway.signing import fault_of
+from stillup.gateway.sink import TrySink
 from stillup.gateway.telling import refusal, refusal_in_stream, route_lines
 
 if TYPE_CHECKING:
@@ -133,6 +134,19 @@ class Handling:
             self._record.ending = Ending.TURNED_AWAY
             self._answer_error(Fault.OVERLOADED, says, retry_after_s=retry_after_s)
         self._end()
+
+    def broke(self, exc: Exception) -> None:
+        """A mistake of ours, met in a callback: whoever reads the log is told, and no client waits for ever."""
+        told = {"message": "a request could not be handled", "exception": exc}
+        asyncio.get_running_loop().call_exception_handler(told)
+        if self._is_over:
+            return
+        if self._head_sent:
+            self._connection.abort()
+            self.client_gone()
+        else:
+            self._give_up()
+            self.refuse(Fault.SERVER_ERROR, "The gateway made a mistake; its log says more.")
 
     def _give_up(self) -> None:
         if self._exchange is not None:
@@ -253,7 +267,7 @@ class Handling:
         if self._is_over or self._exchange is None or self._exchange.tries[n].is_over:
             return
         if signer is None:
-            self._calls[n] = self._gateway.send(outgoing, _Sink(self, n))
+            self._calls[n] = self._gateway.send(outgoing, TrySink(self, n))
         else:
             self._calls[n] = self._gateway.task(self._sign_and_send(n, outgoing, signer))
 
@@ -264,7 +278,7 @@ class Handling:
             self._calls[n] = None
             self.heard_failure(n, fault_of(exc))
             return
-        self._calls[n] = self._gateway.send(outgoing, _Sink(self, n), signature)
+        self._calls[n] = self._gateway.send(outgoing, TrySink(self, n), signature)
 
     # --- answering
 
@@ -353,8 +367,11 @@ class Handling:
         now = self._gateway.now()
         if exchange.wake_at - now > _SLACK_S:  # bytes came meanwhile
             self._arm(exchange.wake_at)
-        else:
+            return
+        try:
             self._perform(exchange.tick(now))
+        except Exception as exc:  # noqa: BLE001 - no timer would look at it again
+            self.broke(exc)
 
     def _end(self) -> None:
         if self._is_over:
@@ -362,27 +379,7 @@ class Handling:
         self._is_over = True
         self._disarm()
         self._calls = []  # they hold this
-        self._record.ended()
-        self._gateway.over(self, self._record.passage)
-
-
-class _Sink:
-    """What one call's answer is told to."""
-
-    __slots__ = ("_handling", "_n")
-
-    def __init__(self, handling: Handling, n: int) -> None:
-        self._handling = handling
-        self._n = n
-
-    def head(self, status: int, headers: Headers) -> None:
-        self._handling.heard_head(self._n, status, headers)
-
-    def data(self, chunk: bytes) -> None:
-        self._handling.heard_data(self._n, chunk)
-
-    def end(self) -> None:
-        self._handling.heard_end(self._n)
-
-    def failed(self, fault: Fault) -> None:
-        self._handling.heard_failure(self._n, fault)
+        try:
+            self._record.ended()
+        finally:  # whatever could not be noted, its place is free
+            self._gateway.over(self, self._record.passage)

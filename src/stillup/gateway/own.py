@@ -22,8 +22,15 @@ HEALTH_PATHS = ("/", "/healthz", "/readyz", "/api/hello")
 STATUS_PATH = "/stillup/status"
 _JSON: Headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _METRICS: Headers = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
+_BRINGS_A_BODY = (b"content-length", b"transfer-encoding")
 _READS = ("GET", "HEAD")
 _CLIENTS = (Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.RESPONSES, Protocol.GEMINI)
+
+
+def is_open_to_all(path: str | None, headers: Headers) -> bool:
+    """Whether a request needs no token: it asks whether the gateway is alive, and brings no body to be held."""
+    brings = (value.strip() != b"0" for name, value in headers if name.lower() in _BRINGS_A_BODY)
+    return path in HEALTH_PATHS and not any(brings)
 
 
 class OwnPages:
