@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from stillup.cli.child import run_child
+from stillup.cli.gateway_address import is_gateway
+from stillup.cli.hold import hold, let_go
 from stillup.cli.with_ import with_arguments, with_variables
 
 URL = "http://127.0.0.1:8790"
@@ -183,6 +185,29 @@ def test_a_gateway_is_started_for_the_programs_life_and_ended_after(tmp_path: Pa
     assert f"no gateway runs at http://127.0.0.1:{port}; one runs until" in done.stderr
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 1)
+
+
+def test_a_started_gateway_lives_until_the_last_program_that_came_to_it_ends(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    path = config(tmp_path, port)
+    wait = [sys.executable, "-c", "print('here', flush=True); input()"]
+    command = [sys.executable, "-m", "stillup", "with", "--config", path, "--"]
+    asks = (
+        f"import urllib.request as r; print('here', flush=True); input(); r.urlopen('http://127.0.0.1:{port}/healthz')"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    first = subprocess.Popen([*command, *wait], **pipes)
+    assert first.stdout.readline()
+    second = subprocess.Popen([*command, sys.executable, "-c", asks], **pipes)
+    assert second.stdout.readline()
+
+    first.communicate(b"\n")
+    second.communicate(b"\n")
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    while is_gateway(f"http://127.0.0.1:{port}"):
+        let_go(hold(tmp_path / "data" / "gateway.lock"))  # the gateway's own while it ends
 
 
 def test_a_log_that_cannot_be_written_is_said_and_the_program_runs(tmp_path: Path):

@@ -1,7 +1,7 @@
 """A gateway that lives as long as somebody holds on to it: for ``stillup with`` where none runs.
 
 It is a process of its own, so that the program it serves has the terminal to itself. It ends when its standard input
-ends, which happens however its keeper goes, killed too.
+ends, which happens however its keeper goes, killed too, and no other program that came to it meanwhile needs it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from stillup.cli.gateway_address import is_gateway
+from stillup.cli.hold import await_nobody, is_held
 from stillup.cli.say import say
 from stillup.private import private_folder
 
@@ -40,7 +42,9 @@ class Kept:
         self._url = url
         self._log = config.data_folder / "gateway.log"
         self._is_logged = False
-        self._arguments = [sys.executable, "-m", "stillup.cli.kept", *([str(config.path)] if config.path else [])]
+        self._lock = lock_of(config)
+        named = [str(config.path)] if config.path else []
+        self._arguments = [sys.executable, "-m", "stillup.cli.kept", str(self._lock), *named]
 
     def __enter__(self) -> Self:
         log = self._opened()
@@ -63,11 +67,13 @@ class Kept:
     ) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
-        try:
-            self._process.wait(_ENDING_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        until = time.monotonic() + _ENDING_S
+        while self._process.poll() is None:
+            if is_held(self._lock):
+                return  # other programs go on through it; it ends with the last of them
+            if time.monotonic() > until:
+                self._process.kill()
+            time.sleep(_STEP_S)
 
     def _opened(self) -> int:
         """The log; a disk that takes none is no reason to keep the program from running."""
@@ -100,18 +106,25 @@ class Kept:
             return "nothing"
 
 
-def _end_with_keeper() -> None:
-    """Wait for the keeper to let go, then ask ourselves to end as anybody else would."""
+def lock_of(config: Config) -> Path:
+    """What every program holds that needs a gateway which runs for programs only."""
+    return config.data_folder / "gateway.lock"
+
+
+def _end_with_keeper(lock: Path) -> None:
+    """Wait for the keeper to let go, and others who came; then ask ourselves to end as anybody else would."""
     sys.stdin.buffer.read()
+    await_nobody(lock)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main(arguments: list[str]) -> int:
-    """Run the gateway of a configuration until standard input ends."""
+    """Run the gateway of a configuration until standard input ends and nobody holds the lock."""
     from stillup.cli.main import run
 
-    threading.Thread(target=_end_with_keeper, name="keeper", daemon=True).start()
-    return run(["gateway", *(["--config", arguments[0]] if arguments else [])])
+    lock, *named = arguments
+    threading.Thread(target=_end_with_keeper, args=(Path(lock),), name="keeper", daemon=True).start()
+    return run(["gateway", *(["--config", named[0]] if named else [])])
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 @click.command(
     name="with",
     help="Run COMMAND with its requests going through the gateway: `stillup with -- claude`. It gets the base URLs of "
-    "all SDKs and keeps its keys, its signals and its exit code. Where no gateway runs, one is started, and ended with "
-    "it. Exit code 69 when it cannot be started.",
+    "all SDKs and keeps its keys, its signals and its exit code. Where no gateway runs, one is started, which ends "
+    "with the last program that runs through it. Exit code 69 when it cannot be started.",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @config_option
@@ -39,11 +39,14 @@ def command(config_path: Path | None, words: tuple[str, ...]) -> int:
     url = gateway_url(config)
     arguments = with_arguments(words, url)
     environ = with_variables(os.environ, url, words[0], _token(config))
+    from stillup.cli.hold import hold, let_go
+    from stillup.cli.kept import Kept, lock_of
+
+    lock = hold(lock_of(config))
     if is_gateway(url):
         _become(arguments, environ)
+    let_go(lock)  # what is kept by this process ends with it
     with ExitStack() as stack:
-        from stillup.cli.kept import Kept
-
         say(f"stillup: no gateway runs at {url}; one runs until {words[0]} ends")
         try:
             stack.enter_context(Kept(config, url))
