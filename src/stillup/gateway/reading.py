@@ -17,6 +17,15 @@ from stillup.gateway.wire.hops import end_to_end
 _PREVIOUS = re.compile(rb'"previous_response_id"\s*:\s*"')
 
 
+_LARGE = 1_048_576
+_MOST_ENDS = 100_000
+
+
+def _is_bomb(decoded: bytes) -> bool:
+    """Whether a few coded bytes became more events than anybody sends at once: each takes some time to look at."""
+    return len(decoded) > _LARGE and sum(map(decoded.count, (b"\n\n", b"\r", b"}"))) > _MOST_ENDS
+
+
 class Decoding(Watch):
     """A stream in a content coding: what goes to the client is decoded, for events can only be told apart so."""
 
@@ -31,6 +40,8 @@ class Decoding(Watch):
         try:
             decoded = self._decoder.feed(chunk)
         except CannotDecode:
+            decoded = None
+        if decoded is None or _is_bomb(decoded):
             if not self.flags & END:
                 self._fail(Fault.MALFORMED)
             return self.flags, b""

@@ -1,6 +1,7 @@
 """Clients and upstreams that mean harm, or are broken in ways nobody would think of."""
 
 import asyncio
+import gzip
 import json
 from collections import Counter
 
@@ -119,3 +120,44 @@ async def test_a_mistake_of_ours_behind_the_first_word_breaks_the_answer_off(a, 
         reply = await line.reply()
     assert reply.broken
     assert gateway.in_flight == 0
+
+
+async def test_a_coded_stream_that_grows_to_millions_of_events_fails_at_once(raw, start, b):
+    bomb = gzip.compress(b"\n\n" * 4_000_000)
+
+    async def exploding(writer, head, body):
+        writer.write(answer_of(bomb, kind=b"text/event-stream", more=b"content-encoding: gzip\r\n"))
+
+    reply = await Client(await start(await raw(exploding), b)).ask(CHAT_STREAM)
+    assert reply.header("x-stillup-upstream") == "b-openai"
+    assert reply.header("x-stillup-reason") == "malformed"
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        (HEAD, b"x: " + b"y" * 60_000 + b"\r\n"),
+        (HEAD, b"x: y\r\n"),
+        (HEAD + b"x: ", b"y" * 60_000),
+        (CHUNKED, b"8\r\n: ping\n\n\r\n"),
+        (CHUNKED, b"10000\r\n" + b"x" * 65_536 + b"\r\n"),
+        (CHUNKED + b"8;", b"x" * 60_000),
+        (CHUNKED + b"8\r\n: ping\n\n\r\n0\r\n", b"x: y\r\n"),
+    ],
+    ids=["1xx", "large-lines", "lines", "one-line", "pings", "one-event", "chunk-extension", "trailers"],
+)
+async def test_what_never_ends_is_given_up_and_somebody_else_asked(begin, more, raw, start, b):
+    async def endless(writer, head, body):
+        writer.write(begin)
+        while True:
+            writer.write(more * max(1, 60_000 // len(more)))
+            await writer.drain()
+
+    reply = await Client(await start(await raw(endless), b)).ask(CHAT_STREAM)
+    assert reply.header("x-stillup-upstream") == "b-openai"
+    assert CHAT_STREAM.ended(reply)

@@ -144,7 +144,11 @@ def test_a_key_that_could_break_the_header_is_refused_without_showing_it(value):
 
 
 def test_a_key_in_the_query_is_not_sent_on():
-    out = sent("/v1beta/models/m:generateContent", spec(G), query="key=k&alt=sse&k%65y=k&access_token=t&x=1")
+    out = sent(
+        "/v1beta/models/m:generateContent",
+        spec(G),
+        query="key=k&alt=sse&k%65y=k&access_token=t&oauth_token=t&api_key=t&x=1",
+    )
     assert out.target.endswith(":generateContent?alt=sse&x=1")
 
 

@@ -155,3 +155,8 @@ def test_a_small_body_is_kept_as_it_came(start, folder, ask, noon):
 
     assert segment.segments(folder)[0].read_bytes().count(LONG.encode()) == 2
     assert load(folder, "b").body() == ask(LONG).body
+
+
+def test_a_body_of_very_many_pieces_is_one():
+    body = json.dumps({"messages": [{"role": "user", "content": "x" * 64}] * 10_001}).encode()
+    assert cut(body) == [(0, len(body))]

@@ -28,7 +28,8 @@ _NOT_SENT = HOP_BY_HOP | {
 }
 _NOT_SENT_AS = (b"x-stillup-", b"proxy-")
 _LOOKED_AT = frozenset({b"accept-encoding", b"content-encoding", b"anthropic-version", b"anthropic-beta"})
-_SECRET_QUERY = frozenset({"key", "access_token"})
+_SECRET_QUERY = frozenset({"key", "access_token", "oauth_token", "api_key", "api-key", "subscription-key"})
+"""Where a client may put its own credential, which is another's to see no more than a header's would be."""
 _AZURE_VERSION = "2024-10-21"
 """The API version of Azure's classic paths where neither the base URL nor the client names one."""
 

@@ -16,6 +16,8 @@ SMALLEST = 64
 _LARGE = 1_048_576
 _MOST_COMMAS = 1_000_000
 """A large body of more is a list of numbers or made to hurt: it is one piece."""
+_MOST_PIECES = 10_000
+"""So is one of more: each has a name to be made and remembered, on the way of all other requests."""
 _MOST_PLACES = 64
 """How many times a key's name may occur before its value is looked for no further."""
 
@@ -55,7 +57,7 @@ def cut(body: bytes) -> list[Span]:
         spans = _spans(body, _shape(body))
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, IndexError):  # the last: a place was a wrong one
         return whole
-    return _apart(spans) or whole
+    return (_apart(spans) or whole) if len(spans) <= _MOST_PIECES else whole
 
 
 def _spans(body: bytes, shape: _Shape) -> list[Span]:

@@ -20,12 +20,18 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
+_OF_ITS_HOST = frozenset(
+    {b"alt-svc", b"clear-site-data", b"public-key-pins", b"set-cookie", b"strict-transport-security"}
+)
+"""What an answer says of the place it comes from. To the client that place is the gateway, of which none of it is true,
+and a cookie is a credential: none is sent on to an upstream, so none is taken from it."""
+_NOT_THE_CLIENTS = _HOP_BY_HOP | _OF_ITS_HOST
 _OURS = b"x-stillup-"
 _LONGEST_VALUE = 200
 
 
 def end_to_end(headers: Headers, *, decoded: bool = False) -> list[tuple[bytes, bytes]]:
-    """Everything but what is between two hops, the length (the sender sets it anew), and lines under our own names.
+    """Everything but what is of a hop or of the upstream's host, the length (the sender sets it anew), and our own names.
 
     ``decoded`` drops the content coding too, which was taken off on the way.
     """
@@ -35,7 +41,7 @@ def end_to_end(headers: Headers, *, decoded: bool = False) -> list[tuple[bytes, 
         name = line[0].lower()
         if name == b"connection":
             named.update(token.strip().lower() for token in line[1].split(b","))
-        elif not (name in _HOP_BY_HOP or name.startswith(_OURS) or (decoded and name == b"content-encoding")):
+        elif not (name in _NOT_THE_CLIENTS or name.startswith(_OURS) or (decoded and name == b"content-encoding")):
             kept.append(line)
     return [line for line in kept if line[0].lower() not in named] if named else kept
 
