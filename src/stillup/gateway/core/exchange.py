@@ -218,7 +218,7 @@ class Exchange:
     def _take_step(self, step: MoveOn | Again, now: float) -> list[Action]:
         self._waiting = None
         if isinstance(step, MoveOn):
-            return [self._tries.send(step.turn, now, why=Why.AGAIN if self._tries.rounds else None)]
+            return [self._tries.send(step.turn, now, why=Why.AGAIN if self._tries.has_asked(step.turn) else None)]
         self._tries.choose_again(step.targets, now)
         return self._next_step(now)
 

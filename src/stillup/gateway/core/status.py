@@ -121,12 +121,12 @@ def _condition(host: Host, cell: Cell, lanes: list[Lane], now: float) -> tuple[C
     until = max((each.until for each in breakers), default=now)
     if cell.outage.blocks(now):
         return Condition.OUT, max(until, cell.outage.until)
+    shut = [lane for lane in lanes if lane.until > now]
+    if shut and len(shut) == len(lanes):  # as in the order of a chain: no trickle goes where no key may
+        first = min(shut, key=lambda lane: lane.until)
+        return (Condition.KEY_BLOCKED if first.why is Why.KEY_BLOCKED else Condition.LIMITED), max(until, first.until)
     if breakers:
         return (Condition.OPEN if until > now else Condition.TRICKLE), until
-    shut = [lane for lane in lanes if lane.until > now]
-    if shut and len(shut) == len(lanes):
-        first = min(shut, key=lambda lane: lane.until)
-        return (Condition.KEY_BLOCKED if first.why is Why.KEY_BLOCKED else Condition.LIMITED), first.until
     if cell.breaker.evidence or host.breaker.evidence:
         return Condition.SUSPICIOUS, now
     return (Condition.WELL if cell.ok or cell.failed else Condition.UNTRIED), now

@@ -43,6 +43,10 @@ class Tries:
         """Who could be asked now."""
         return next((turn for turn in self.left if turn.not_before is None or turn.not_before <= now), None)
 
+    def has_asked(self, turn: Turn) -> bool:
+        """Whether its target was asked for this request before: not all of a second round were."""
+        return any(t.turn.place == turn.place for t in self.all)
+
     def may_hedge(self, turn: Turn) -> bool:
         """Laws 5 and 10: out of the budget, and never with a subscription's token."""
         return not self.key(turn).subscription and self._desk.may_spend()
