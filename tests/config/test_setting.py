@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,26 @@ def test_a_key_file_that_went_away_or_is_no_text_says_so_when_the_key_is_needed(
     path.unlink()
     with pytest.raises(ConfigError, match="the key cannot be read: No such file"):
         config.setting("downdetector", "claude", {})
+
+
+@pytest.mark.parametrize("value", ["sk-a\nhush", "sk-a\r\nhush", "sk-\x7fhush", "sk-\u00a0hush", "sk-\u200bhush"])
+def test_a_variable_that_holds_what_no_header_can_carry_is_refused_by_its_name(value: str):
+    with pytest.raises(ConfigError, match=r"^DOWNDETECTOR_TOKEN: the key cannot be sent: ") as caught:
+        key("", {"DOWNDETECTOR_TOKEN": value})
+    assert "hush" not in str(caught.value)
+
+
+def test_so_is_a_file_of_two_lines_and_one_that_is_empty(tmp_path: Path):
+    path = tmp_path / "k"
+    path.write_text("sk-a\nsk-hush\n")
+    path.chmod(0o600)
+    config = f"[sources.downdetector]\nkey_file = '{path}'"
+    with pytest.raises(ConfigError, match=f"^{re.escape(str(path))}: the key cannot be sent: ") as caught:
+        key(config, {})
+    assert "hush" not in str(caught.value)
+    path.write_text(" \n")
+    with pytest.raises(ConfigError, match=f"^{re.escape(str(path))}: there is no key in this file"):
+        key(config, {})
 
 
 @pytest.mark.parametrize(

@@ -19,20 +19,28 @@ def find_key(source_id: str, service_id: str, options: SourceOptions, environ: M
 
     What the config names is looked at, the variable first; only where it names nothing, the source's usual variable.
 
-    :raises ConfigError: the file cannot be read.
+    :raises ConfigError: the file cannot be read, or what is there is no key.
     """
     named = options.key_env or ("" if options.key_file else usual_variable(source_id, service_id))
     return key_at(named, options.key_file, environ)
 
 
 def key_at(variable: str | None, file: str | None, environ: Mapping[str, str]) -> Secret | None:
-    """The key that a variable holds, else a file; None where neither has one.
+    """The key that a variable holds, else a file; None where the variable is empty and no file is named.
 
-    :raises ConfigError: the file cannot be read.
+    :raises ConfigError: the file cannot be read or is empty, or what is there cannot stand in a request's header.
     """
     text = environ.get(variable, "").strip() if variable else ""
+    where = variable
     if not text and file:
-        text = _read(Path(file))
+        text, where = _read(Path(file)), file
+        if not text:
+            msg = f"{where}: there is no key in this file"
+            raise ConfigError(msg)
+    if not (text.isascii() and text.isprintable()):
+        # It could never be sent, and every request would look as if its provider refused the key.
+        msg = f"{where}: the key cannot be sent: it holds a line break or another character that no key has"
+        raise ConfigError(msg)
     return Secret(text) if text else None
 
 

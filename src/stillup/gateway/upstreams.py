@@ -12,7 +12,6 @@ from stillup.config.kinds import stays_here
 from stillup.config.schema import Upstream
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.base import DEFAULT_BASES, UpstreamSpec
-from stillup.secret import Secret
 
 _OTHER_PROTOCOLS = (Protocol.OPENAI, Protocol.ANTHROPIC)
 """In this order a server that speaks several is taken for what it mainly is."""
@@ -64,7 +63,7 @@ class Known(Struct, frozen=True, kw_only=True):
 def configured(upstreams: Sequence[Upstream], environ: Mapping[str, str]) -> tuple[Known, ...]:
     """The upstreams of the configuration, in its order.
 
-    :raises stillup.errors.ConfigError: a key's file cannot be read.
+    :raises stillup.errors.ConfigError: a key cannot be read, or not be sent.
     """
     return tuple(_configured(upstream, environ) for upstream in upstreams)
 
@@ -100,7 +99,10 @@ def _missing(upstream: Upstream, spec: UpstreamSpec) -> str:
 
 
 def from_environment(environ: Mapping[str, str], local: Sequence[Local] = ()) -> tuple[Known, ...]:
-    """The upstreams that need no configuration: whose keys are there, who take clients' own, who run here."""
+    """The upstreams that need no configuration: whose keys are there, who take clients' own, who run here.
+
+    :raises stillup.errors.ConfigError: a key cannot be sent.
+    """
     here = {server.provider: server for server in local}
     return tuple(known for p in providers().values() for known in _of(p, environ, here.get(p.id)))
 
@@ -115,7 +117,7 @@ def _of(provider: Provider, environ: Mapping[str, str], server: Local | None) ->
         wanted = bool(source or provider.bare or _first(provider.on_env, environ))
     if not wanted:
         return
-    key = Secret(environ[source].strip()) if source else None
+    key = key_at(source, None, environ)
     for number, protocol in enumerate(_protocols(provider)):
         region = _region(protocol, environ)
         yield Known(

@@ -76,6 +76,15 @@ def test_a_key_may_lie_in_a_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    "text", ["", "[[gateway.upstreams]]\nid = 'a'\nprotocol = 'openai'\nkey_env = 'OPENAI_API_KEY'"]
+)
+def test_a_key_of_two_lines_stops_the_start_whether_it_was_named_or_found(text: str):
+    with pytest.raises(ConfigError, match=r"^OPENAI_API_KEY: the key cannot be sent") as caught:
+        resolve(parse_config(text), {"OPENAI_API_KEY": "dummy-a\ndummy-b"})
+    assert "dummy" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("line", "environ", "base_url", "region", "project"),
     [
         ("protocol = 'anthropic'", {}, "https://api.anthropic.com", "", ""),
