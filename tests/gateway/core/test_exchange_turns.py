@@ -8,6 +8,7 @@ import pytest
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.retry import End
+from stillup.gateway.core.why import Why
 from stillup.gateway.dialects.base import KeyChoice, KeyKind
 from tests.gateway.core.life import ANSWER, AT, ERROR_EVENT, HEAD, JSON, SSE, TAIL, WHOLE, Life, a_desk, word
 
@@ -123,6 +124,21 @@ def test_a_limit_that_is_set_meanwhile_holds_in_the_second_round_too() -> None:
     assert life.sent == ["a"]
     life.at(1.5)
     assert life.sent == ["a", "a"]
+
+
+def test_only_who_was_asked_before_is_asked_again() -> None:
+    desk = a_desk()
+    other = Life("b", desk=desk)
+    other.answers(0, b"{}", status=429, headers=limited("5"))
+    other.do(other.exchange.client_gone())
+    life = Life("ab", desk=desk)
+    life.answers(0, b"{}", status=500, headers=JSON)
+    for n, at_s in ((1, 0.5), (2, 1.5)):
+        life.at(at_s)
+        life.answers(n, b"{}", status=500, headers=JSON)
+    life.at(6.0)
+    whys = [(t.turn.target.upstream, t.turn.why) for t in life.exchange.tries]
+    assert whys == [("a", Why.FIRST_CHOICE), ("a", Why.AGAIN), ("a", Why.AGAIN), ("b", Why.LAST_RESORT)]
 
 
 def test_a_slow_client_is_no_stall_of_its_upstream() -> None:

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from stillup.gateway.core.fault import Fault
+from stillup.gateway.core.lane import KEY_BLOCKED_S
 from stillup.gateway.core.status import Condition, TargetStatus
 from stillup.model.service import State
 
@@ -64,6 +66,21 @@ def test_a_refused_key_is_shown_as_such(play):
     p = play("a")
     p.bad(p.start(), Fault.UNAUTHORIZED)
     assert only(p).condition is Condition.KEY_BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("fault", "wait_s", "shown"),
+    [(Fault.QUOTA, None, Condition.KEY_BLOCKED), (Fault.RATE_LIMITED, 90.0, Condition.LIMITED)],
+    ids=["a blocked key", "a limit"],
+)
+def test_behind_a_breaker_that_may_trickle_a_shut_key_is_shown_for_no_request_goes_there(play, fault, wait_s, shown):
+    p = play("a")
+    first, second = p.start(), p.start()
+    p.bad(first, Fault.OVERLOADED)
+    p.bad(second, fault, retry_after_s=wait_s)
+    p.wait(5.0)
+    assert only(p).condition is shown
+    assert only(p).open_for_s == (wait_s or KEY_BLOCKED_S) - 5.0
 
 
 def test_configured_targets_are_shown_before_the_first_request_with_what_is_known_outside(play):
