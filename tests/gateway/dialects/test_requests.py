@@ -242,6 +242,12 @@ def test_a_bomb_a_broken_or_an_unknown_coding_is_refused(coding, content):
     assert "cannot be read" in error_of(refusal)["error"]["message"]
 
 
+@pytest.mark.parametrize("coding", [b"zstd", b"br", b"gzip, gzip"])
+def test_a_coding_that_is_not_read_here_is_told_which_are(coding):
+    refusal = asked("POST", "/v1/messages", "", ((b"content-encoding", coding),), body())
+    assert (refusal.status, dict(refusal.headers)[b"accept-encoding"]) == (415, b"gzip, deflate, identity")
+
+
 @given(
     st.sampled_from(["GET", "POST", "DELETE", "HEAD"]),
     st.sampled_from([path for _, path, *_ in PATHS]) | st.text(max_size=40).map(lambda text: "/" + text),

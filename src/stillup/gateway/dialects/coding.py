@@ -18,6 +18,10 @@ class CannotDecode(ValueError):
     """The bytes are not in the coding they claim, or grow beyond the bound."""
 
 
+class UnknownCoding(CannotDecode):
+    """It claims a coding that cannot be read here."""
+
+
 class Decoder:
     """Decodes one body. ``limit_bytes`` bounds what one call may give, whatever its input promises."""
 
@@ -27,7 +31,7 @@ class Decoder:
         self._coding = coding.strip().lower()
         if self._coding not in READABLE:
             msg = f"the content coding {self._coding[:20]!r} is not one of gzip and deflate"
-            raise CannotDecode(msg)
+            raise UnknownCoding(msg)
         self._inflate = zlib.decompressobj(31 if self._coding.endswith("gzip") else 15)
         self._limit = limit_bytes
         self._begun = False

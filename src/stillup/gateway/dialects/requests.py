@@ -10,7 +10,7 @@ from msgspec import Struct
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Ask, Headers, Operation, Protocol
 from stillup.gateway.dialects.base import Refusal
-from stillup.gateway.dialects.coding import CannotDecode, decoded
+from stillup.gateway.dialects.coding import CannotDecode, UnknownCoding, decoded
 from stillup.gateway.dialects.errors import error_answer
 from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, shaped
 from stillup.gateway.dialects.paths import KNOWN, MAX_NAME, Place, place_of
@@ -38,6 +38,8 @@ class _RawHead(Struct, gc=False):
 
 
 _head = msgspec.json.Decoder(_Head).decode
+_READABLE = (b"accept-encoding", b"gzip, deflate, identity")
+"""In an answer it says what a request may come in (RFC 9110, 12.5.3)."""
 _CANNOT_READ = "The request's body is not valid JSON."
 
 
@@ -68,7 +70,7 @@ def read_request(method: str, path: str, query: str, headers: Headers, body: byt
         try:
             head = _read_body(body, names.get(b"content-encoding", b""))
         except Unusable as refused:
-            return _refuse(protocol, 400, str(refused))
+            return _unusable(protocol, refused)
         if place.in_body and not head.model:
             return _refuse(protocol, 400, 'The request names no model: "model" must be a non-empty string.')
         if len(head.model) > MAX_NAME or head.model in {".", ".."}:  # some upstreams have the name in their paths
@@ -158,6 +160,13 @@ def _looks_like(path: str, query: str, names: dict[bytes, bytes]) -> Protocol:
     if path.startswith(("/v1beta", "/v1alpha")):
         return Protocol.GEMINI
     return _whose_models(query, names)
+
+
+def _unusable(protocol: Protocol, refused: Unusable) -> Refusal:
+    if not isinstance(refused.__cause__, UnknownCoding):
+        return _refuse(protocol, 400, str(refused))
+    refusal = _refuse(protocol, 415, str(refused))
+    return msgspec.structs.replace(refusal, headers=(*refusal.headers, _READABLE))
 
 
 def _refuse(protocol: Protocol, status: int, message: str) -> Refusal:
