@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from stillup.errors import UsageError
 from stillup.gateway.core.actions import Patience
-from stillup.gateway.core.allowance import Allowance, Bounds
+from stillup.gateway.core.allowance import Allowance, Bounds, Denied, crowding
 from stillup.gateway.core.desk import Desk, DeskSettings
 from stillup.gateway.core.door import SAYS, Door, Entry, Reason, User
 from stillup.gateway.core.fault import Fault
@@ -255,7 +255,7 @@ class Gateway:
         request_id = "req_" + secrets.token_hex(12)
         at = self.clock.now()
         passage = self.seen.begin(ask, request_id, user)
-        denied = self._allowance.ask(user, self.now(), at) if user else None
+        denied = (self._crowding(user) or self._allowance.ask(user, self.now(), at)) if user else None
         is_kept = self._is_kept(ask) and denied is None
         entry = self.journal.begin(ask, request_id, at.timestamp()) if is_kept else None
         handling = Handling(self, connection, ask, passage, entry)
@@ -264,7 +264,9 @@ class Gateway:
             return None
         chain = self._chain(ask)
         if not chain:
-            handling.refuse(Fault.BAD_REQUEST, self._nobody(ask), status=404 if self.plan.upstreams else 503)
+            handling.refuse(
+                Fault.BAD_REQUEST, self.plan.nobody(ask.protocol, ask.model), status=404 if self.plan.upstreams else 503
+            )
             return None
         # Our own token is nobody else's to see: a client that came in with one has no key to lend.
         keys = {t.upstream: self._key(ask, t.upstream, lend=not entered.key_is_token) for t in chain}
@@ -272,6 +274,12 @@ class Gateway:
             return self._wait(handling, chain, keys)
         self._run(handling, chain, keys, self._patience)
         return handling
+
+    def _crowding(self, user: str) -> Denied | None:
+        half = max(1, self.settings.max_concurrent // 2)
+        if len(self.plan.users) < 2 or len(self._running) < half:
+            return None
+        return crowding((h.user for h in (*self._running, *self._queue)), user, half)
 
     def _chain(self, ask: Ask) -> tuple[Target, ...]:
         chain = self.plan.chain(ask.protocol, ask.model)
@@ -320,14 +328,6 @@ class Gateway:
 
     def _is_kept(self, ask: Ask) -> bool:
         return self.keeps and ask.operation is Operation.GENERATE
-
-    def _nobody(self, ask: Ask) -> str:
-        links = self.plan.links(ask.protocol, ask.model)
-        because = "; ".join(f"{link.upstream}: {link.says}" for link in links)
-        asked = f"the model {ask.model[:100]!r}" if ask.model else "this"
-        if not self.plan.upstreams:
-            return f"No upstream is known to ask for {asked}. `stillup gateway plan` says what to set."
-        return f"No upstream can be asked for {asked}" + (f" ({because})." if because else ": no route matches it.")
 
     # --- what a handling asks of us
 

@@ -154,6 +154,11 @@ class Handling:
                 self._do(action)
 
     @property
+    def user(self) -> str:
+        """Whose request it is; empty where the gateway has no users."""
+        return self._record.passage.user
+
+    @property
     def is_over(self) -> bool:
         """Nothing more comes of it."""
         return self._is_over

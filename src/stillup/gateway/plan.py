@@ -84,6 +84,14 @@ class GatewayPlan(Struct, frozen=True, kw_only=True, eq=False):
         route = next((r for r in self.routes if fnmatchcase(model, r.match)), None)
         return tuple(self._hop(protocol, model, hop) for hop in route.chain) if route else ()
 
+    def nobody(self, protocol: Protocol, model: str) -> str:
+        """Why nobody can be asked for that, as a sentence for the client."""
+        because = "; ".join(f"{link.upstream}: {link.says}" for link in self.links(protocol, model))
+        asked = f"the model {model[:100]!r}" if model else "this"
+        if not self.known:
+            return f"No upstream is known to ask for {asked}. `stillup gateway plan` says what to set."
+        return f"No upstream can be asked for {asked}" + (f" ({because})." if because else ": no route matches it.")
+
     def context_of(self, model: str) -> int | None:
         """How many tokens a model takes; None where that is not known."""
         found = find_model(model)

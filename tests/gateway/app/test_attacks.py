@@ -161,3 +161,32 @@ async def test_what_never_ends_is_given_up_and_somebody_else_asked(begin, more, 
     reply = await Client(await start(await raw(endless), b)).ask(CHAT_STREAM)
     assert reply.header("x-stillup-upstream") == "b-openai"
     assert CHAT_STREAM.ended(reply)
+
+
+async def test_one_user_cannot_take_all_the_room_that_others_share(raw, start):
+    enough = asyncio.Event()
+
+    async def waiting(writer, head, body):
+        await enough.wait()
+        writer.write(answer_of(b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}'))
+
+    users = 'listen = "0.0.0.0:0"\nmax_concurrent = 4\nqueue = 4' + "".join(
+        f'\n[[gateway.users]]\nid = "{name}"\ntoken_env = "{name.upper()}"' for name in ("ann", "bob")
+    )
+    environ = KEYS | {"ANN": OUR_TOKEN, "BOB": "dummy-token-of-bob-0123456789"}
+    gateway = await start(await raw(waiting), more=users, environ=environ)
+
+    def ask(name):
+        lines = [("authorization", f"Bearer {environ[name]}")]
+        return asyncio.create_task(Client(gateway).send("POST", CHAT.path, lines, CHAT.body()))
+
+    greedy = [ask("ANN") for _ in range(10)]
+    while sum(each.done() for each in greedy) < 8:  # noqa: ASYNC110 - two are left, and wait
+        await asyncio.sleep(0)
+    assert {each.result().status for each in greedy if each.done()} == {429}
+    other = ask("BOB")
+    while gateway.in_flight < 3:  # noqa: ASYNC110 - it is the gateway that is waited for
+        await asyncio.sleep(0)
+    enough.set()
+    assert (await other).status == 200
+    assert [reply.status for reply in await asyncio.gather(*greedy)].count(200) == 2

@@ -26,6 +26,16 @@ class Denied(Struct, frozen=True):
     says: str
 
 
+_CROWDING_S = 2.0
+
+
+def crowding(at_work: Iterable[str], user: str, most: int) -> Denied | None:
+    """Denied where so many of the requests that are under way or wait, of these users, are one's own."""
+    if sum(other == user for other in at_work) < most:
+        return None
+    return Denied(_CROWDING_S, f"you have {most} requests here, and others are to have room too; wait for one to end")
+
+
 class _Account:
     __slots__ = ("bounds", "day", "recent", "usd")
 

@@ -31,7 +31,7 @@ _LONGEST_VALUE = 200
 
 
 def end_to_end(headers: Headers, *, decoded: bool = False) -> list[tuple[bytes, bytes]]:
-    """Everything but what is of a hop or of the upstream's host, the length (it is set anew), and lines of our own names.
+    """Everything but what is of a hop or of the upstream's host, the length (set anew), and lines of our own names.
 
     ``decoded`` drops the content coding too, which was taken off on the way.
     """
