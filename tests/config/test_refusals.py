@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillup.catalog.load import catalogue
-from stillup.config import rules
+from stillup.config import parse_config, rules
 from stillup.config.read import Reader
 from stillup.config.schema import Document, SourceOptions, options_type
+from stillup.errors import ConfigError
 from stillup.registry import SOURCES
 
 UPSTREAM = '[[gateway.upstreams]]\nid = "a"\nprotocol = "openai"\n'
@@ -92,6 +93,13 @@ ONE_BY_ONE = [
         "5: gateway.routes[0].chain[1]: no upstream is called 'aa' (did you mean a?); allowed: a",
     ),
 ]
+
+
+def test_an_upstream_that_stands_there_twice_is_allowed_once_in_what_is_allowed():
+    with pytest.raises(ConfigError) as caught:
+        parse_config(UPSTREAM + UPSTREAM + "[[gateway.routes]]\nchain = ['b']")
+    assert "no upstream is called 'b'; allowed: a" in str(caught.value)
+    assert "allowed: a, a" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("text", "told"), ONE_BY_ONE, ids=lambda v: v[:50])

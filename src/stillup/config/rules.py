@@ -85,7 +85,7 @@ def _component(upstream: Upstream, path: KeyPath) -> Iterator[Complaint]:
 
 
 def _routes(document: Document) -> Iterator[Complaint]:
-    known = [u.id for u in document.gateway.upstreams]
+    known = list(dict.fromkeys(u.id for u in document.gateway.upstreams))
     for number, route in enumerate(document.gateway.routes):
         for place, hop in enumerate(route.chain):
             name = hop.partition("/")[0]

@@ -64,6 +64,7 @@ _SAYS = {
     Reason.NO_KEY: "has no key of yours, and the client's belongs elsewhere",
     Reason.STAYS: "a model of this machine: what is asked of it goes nowhere else without a route of yours",
 }
+_UNHEARD_OF = "no provider is known to have a model of that name; the first upstream is asked for it as it is"
 _UNUSED = frozenset({Reason.TRANSLATION, Reason.NO_MODEL, Reason.DEARER, Reason.NO_KEY, Reason.STAYS})
 _ORDER = tuple(Reason)
 
@@ -99,7 +100,7 @@ def _first_asked(protocol: Protocol, name: str, upstreams: Sequence[Known], foun
         spoken = known.speaks(protocol)
         if spoken is not None:
             kept = [link for link in found if link.upstream != known.spec.id]
-            return [_Place(known, spoken, name).link(Reason.ASKED, "", "nobody is known to have it"), *kept]
+            return [_Place(known, spoken, name).link(Reason.ASKED, "", _UNHEARD_OF), *kept]
     return found
 
 

@@ -17,6 +17,10 @@ _OTHER_PROTOCOLS = (Protocol.OPENAI, Protocol.ANTHROPIC)
 """In this order a server that speaks several is taken for what it mainly is."""
 
 
+_CLOUDS = {Protocol.BEDROCK: "AWS", Protocol.VERTEX: "Google Cloud"}
+"""Their usual credentials on this machine open them too."""
+
+
 class Local(Struct, frozen=True, kw_only=True):
     """A model server that was found on this machine, and the models it has."""
 
@@ -92,7 +96,9 @@ def _configured(upstream: Upstream, environ: Mapping[str, str]) -> Known:
 
 def _missing(upstream: Upstream, spec: UpstreamSpec) -> str:
     if upstream.key_env and spec.key is None:
-        return f"{spec.id}: set {upstream.key_env} to its key; until then only clients' own keys can reach it"
+        cloud = _CLOUDS.get(spec.protocol)
+        meanwhile = f"{cloud}'s own credentials are used" if cloud else "only clients' own keys can reach it"
+        return f"{spec.id}: set {upstream.key_env} to its key; until then {meanwhile}"
     if spec.protocol is Protocol.VERTEX and not spec.project:
         return f"{spec.id}: set `project`, or ANTHROPIC_VERTEX_PROJECT_ID, to the Google Cloud project that pays"
     return ""

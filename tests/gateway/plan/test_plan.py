@@ -67,6 +67,12 @@ def test_a_key_that_is_not_there_is_said_and_the_upstream_stays(plan_of: Planner
     assert plan.missing == ("a: set A_KEY to its key; until then only clients' own keys can reach it",)
 
 
+@pytest.mark.parametrize(("protocol", "whose"), [("bedrock", "AWS"), ("vertex", "Google Cloud")])
+def test_a_cloud_without_its_key_is_opened_by_the_clouds_own_credentials(plan_of: Planner, protocol: str, whose: str):
+    plan = plan_of(text=f"[[gateway.upstreams]]\nid = 'c'\nprotocol = '{protocol}'\nkey_env = 'C_KEY'")
+    assert plan.missing == (f"c: set C_KEY to its key; until then {whose}'s own credentials are used",)
+
+
 def test_a_key_may_lie_in_a_file(tmp_path: Path):
     (tmp_path / "a.key").write_text("dummy-file\n")
     text = '[[gateway.upstreams]]\nid = "a"\nprotocol = "openai"\nkey_file = "a.key"'
