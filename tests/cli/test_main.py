@@ -158,3 +158,19 @@ def test_a_reader_that_has_gone_ends_the_output_quietly(tmp_path, config):
             process.stdout.close()
             assert process.wait(30) == 0
             assert process.stderr.read() == b""
+
+
+def test_an_interrupt_while_it_is_still_being_loaded_ends_it_quietly():
+    script = """
+import runpy, sys
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "click":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupts())
+runpy.run_module("stillup", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
