@@ -19,13 +19,26 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from stillup.sim.gate import bound
-from stillup.sim.provider.behaviour import Behaviour
+from stillup.sim.provider.behaviour import Behaviour, Failure
 from stillup.sim.provider.connection import Connection, Request
 from stillup.sim.provider.heads import head_bytes
 from stillup.sim.provider.steps import Send, Step
 from stillup.sim.provider_server import ProviderServer
 
 _USAGE = "usage: python -m stillup.sim.provider_server NAME PORT CONTROLPORT [FIELD=VALUE ...]"
+_HELP = f"""\
+{_USAGE}
+
+A scripted provider on loopback that speaks every protocol; it runs until it is interrupted.
+
+  NAME         what it calls itself in every answer
+  PORT         where it answers; 0 takes a free one
+  CONTROLPORT  where it takes orders: /set?FIELD=VALUE&..., /script, /release, /reset, /stats, /last
+  FIELD=VALUE  how it answers from the start; healthy where nothing is said
+
+Fields: {", ".join(Behaviour.__struct_fields__)}
+Failures (failure=...): {", ".join(Failure)}
+"""
 
 
 def behaviour_of(fields: dict[str, str]) -> Behaviour:
@@ -113,11 +126,25 @@ async def serve(name: str, port: int, control_port: int, behaviour: Behaviour) -
         orders.close()
 
 
+def _fields(words: Sequence[str]) -> dict[str, str]:
+    for word in words:
+        if "=" not in word:
+            msg = f"{word} is no FIELD=VALUE"
+            raise ValueError(msg)
+    return dict(word.split("=", 1) for word in words)
+
+
 def run(arguments: Sequence[str]) -> int:
     """The program; its exit code."""
+    if {"-h", "--help"} & set(arguments):
+        sys.stdout.write(_HELP)
+        return 0
+    if len(arguments) < 3:
+        sys.stderr.write(f"{_USAGE}\n")
+        return 64
+    name, port, control_port, *fields = arguments
     try:
-        name, port, control_port, *fields = arguments
-        behaviour = behaviour_of(dict(field.split("=", 1) for field in fields))
+        behaviour = behaviour_of(_fields(fields))
         ports = int(port), int(control_port)
     except ValueError as exc:  # msgspec's are among them
         sys.stderr.write(f"{_USAGE}\n{exc}\n")

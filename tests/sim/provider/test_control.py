@@ -1,0 +1,33 @@
+"""The scripted provider as a program: what it says to who does not know how to start it."""
+
+from __future__ import annotations
+
+import pytest
+
+from stillup.sim.provider.control import run
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["A", "--help"]])
+def test_who_asks_for_help_gets_the_usage_the_fields_and_the_failures(arguments, capsys):
+    assert run(arguments) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("usage: python -m stillup.sim.provider_server NAME PORT CONTROLPORT")
+    assert "first_token_after_s" in told
+    assert "cut_inside" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], ""),
+        (["A", "1"], ""),
+        (["A", "x", "0"], "invalid literal for int() with base 10: 'x'\n"),
+        (["A", "0", "0", "cut"], "cut is no FIELD=VALUE\n"),
+        (["A", "0", "0", "failure=odd"], "Invalid enum value 'odd' - at `$.failure`\n"),
+    ],
+)
+def test_what_cannot_be_started_is_refused_with_the_usage_and_why(arguments, says, capsys):
+    assert run(arguments) == 64
+    usage, _, rest = capsys.readouterr().err.partition("\n")
+    assert usage.startswith("usage: ")
+    assert rest == says
