@@ -26,6 +26,7 @@ _WORDS = 60
 _LEAST_WORDS = 8
 _SHORT_ID = 16
 """``req_`` and twelve digits: enough to tell requests apart, and to give to ``show``."""
+_FEW = 8
 _MB = 1024 * 1024
 
 
@@ -88,12 +89,7 @@ def show(
     config_path: Path | None,
 ) -> int:
     """Print one exchange; the beginning of its id is enough."""
-    from stillup.gateway.journal.read import load as find
-
-    exchange = find(_folder(config_path or context.obj), id)
-    if exchange is None:
-        msg = f"No exchange that is kept has an id that begins with {id!r}; `stillup gateway journal` lists them."
-        raise UsageError(msg)
+    exchange = _the_one(_folder(config_path or context.obj), id)
     if raw:
         data = exchange.answer() if raw == "answer" else exchange.body()
         if data is None:
@@ -136,6 +132,31 @@ def prune(context: click.Context, days: float | None, max_mb: int | None, config
     files = "file" if gone.segments == 1 else "files"
     click.echo(f"{gone.segments} {files} deleted ({gone.bytes / _MB:.1f} MB), {gone.left_bytes / _MB:.1f} MB kept")
     return 0
+
+
+def _the_one(folder: Path, beginning: str) -> Exchange:
+    """The exchange with that id, else the only one whose id begins so.
+
+    :raises UsageError: there is none, or there are several.
+    """
+    from stillup.gateway.journal.read import read_exchanges
+
+    found: dict[str, Exchange] = {}
+    for exchange in read_exchanges(folder, newest_first=True, having=beginning.encode()):
+        if exchange.id == beginning:
+            return exchange
+        if exchange.id.startswith(beginning):
+            found.setdefault(exchange.id, exchange)
+    if not found:
+        msg = (
+            f"No exchange that is kept has an id that begins with {beginning!r}; `stillup gateway journal` lists them."
+        )
+        raise UsageError(msg)
+    if len(found) > 1:
+        more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
+        msg = f"{beginning!r} is the beginning of several ids: {', '.join(list(found)[:_FEW])}{more}; say more of it."
+        raise UsageError(msg)
+    return found.popitem()[1]
 
 
 def _folder(config_path: Path | None) -> Path:

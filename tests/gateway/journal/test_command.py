@@ -134,6 +134,23 @@ def test_one_exchange_for_programs_has_the_text_of_its_answer(kept, run):
     assert found["tries"][0]["fault"] == "reset"
 
 
+def test_a_beginning_of_several_ids_is_refused_with_the_ids_that_begin_so(kept, run):
+    with pytest.raises(
+        UsageError, match=r"^'req' is the beginning of several ids: req-2, req-1, req-0; say more"
+    ) as no:
+        run("show", "req")
+    assert no.value.exit_code == 64
+
+
+def test_an_id_that_is_whole_is_found_though_another_begins_so(start, ask, noon, run):
+    journal = start()
+    for id_ in ("req-1", "req-12"):
+        journal.begin(ask("Hello."), id_, noon)
+    journal.commit(noon)
+    journal.close(noon)
+    assert run("show", "req-1")[1].startswith(b"req-1  ")
+
+
 def test_an_id_nobody_has_is_refused_with_a_hint(kept, run):
     with pytest.raises(UsageError, match="lists them"):
         run("show", "nope")
