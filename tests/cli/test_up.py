@@ -2,9 +2,13 @@
 
 import pytest
 
+from stillup.catalog.load import catalogue
 from stillup.cli.main import run
 from stillup.cli.say import ReaderGone
 from stillup.cli.up import UntilGone
+from stillup.cli.watch import opening
+from stillup.config import parse_config
+from stillup.registry import usable_sources
 
 
 class Printer:
@@ -57,3 +61,14 @@ def test_what_cannot_be_right_is_refused_before_anything_listens(arguments, says
     monkeypatch.setenv("STILLUP_DATA", str(tmp_path / "data"))
     assert run(["up", *arguments]) == 64
     assert says in capsys.readouterr().err
+
+
+def test_with_every_source_switched_off_it_does_not_say_that_it_watches():
+    off = "".join(f"[sources.{spec.id}]\nenabled = false\n" for spec in usable_sources())
+    claude = [catalogue()["claude"]]
+    assert opening(claude, parse_config(off), with_gateway=True) == (
+        "Nothing is watched: every source is switched off in the configuration; "
+        "only what your own requests meet is seen. Ctrl-C ends."
+    )
+    for config in ("", f"{off}[sources.probe.claude]\nenabled = true"):
+        assert opening(claude, parse_config(config)).startswith("Watching Claude. The first judgement comes")

@@ -37,14 +37,18 @@ _STYLES = ("logfmt", "json")
 @config_option
 def command(log: str | None, log_format: str, as_json: bool, color: bool | None, config_path: Path | None) -> int:
     """Run both."""
-    from stillup.cli.watch import JsonLines, Lines
+    from stillup.cli.watch import JsonLines, Lines, opening
     from stillup.daemon.up import up
     from stillup.gateway.seen.access import Style
 
-    def listener_of(watched: Sequence[Service]) -> Listener:
-        return UntilGone(JsonLines() if as_json else Lines(watched, console(color=color)))
+    config = load(config_path)
 
-    return up(load(config_path), os.environ, listener_of, _say, log=log, style=Style(log_format))
+    def listener_of(watched: Sequence[Service]) -> Listener:
+        if as_json:
+            return UntilGone(JsonLines())
+        return UntilGone(Lines(console(color=color), opening(watched, config, with_gateway=True)))
+
+    return up(config, os.environ, listener_of, _say, log=log, style=Style(log_format))
 
 
 class UntilGone:

@@ -86,7 +86,7 @@ def watch(
 ) -> int:
     """Watch services until interrupted, or for so many minutes."""
     out = console(color=color)
-    with open_store(config.data_folder / "stillup.db") as store, _listener(view, wanted, out) as listener:
+    with open_store(config.data_folder / "stillup.db") as store, _listener(view, wanted, config, out) as listener:
         monitor = Monitor(profile_of, settings_of(config), forecaster())
         for service in wanted:
             monitor.remember(store.incidents(service.id, limit=_REMEMBERED))
@@ -110,11 +110,11 @@ async def _run(live: Live, wanted: Sequence[Service], config: Config, clock: Clo
 
 
 @contextmanager
-def _listener(view: View, wanted: Sequence[Service], out: Console) -> Iterator[Listener]:
+def _listener(view: View, wanted: Sequence[Service], config: Config, out: Console) -> Iterator[Listener]:
     if view is View.JSON:
         yield JsonLines()
     elif view is View.LINES:
-        yield Lines(wanted, out)
+        yield Lines(out, opening(wanted, config))
     else:
         from rich.live import Live as Screen
 
@@ -128,6 +128,15 @@ class _Told:
     def trouble(self, why: str) -> None:
         """Say it."""
         say(f"stillup: not kept for now: {why}")
+
+
+def opening(wanted: Sequence[Service], config: Config, *, with_gateway: bool = False) -> str:
+    """What a watch says first: of what, or that there is nothing that it could go by."""
+    if config.reads_any(s.id for s in wanted):
+        names = ", ".join(s.name for s in wanted)
+        return f"Watching {names}. The first judgement comes with the next full minute; Ctrl-C ends."
+    meanwhile = "; only what your own requests meet is seen" if with_gateway else ""
+    return f"Nothing is watched: every source is switched off in the configuration{meanwhile}. Ctrl-C ends."
 
 
 class JsonLines(_Told):
@@ -145,11 +154,10 @@ class JsonLines(_Told):
 class Lines(_Told):
     """One line when a service breaks, is confirmed, or is back."""
 
-    def __init__(self, wanted: Sequence[Service], out: Console) -> None:
+    def __init__(self, out: Console, opening: str) -> None:
         self._out = out
         self._said: dict[str, Verdict] = {}
-        names = ", ".join(s.name for s in wanted)
-        out.print(f"Watching {names}. The first judgement comes with the next full minute; Ctrl-C ends.")
+        out.print(opening)
 
     def heard(self, report: Report) -> None:
         """Say nothing: `stillup doctor` tells how the sources fare."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from stillup.config.schema import Document, SourceConfig, options_type
 from stillup.config.setting import Setting
-from stillup.registry import SOURCES
+from stillup.registry import SOURCES, usable_sources
 
 
 class Config(Document, frozen=True, kw_only=True):
@@ -33,6 +33,13 @@ class Config(Document, frozen=True, kw_only=True):
         from platformdirs import user_data_path
 
         return user_data_path("stillup")
+
+    def reads_any(self, service_ids: Iterable[str]) -> bool:
+        """Whether any source is switched on for any of these services."""
+        from stillup.config.merge import merged
+
+        said = [(self.sources.get(spec.id), service) for service in service_ids for spec in usable_sources()]
+        return any(source is None or merged(source, service).enabled is not False for source, service in said)
 
     def setting(self, source_id: str, service_id: str, environ: Mapping[str, str]) -> Setting:
         """How one source is to be read for one service; keys are taken from ``environ`` or their file.
