@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import re
 import struct
 from zlib import crc32
 
@@ -362,3 +363,17 @@ def test_no_bytes_whatever_make_a_watch_raise_or_hand_out_what_was_not_sent(nois
         assert fault is not None or watch.flags & END
         if name != "bedrock":
             assert (wire[0] + noise).startswith(ready + rest)
+
+
+VALUE = re.compile(rb'(?<=:)\s?("[^"]*"|[0-9]+|null)')
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "bedrock"])
+def test_a_number_too_large_for_any_float_in_any_place_breaks_the_answer_at_most(name):
+    """Whoever skips it does not notice, whoever reads it does."""
+    body = b"".join(parts(name)[1])
+    for value in VALUE.finditer(body):
+        watch = parts(name)[0]
+        flags, _ = watch.feed(body[: value.start()] + b"1e+350" + body[value.end() :])
+        fault, _ = watch.finish()
+        assert fault is None or flags & ERROR or fault in (Fault.CUT, Fault.EMPTY)

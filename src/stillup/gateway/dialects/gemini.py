@@ -143,7 +143,12 @@ class GeminiArrayWatch(_GeminiReader):
         ready = []
         for piece in pieces:
             element = piece.lstrip(b"[, \t\r\n")
-            if element.startswith(b"{") and not self._see_chunk(element):
+            try:
+                is_well = not element.startswith(b"{") or self._see_chunk(element)
+            except NoJson as broken:
+                self._fail(Fault.MALFORMED, message=str(broken))
+                is_well = False
+            if not is_well:
                 self.error_event = element
                 break
             ready.append(piece)

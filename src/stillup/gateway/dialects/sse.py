@@ -7,6 +7,7 @@ from abc import abstractmethod
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, MAX_HELD_BYTES, Watch
+from stillup.gateway.dialects.lenient import NoJson
 
 BOM = b"\xef\xbb\xbf"
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
@@ -100,7 +101,11 @@ class SseWatch(Watch):
                 ready = self._feed_carefully(chunk[at:])[1]
                 return self.flags, chunk[:at] + ready
             name, data = event.groups(b"")
-            if not self._see(name, data):
+            try:
+                is_well = self._see(name, data)
+            except NoJson:  # what the first look passed over, a second one wanted to read
+                is_well = self._malformed()
+            if not is_well:
                 self._broke(event[0])
                 return self.flags, chunk[:at]
             at = event.end()
@@ -142,8 +147,11 @@ class SseWatch(Watch):
         return fields_of_lines(event.removeprefix(BOM))
 
     def _read(self, event: bytes, name: bytes, data: bytes | None) -> bool:
-        if data is None or self._see(name, data):
-            return True
+        try:
+            if data is None or self._see(name, data):
+                return True
+        except NoJson:
+            self._malformed()
         self._broke(event)
         return False
 
