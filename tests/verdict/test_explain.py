@@ -40,6 +40,14 @@ REDDIT = Evidence(
 )
 
 
+def probed(*parts):
+    """Our probe, which failed alike in all these parts."""
+    failed = [
+        Numbers(source="probe", observed=5, usual=0.01, window_s=300, tries=5, part=part, log_e=11.6) for part in parts
+    ]
+    return Evidence(family=Family.PROBE, standing=Standing.ALARM, numbers=tuple(failed))
+
+
 # -- each side in its own words --------------------------------------------------------------------------------------
 
 
@@ -91,6 +99,14 @@ REDDIT = Evidence(
             ),
             "claude_code 5 of 6 tries failed where 0.1 is usual",
         ),
+        (
+            probed(("web", "auth"), ("console", "api_gateway")),
+            (
+                "probe (web, auth) 5 of 5 tries failed where 0.01 is usual, e = 10^5; "
+                "probe (console, api gateway) 5 of 5 tries failed where 0.01 is usual, e = 10^5"
+            ),
+        ),
+        (probed((), ()), "probe 5 of 5 tries failed where 0.01 is usual, e = 10^5"),
     ],
 )
 def test_each_side_in_its_own_words(evidence, words):
@@ -294,6 +310,20 @@ def test_what_is_not_known_is_null_in_the_json():
 )
 def test_rates_come_in_the_unit_that_reads_well(observed, usual, words):
     assert units.rates(observed, usual) == words
+
+
+@pytest.mark.parametrize(
+    ("observed", "what", "words"),
+    [
+        (1, "posts", "1 post in 6 min where 0.063 is usual"),
+        (0.999, "reports", "1 report in 6 min where 0.063 is usual"),
+        (1.0, "searches", "1 search in 6 min where 0.063 is usual"),
+        (2, "posts", "2 posts in 6 min where 0.063 is usual"),
+        (0, "posts", "0 posts in 6 min where 0.063 is usual"),
+    ],
+)
+def test_one_of_something_is_told_in_the_singular(observed, what, words):
+    assert units.counts(observed, 0.063, what, 360) == words
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,16 @@ def test_failing_tries_alarm_and_working_ones_recover(timeline):
     assert service[1].components == ("api",)
 
 
+def test_tries_that_fail_in_two_parts_are_told_apart(timeline):
+    timeline.alive("statuspage", 0, 110)
+    for component, layer in (("web", "auth"), ("console", "presentation")):
+        timeline.tries(0, 100, ok=True, component=component, layer=layer)
+        timeline.tries(100, 110, ok=False, component=component, layer=layer, error="server_error")
+    timeline.run()
+    (probe,) = [e for e in timeline.replay.monitor.evidence("claude") if e.family is Family.PROBE]
+    assert sorted(n.part for n in probe.numbers) == [("console", "presentation"), ("web", "auth")]
+
+
 def test_a_window_of_outcomes_counts_as_its_tries(timeline):
     timeline.alive("statuspage", 0, 100)
     for minute in range(100):

@@ -83,8 +83,12 @@ def command(
         if explain:
             from stillup.cli.rows import telling
             from stillup.verdict.telling.narrate import paragraph
+            from stillup.verdict.telling.units import E_MEANS
 
-            out.print(f"\nWhy: {paragraph(telling(answer))}", highlight=False, markup=False)
+            why = paragraph(telling(answer))
+            out.print(f"\nWhy: {why}", highlight=False, markup=False)
+            if "e = 10^" in why:
+                out.print(f"\n{E_MEANS}", style="dim", highlight=False, markup=False)
     return exit_code(answer.verdict)
 
 

@@ -21,7 +21,8 @@ class Standing(StrEnum):
 class Numbers(Struct, frozen=True, kw_only=True):
     """What one source of a family counted: ``observed`` of ``what`` in ``window_s`` seconds where ``usual`` is usual.
 
-    For tries ``what`` is ``failures``, and ``tries`` says of how many.
+    For tries ``what`` is ``failures``, ``tries`` says of how many, and ``part`` of what: component, layer, model and
+    region, as far as they are known.
     """
 
     source: str
@@ -30,6 +31,7 @@ class Numbers(Struct, frozen=True, kw_only=True):
     window_s: float
     what: str = "reports"
     tries: int | None = None
+    part: tuple[str, ...] = ()
     log_e: float = 0.0
 
 

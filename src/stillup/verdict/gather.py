@@ -133,10 +133,12 @@ class Gathering:
         ok, failed = stream.tally()
         tries, usual = ok + failed, (ok + failed) * stream.usual
         self._rates = (float(failed), usual, f"failures of {tries} tries ({stream.key.layer.value})", seconds)
+        key = stream.key
+        part = tuple(word for word in (key.component, key.layer.value, key.model, key.region) if word)
         self._numbers.append(
             Numbers(
-                source=stream.key.source, observed=float(failed), usual=usual, window_s=seconds, what="failures",
-                tries=tries, log_e=round(stream.log_e, 3),
+                source=key.source, observed=float(failed), usual=usual, window_s=seconds, what="failures",
+                tries=tries, part=part, log_e=round(stream.log_e, 3),
             )
         )  # fmt: skip
 

@@ -145,7 +145,7 @@ def side(evidence: Evidence, now: datetime | None = None, naming: Naming = str) 
         return f"{name}: {', '.join(_page(evidence, now, naming))}"
     calm = " calm:" if evidence.standing is Standing.CALM else ""
     if evidence.numbers:
-        return "; ".join(_counted(n, calm) for n in evidence.numbers)
+        return "; ".join(dict.fromkeys(_counted(n, calm) for n in evidence.numbers))
     told = _numbers(evidence)
     words = f"{name}{calm} {told}" if told else f"{name}: {evidence.standing.value}"
     return ", ".join([words, *_strength(evidence.log_e)])
@@ -188,7 +188,8 @@ def _counted(numbers: Numbers, calm: str) -> str:
     else:
         minutes = max(numbers.window_s, 1.0) / 60.0
         told = rates(numbers.observed / minutes, numbers.usual / minutes)
-    return ", ".join([f"{numbers.source}{calm} {told}", *_strength(numbers.log_e)])
+    part = f" ({', '.join(_spaced(numbers.part))})" if numbers.part else ""
+    return ", ".join([f"{numbers.source}{part}{calm} {told}", *_strength(numbers.log_e)])
 
 
 def _strength(log_e: float) -> list[str]:

@@ -7,6 +7,8 @@ from math import log
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 _HUGE_TENS = 30  # beyond it the figure says something about the model, not about the world
 
+_ONE = {"reports": "report", "posts": "post", "searches": "search"}
+
 # The calibrated words of the IPCC's guidance note (Mastrandrea and others, 2010), in plainer English.
 _CHANCES = (
     (0.99, "almost certain"),
@@ -17,6 +19,10 @@ _CHANCES = (
     (0.01, "very unlikely"),
     (0.0, "almost impossible"),
 )
+
+
+E_MEANS = "e is the weight of a sign: at e = 10^6 what was seen fits a fault a million times better than what is usual."
+"""What a person should know of e-values, in a sentence."""
 
 
 def number(value: float) -> str:
@@ -39,7 +45,8 @@ def rates(observed_per_min: float, usual_per_min: float) -> str:
 
 def counts(observed: float, usual: float, what: str, window_s: float) -> str:
     """A count in its window: ``12 posts in 10 min where 0.4 is usual``."""
-    return f"{number(observed)} {what} in {span(window_s)} where {number(usual)} is usual"
+    told = number(observed)
+    return f"{told} {_ONE.get(what, what) if told == '1' else what} in {span(window_s)} where {number(usual)} is usual"
 
 
 def span(seconds: float) -> str:
