@@ -8,31 +8,6 @@ from stillup.gateway.core.values import Operation
 from stillup.gateway.core.why import Why
 
 _WHOLE_S = 10.0
-_FAULTS: dict[Fault, str] = {
-    Fault.REFUSED: "the connection was refused",
-    Fault.DNS: "its name was not found",
-    Fault.TLS: "no secure connection",
-    Fault.CONNECT_TIMEOUT: "no connection in time",
-    Fault.RESET: "the connection broke",
-    Fault.REQUEST_TIMEOUT: "it gave up waiting for the request",
-    Fault.CONFLICT: "it was busy with something else",
-    Fault.RATE_LIMITED: "a rate limit",
-    Fault.QUOTA: "the key's credit or plan is used up",
-    Fault.SERVER_ERROR: "a server error",
-    Fault.OVERLOADED: "it was overloaded",
-    Fault.UNAUTHORIZED: "the key was refused",
-    Fault.BAD_REQUEST: "it refused the request",
-    Fault.TOO_LONG: "the request was too long for it",
-    Fault.FILTERED: "a content filter refused it",
-    Fault.NOT_API: "a page in place of an answer",
-    Fault.EMPTY: "an empty answer",
-    Fault.MALFORMED: "a broken answer",
-    Fault.ERROR_EVENT: "an error inside the answer",
-    Fault.SLOW_FIRST_TOKEN: "no first token in time",
-    Fault.STALL: "it fell silent in its answer",
-    Fault.CUT: "its answer broke off",
-    Fault.DEADLINE: "the time for the request was over",
-}
 
 _OPERATIONS: dict[Operation, str] = {
     Operation.COUNT_TOKENS: "counting tokens",
@@ -44,7 +19,7 @@ _OPERATIONS: dict[Operation, str] = {
 
 def fault_words(fault: str) -> str:
     """What went wrong; a word that is not known, from a newer journal, as it stands."""
-    return _FAULTS[Fault(fault)] if fault in set(Fault) else fault.replace("_", " ")
+    return Fault(fault).says if fault in set(Fault) else fault.replace("_", " ")
 
 
 def operation_words(operation: Operation) -> str:

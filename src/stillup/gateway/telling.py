@@ -46,6 +46,16 @@ def refusal(protocol: Protocol, refuse: Refuse, tries: Sequence[Trial], request_
     """The error that the client gets: an upstream's where one is to be shown, else one made up in its protocol."""
     lines = route_lines(tries, refuse.n, refuse.fault.value)
     shown = tries[refuse.n] if refuse.n is not None else None
+    if shown is not None and _is_our_key(refuse, shown):
+        status, head, body = error_answer(
+            protocol,
+            Fault.OVERLOADED,
+            _hide(_sentence(refuse, tries, _of_our_key(refuse, shown)).encode(), tries).decode(),
+            status=503,
+            retry_after_s=refuse.retry_after_s,
+            request_id=request_id,
+        )
+        return status, (*head, *lines), body
     if shown is None or refuse.status is None or not _is_in_protocol(shown):
         says = said(shown.readable()).message if shown and refuse.status else refuse.says
         status, head, body = error_answer(
@@ -68,16 +78,41 @@ def refusal(protocol: Protocol, refuse: Refuse, tries: Sequence[Trial], request_
 
 def refusal_in_stream(protocol: Protocol, refuse: Refuse, tries: Sequence[Trial]) -> bytes:
     """The same for a client that was pinged, so that the status went out long ago."""
-    says = refuse.says
-    if refuse.n is not None and refuse.status is not None:
-        says = said(tries[refuse.n].readable()).message
-    return error_event(protocol, refuse.fault, _hide(_sentence(refuse, tries, says).encode(), tries).decode())
+    fault, says = refuse.fault, refuse.says
+    shown = tries[refuse.n] if refuse.n is not None else None
+    if shown is not None and _is_our_key(refuse, shown):
+        fault, says = Fault.OVERLOADED, _of_our_key(refuse, shown)
+    elif shown is not None and refuse.status is not None:
+        says = said(shown.readable()).message
+    return error_event(protocol, fault, _hide(_sentence(refuse, tries, says).encode(), tries).decode())
 
 
 def _sentence(refuse: Refuse, tries: Sequence[Trial], says: str) -> str:
-    told = dict.fromkeys(f"{t.turn.target.name}: {t.fault.value}" for t in tries if t.fault is not None)
-    ours = f"{refuse.end.says} ({'; '.join(told)})" if told else refuse.end.says
+    """In the order of the chain: who stands first is whose error it is, whoever was asked first."""
+    failed = sorted((t.turn.place, f"{t.turn.name}: {t.fault.says}") for t in tries if t.fault is not None)
+    told = "; ".join(dict.fromkeys(words for _, words in failed))
+    ours = f"{refuse.end.says.removesuffix('.')} ({told})." if told else refuse.end.says
     return f"{says[:_LONGEST_WORDS]} · {ours}" if says else ours
+
+
+def _is_our_key(refuse: Refuse, shown: Trial) -> bool:
+    """Whether a key of the gateway's was refused or is used up: no client can mend that, and must not change its own.
+
+    Where an upstream was asked without any key, it is for the client to send one.
+    """
+    if refuse.fault not in (Fault.UNAUTHORIZED, Fault.QUOTA) or shown.is_borrowed:
+        return False
+    return shown.key.kind is KeyKind.OWN or shown.status is None or shown.turn.target.protocol in _CLOUDS
+
+
+def _of_our_key(refuse: Refuse, shown: Trial) -> str:
+    name = shown.turn.target.upstream
+    if refuse.fault is Fault.QUOTA:
+        ours = f"The credit or plan of the gateway's own key for {name} is used up."
+    else:
+        ours = f"{name} refused the gateway's own key for it; no key of the client's was used."
+    words = "" if shown.status in (None, 401) else said(shown.readable()).message  # a 401 may repeat parts of the key
+    return f"{ours} It says: {words}" if words else ours
 
 
 def _is_in_protocol(shown: Trial) -> bool:

@@ -51,6 +51,38 @@ class Fault(StrEnum):
     DEADLINE = "deadline"
     """The time the client was given is over."""
 
+    @property
+    def says(self) -> str:
+        """A few words for a person, to stand behind the name of an upstream."""
+        return _WORDS[self]
+
+
+_WORDS: dict[Fault, str] = {
+    Fault.REFUSED: "the connection was refused",
+    Fault.DNS: "its name was not found",
+    Fault.TLS: "no secure connection",
+    Fault.CONNECT_TIMEOUT: "no connection in time",
+    Fault.RESET: "the connection broke",
+    Fault.REQUEST_TIMEOUT: "it gave up waiting for the request",
+    Fault.CONFLICT: "it was busy with something else",
+    Fault.RATE_LIMITED: "a rate limit",
+    Fault.QUOTA: "the key's credit or plan is used up",
+    Fault.SERVER_ERROR: "a server error",
+    Fault.OVERLOADED: "it was overloaded",
+    Fault.UNAUTHORIZED: "the key was refused",
+    Fault.BAD_REQUEST: "it refused the request",
+    Fault.TOO_LONG: "the request was too long for it",
+    Fault.FILTERED: "a content filter refused it",
+    Fault.NOT_API: "a page in place of an answer",
+    Fault.EMPTY: "an empty answer",
+    Fault.MALFORMED: "a broken answer",
+    Fault.ERROR_EVENT: "an error inside the answer",
+    Fault.SLOW_FIRST_TOKEN: "no first token in time",
+    Fault.STALL: "it fell silent in its answer",
+    Fault.CUT: "its answer broke off",
+    Fault.DEADLINE: "no answer before the time was over",
+}
+
 
 class Whose(StrEnum):
     """Who can mend it."""

@@ -64,7 +64,8 @@ class Trial:
         sent = watch.error_event if watch.fault not in (None, Fault.MALFORMED) else b""
         if protocol is Protocol.RESPONSES and b'"error":' not in sent.replace(b" ", b""):
             sent = b""  # the reference's own flat event: the official SDKs look into "error" and find nothing
-        words = watch.error_message or f"{self.turn.target.upstream} broke off: {fault.value}"
+        said = "" if fault is Fault.CUT else watch.error_message  # of a cut it is ours, and names nobody
+        words = said or f"{self.turn.name}: {fault.says}"
         return sent or watch.error_ending(fault, words)
 
     def result(self, operation: Operation, fault: Fault | None, now: float, *, ok: bool) -> Try:

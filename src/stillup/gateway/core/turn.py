@@ -55,6 +55,11 @@ class Turn(Struct, eq=False):
     done: bool = False
     late_epoch: int = -1
 
+    @property
+    def name(self) -> str:
+        """Who is asked for what, for a person."""
+        return f"{self.target.upstream}/{self.model}" if self.model else self.target.upstream
+
     def __repr__(self) -> str:
         return f"Turn({self.target.name}, {self.why})"
 

@@ -1,0 +1,69 @@
+"""What a client is told when nobody answered, each through real sockets."""
+
+import pytest
+
+from stillup.gateway.core.actions import Patience
+from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
+from tests.gateway.app.conftest import KEYS, MESSAGES, SPEECHES, Client, asking
+
+DOWN = Behaviour(failure=Failure.STATUS, status=529)
+OVERLOADED = {"messages": "overloaded_error", "gemini": "UNAVAILABLE"}
+
+
+def kind_of(speech, error):
+    """What the protocol calls it."""
+    return error["status"] if speech.protocol == "gemini" else error["type"]
+
+
+@pytest.mark.parametrize("speech", SPEECHES, ids=repr)
+@pytest.mark.parametrize(
+    ("status", "reason", "says"),
+    [(401, Reason.PLAIN, "refused the gateway's own key"), (402, Reason.QUOTA, "is used up")],
+    ids=["refused", "used up"],
+)
+async def test_a_key_of_the_gateways_is_nothing_the_client_could_mend(speech, status, reason, says, a, b, start):
+    gateway = await start(a, b)
+    a.set(Behaviour(failure=Failure.STATUS, status=status, reason=reason))
+    b.set(DOWN)
+    reply = await Client(gateway).ask(speech)
+    assert reply.status == 503
+    assert says in reply.error["message"]
+    assert f"a-{speech.upstream}" in reply.error["message"]
+    assert kind_of(speech, reply.error) == OVERLOADED.get(speech.protocol, "server_error")
+    assert KEYS["A_KEY"] not in repr(reply.body)
+    assert reply.header("x-stillup-upstream") == f"a-{speech.upstream}"
+
+
+async def test_a_key_of_the_clients_is_the_clients_to_mend(a, start):
+    gateway = await start(a, upstream="pass_credentials = true")
+    a.set(Behaviour(failure=Failure.STATUS, status=401))
+    assert (await Client(gateway).ask(MESSAGES)).status == 401
+
+
+async def test_a_pinged_client_is_told_of_the_gateways_key_inside_its_stream(a, start):
+    gateway = await start(a, patience=Patience(ping_s=0.05))
+    a.set(Behaviour(failure=Failure.STATUS, status=429, retry_after="1"))
+    async with asking(Client(gateway), MESSAGES) as line:
+        pinged = await line.reply(until=b"ping")
+        a.set(Behaviour(failure=Failure.STATUS, status=401))
+        error = MESSAGES.error_in(await line.reply())
+    assert pinged.status == 200
+    assert error["type"] == "overloaded_error"
+    assert "refused the gateway's own key" in error["message"]
+
+
+async def test_who_failed_is_told_in_the_order_of_the_chain_by_name_and_model_in_plain_words(a, b, start):
+    gateway = await start(a, b, more="deadline_s = 0.4", hedge_after_s=0.11, chain=["a-anthropic", "b-anthropic/other"])
+    a.set(Behaviour(failure=Failure.HANG))
+    b.set(DOWN)
+    message = (await Client(gateway).ask(MESSAGES)).error["message"]
+    assert message.endswith(
+        f"(a-anthropic/{MESSAGES.model}: no first token in time; b-anthropic/other: it was overloaded)."
+    )
+
+
+async def test_an_answer_that_breaks_off_says_who_broke_it_in_plain_words(a, start):
+    gateway = await start(a)
+    a.set(Behaviour(failure=Failure.ENDS_EARLY, after=4))
+    error = MESSAGES.error_in(await Client(gateway).ask(MESSAGES))
+    assert error["message"] == f"a-anthropic/{MESSAGES.model}: its answer broke off"
