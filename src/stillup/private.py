@@ -1,4 +1,4 @@
-"""Folders that are nobody else's business."""
+"""Folders, and a process's memory, that are nobody else's business."""
 
 from __future__ import annotations
 
@@ -35,3 +35,12 @@ def check_folder(path: Path) -> None:
         raise PermissionError(errno.EACCES, "its folder belongs to somebody else")
     if found.st_mode & _WRITABLE_BY_OTHERS:
         raise PermissionError(errno.EACCES, "others can write to its folder; chmod go-w mends that")
+
+
+def keep_memory_private() -> None:
+    """No core dump of this process from now on: keys and prompts are in its memory."""
+    try:
+        import resource
+    except ImportError:  # pragma: no cover - not a POSIX system
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

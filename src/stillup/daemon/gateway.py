@@ -24,6 +24,7 @@ from stillup.gateway.plan import GatewayPlan, resolve
 from stillup.gateway.seen.access import Style
 from stillup.gateway.seen.facade import Seen
 from stillup.gateway.seen.make import equip, labels_for
+from stillup.private import keep_memory_private
 
 if TYPE_CHECKING:
     from stillup.config import Config
@@ -164,7 +165,8 @@ class Told:
 
 
 def run_loop(main: Awaitable[None]) -> None:
-    """Run on uvloop where there is one."""
+    """Run on uvloop where there is one; a crash leaves no memory behind on the disk."""
+    keep_memory_private()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_awaited(main))
 
