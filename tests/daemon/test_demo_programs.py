@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from stillup.cli.common import console
-from stillup.cli.demo import Timeline
+from stillup.cli.demo import Timeline, _opening
 from stillup.clock import SystemClock
 from stillup.config import parse_config
 from stillup.daemon.demo import Moment, play
@@ -49,7 +51,7 @@ BEFORE_CONTENT = [
 """Everything that goes wrong before the first word, and is not the request's own fault."""
 
 
-def scenario(mode: str, service: str = "claude"):
+def scenario(mode: str, service: str = "claude", more: str = ""):
     return parse(
         f"""
 id = "made-up"
@@ -63,6 +65,7 @@ from = 2026-01-05T12:04:00Z
 to = 2026-01-05T12:08:00Z
 layer = "inference"
 targets = {{ requests = "{mode}" }}
+{more}
 """,
         "made-up.toml",
     )
@@ -156,3 +159,23 @@ def test_the_timeline_says_who_answers_now_and_who_gets_no_answer():
         "12:00  ↪ with the gateway, a program is answered by stand-in (outage confirmed)",
         "12:00  ✗ without the gateway, a program gets no answer: 529 Overloaded",
     ]
+
+
+async def test_where_the_story_is_about_claude_code_the_programs_say_that_they_stand_for_it():
+    """Else "unharmed: api" beside a program that fails would contradict itself."""
+    outcome = await play(scenario("overloaded", more="transcript_status = 500"), 1_000.0, lambda moment: None)
+    assert {t.client.endswith("; it stands for Claude Code") for t in outcome.programs} == {True}
+    plain = await play(scenario("overloaded"), 1_000.0, lambda moment: None)
+    assert {"Claude Code" in t.client for t in plain.programs} == {False}
+
+
+def said_at_first(service: str, speed: float) -> str:
+    out = Console(file=StringIO(), width=300)
+    _opening(out, scenario("ok", service), speed)
+    return out.file.getvalue()
+
+
+def test_the_demo_says_that_its_gateway_waits_in_real_time():
+    assert "a second of them is 4 min here: when a fault is over" in said_at_first("claude", 240)
+    assert "gateway" not in said_at_first("claude", 1)
+    assert "gateway" not in said_at_first("github", 240)

@@ -53,8 +53,7 @@ def _play(scenario: Scenario, speed: float | None, out: Console, *, headless: bo
 
     length_s = (scenario.ends - first_minute(scenario)).total_seconds()
     speed = speed or max(1.0, length_s / _PLAY_S)
-    out.print(f"SIMULATED: {clean(scenario.title, 200)} ({scenario.id}).", style="bold")
-    out.print(f"Every site, report and text is made up on this machine; {speed:.0f} times real time.\n")
+    _opening(out, scenario, speed)
     stage = Timeline(out, scenario) if headless or not out.is_terminal else Stage(out, scenario)
     with stage:
         outcome = asyncio.run(play(scenario, speed, stage.tell))
@@ -66,6 +65,22 @@ def _play(scenario: Scenario, speed: float | None, out: Console, *, headless: bo
     for check in judged:
         out.print(f"  {'✓' if check.ok else '✗'} {check.says}", style="green" if check.ok else "red")
     return 0 if all(check.ok for check in judged) else 1
+
+
+def _opening(out: Console, scenario: Scenario, speed: float) -> None:
+    from stillup.catalog.load import catalogue
+    from stillup.sim.configure import asked_by_programs
+    from stillup.verdict.telling.units import span
+
+    out.print(f"SIMULATED: {clean(scenario.title, 200)} ({scenario.id}).", style="bold")
+    out.print(f"Every site, report and text is made up on this machine; {speed:.0f} times real time.")
+    if asked_by_programs(catalogue()[scenario.service]) is not None and speed > 1:
+        # Its seconds of caution would else look like a gateway that is slow to go back.
+        out.print(
+            f"Only the gateway's own waits are real, and a second of them is {span(speed)} here: when a fault is over, "
+            "the few seconds until it goes back look long."
+        )
+    out.print()
 
 
 def _summary(out: Console, scenario: Scenario, outcome: Outcome) -> None:

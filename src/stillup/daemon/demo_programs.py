@@ -17,7 +17,7 @@ from stillup.daemon.view import MonitorView
 from stillup.gateway.plan import resolve
 from stillup.gateway.seen.cost import Labels
 from stillup.sim.asker import Told, client_for, keep_asking
-from stillup.sim.configure import asked_by_programs
+from stillup.sim.configure import asked_by_programs, is_claude_code
 from stillup.sim.modes import Mode
 from stillup.sim.scenario import REQUESTS, STAND_IN
 from stillup.sim.story import Story
@@ -35,7 +35,7 @@ class Tally(Struct, kw_only=True):
 
     name: str
     client: str
-    """What it asks with."""
+    """What it asks with, and whom it stands for where it is not itself that the story is about."""
     asked: int = 0
     failed: int = 0
     lost: int = 0
@@ -106,13 +106,14 @@ async def running(world: World, config: Config, loop: Closed, speed: float) -> A
         return
     plan = resolve(config, world.environ())
     gateway = build(config, plan, SystemClock(), view=loop.view, observer=loop.observer, say=lambda _: None)
+    stands_for = "; it stands for Claude Code" if is_claude_code(story.scenario, world.service) else ""
     pause_s = max(_LEAST_PAUSE_S, _ASKS_EACH_S / speed)
     async with AsyncExitStack() as stack:
         await gateway.start()
         stack.push_async_callback(gateway.stop, _STOP_S)
         for name, url in ((THROUGH, gateway.address), (ALONE, world.url(REQUESTS))):
             client = await stack.enter_async_context(client_for(url, endpoint.model, endpoint.protocol))
-            programs.tallies[name] = Tally(name=name, client=client.name)
+            programs.tallies[name] = Tally(name=name, client=client.name + stands_for)
             asking = asyncio.create_task(keep_asking(client, clock, pause_s, _hearing(programs, name)))
             stack.push_async_callback(_ended, asking)
         yield programs

@@ -62,13 +62,16 @@ def asked_by_programs(service: Service) -> Endpoint | None:
     return next((e for e in service.endpoints if e.protocol in _STAND_INS), None)
 
 
+def is_claude_code(scenario: Scenario, service: Service) -> bool:
+    """Whether the programs stand for Claude Code: a scenario that tells what its requests meet is about that one."""
+    return any(f.transcript_status for f in scenario.faults) and service.component("code") is not None
+
+
 def _gateway(scenario: Scenario, service: Service, where: Addresses) -> list[str]:
     """A gateway to the service's API as programs here reach it, and behind it the stand-in."""
     endpoint = asked_by_programs(service)
     if endpoint is None:
         return []
-    # What Claude Code's requests meet is that component's word, where a scenario tells of them.
-    is_code = any(f.transcript_status for f in scenario.faults) and service.component("code") is not None
     protocol, stand_in = endpoint.protocol, _STAND_INS[endpoint.protocol]
     path = "/v1" if protocol == "openai" else ""
     first = {
@@ -77,7 +80,7 @@ def _gateway(scenario: Scenario, service: Service, where: Addresses) -> list[str
         "base_url": where.requests + path,
         "key_env": endpoint.key_env,
         "service": service.id,
-        "component": "code" if is_code else endpoint.component,
+        "component": "code" if is_claude_code(scenario, service) else endpoint.component,
     }
     other = {"id": "stand-in", "protocol": stand_in, "base_url": where.stand_in + path, "key_env": STAND_IN_KEY}
     if stand_in == "bedrock":

@@ -35,8 +35,9 @@ def checks(expect: Expect, changes: Sequence[Verdict]) -> Iterator[Check]:
     if expect.confirmed_by is not None:
         yield _by("confirmed", confirmed, expect.confirmed_by)
     if expect.official_at is not None and first is not None:
-        lead = (expect.official_at - first).total_seconds() / 60
-        yield Check(lead > 0, f"{lead:.0f} min before the official page first spoke ({_at(expect.official_at)})")
+        ok = first < expect.official_at
+        order = "before" if ok else "not before"
+        yield Check(ok, f"alarm at {_at(first)}, {order} the official page first spoke ({_at(expect.official_at)})")
     if expect.recovered_by is not None:
         back = next((c.at for c in reversed(service) if not c.state.is_fault), None) if faults else None
         over = back if faults and not service[-1].state.is_fault else None
