@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import ssl
 from collections.abc import Coroutine, Mapping
 from random import Random
@@ -39,6 +38,7 @@ from stillup.gateway.own import HEALTH_PATHS, OwnPages, is_open_to_all
 from stillup.gateway.proxies import Proxies, is_loopback
 from stillup.gateway.reading import is_bound
 from stillup.gateway.signing import Signer, signer_for
+from stillup.gateway.telling import id_lines, new_id
 from stillup.gateway.wire.client import Call, Place, Pool, Sink
 from stillup.gateway.wire.server import Connection, Incoming, Stop
 
@@ -231,7 +231,7 @@ class Gateway:
             return None
         ask = read_request(request.method, path, query, request.headers, request.body)
         if isinstance(ask, Refusal):
-            connection.answer(ask.status, ask.headers, ask.body)
+            connection.answer(ask.status, (*ask.headers, *id_lines(new_id())), ask.body)
             return None
         return self._begin(connection, ask, entry)
 
@@ -248,11 +248,11 @@ class Gateway:
         path, query = _split(target)
         protocol = protocol_of(path or "/", query, headers)
         status, lines, body = error_answer(protocol, Fault.BAD_REQUEST, says, status=status)
-        connection.answer(status, lines, body)
+        connection.answer(status, (*lines, *id_lines(new_id())), body)
 
     def _begin(self, connection: Connection, ask: Ask, entered: Entry) -> Handling | None:
         user = entered.user
-        request_id = "req_" + secrets.token_hex(12)
+        request_id = new_id()
         at = self.clock.now()
         passage = self.seen.begin(ask, request_id, user)
         denied = (self._crowding(user) or self._allowance.ask(user, self.now(), at)) if user else None

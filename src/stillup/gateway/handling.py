@@ -34,7 +34,7 @@ from stillup.gateway.record import Record
 from stillup.gateway.seen.passage import Ending, Passage
 from stillup.gateway.signing import fault_of
 from stillup.gateway.sink import TrySink
-from stillup.gateway.telling import refusal, refusal_in_stream, route_lines
+from stillup.gateway.telling import id_lines, reason_of, refusal, refusal_in_stream, route_lines
 
 if TYPE_CHECKING:
     from stillup.gateway.app import Gateway
@@ -317,17 +317,20 @@ class Handling:
         self._gateway.outbox.put(self._connection.answer, status, headers, body)
 
     def _ping(self) -> None:
-        raw = b"" if self._head_sent else self._connection.begin(200, _STREAM_HEAD)
+        raw = (
+            b"" if self._head_sent else self._connection.begin(200, (*_STREAM_HEAD, *id_lines(self._record.passage.id)))
+        )
         self._head_sent = True
         self._gateway.outbox.put(self._connection.send, raw + self._connection.frame(ping(self.ask.protocol)))
 
     def _refuse(self, action: Refuse) -> None:
         self._record.ending = _ENDINGS.get(action.end, Ending.FAILED)
+        lines = self._route_lines(action.n, action.fault.value)
         if self._head_sent:  # pings went out, so the status is sent already
             self._record.status = 200
             self._finish(refusal_in_stream(self.ask.protocol, action, self._tries))
         else:
-            self._answer(*refusal(self.ask.protocol, action, self._tries, self._record.passage.id))
+            self._answer(*refusal(self.ask.protocol, action, self._tries, lines, self._record.passage.id))
 
     def _answer_error(
         self, fault: Fault, says: str, *, status: int | None = None, retry_after_s: float | None = None
@@ -340,7 +343,7 @@ class Handling:
             retry_after_s=retry_after_s,
             request_id=self._record.passage.id,
         )
-        self._answer(status, (*head, *route_lines(self._tries, None, fault.value)), body)
+        self._answer(status, (*head, *self._route_lines(None, fault.value)), body)
 
     @property
     def _tries(self) -> Sequence[Trial]:
@@ -348,8 +351,13 @@ class Handling:
 
     def _told(self, n: int, headers: Headers) -> Headers:
         """Law 8: the answer says who gave it."""
-        tries = self._tries
-        return (*head_for_client(tries[n].watch, headers), *route_lines(tries, n, self._why.value))
+        return (*head_for_client(self._tries[n].watch, headers), *self._route_lines(n, self._why.value))
+
+    def _route_lines(self, n: int | None, why: str) -> Headers:
+        """The same lines for errors; the reason in them is the one that is noted everywhere."""
+        record = self._record
+        record.reason = reason_of(self._tries, n, why)
+        return route_lines(self._tries, n, record.reason, record.passage.id)
 
     # --- time and the end
 
@@ -384,6 +392,8 @@ class Handling:
         self._is_over = True
         self._disarm()
         self._calls = []  # they hold this
+        if self._exchange is not None and not self._record.reason:  # the client left first
+            self._record.reason = reason_of(self._tries, None, self._why.value)
         try:
             self._record.ended()
         finally:  # whatever could not be noted, its place is free

@@ -8,6 +8,7 @@ from stillup.gateway.core.actions import Settled
 from stillup.gateway.core.turn import Choice, Turn
 from stillup.gateway.core.values import Headers
 from stillup.gateway.core.views import Try
+from stillup.gateway.seen.made import made_of
 from stillup.gateway.seen.passage import Ending, Passage
 
 if TYPE_CHECKING:
@@ -15,25 +16,37 @@ if TYPE_CHECKING:
     from stillup.gateway.journal import Entry
 
 
-class Record:
-    """Of one request. ``entry`` is None where it is not journalled; ``ending`` and ``status`` are set as they come."""
+_SAMPLE_BYTES = 16 * 1024
+"""So much of the beginning of an answer is held on to, for counting what was made should it break off."""
 
-    __slots__ = ("_entry", "_first_s", "_gateway", "_sent_bytes", "_taken", "ending", "passage", "status")
+
+class Record:
+    """Of one request. ``entry`` is None where it is not journalled.
+
+    ``ending``, ``status`` and ``reason`` (the one that the client is told) are set as they come.
+    """
+
+    __slots__ = (
+        "_entry", "_first_s", "_gateway", "_sample", "_sampled_bytes", "_sent_bytes", "_taken", "ending", "passage",
+        "reason", "status",
+    )  # fmt: skip
 
     def __init__(self, gateway: Gateway, passage: Passage, entry: Entry | None) -> None:
         self.passage = passage
         self.ending = Ending.ABANDONED
         self.status: int | None = None
+        self.reason = ""
         self._gateway = gateway
         self._entry = entry
-        self._sent_bytes = 0
+        self._sent_bytes = self._sampled_bytes = 0
+        self._sample: list[bytes] = []
         self._first_s: float | None = None
         self._taken: Try | None = None
 
     def chosen(self, choice: Choice) -> None:
         """Who is passed over."""
         for skipped in choice.skipped:
-            self._gateway.seen.rerouted(self.passage, skipped.target, skipped.why)
+            self._gateway.seen.rerouted(skipped.target, skipped.why)
 
     def hedged(self, turn: Turn) -> None:
         """It is asked beside another."""
@@ -46,7 +59,7 @@ class Record:
         if action.taken:
             self._taken = result
         elif result.fault is not None:
-            gateway.seen.rerouted(self.passage, result.target, result.fault)
+            gateway.seen.rerouted(result.target, result.fault)
         if self._entry is not None:
             gateway.journal.tried(self._entry, action.n, result, gateway.wall_s(), why=turn.why)
         if gateway.observer is not None and (result.ok or result.fault is not None):
@@ -72,12 +85,18 @@ class Record:
     def forwarded(self, data: bytes) -> None:
         """These bytes of a body go to the client as soon as the journal has them."""
         self._sent_bytes += len(data)
+        if self._sampled_bytes < _SAMPLE_BYTES:
+            self._sampled_bytes += len(data)
+            self._sample.append(data)
         if data and self._entry is not None:
             self._gateway.journal.forwarded(self._entry, data)
 
     def ended(self) -> None:
         """It is over."""
         gateway, passage = self._gateway, self.passage
+        made = None
+        if self._taken is not None and passage.stream and self.ending is not Ending.ANSWERED:
+            made = made_of(b"".join(self._sample), self._sent_bytes)
         gateway.seen.ended(
             passage,
             self.ending,
@@ -85,10 +104,14 @@ class Record:
             sent_bytes=self._sent_bytes,
             first_token_s=self._first_s,
             by=self._taken,
+            reason=self.reason,
+            made_tokens=made,
         )
         if self._entry is not None:
             at_s = gateway.wall_s()
-            gateway.journal.ended(self._entry, self.ending.value, at_s, status=self.status, usage=passage.usage)
+            gateway.journal.ended(
+                self._entry, self.ending.value, at_s, status=self.status, usage=passage.usage, reason=self.reason
+            )
             gateway.outbox.put(_nothing)  # the end is written too
 
 

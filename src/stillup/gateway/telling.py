@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
 
 from stillup.gateway.core.actions import Refuse
@@ -22,16 +23,34 @@ Answer = tuple[int, Headers, bytes]
 """Status, headers and body."""
 
 
-def route_lines(tries: Sequence[Trial], n: int | None, why: str) -> Headers:
-    """Law 8: whose answer, or error, it is, after how many tries, and why it is not the first choice's.
+def new_id() -> str:
+    """What a request is called from here on: in its answer, the journal, the log and the traces."""
+    return "req_" + secrets.token_hex(12)
 
-    ``why`` is what spoke for the first that was asked.
+
+def id_lines(request_id: str) -> Headers:
+    """By what the journal has the request; beside the upstream's own id, which stays."""
+    return ((b"x-stillup-id", request_id.encode("ascii")),)
+
+
+def reason_of(tries: Sequence[Trial], n: int | None, why: str) -> str:
+    """The one reason of a request, that goes to header, log and journal alike.
+
+    What the first that was asked failed with, where it is not its answer (try ``n``) that is given; else ``why``.
     """
-    reason = why
+    fault = None
     if tries and (n is None or n > 0):
         fault = tries[0].fault or (Fault.SLOW_FIRST_TOKEN if tries[0].is_late else None)
-        reason = fault.value if fault else reason
-    told = ((b"x-stillup-attempts", b"%d" % len(tries)), (b"x-stillup-reason", header_value(reason)))
+    return fault.value if fault else why
+
+
+def route_lines(tries: Sequence[Trial], n: int | None, reason: str, request_id: str) -> Headers:
+    """Law 8: whose answer, or error, it is, after how many tries, why it is not the first choice's, and its id."""
+    told = (
+        (b"x-stillup-attempts", b"%d" % len(tries)),
+        (b"x-stillup-reason", header_value(reason)),
+        *id_lines(request_id),
+    )
     if n is None:
         return told
     turn = tries[n].turn
@@ -42,9 +61,11 @@ def route_lines(tries: Sequence[Trial], n: int | None, why: str) -> Headers:
     )
 
 
-def refusal(protocol: Protocol, refuse: Refuse, tries: Sequence[Trial], request_id: str) -> Answer:
-    """The error that the client gets: an upstream's where one is to be shown, else one made up in its protocol."""
-    lines = route_lines(tries, refuse.n, refuse.fault.value)
+def refusal(protocol: Protocol, refuse: Refuse, tries: Sequence[Trial], lines: Headers, request_id: str) -> Answer:
+    """The error that the client gets: an upstream's where one is to be shown, else one made up in its protocol.
+
+    ``lines`` are those of law 8.
+    """
     shown = tries[refuse.n] if refuse.n is not None else None
     if shown is not None and _is_our_key(refuse, shown):
         status, head, body = error_answer(

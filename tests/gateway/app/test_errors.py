@@ -3,6 +3,7 @@
 import pytest
 
 from stillup.gateway.core.actions import Patience
+from stillup.gateway.journal.read import read_exchanges
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
 from tests.gateway.app.conftest import KEYS, MESSAGES, SPEECHES, Client, asking
 
@@ -67,3 +68,50 @@ async def test_an_answer_that_breaks_off_says_who_broke_it_in_plain_words(a, sta
     a.set(Behaviour(failure=Failure.ENDS_EARLY, after=4))
     error = MESSAGES.error_in(await Client(gateway).ask(MESSAGES))
     assert error["message"] == f"a-anthropic/{MESSAGES.model}: its answer broke off"
+
+
+async def test_every_answer_and_every_refusal_says_by_what_id_it_is_kept(a, b, start, tmp_path):
+    gateway = await start(a, b, journal=True)
+    client = Client(gateway)
+    well = await client.ask(MESSAGES)
+    a.set(Behaviour(failure=Failure.STATUS, status=400, headers={"request-id": "req_of_theirs"}))
+    wrong = await client.ask(MESSAGES)
+    a.set(Behaviour(failure=Failure.CUT, after=4))
+    broken = await client.ask(MESSAGES)
+    for server in (a, b):
+        server.set(Behaviour(failure=Failure.EMPTY))
+    failed = await client.ask(MESSAGES)
+    unread = [
+        await client.send("POST", "/v1/messages", [MESSAGES.key], b"no JSON"),
+        await client.send("GET", "/nowhere"),
+        await client.send("POST", "/v1/messages", [("origin", "https://evil.example")], MESSAGES.body()),
+    ]
+    kept = [exchange.id for exchange in read_exchanges(tmp_path / "journal")]
+    assert [r.header("x-stillup-id") for r in (well, wrong, broken, failed)] == kept
+    assert wrong.header("request-id") == "req_of_theirs"
+    assert failed.header("request-id") == kept[3]
+    assert all(r.header("x-stillup-id").startswith("req_") for r in unread)
+
+
+@pytest.mark.parametrize("first", [None, DOWN, Behaviour(failure=Failure.STATUS, status=402, reason=Reason.QUOTA)])
+async def test_header_log_and_journal_give_the_same_reason(first, a, b, start, tmp_path):
+    gateway = await start(a, b, journal=True)
+    passages = []
+    gateway.seen.metrics.ended = passages.append
+    client = Client(gateway)
+    a.set(first or Behaviour())
+    replies = [await client.ask(MESSAGES) for _ in range(3)]
+    for server in (a, b):
+        server.set(Behaviour(failure=Failure.STATUS, status=400))
+    replies += [await client.ask(MESSAGES)]
+    told = [r.header("x-stillup-reason") for r in replies]
+    assert [p.reason for p in passages] == told
+    assert [exchange.end.reason for exchange in read_exchanges(tmp_path / "journal")] == told
+
+
+async def test_a_broken_answer_is_noted_with_about_the_tokens_that_went_out(a, start, tmp_path):
+    gateway = await start(a, journal=True)
+    a.set(Behaviour(failure=Failure.CUT, after=40, tokens=60))
+    await Client(gateway).ask(MESSAGES)
+    (exchange,) = read_exchanges(tmp_path / "journal")
+    assert 20 <= exchange.end.output_tokens <= 60

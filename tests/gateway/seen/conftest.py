@@ -39,7 +39,7 @@ class Told:
             await self.clock.advance(seconds / len(tries))
             self.seen.tried(passage, result)
             if result.fault is not None:
-                self.seen.rerouted(passage, result.target, result.fault)
+                self.seen.rerouted(result.target, result.fault)
         ok = any(t.ok for t in tries)
         self.seen.ended(passage, ending or (Ending.ANSWERED if ok else Ending.FAILED), **({"status": 200} | end))
         return passage

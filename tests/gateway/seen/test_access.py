@@ -46,8 +46,6 @@ def logged(style, *tries, **rest):
     passage = one.seen.begin(rest.pop("asked", ask()), rest.pop("request_id", "r1"), rest.pop("user", ""))
     for result in tries:
         one.seen.tried(passage, result)
-        if result.fault:
-            one.seen.rerouted(passage, result.target, result.fault)
     one.seen.ended(passage, rest.pop("ending", Ending.ANSWERED), **({"status": 200} | rest))
     log.flush()
     return sink.lines.decode()
@@ -71,6 +69,7 @@ def test_a_line_tells_who_was_asked_what_came_of_it_and_what_it_took():
         first_token_s=0.8123,
         sent_bytes=321,
         user="ada",
+        reason="overloaded",
     )
     assert line == (
         "time=2026-04-07T14:00:00.000Z id=r1 protocol=anthropic operation=generate model=claude-opus-4-5"

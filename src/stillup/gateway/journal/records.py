@@ -101,6 +101,8 @@ class End(Struct, frozen=True, array_like=True):
     output_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
+    reason: str = ""
+    """The one that the client was told."""
 
 
 class Record(NamedTuple):

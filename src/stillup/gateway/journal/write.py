@@ -169,7 +169,14 @@ class Journal:
             segment.pending.append((entry.number, chunk))
 
     def ended(
-        self, entry: Entry, outcome: str, at_s: float, *, status: int | None = None, usage: Usage = _NO_USAGE
+        self,
+        entry: Entry,
+        outcome: str,
+        at_s: float,
+        *,
+        status: int | None = None,
+        usage: Usage = _NO_USAGE,
+        reason: str = "",
     ) -> None:
         """The exchange is over: call it for every entry, whatever happened; a second call is none."""
         if not entry.open:
@@ -185,6 +192,7 @@ class Journal:
                 usage.output_tokens,
                 usage.cache_read_tokens,
                 usage.cache_write_tokens,
+                reason,
             )
             segment.add(Kind.END, entry.number, at_s, record)
 

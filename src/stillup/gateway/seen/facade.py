@@ -86,9 +86,8 @@ class Seen:
         passage.hedges += 1
         self.metrics.hedged(target.upstream)
 
-    def rerouted(self, passage: Passage, target: Target, reason: str) -> None:
+    def rerouted(self, target: Target, reason: str) -> None:
         """This target was passed over, or left for the next one, and why (a member of ``Why`` or ``Fault``)."""
-        passage.reason = passage.reason or reason
         self.metrics.rerouted(target.upstream, reason)
 
     def ended(
@@ -100,18 +99,22 @@ class Seen:
         sent_bytes: int = 0,
         first_token_s: float | None = None,
         by: Try | None = None,
+        reason: str = "",
+        made_tokens: int | None = None,
     ) -> None:
         """The request is over: its status, the bytes of the body that were sent, when the first content went out.
 
         ``first_token_s`` is counted from the request's beginning, unlike a try's own. ``by`` is the try whose answer
         the client got a part of, where none was answered whole: its tokens are paid for all the same.
+        ``reason`` is the one that the client was told, ``made_tokens`` an estimate of what a part came to.
         """
         passage.winner = passage.winner or by
         passage.ending, passage.status, passage.sent_bytes = ending, status, sent_bytes
         passage.total_s = self._clock.monotonic_s() - passage.started_s
         passage.first_token_s = first_token_s
+        passage.reason, passage.made_tokens = reason, made_tokens
         if passage.winner is not None:
-            passage.usd = self._price(passage.winner.model, passage.winner.usage)
+            passage.usd = self._price(passage.winner.model, passage.usage)
         if passage.user:
             used = used_by(passage)
             passage.due_usd = None if used is None else self._price(passage.model, used)

@@ -135,7 +135,7 @@ class Metrics:
             answers.total.observe(passage.total_s)
             if passage.stream and passage.first_token_s is not None:
                 answers.first_token.observe(passage.first_token_s)
-        usage = winner.usage
+        usage = passage.usage
         tokens = answers.tokens
         tokens[0] += usage.input_tokens or 0
         tokens[1] += usage.output_tokens or 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stillup.gateway.core.values import Operation, Protocol, Usage
 from stillup.gateway.core.views import Try
@@ -52,7 +53,7 @@ class Passage(Struct, eq=False):
     """Every try with the moment it ended, on the steady clock."""
     hedges: int = 0
     reason: str = ""
-    """Why the first choice did not answer; empty where it did."""
+    """As in ``x-stillup-reason``: why whoever answered was asked, or what the first that was asked failed with."""
     winner: Try | None = None
     """The try whose answer the client got, whole or in part."""
     ending: Ending = Ending.ABANDONED
@@ -61,13 +62,22 @@ class Passage(Struct, eq=False):
     first_token_s: float | None = None
     total_s: float = 0.0
     usd: float | None = None
+    made_tokens: int | None = None
+    """An estimate of what was made of an answer that broke off; None where it did not."""
     due_usd: float | None = None
     """What its user's allowance pays: the price, estimated where the upstream was given no time to count."""
 
     @property
     def usage(self) -> Usage:
-        """The tokens of the answer the client got; failed tries are not counted (S16)."""
-        return _NONE if self.winner is None else self.winner.usage
+        """The tokens of the answer the client got; failed tries are not counted (S16).
+
+        Of an answer that broke off the output is an estimate, where that is more than was counted until then: upstreams
+        count at the end, and Anthropic's begin with one token.
+        """
+        usage = _NONE if self.winner is None else self.winner.usage
+        if self.made_tokens is None or self.made_tokens <= (usage.output_tokens or 0):
+            return usage
+        return replace(usage, output_tokens=self.made_tokens)
 
     @property
     def upstream(self) -> str:
