@@ -232,6 +232,10 @@ class Gateway(Struct, frozen=True, kw_only=True):
     """The gateway."""
 
     listen: Annotated[Listen, _says("Where the gateway listens; port 0 takes a free one")] = "127.0.0.1:8790"
+    hosts: Annotated[
+        tuple[Id, ...],
+        _says("Other names of this machine that clients may use in its address, as `host.docker.internal`"),
+    ] = ()
     deadline_s: Annotated[float, Meta(gt=0, le=86_400), _says("Seconds after which a request is given up")] = 600.0
     hedge_after_s: Annotated[
         Annotated[float, Meta(ge=0, le=3_600)] | None,

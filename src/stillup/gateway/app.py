@@ -112,7 +112,9 @@ class Gateway:
         host, _, port = settings.listen.rpartition(":")
         self.host, self.port = host.strip("[]"), int(port)
         users = plan.users
-        self._door = Door(is_loopback=is_loopback(self.host), users=[User(u.id, u.token) for u in users])
+        self._door = Door(
+            is_loopback=is_loopback(self.host), users=[User(u.id, u.token) for u in users], hosts=settings.hosts
+        )
         self._allowance = Allowance((u.id, Bounds(u.requests_per_minute, u.usd_per_day)) for u in users)
         self._patience = patience or Patience(deadline_s=settings.deadline_s)
         self._own = OwnPages(self)

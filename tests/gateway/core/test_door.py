@@ -201,3 +201,15 @@ def test_users_of_a_gateway_on_loopback_need_their_tokens_too():
 def test_every_refusal_has_its_sentence_and_no_token_is_in_any_repr():
     assert set(SAYS) == set(Reason) - {Reason.LOCAL, Reason.TOKEN}
     assert "dummy" not in f"{SHARED!r} {ANN!r} {entry(SHARED, (b'x-api-key', b'dummy-ann'))!r}"
+
+
+def test_an_editors_webview_is_let_in_though_the_browser_in_it_says_cross_site():
+    door = Door(is_loopback=True)
+    lines = ((b"host", b"localhost:8790"), (b"origin", b"vscode-webview://abc"), (b"sec-fetch-site", b"cross-site"))
+    assert door.admit(lines).is_open
+
+
+def test_other_names_of_this_machine_can_be_configured():
+    door = Door(is_loopback=True, hosts=["host.docker.internal"])
+    assert door.admit(((b"host", b"Host.Docker.Internal:8790"),)).is_open
+    assert door.admit(((b"host", b"other.internal:8790"),)).reason is Reason.FOREIGN_HOST

@@ -100,11 +100,11 @@ class Door:
         host = hosts[0].decode("latin-1").strip().lower()
         if self._is_loopback and not self._is_ours(host):
             return Entry(Reason.FOREIGN_HOST)
-        for name, value in telling:
-            if name == b"origin" and not _may_come_from(value, host):
-                return Entry(Reason.FOREIGN_ORIGIN)
-            if name == b"sec-fetch-site" and value.strip().lower() == b"cross-site":
-                return Entry(Reason.FOREIGN_ORIGIN)
+        origins = [value for name, value in telling if name == b"origin"]
+        if not all(_may_come_from(value, host) for value in origins):
+            return Entry(Reason.FOREIGN_ORIGIN)
+        if not origins and any(n == b"sec-fetch-site" and v.strip().lower() == b"cross-site" for n, v in telling):
+            return Entry(Reason.FOREIGN_ORIGIN)  # with an origin that may come it is an editor's
         return self._known(headers, query) if self._needs_token else _LOCAL
 
     def _is_ours(self, host: str) -> bool:
