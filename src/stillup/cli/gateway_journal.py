@@ -27,6 +27,8 @@ _LEAST_WORDS = 8
 _SHORT_ID = 16
 """``req_`` and twelve digits: enough to tell requests apart, and to give to ``show``."""
 _FEW = 8
+_LEAST_ERROR = 400
+_MOST_ERROR = 2000
 _MB = 1024 * 1024
 
 
@@ -97,7 +99,7 @@ def show(
             raise BadDataError(msg)
         _put_bytes(data)
     elif as_json:
-        put(msgspec.json.encode(_facts(exchange) | {"answer": _answer(exchange)}))
+        put(msgspec.json.encode(_facts(exchange) | {"answer": _answer(exchange), "error": _error(exchange)}))
     else:
         _print(exchange, color=color)
     return 0
@@ -176,6 +178,7 @@ def _facts(exchange: Exchange) -> dict[str, object]:
         "stream": begin.stream,
         "outcome": exchange.outcome,
         "status": end.status if end else None,
+        "reason": (end.reason if end else "") or None,
         "upstream": _upstream(exchange),
         "asked": _asked(exchange),
         "tries": [{name: getattr(one, name) for name in one.__struct_fields__} for one in exchange.tries],
@@ -221,7 +224,12 @@ def _print(exchange: Exchange, *, color: bool | None) -> None:
         out.print(_padded(clean(_try_line(one), 400)))
     if not exchange.tries and exchange.end:
         out.print(_padded("nobody was asked"))
-    for title, text in (("asked", _asked(exchange)), ("answered", _answer(exchange))):
+    parts = {"asked": _asked(exchange), "answered": _answer(exchange), "error": _error(exchange)}
+    if parts["error"] and not parts["answered"]:
+        del parts["answered"]
+    if not parts["error"]:
+        del parts["error"]
+    for title, text in parts.items():
         out.print(f"\n{title}:", style="bold")
         out.print(_lines(text) or "(no text)")
 
@@ -254,6 +262,16 @@ def _answer(exchange: Exchange) -> str:
     from stillup.gateway.journal.words import answered
 
     return answered(exchange.answer(), exchange.answering[0].content_encoding if exchange.answering else "")
+
+
+def _error(exchange: Exchange) -> str:
+    """What the client was told of failure: our words or an upstream's; its page as it stands where it sent one."""
+    from stillup.gateway.journal.words import told
+
+    answer, end = exchange.answer(), exchange.end
+    said = told(answer, exchange.answering[0].content_encoding if exchange.answering else "")
+    failed = end is not None and end.status is not None and end.status >= _LEAST_ERROR
+    return said or (answer[:_MOST_ERROR].decode("utf-8", "replace") if failed else "")
 
 
 def _upstream(exchange: Exchange) -> str:

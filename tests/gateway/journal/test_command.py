@@ -77,6 +77,35 @@ def test_a_refused_exchange_says_that_nobody_was_asked(start, ask, noon, run):
     assert "nobody was asked" in out
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (
+            b'{"type":"error","error":{"type":"overloaded_error","message":"Over\\u001b[2Jloaded"}}',
+            529,
+            "Over[2Jloaded",
+        ),
+        (b"<h1>Bad gateway</h1>", 502, "<h1>Bad gateway</h1>"),
+        (ANSWER[0] + b'event: error\ndata: {"error":{"message":"a/m: its answer broke off"}}\n\n', 200, "broke off"),
+    ],
+    ids=["an error", "a page", "behind an answer"],
+)
+def test_what_a_client_was_told_of_failure_is_shown(start, ask, noon, run, body, status, says):
+    journal = start()
+    entry = journal.begin(ask("Hello."), "failed-1", noon)
+    journal.forwarded(entry, body)
+    journal.ended(entry, "failed", noon, status=status, reason="overloaded")
+    journal.close(noon)
+    out = run("show", "failed-1")[1].decode()
+    facts = json.loads(run("show", "failed-1", "--json")[1])
+
+    assert says in out.partition("error:\n")[2]
+    assert ("answered:" in out) == (status == 200)
+    assert "(no text)" not in out
+    assert facts["reason"] == "overloaded"
+    assert facts["error"].replace("\x1b", "").endswith(says)
+
+
 def test_a_try_that_was_given_up_is_not_said_to_have_failed(start, ask, target, noon, run):
     journal = start()
     entry = journal.begin(ask("Hello."), "left-1", noon)
@@ -106,6 +135,7 @@ def test_the_list_for_programs_is_an_object_a_line(kept, run):
         "stream": True,
         "outcome": "answered",
         "status": 200,
+        "reason": None,
         "upstream": "a",
         "asked": "Since when?",
         "tries": [],

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillup.gateway.journal.words import answered, asked
+from stillup.gateway.journal.words import answered, asked, told
 
 HELLO = "Is it down?"
 
@@ -83,6 +83,28 @@ def test_the_text_of_an_answer_is_found_in_every_protocol_streamed_or_whole(answ
     assert answered(zlib.compress(answer), "deflate") == "It is."
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        json.dumps({"type": "error", "error": {"type": "api_error", "message": "It is out."}}).encode(),
+        json.dumps({"error": {"message": "It is out.", "code": None}}).encode(),
+        json.dumps({"error": "It is out."}).encode(),
+        json.dumps([{"candidates": []}, {"error": {"code": 503, "message": "It is out."}}]).encode(),
+        sse({"choices": [{"delta": {"content": "It"}}]}, {"error": {"message": "It is out."}}),
+        sse({"type": "error", "code": "x", "message": "It is out."}),
+        sse({"type": "response.failed", "response": {"error": {"code": "x", "message": "It is out."}}}),
+    ],
+)
+def test_what_an_error_says_is_found_in_every_protocol_alone_or_behind_an_answer(answer):
+    assert told(answer) == "It is out."
+    assert told(zlib.compress(answer), "deflate") == "It is out."
+
+
+def test_a_whole_answer_tells_of_no_error():
+    assert told(json.dumps({"object": "response", "output": [], "error": None}).encode()) == ""
+    assert told(sse({"choices": [{"delta": {"content": "an error"}}]})) == ""
+
+
 def test_a_compressed_answer_that_was_cut_gives_what_came():
     packed = gzip.compress(sse(*({"choices": [{"delta": {"content": f"A{n} "}}]} for n in range(2_000))))
 
@@ -95,6 +117,7 @@ def test_a_compressed_answer_that_was_cut_gives_what_came():
 def test_what_is_no_request_and_no_answer_has_no_words(odd):
     assert asked(odd) == ""
     assert answered(odd) == ""
+    assert told(odd) == ""
     assert asked(odd, "gzip") == ""
     assert asked(odd, "br") == ""
 

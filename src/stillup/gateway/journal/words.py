@@ -33,6 +33,18 @@ def answered(answer: bytes, encoding: str = "") -> str:
     return "".join(_text(_json(line[5:])) for line in raw.splitlines() if line.startswith(b"data:"))
 
 
+def told(answer: bytes, encoding: str = "") -> str:
+    """What an error says that was answered, or that an answer ended with, in any protocol; empty without one."""
+    raw = plain(answer, encoding)
+    whole = _json(raw)
+    if isinstance(whole, list):
+        return next((said for event in reversed(whole) if (said := _error(event))), "")
+    if whole is not None:
+        return _error(whole)
+    events = (line[5:] for line in reversed(raw.splitlines()) if line.startswith(b"data:"))
+    return next((said for event in events if (said := _error(_json(event)))), "")
+
+
 def plain(data: bytes, encoding: str) -> bytes:
     """Undo a content coding as far as the bytes came, bounded; a coding we do not know stays."""
     if encoding not in ("gzip", "x-gzip", "deflate"):
@@ -48,6 +60,16 @@ def _json(raw: bytes) -> Any:  # noqa: ANN401 - whatever somebody sent
         return _decode(raw)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
+
+
+def _error(event: object) -> str:
+    match event:
+        case {"error": {"message": str(text)}} | {"error": str(text)} | {"type": "error", "message": str(text)}:
+            return text
+        case {"response": {"error": {"message": str(text)}}}:
+            return text
+        case _:
+            return ""
 
 
 def _said(turn: object) -> str:
