@@ -85,7 +85,7 @@ class Record:
     def forwarded(self, data: bytes) -> None:
         """These bytes of a body go to the client as soon as the journal has them."""
         self._sent_bytes += len(data)
-        if self._sampled_bytes < _SAMPLE_BYTES:
+        if self._sampled_bytes < _SAMPLE_BYTES and self.passage.stream:
             self._sampled_bytes += len(data)
             self._sample.append(data)
         if data and self._entry is not None:
@@ -96,7 +96,7 @@ class Record:
         gateway, passage = self._gateway, self.passage
         made = None
         if self._taken is not None and passage.stream and self.ending is not Ending.ANSWERED:
-            made = made_of(b"".join(self._sample), self._sent_bytes)
+            made = made_of(b"".join(self._sample)[:_SAMPLE_BYTES], self._sent_bytes)
         gateway.seen.ended(
             passage,
             self.ending,
