@@ -4,6 +4,7 @@ import pytest
 
 from stillup.gateway.core.actions import Patience
 from stillup.gateway.journal.read import read_exchanges
+from stillup.gateway.journal.words import told
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
 from tests.gateway.app.conftest import KEYS, MESSAGES, SPEECHES, Client, asking
 
@@ -25,7 +26,7 @@ def kind_of(speech, error):
 async def test_a_key_of_the_gateways_is_nothing_the_client_could_mend(speech, status, reason, says, a, b, start):
     gateway = await start(a, b)
     a.set(Behaviour(failure=Failure.STATUS, status=status, reason=reason))
-    b.set(DOWN)
+    b.set(Behaviour(failure=Failure.STATUS, status=404))
     reply = await Client(gateway).ask(speech)
     assert reply.status == 503
     assert says in reply.error["message"]
@@ -93,6 +94,17 @@ async def test_every_answer_and_every_refusal_says_by_what_id_it_is_kept(a, b, s
     assert all(r.header("x-stillup-id").startswith("req_") for r in unread)
 
 
+async def test_what_a_client_was_told_of_failure_is_kept(a, b, start, tmp_path):
+    gateway = await start(a, b, journal=True)
+    replies = []
+    for failing in (DOWN, Behaviour(failure=Failure.STATUS, status=401), Behaviour(failure=Failure.CUT, after=4)):
+        a.set(failing)
+        b.set(DOWN)
+        replies.append(await Client(gateway).ask(MESSAGES))
+    said = [told(exchange.answer()) for exchange in read_exchanges(tmp_path / "journal")]
+    assert said == [reply.error["message"] for reply in replies[:2]] + [MESSAGES.error_in(replies[2])["message"]]
+
+
 @pytest.mark.parametrize("first", [None, DOWN, Behaviour(failure=Failure.STATUS, status=402, reason=Reason.QUOTA)])
 async def test_header_log_and_journal_give_the_same_reason(first, a, b, start, tmp_path):
     gateway = await start(a, b, journal=True)
@@ -104,9 +116,9 @@ async def test_header_log_and_journal_give_the_same_reason(first, a, b, start, t
     for server in (a, b):
         server.set(Behaviour(failure=Failure.STATUS, status=400))
     replies += [await client.ask(MESSAGES)]
-    told = [r.header("x-stillup-reason") for r in replies]
-    assert [p.reason for p in passages] == told
-    assert [exchange.end.reason for exchange in read_exchanges(tmp_path / "journal")] == told
+    reasons = [r.header("x-stillup-reason") for r in replies]
+    assert [p.reason for p in passages] == reasons
+    assert [exchange.end.reason for exchange in read_exchanges(tmp_path / "journal")] == reasons
 
 
 async def test_a_broken_answer_is_noted_with_about_the_tokens_that_went_out(a, start, tmp_path):
