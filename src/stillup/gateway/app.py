@@ -18,28 +18,24 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stillup.errors import UsageError
 from stillup.gateway.core.actions import Patience
 from stillup.gateway.core.allowance import Allowance, Bounds, Denied, crowding
 from stillup.gateway.core.desk import Desk, DeskSettings
 from stillup.gateway.core.door import SAYS, Door, Entry, Reason, User
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Facts
-from stillup.gateway.core.values import Ask, Headers, Operation, Protocol, Target
-from stillup.gateway.dialects.base import KeyChoice, Outgoing, Refusal
-from stillup.gateway.dialects.bases import base_of
+from stillup.gateway.core.values import Ask, Headers, Operation, Target
+from stillup.gateway.dialects.base import KeyChoice, Refusal
 from stillup.gateway.dialects.errors import error_answer
-from stillup.gateway.dialects.keys import choose_key
 from stillup.gateway.dialects.requests import protocol_of, read_request
 from stillup.gateway.handling import Handling
 from stillup.gateway.journal import Journal
+from stillup.gateway.lines import Lines
 from stillup.gateway.outbox import Outbox
 from stillup.gateway.own import HEALTH_PATHS, OwnPages, is_open_to_all
-from stillup.gateway.proxies import Proxies, is_loopback
-from stillup.gateway.reading import is_bound
-from stillup.gateway.signing import Signer, signer_for
+from stillup.gateway.proxies import is_loopback
 from stillup.gateway.telling import id_lines, new_id
-from stillup.gateway.wire.client import Call, Place, Pool, Sink
+from stillup.gateway.whom import Whom
 from stillup.gateway.wire.server import Connection, Incoming, Stop
 
 if TYPE_CHECKING:
@@ -61,8 +57,6 @@ _LAST_WORDS_S = 1.0
 """How long clients may take for the end of an answer that the gateway's own end cut short."""
 _STATUS_OF = {Reason.NO_HOST: 400, Reason.NO_TOKEN: 401, Reason.WRONG_TOKEN: 401}
 """Of who is not let in; everybody else gets 403."""
-_CLAUDE_ELSEWHERE = (Operation.GENERATE, Operation.COUNT_TOKENS)
-"""All that Bedrock and Vertex serve of what Anthropic does."""
 
 
 class _Place(Struct, frozen=True, gc=False):
@@ -107,7 +101,7 @@ class Gateway:
             DeskSettings(hedge_after_s=settings.hedge_after_s, stall_after_s=settings.stall_after_s), view, random
         )
         self.outbox = Outbox(journal, self.wall_s)
-        self.signers: dict[str, Signer] = {}
+        self.lines = Lines(self.now, tls=tls, environ=environ)
         self.max_body_bytes = settings.max_body_mb * 1_048_576
         host, _, port = settings.listen.rpartition(":")
         self.host, self.port = host.strip("[]"), int(port)
@@ -118,13 +112,10 @@ class Gateway:
         self._allowance = Allowance((u.id, Bounds(u.requests_per_minute, u.usd_per_day)) for u in users)
         self._patience = patience or Patience(deadline_s=settings.deadline_s)
         self._own = OwnPages(self)
-        self._tls = tls
-        self._proxies = Proxies(environ)
-        self._pools: dict[str, Pool] = {}
+        self._whom = Whom(plan)
         self._connections: set[Connection] = set()
         self._running: set[Handling] = set()
         self._queue: dict[Handling, _Place] = {}
-        self._own_keys: dict[str, KeyChoice] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._admits = self._admit if users or not is_loopback(self.host) else None
@@ -154,15 +145,7 @@ class Gateway:
         :raises OSError: the address cannot be taken.
         :raises stillup.errors.UsageError: an upstream needs a library that is not installed, or has no usable address.
         """
-        for upstream in self.plan.upstreams:
-            try:
-                base_of(upstream)
-            except ValueError as exc:
-                msg = f"upstream {upstream.id!r} cannot be asked: {exc}"
-                raise UsageError(msg) from exc
-            signer = signer_for(upstream)
-            if signer is not None:
-                self.signers[upstream.id] = signer
+        self.lines.check(self.plan.upstreams)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Connection(self, self._connections, self.now, self._admits), self.host, self.port, backlog=_BACKLOG
@@ -194,8 +177,7 @@ class Gateway:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for pool in self._pools.values():
-            await pool.close()
+        await self.lines.close()
         self.outbox.flush()
         self.journal.close(self.wall_s())
         await self.seen.stop()
@@ -264,14 +246,14 @@ class Gateway:
         if denied is not None:
             handling.refuse(Fault.RATE_LIMITED, denied.says, retry_after_s=denied.retry_after_s)
             return None
-        chain = self._chain(ask)
+        chain = self._whom.chain(ask)
         if not chain:
             handling.refuse(
                 Fault.BAD_REQUEST, self.plan.nobody(ask.protocol, ask.model), status=404 if self.plan.upstreams else 503
             )
             return None
         # Our own token is nobody else's to see: a client that came in with one has no key to lend.
-        keys = {t.upstream: self._key(ask, t.upstream, lend=not entered.key_is_token) for t in chain}
+        keys = self._whom.keys(ask, chain, lend=not entered.key_is_token)
         if len(self._running) >= self.settings.max_concurrent:
             return self._wait(handling, chain, keys)
         self._run(handling, chain, keys, self._patience)
@@ -282,30 +264,6 @@ class Gateway:
         if len(self.plan.users) < 2 or len(self._running) < half:
             return None
         return crowding((h.user for h in (*self._running, *self._queue)), user, half)
-
-    def _chain(self, ask: Ask) -> tuple[Target, ...]:
-        chain = self.plan.chain(ask.protocol, ask.model)
-        if ask.operation is Operation.STORED:
-            return chain[:1]  # what one upstream keeps no other has
-        if ask.protocol is Protocol.RESPONSES and len(chain) > 1 and is_bound(ask):
-            host = self._host(chain[0])
-            return tuple(t for t in chain if self._host(t) == host)
-        if ask.operation not in _CLAUDE_ELSEWHERE:
-            chain = tuple(t for t in chain if t.protocol not in (Protocol.BEDROCK, Protocol.VERTEX))
-        return chain
-
-    def _host(self, target: Target) -> str:
-        return base_of(self.plan.upstream(target.upstream)).host
-
-    def _key(self, ask: Ask, upstream: str, *, lend: bool) -> KeyChoice:
-        """Law 10. An upstream's own key is the same for every request."""
-        found = self._own_keys.get(upstream)
-        if found is None:
-            spec = self.plan.upstream(upstream)
-            found = choose_key(ask, spec, lend=lend)
-            if spec.key is not None:
-                self._own_keys[upstream] = found
-        return found
 
     def _wait(self, handling: Handling, chain: tuple[Target, ...], keys: dict[str, KeyChoice]) -> Handling | None:
         if len(self._queue) >= self.settings.queue:
@@ -332,21 +290,6 @@ class Gateway:
         return self.keeps and ask.operation is Operation.GENERATE
 
     # --- what a handling asks of us
-
-    def send(self, outgoing: Outgoing, sink: Sink, more: Headers = ()) -> Call:
-        """Send a request to its upstream."""
-        pool = self._pools.get(outgoing.origin)
-        if pool is None:
-            place = Place.of(outgoing.origin)
-            proxy = self._proxies.before(place)
-            pool = self._pools[outgoing.origin] = Pool(place, now=self.now, tls=self._tls, proxy=proxy)
-        lines = [f"{outgoing.method} {outgoing.target} HTTP/1.1\r\nHost: {pool.place.authority}\r\n".encode("latin-1")]
-        lines += [b"%b: %b\r\n" % line for line in outgoing.headers]
-        lines += [b"%b: %b\r\n" % line for line in more]
-        if outgoing.body or outgoing.method == "POST":
-            lines.append(b"Content-Length: %d\r\n" % len(outgoing.body))
-        lines.append(b"\r\n")
-        return pool.ask(b"".join(lines), outgoing.body, sink)
 
     def over(self, handling: Handling, passage: Passage) -> None:
         """A request is over; the next one that waits has room."""

@@ -266,13 +266,13 @@ class Handling:
         except ValueError:  # it is not configured so that it could be asked: no project, no usable key
             asyncio.get_running_loop().call_soon(self.heard_failure, n, Fault.UNAUTHORIZED)
             return
-        gateway.outbox.put(self._dispatch, n, outgoing, gateway.signers.get(name))
+        gateway.outbox.put(self._dispatch, n, outgoing, gateway.lines.signers.get(name))
 
     def _dispatch(self, n: int, outgoing: Outgoing, signer: Signer | None) -> None:
         if self._is_over or self._exchange is None or self._exchange.tries[n].is_over:
             return
         if signer is None:
-            self._calls[n] = self._gateway.send(outgoing, TrySink(self, n))
+            self._calls[n] = self._gateway.lines.send(outgoing, TrySink(self, n))
         else:
             self._calls[n] = self._gateway.task(self._sign_and_send(n, outgoing, signer))
 
@@ -283,7 +283,7 @@ class Handling:
             self._calls[n] = None
             self.heard_failure(n, fault_of(exc))
             return
-        self._calls[n] = self._gateway.send(outgoing, TrySink(self, n), signature)
+        self._calls[n] = self._gateway.lines.send(outgoing, TrySink(self, n), signature)
 
     # --- answering
 
