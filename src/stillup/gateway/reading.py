@@ -8,12 +8,12 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Turn
 from stillup.gateway.core.values import Ask, Headers
 from stillup.gateway.dialects.base import END, Watch
-from stillup.gateway.dialects.bedrock import BedrockWatch
 from stillup.gateway.dialects.coding import CannotDecode, Decoder
 from stillup.gateway.dialects.trouble import classify
 from stillup.gateway.dialects.whole import watch_for
 from stillup.gateway.wire.hops import end_to_end
 
+_CONTENT_SIZES = frozenset({len("content-type"), len("content-encoding")})
 _PREVIOUS = re.compile(rb'"previous_response_id"\s*:\s*"')
 
 
@@ -29,6 +29,7 @@ def _is_bomb(decoded: bytes) -> bool:
 class Decoding(Watch):
     """A stream in a content coding: what goes to the client is decoded, for events can only be told apart so."""
 
+    decodes = True
     __slots__ = ("_decoder", "_watch")
 
     def __init__(self, watch: Watch, decoder: Decoder) -> None:
@@ -72,7 +73,7 @@ class Decoding(Watch):
 
 def reader(ask: Ask, turn: Turn, status: int, headers: Headers) -> Watch | Fault:
     """See :data:`stillup.gateway.core.trial.Reader`."""
-    kind, coding = _value(headers, b"content-type"), _value(headers, b"content-encoding")
+    kind, coding = content_of(headers)
     watch = watch_for(ask, turn.target.protocol, status, kind, coding)
     if isinstance(watch, Fault) or watch.reads_coded or not coding:
         return watch
@@ -93,12 +94,10 @@ def is_bound(ask: Ask) -> bool:
 
 def head_for_client(watch: Watch | None, headers: Headers) -> Headers:
     """The lines of an answer's head as they are true of what its watch hands out."""
-    if isinstance(watch, Decoding):
-        return tuple(end_to_end(headers, decoded=True))
-    kept = end_to_end(headers)
-    if isinstance(watch, BedrockWatch):
+    kept = end_to_end(headers, decoded=watch is not None and watch.decodes)
+    if watch is not None and watch.content_type:
         kept = [line for line in kept if line[0].lower() != b"content-type"]
-        kept.append((b"content-type", b"text/event-stream; charset=utf-8"))
+        kept.append((b"content-type", watch.content_type))
     return tuple(kept)
 
 
@@ -107,5 +106,13 @@ def classified(turn: Turn, status: int, headers: Headers, body: bytes) -> Fault:
     return classify(turn.target.protocol, status, headers, body)
 
 
-def _value(headers: Headers, wanted: bytes) -> str:
-    return next((value.decode("latin-1") for name, value in headers if name.lower() == wanted), "")
+def content_of(headers: Headers) -> tuple[str, str]:
+    """Content type and content coding; empty where a head does not say."""
+    kind = coding = b""
+    for name, value in [line for line in headers if len(line[0]) in _CONTENT_SIZES]:
+        lower = name.lower()
+        if lower == b"content-type":
+            kind = kind or value
+        elif lower == b"content-encoding":
+            coding = coding or value
+    return kind.decode("latin-1"), coding.decode("latin-1")

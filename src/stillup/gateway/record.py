@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from stillup.gateway.core.actions import Settled
 from stillup.gateway.core.turn import Choice, Turn
 from stillup.gateway.core.values import Headers
 from stillup.gateway.core.views import Try
+from stillup.gateway.reading import content_of
 from stillup.gateway.seen.made import made_of
 from stillup.gateway.seen.passage import Ending, Passage
 
@@ -20,28 +23,23 @@ _SAMPLE_BYTES = 16 * 1024
 """So much of the beginning of an answer is held on to, for counting what was made should it break off."""
 
 
-class Record:
+class Record(Struct, eq=False):
     """Of one request. ``entry`` is None where it is not journalled.
 
     ``ending``, ``status`` and ``reason`` (the one that the client is told) are set as they come.
     """
 
-    __slots__ = (
-        "_entry", "_first_s", "_gateway", "_sample", "_sampled_bytes", "_sent_bytes", "_taken", "ending", "passage",
-        "reason", "status",
-    )  # fmt: skip
-
-    def __init__(self, gateway: Gateway, passage: Passage, entry: Entry | None) -> None:
-        self.passage = passage
-        self.ending = Ending.ABANDONED
-        self.status: int | None = None
-        self.reason = ""
-        self._gateway = gateway
-        self._entry = entry
-        self._sent_bytes = self._sampled_bytes = 0
-        self._sample: list[bytes] = []
-        self._first_s: float | None = None
-        self._taken: Try | None = None
+    _gateway: Gateway
+    passage: Passage
+    _entry: Entry | None
+    ending: Ending = Ending.ABANDONED
+    status: int | None = None
+    reason: str = ""
+    _sent_bytes: int = 0
+    _sampled_bytes: int = 0
+    _sample: list[bytes] = []
+    _first_s: float | None = None
+    _taken: Try | None = None
 
     def chosen(self, choice: Choice) -> None:
         """Who is passed over."""
@@ -70,7 +68,7 @@ class Record:
         self._first_s = self._gateway.now() - self.passage.started_s
         if self._entry is None:
             return
-        named = {name.lower(): value.decode("latin-1") for name, value in headers}
+        kind, coding = content_of(headers)
         self._gateway.journal.answering(
             self._entry,
             n,
@@ -78,8 +76,8 @@ class Record:
             self._gateway.wall_s(),
             status=status,
             model=turn.model,
-            content_type=named.get(b"content-type", ""),
-            content_encoding=named.get(b"content-encoding", ""),
+            content_type=kind,
+            content_encoding=coding,
         )
 
     def forwarded(self, data: bytes) -> None:

@@ -112,6 +112,9 @@ class Exchange:
             return ()
         flags, ready = watch.feed(chunk)
         if t is not self.winner:
+            if not flags and not ready:  # a whole answer, or half an event
+                t.last_s = now
+                return ()
             return self._reckoned(self._before_gate(t, watch, flags, ready, now), now)
         gap_s = now - t.last_s
         t.last_s = now

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Turn
 from stillup.gateway.core.values import Ask, Headers, Operation, Protocol, Usage
@@ -20,29 +22,30 @@ Classify = Callable[[Turn, int, Headers, bytes], Fault]
 """What an error answer means; its body without content coding."""
 
 
-class Trial:
+class Trial(Struct, eq=False):
     """State only. Times are the exchange's steady seconds; ``body`` is that of an error answer."""
 
-    __slots__ = (
-        "body", "ended_s", "fault", "first_s", "headers", "held", "held_bytes", "is_late", "is_over", "key", "last_s",
-        "longest_gap_s", "n", "started_s", "status", "turn", "watch",
-    )  # fmt: skip
+    n: int
+    turn: Turn
+    key: KeyChoice
+    started_s: float
+    last_s: float
+    status: int | None = None
+    headers: Headers = ()
+    watch: Watch | None = None
+    held: list[bytes] = []
+    held_bytes: int = 0
+    body: bytes = b""
+    is_late: bool = False
+    is_over: bool = False
+    fault: Fault | None = None
+    first_s: float | None = None
+    longest_gap_s: float = 0.0
+    ended_s: float | None = None
+    """When the end marker came."""
 
-    def __init__(self, n: int, turn: Turn, key: KeyChoice, now: float) -> None:
-        self.n, self.turn, self.key, self.started_s = n, turn, key, now
-        self.status: int | None = None
-        self.headers: Headers = ()
-        self.watch: Watch | None = None
-        self.held: list[bytes] = []
-        self.held_bytes = 0
-        self.body = b""
-        self.is_late = self.is_over = False
-        self.fault: Fault | None = None
-        self.first_s: float | None = None
-        self.last_s = now
-        self.longest_gap_s = 0.0
-        self.ended_s: float | None = None
-        """When the end marker came."""
+    def __repr__(self) -> str:
+        return f"Trial({self.n}, {self.turn!r})"
 
     @property
     def is_borrowed(self) -> bool:

@@ -54,7 +54,7 @@ class Tries:
     def send(self, turn: Turn, now: float, *, why: Why | None = None) -> Send:
         """Ask now."""
         self.left = [other for other in self.left if other is not turn]
-        t = Trial(len(self.all), turn, self.key(turn), now)
+        t = Trial(len(self.all), turn, self.key(turn), now, now)
         beside = bool(self.live)
         self.all.append(t)
         self.live.append(t)
