@@ -96,7 +96,7 @@ class Gateway:
         self.observer = observer
         self.journal = journal or Journal.off()
         self.keeps = journal is not None
-        self.now = clock.monotonic_s
+        self.now, self.wall_s = clock.monotonic_s, clock.wall_s
         self.desk = Desk(
             DeskSettings(hedge_after_s=settings.hedge_after_s, stall_after_s=settings.stall_after_s), view, random
         )
@@ -237,11 +237,10 @@ class Gateway:
     def _begin(self, connection: Connection, ask: Ask, entered: Entry) -> Handling | None:
         user = entered.user
         request_id = new_id()
-        at = self.clock.now()
         passage = self.seen.begin(ask, request_id, user)
-        denied = (self._crowding(user) or self._allowance.ask(user, self.now(), at)) if user else None
+        denied = (self._crowding(user) or self._allowance.ask(user, self.now(), self.clock.now())) if user else None
         is_kept = self._is_kept(ask) and denied is None
-        entry = self.journal.begin(ask, request_id, at.timestamp()) if is_kept else None
+        entry = self.journal.begin(ask, request_id, self.wall_s()) if is_kept else None
         handling = Handling(self, connection, ask, passage, entry)
         if denied is not None:
             handling.refuse(Fault.RATE_LIMITED, denied.says, retry_after_s=denied.retry_after_s)
@@ -314,10 +313,6 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    def wall_s(self) -> float:
-        """The wall clock, in seconds since the epoch."""
-        return self.clock.now().timestamp()
 
     # --- beside the requests
 

@@ -192,7 +192,9 @@ class Handling:
         """The head of try ``n``'s answer."""
         gateway = self._gateway
         if self._exchange is not None:
-            self._perform(self._exchange.head(n, status, headers, gateway.now(), gateway.clock.now()))
+            actions = self._exchange.head(n, status, headers, gateway.now(), gateway.clock.now())
+            if actions:
+                self._perform(actions)
 
     def heard_data(self, n: int, chunk: bytes) -> None:
         """A piece of try ``n``'s body."""
@@ -201,7 +203,8 @@ class Handling:
             return
         passed = exchange.data(n, chunk, self._gateway.now())
         if not isinstance(passed, bytes):
-            self._perform(passed)
+            if passed:
+                self._perform(passed)
             return
         if passed:
             self._send_on(passed)
@@ -236,16 +239,16 @@ class Handling:
         match action:
             case Send():
                 self._send(action.n, action.turn, beside=action.beside)
+            case Settled():
+                self._record.settled(action, self._tries[action.n].turn)
+            case Whole():
+                self._whole(action)
             case Open():
                 self._open(action)
             case Finish():
                 self._record.ending = Ending.BROKEN if action.broken else Ending.ANSWERED
                 self._record.status = 200
                 self._finish(action.data)
-            case Whole():
-                self._whole(action)
-            case Settled():
-                self._record.settled(action, self._tries[action.n].turn)
             case Cancel():
                 call, self._calls[action.n] = self._calls[action.n], None
                 if call is not None:

@@ -49,13 +49,13 @@ class Lines:
             place = Place.of(outgoing.origin)
             proxy = self._proxies.before(place)
             pool = self._pools[outgoing.origin] = Pool(place, now=self._now, tls=self._tls, proxy=proxy)
-        lines = [f"{outgoing.method} {outgoing.target} HTTP/1.1\r\nHost: {pool.place.authority}\r\n".encode("latin-1")]
-        lines += [b"%b: %b\r\n" % line for line in outgoing.headers]
-        lines += [b"%b: %b\r\n" % line for line in more]
+        parts = [f"{outgoing.method} {outgoing.target} HTTP/1.1\r\nHost: {pool.authority}\r\n".encode("latin-1")]
+        for name, value in (*outgoing.headers, *more):
+            parts += (name, b": ", value, b"\r\n")
         if outgoing.body or outgoing.method == "POST":
-            lines.append(b"Content-Length: %d\r\n" % len(outgoing.body))
-        lines.append(b"\r\n")
-        return pool.ask(b"".join(lines), outgoing.body, sink)
+            parts.append(b"Content-Length: %d\r\n" % len(outgoing.body))
+        parts.append(b"\r\n")
+        return pool.ask(b"".join(parts), outgoing.body, sink)
 
     async def close(self) -> None:
         """End every connection."""

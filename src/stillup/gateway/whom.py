@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stillup.gateway.core.values import Ask, Operation, Protocol, Target
 from stillup.gateway.dialects.base import KeyChoice
 from stillup.gateway.dialects.bases import base_of
-from stillup.gateway.dialects.keys import choose_key
+from stillup.gateway.dialects.keys import choose_key, may_borrow
 from stillup.gateway.reading import is_bound
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Whom:
 
     def __init__(self, plan: GatewayPlan) -> None:
         self._plan = plan
-        self._own_keys: dict[str, KeyChoice] = {}
+        self._fixed_keys: dict[tuple[str, Protocol], KeyChoice] = {}
 
     def chain(self, ask: Ask) -> tuple[Target, ...]:
         """Whom to ask, first choice first; empty where nobody can be."""
@@ -41,12 +41,12 @@ class Whom:
         return {target.upstream: self._key(ask, target.upstream, lend=lend) for target in chain}
 
     def _key(self, ask: Ask, upstream: str, *, lend: bool) -> KeyChoice:
-        found = self._own_keys.get(upstream)
+        found = self._fixed_keys.get((upstream, ask.protocol))
         if found is None:
             spec = self._plan.upstream(upstream)
             found = choose_key(ask, spec, lend=lend)
-            if spec.key is not None:  # the same for every request
-                self._own_keys[upstream] = found
+            if not may_borrow(spec, ask.protocol):  # the same for every request
+                self._fixed_keys[upstream, ask.protocol] = found
         return found
 
     def _host(self, target: Target) -> str:
