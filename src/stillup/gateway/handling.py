@@ -43,10 +43,7 @@ if TYPE_CHECKING:
     from stillup.gateway.wire.client import Call
     from stillup.gateway.wire.server import Connection
 
-_STREAM_HEAD: Headers = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-)
+_STREAM_HEAD: Headers = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 _ENDINGS = {End.DEADLINE: Ending.DEADLINE}
 _SLACK_S = 0.005
 """A timer that fires so much too early is close enough."""

@@ -16,16 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from stillup.gateway.core.actions import (
-    Action,
-    Actions,
-    Cancel,
-    Finish,
-    Open,
-    Patience,
-    Ping,
-    Whole,
-)
+from stillup.gateway.core.actions import Action, Actions, Cancel, Finish, Open, Patience, Ping, Whole
 from stillup.gateway.core.desk import Desk
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.limits import retry_after_s
