@@ -18,8 +18,8 @@ class SourceSpec(Struct, frozen=True):
 
     ``interval_s`` is its usual cadence: three of them without a word mean *no data*. ``delay_s`` is how far it
     usually trails the start of an outage, ``reliability`` says in words what to think of it. ``module`` is empty
-    while only its recordings can be read. ``calm_counts`` is False where silence says nothing (a trending list
-    names what trends and nothing else).
+    while only its recordings can be read; ``file:NAME`` is one of several sources in a file. ``calm_counts`` is False
+    where silence says nothing (a trending list names what trends and nothing else).
     """
 
     id: str
@@ -34,14 +34,21 @@ class SourceSpec(Struct, frozen=True):
     calm_counts: bool = True
     mirror: bool = False
     """It repeats official pages, later than they speak."""
+    page: bool = False
+    """A platform of official status pages: each service has one, at an address of its own."""
+    one_look: bool = True
+    """Whether it can answer within a person's patience; what takes longer is read when watching only."""
+    opt_in: bool = False
+    """Read only where the configuration switches it on: it costs the user traffic or money."""
 
 
 _OFFICIAL, _CROWD, _SOCIAL = Family.OFFICIAL, Family.CROWD, Family.SOCIAL
 _SEARCH, _PROBE, _TRAFFIC = Family.SEARCH, Family.PROBE, Family.TRAFFIC
+_PAGE = "right when it speaks, often late"
 
 # Usual delays: official pages by measurement of archived Claude pages (median 16.7 min); the others by cadence.
 _LINES = (
-    SourceSpec("statuspage", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late", "statuspage"),
+    SourceSpec("statuspage", _OFFICIAL, 60, "Status page", 1000, _PAGE, "statuspage", page=True),
     SourceSpec(
         "statusgator",
         _OFFICIAL,
@@ -54,16 +61,18 @@ _LINES = (
         key_required=True,
         mirror=True,
     ),
-    SourceSpec("incidentio", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late"),
-    SourceSpec("instatus", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late"),
-    SourceSpec("betterstack", _OFFICIAL, 60, "Status page", 300, "machine-made, fast and noisy"),
-    SourceSpec("datadog", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late"),
-    SourceSpec("flashcat", _OFFICIAL, 60, "Status page", 1000, "right when it speaks, often late"),
-    SourceSpec("google_cloud", _OFFICIAL, 60, "Google Cloud status", 4700, "often an hour behind"),
-    SourceSpec("aws", _OFFICIAL, 60, "AWS Health", 1800, "long-open events stay in it"),
-    SourceSpec("azure", _OFFICIAL, 60, "Azure status", 1800, "only broad impact"),
-    SourceSpec("atom", _OFFICIAL, 60, "Status feed", 1000, "no components in it"),
-    SourceSpec("rss", _OFFICIAL, 60, "Status feed", 1000, "no components in it"),
+    SourceSpec("incidentio", _OFFICIAL, 60, "Status page", 1000, _PAGE, page=True),
+    SourceSpec("instatus", _OFFICIAL, 60, "Status page", 1000, _PAGE, page=True),
+    SourceSpec("betterstack", _OFFICIAL, 60, "Status page", 300, "machine-made, fast and noisy", page=True),
+    SourceSpec("datadog", _OFFICIAL, 60, "Status page", 1000, _PAGE, page=True),
+    SourceSpec("flashcat", _OFFICIAL, 60, "Status page", 1000, _PAGE, page=True),
+    SourceSpec("checkly", _OFFICIAL, 60, "Status page", 600, "machine-made; says what was, hardly what is", page=True),
+    SourceSpec("google_cloud", _OFFICIAL, 60, "Google Cloud status", 4700, "often an hour behind", page=True),
+    SourceSpec("google_workspace", _OFFICIAL, 60, "Google Workspace status", 4700, "often an hour behind", page=True),
+    SourceSpec("aws", _OFFICIAL, 60, "AWS Health", 1800, "long-open events stay in it", page=True),
+    SourceSpec("azure", _OFFICIAL, 60, "Azure status", 1800, "only broad impact", page=True),
+    SourceSpec("atom", _OFFICIAL, 60, "Status feed", 1000, "components are guessed from its texts", page=True),
+    SourceSpec("rss", _OFFICIAL, 60, "Status feed", 1000, "components are guessed from its texts", page=True),
     SourceSpec(
         "downdetector",
         _CROWD,
@@ -79,8 +88,18 @@ _LINES = (
     SourceSpec(
         "reddit", _SOCIAL, 300, "Reddit", 420, "posts of users; talk and trouble mixed", "reddit", "REDDIT_TOKEN"
     ),
-    SourceSpec("x", _SOCIAL, 300, "X", 300, "posts; fast, moved by rumour"),
-    SourceSpec("bluesky", _SOCIAL, 60, "Bluesky", 300, "posts; few"),
+    SourceSpec(
+        "x",
+        _SOCIAL,
+        300,
+        "X",
+        300,
+        "posts; fast, moved by rumour",
+        key_env="X_BEARER_TOKEN",
+        key_required=True,
+        opt_in=True,
+    ),
+    SourceSpec("bluesky", _SOCIAL, 60, "Bluesky", 300, "posts; few", one_look=False, opt_in=True),
     SourceSpec("mastodon", _SOCIAL, 300, "Mastodon", 600, "posts; few"),
     SourceSpec(
         "hackernews", _SOCIAL, 300, "Hacker News", 1200, "stories; late but telling", "hackernews", calm_counts=False
@@ -96,13 +115,35 @@ _LINES = (
         calm_counts=False,
     ),
     SourceSpec("probe", _PROBE, 60, "Our own probe", 60, "what this machine sees from here", "probe"),
-    SourceSpec("globalping", _PROBE, 300, "Globalping", 300, "probes by country"),
-    SourceSpec("cloudflare_radar", _PROBE, 300, "Cloudflare Radar", 600, "networks and clouds"),
+    SourceSpec(
+        "globalping", _PROBE, 300, "Globalping", 300, "probes by country", key_env="GLOBALPING_TOKEN", one_look=False
+    ),
+    SourceSpec(
+        "cloudflare_radar",
+        _PROBE,
+        300,
+        "Cloudflare Radar",
+        600,
+        "networks and clouds",
+        key_env="CLOUDFLARE_RADAR_TOKEN",
+        key_required=True,
+    ),
     SourceSpec("gateway", _TRAFFIC, 60, "Your gateway", 60, "your real requests", calm_counts=False),
     SourceSpec(
         "claude_code", _TRAFFIC, 60, "Claude Code here", 60, "your real requests", "claude_code", calm_counts=False
     ),
-    SourceSpec("openrouter", _TRAFFIC, 300, "OpenRouter", 300, "others' real requests, by provider and model"),
+    SourceSpec("codex", _TRAFFIC, 60, "Codex here", 60, "your real requests", calm_counts=False),
+    SourceSpec("gemini_cli", _TRAFFIC, 60, "Gemini CLI here", 60, "your real requests", calm_counts=False),
+    SourceSpec(
+        "openrouter",
+        _TRAFFIC,
+        300,
+        "OpenRouter",
+        300,
+        "others' real requests, by provider and model",
+        key_env="OPENROUTER_API_KEY",
+        key_required=True,
+    ),
     SourceSpec("pool", _TRAFFIC, 60, "Shared counts", 120, "others' real requests, anyone can feed it"),
 )
 
@@ -122,4 +163,5 @@ def load_source(source_id: str) -> Source:
     spec = SOURCES[source_id]
     if not spec.module:
         raise KeyError(source_id)
-    return cast("Source", import_module(f"stillup.sources.{spec.module}").SOURCE)
+    file, _, name = spec.module.partition(":")
+    return cast("Source", getattr(import_module(f"stillup.sources.{file}"), name or "SOURCE"))

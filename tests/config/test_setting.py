@@ -48,7 +48,8 @@ def test_the_word_for_a_service_stands_above_the_word_for_all():
 
 @pytest.mark.parametrize("source_id", SOURCES)
 def test_without_configuration_a_source_has_its_own_interval_and_no_options(source_id: str):
-    assert Config().setting(source_id, "claude", {}) == Setting(interval_s=SOURCES[source_id].interval_s)
+    spec = SOURCES[source_id]
+    assert Config().setting(source_id, "claude", {}) == Setting(interval_s=spec.interval_s, enabled=not spec.opt_in)
 
 
 def test_an_unknown_source_is_an_error():

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from stillup.model.signal import Declared
-from stillup.sources._statuspage_words import is_beside
+from stillup.sources.pages.words import is_beside
 from stillup.sources.statuspage import SOURCE
 
 
@@ -27,14 +27,11 @@ from stillup.sources.statuspage import SOURCE
     ],
 )
 def test_what_stands_beside_the_service_is_told_by_the_words_of_the_title(title, beside):
-    assert is_beside(title, "none") is beside
-    assert is_beside(title, None) is beside
-    assert is_beside(title, "minor") is beside
+    assert is_beside(title) is beside
 
 
-@pytest.mark.parametrize("impact", ["major", "critical"])
-def test_what_the_page_calls_major_is_never_beside_the_service(impact):
-    assert not is_beside("Support chat unavailable", impact)
+def test_what_the_page_calls_grave_is_never_beside_the_service():
+    assert not is_beside("Support chat unavailable", grave=True)
 
 
 def summary(answer, title, **rest):

@@ -58,6 +58,12 @@ class SourceHint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     slug: str = ""
     communities: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    """Hashtags without the sign."""
+    models: tuple[str, ...] = ()
+    """Models as that source calls them."""
+    page: str = ""
+    """The page's own id, where the platform asks for it."""
     component: str = ""
     """Restrict to one component of a shared page (Copilot on GitHub's page)."""
     api: bool = True
@@ -77,6 +83,21 @@ class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     confidence: _Share
     why: str
     source: str = ""
+
+
+class Promise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the vendor promises in public of a component's availability.
+
+    ``uptime`` is a share of the ``period``; None: the vendor says that it promises none. ``plan`` is who gets it.
+    """
+
+    component: str = ""
+    uptime: _Share | None
+    period: str = "month"
+    plan: str
+    credit: str = ""
+    source: str
+    as_of: str
 
 
 class Ability(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +125,7 @@ class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     endpoints: tuple[Endpoint, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     abilities: tuple[Ability, ...] = ()
+    promises: tuple[Promise, ...] = ()
 
     def component(self, component_id: str) -> Component | None:
         """The component of that id."""

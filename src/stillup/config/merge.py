@@ -8,7 +8,7 @@ from stillup.catalog.load import Endpoint, catalogue
 from stillup.config.kinds import stays_here
 from stillup.config.schema import FLOOR_S, ProbeOptions, SourceConfig, SourceOptions
 
-_LOCAL = frozenset({"claude_code", "gateway"})
+_LOCAL = frozenset({"claude_code", "codex", "gemini_cli", "gateway"})
 """Sources that read this machine only; they have no one to be polite to."""
 
 

@@ -59,7 +59,7 @@ class Config(Document, frozen=True, kw_only=True):
             key=find_key(source_id, service_id, options, environ),
             # A service that is asked for without being listed was not judged at load: the floor binds here too.
             interval_s=max(interval_s, own_floor_s(source_id, service_id, options)),
-            enabled=options.enabled is not False,
+            enabled=options.enabled is True or (options.enabled is None and not spec.opt_in),
             daily_budget=options.daily_budget,
             options=own_options(options, service_id),
         )

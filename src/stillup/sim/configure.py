@@ -18,11 +18,12 @@ STAND_IN_KEY = "STAND_IN_KEY"
 _PATHS = {
     "statusgator": "/statusgator/api/v3",
     "downdetector": "/downdetector/v2",
-    "reddit": "/reddit",
     "hackernews": "/hn/api/v1",
     "google_trends": "/trends",
 }
-"""Where each source's own paths begin; the status page's has its service in it."""
+"""Where a source's own paths begin when it is not below its id."""
+_HERE = frozenset({"probe", "claude_code", "codex", "gemini_cli"})
+"""Sources that have no site."""
 _STAND_INS = {"anthropic": "bedrock", "openai": "openai"}
 """What the stand-in speaks beside an API: for Claude it is the same model on Bedrock, else another of its kind."""
 
@@ -42,18 +43,17 @@ def config_text(scenario: Scenario, service: Service, where: Addresses) -> str:
     """A configuration that asks the world and nobody else."""
     countries = sorted({t.geo for t in scenario.trends}) or ["US"]
     lines = [f"# simulated: {scenario.id}", f"services = [{_text(service.id)}]"]
-    for source, path in _PATHS.items():
-        lines += _table(source, base_url=_text(where.base_url + path))
-        if source == "google_trends":
+    for spec in usable_sources():
+        if spec.page:
+            lines += _page(spec.id, service, where.base_url)
+        elif spec.id not in _HERE:
+            lines += _table(spec.id, base_url=_text(where.base_url + _PATHS.get(spec.id, f"/{spec.id}")))
+        if spec.id == "google_trends":
             lines.append(f"geo = [{', '.join(map(_text, countries))}]")
     lines += _table("claude_code", path=_text(str(where.transcripts)))
     lines += _table("probe", controls=f"[{', '.join(map(_text, where.controls))}]")
     endpoints = (f"{name} = {_text(url)}" for name, url in where.endpoints.items())
     lines.append(f"endpoints = {{ {', '.join(endpoints)} }}")
-    # Pages of other services are not in this world, and the real ones are never asked from it.
-    lines += ["", "[sources.statuspage]", "enabled = false", f"interval_s = {INTERVAL_S}"]
-    page = _text(f"{where.base_url}/statuspage/{service.id}")
-    lines += [f"[sources.statuspage.{service.id}]", "enabled = true", f"base_url = {page}"]
     return "\n".join(lines + _gateway(scenario, service, where)) + "\n"
 
 
@@ -89,6 +89,15 @@ def _gateway(scenario: Scenario, service: Service, where: Addresses) -> list[str
     for upstream in (first, other):
         lines += ["", "[[gateway.upstreams]]", *(f"{key} = {_text(value)}" for key, value in upstream.items())]
     return [*lines, "", "[[gateway.routes]]", f"chain = [{_text(service.id)}, {_text('stand-in')}]"]
+
+
+def _page(source: str, service: Service, base_url: str) -> list[str]:
+    """The service's page on one platform. Pages of others are not in this world, and the real ones are never asked."""
+    lines = ["", f"[sources.{source}]", "enabled = false", f"interval_s = {INTERVAL_S}"]
+    if source not in service.sources:
+        return lines
+    page = _text(f"{base_url}/{source}/{service.id}")
+    return [*lines, f"[sources.{source}.{service.id}]", "enabled = true", f"base_url = {page}"]
 
 
 def _table(source: str, **values: str) -> list[str]:

@@ -135,7 +135,7 @@ def search(step: Step) -> Iterator[Signal]:
 def official(step: Step) -> Iterable[Signal]:
     """The status page."""
     site = Desk(step.story).page_site(step.service, _NOWHERE, step.until)
-    return _parsed(step, "statuspage", statuspage.reply("/api/v2/summary.json", site), "summary")
+    return _parsed(step, "statuspage", statuspage.page("/api/v2/summary.json", site, step.until), "summary")
 
 
 def mirror(step: Step) -> Iterable[Signal]:

@@ -24,13 +24,14 @@ from stillup.sim.story import Story
 from stillup.sim.transcripts import Transcripts
 from stillup.sim.wire import provider
 from stillup.sim.wire.reply import Reply
-from stillup.sim.wire.routes import Desk, Visit
+from stillup.sim.wire.routes import Desk, Visit, site_of
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 _TICK_S = 0.05
 """Real seconds between two looks at the clock: how late a port may close or a transcript row be written."""
+_MOST_BODY = 1 << 20
 _CONTROLS = (f"{CONTROLS}0", f"{CONTROLS}1")
 _CONTROL_PATH = "/generate_204"
 _API = frozenset({Layer.API_GATEWAY, Layer.INFERENCE})
@@ -150,8 +151,14 @@ class World:
         broken = provider.page_instead(self._mode(SOURCES))
         if broken is not None:
             return answer(request, broken)
+        site = site_of(request.path.split("/")[1])
+        if site is not None and hasattr(site, "serve"):
+            served: web.StreamResponse = await site.serve(self._desk, request, self.clock)
+            return served
         visit = Visit(
             path=request.path,
+            method=request.method,
+            body=await request.content.read(_MOST_BODY),
             params=dict(request.query),
             headers={k.lower(): v for k, v in request.headers.items()},
             base_url=self.base_url,

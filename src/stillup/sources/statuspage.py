@@ -2,96 +2,160 @@
 
 ``api = false`` (in the config, else in the catalogue) reads the feed alone: some pages ask crawlers to leave ``/api/``
 be, which binds a public hub, not a person who asks once. The feed names no components and no impact.
+
+incident.io's compatible pages have the same shape; they leave ``incidents`` out when quiet and name no affected
+components.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import chain, islice
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
 
-from stillup.errors import NotConfigured
+from msgspec import Struct
+
 from stillup.model.service import State
-from stillup.model.signal import Alive
 from stillup.net import Request
-from stillup.sources._statuspage_board import SOURCE_ID, Board, board_of
-from stillup.sources._statuspage_incident import PAST, Case, case_of, declared, newest, posted
-from stillup.sources._statuspage_page import Incident, Incidents, Summary
-from stillup.sources.base import Context, HttpSource, Link, Reading
-from stillup.sources.decode import clean, decode_json, http_url
+from stillup.sources.base import Context, Reading
+from stillup.sources.decode import decode_json, http_url, moment
+from stillup.sources.pages.page import MOST_POSTS, Affected, Incident, Page, Post, Row
+from stillup.sources.pages.reading import record_of
+from stillup.sources.pages.source import PageSource
+from stillup.sources.pages.words import stage_of, state_of_impact
 
-_MOST_INCIDENTS, _MOST_LINKS, _MOST_NAMED, _MOST_SAID = 100, 5, 3, 300
+
+class _PageState(StrEnum):
+    """A component's state in the page's words; any other word makes the whole answer malformed."""
+
+    OPERATIONAL = "operational"
+    DEGRADED = "degraded_performance"
+    PARTIAL = "partial_outage"
+    MAJOR = "major_outage"
+    MAINTENANCE = "under_maintenance"
 
 
-class Statuspage(HttpSource):
+_STATES = {
+    _PageState.OPERATIONAL: State.OPERATIONAL,
+    _PageState.DEGRADED: State.DEGRADED,
+    _PageState.PARTIAL: State.PARTIAL_OUTAGE,
+    _PageState.MAJOR: State.MAJOR_OUTAGE,
+    _PageState.MAINTENANCE: State.MAINTENANCE,
+}
+_BY_WORD = {word.value: state for word, state in _STATES.items()}
+
+
+class _PageInfo(Struct, frozen=True):
+    id: str
+    name: str
+
+
+class _Component(Struct, frozen=True):
+    id: str
+    name: str
+    status: _PageState
+    group: bool = False
+    group_id: str | None = None
+
+    def row(self) -> Row:
+        return Row(self.id, self.name, _STATES[self.status], self.group, self.group_id)
+
+
+class _Affected(Struct, frozen=True):
+    """A component as an update leaves it; unknown words of history are let pass here."""
+
+    code: str
+    new_status: str | None = None
+
+
+class _Update(Struct, frozen=True):
+    status: str | None = None
+    body: str | None = None
+    created_at: str | None = None
+    affected_components: tuple[_Affected, ...] | None = None
+
+    def post(self) -> Post:
+        """``created_at`` is when it could first be read: ``display_at`` may be set back, ``updated_at`` is re-saved."""
+        affected = (Affected(a.code, _BY_WORD.get(a.new_status or "", State.UNKNOWN)) for a in self._affected())
+        return Post(
+            at=moment(self.created_at), stage=stage_of(self.status), body=self.body or "", affected=tuple(affected)
+        )
+
+    def _affected(self) -> tuple[_Affected, ...]:
+        return self.affected_components or ()
+
+
+class _Incident(Struct, frozen=True):
+    """An incident or a maintenance with its updates, newest first."""
+
+    id: str
+    name: str
+    status: str
+    impact: str | None = None
+    shortlink: str | None = None
+    components: tuple[_Component, ...] | None = None
+    incident_updates: tuple[_Update, ...] | None = None
+
+    def incident(self) -> Incident:
+        return Incident(
+            id=self.id,
+            title=self.name,
+            stage=stage_of(self.status),
+            implies=state_of_impact(self.impact),
+            link=http_url(self.shortlink or ""),
+            rows=tuple(c.row() for c in self.components or ()),
+            posts=tuple(u.post() for u in (self.incident_updates or ())[:MOST_POSTS]),
+        )
+
+
+class _Summary(Struct, frozen=True):
+    """``/api/v2/summary.json``. Its own ``status`` is left out on purpose."""
+
+    page: _PageInfo
+    components: tuple[_Component, ...]
+    incidents: tuple[_Incident, ...] | None = None
+    scheduled_maintenances: tuple[_Incident, ...] | None = None
+
+
+class _Incidents(Struct, frozen=True):
+    """``/api/v2/incidents.json``: the newest fifty, ended ones too."""
+
+    page: _PageInfo
+    incidents: tuple[_Incident, ...]
+
+
+class Statuspage(PageSource):
     """The official page of one service."""
 
-    id = SOURCE_ID
+    id = "statuspage"
+
+    def page_requests(self, base: str) -> tuple[Request, ...]:
+        return (Request(url=f"{base}/api/v2/summary.json", tag="summary"),)
 
     def requests(self, ctx: Context) -> tuple[Request, ...]:
-        hint = ctx.hint(self.id)
-        base = (ctx.setting.base_url or hint.url).rstrip("/")
-        if not base:
-            msg = f"no status page is known for {ctx.service.name}"
-            raise NotConfigured(msg)
-        if ctx.setting.options.get("api", hint.api):
-            return (Request(url=f"{base}/api/v2/summary.json", tag="summary"),)
-        return (Request(url=f"{base}/history.atom", tag="atom"),)
+        if ctx.setting.options.get("api", ctx.hint(self.id).api):
+            return super().requests(ctx)
+        return (Request(url=f"{self.base(ctx)}/history.atom", tag="atom"),)
 
-    def parse(self, body: bytes, ctx: Context, tag: str = "") -> Reading:
+    def page_of(self, answers: Mapping[str, bytes], now: datetime) -> Page:  # noqa: ARG002 - it dates nothing itself
+        summary = decode_json(next(iter(answers.values())), _Summary)
+        listed = (*(summary.incidents or ()), *(summary.scheduled_maintenances or ()))
+        return Page(
+            name=summary.page.name,
+            rows=tuple(c.row() for c in summary.components),
+            incidents=tuple(i.incident() for i in listed),
+        )
+
+    def answered(self, answers: Mapping[str, bytes], ctx: Context) -> Reading:
         """Read an answer by its tag: ``summary`` (the default for JSON), ``incidents`` or ``atom`` (for XML)."""
+        tag, body = next(iter(answers.items()))
         if tag == "atom" or (not tag and body.lstrip()[:1] == b"<"):
-            from stillup.sources._statuspage_feed import read_feed
+            from stillup.sources.pages.feed import read_feed
 
-            return read_feed(body, ctx)
+            return read_feed(self.id, body, ctx)
         if tag == "incidents":
-            return _read_incidents(decode_json(body, Incidents), ctx)
-        return _read_summary(decode_json(body, Summary), ctx)
-
-
-def _read_summary(summary: Summary, ctx: Context) -> Reading:
-    board = board_of(summary.components, ctx)
-    listed = (*(summary.incidents or ()), *(summary.scheduled_maintenances or ()))
-    cases = _cases((i for i in listed if i.is_open), board, ctx)
-    alive = Alive(at=ctx.now, service=ctx.service.id, source=SOURCE_ID)
-    told = cases if ctx.since is None else []
-    past = (line for c in told for line in posted(c, board, ctx, ctx.now - PAST))
-    now = chain(board.declared(ctx), *(declared(c, board, ctx) for c in cases))
-    return Reading(signals=(*newest(past, now), alive), says=_says(board, cases), links=_links(cases))
-
-
-def _read_incidents(listed: Incidents, ctx: Context) -> Reading:
-    """The record of the page: what each post said at its time. It says nothing of now."""
-    rows = {c.id: c for i in listed.incidents for c in i.components or ()}
-    # Compatible pages name no components in their incidents; then each speaks for the service as a whole.
-    board = board_of(tuple(rows.values()), ctx) if rows else Board(shared=bool(ctx.hint(SOURCE_ID).component))
-    cases = _cases(listed.incidents, board, ctx)
-    signals = newest(line for c in cases for line in posted(c, board, ctx))
-    return Reading(signals=signals, says=f"page: {len(cases)} incidents on record", links=_links(cases))
-
-
-def _cases(incidents: Iterable[Incident], board: Board, ctx: Context) -> list[Case]:
-    found = (case_of(i, board, ctx) for i in islice(incidents, _MOST_INCIDENTS))
-    return [c for c in found if c is not None]
-
-
-def _says(board: Board, cases: list[Case]) -> str:
-    parts = []
-    for state in (State.MAJOR_OUTAGE, State.PARTIAL_OUTAGE, State.DEGRADED, State.MAINTENANCE):
-        names = [board.titles[c] for c, s in board.states.items() if s is state]
-        if names:
-            rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-            parts.append(f"{', '.join(names[:_MOST_NAMED])}{rest} {state.value.replace('_', ' ')}")
-    told = "; ".join(parts) or "all operational"
-    if cases:
-        stages = dict.fromkeys(c.incident.stage.value.replace("_", " ") for c in cases if c.incident.stage)
-        many = "incident" if len(cases) == 1 else "incidents"
-        told += f", {len(cases)} {many} open" + (f" ({', '.join(stages)})" if stages else "")
-    return clean(f"page: {told}", _MOST_SAID)
-
-
-def _links(cases: list[Case]) -> tuple[Link, ...]:
-    found = (Link(http_url(c.incident.shortlink or ""), clean(c.incident.name, 120)) for c in cases)
-    return tuple(link for link in found if link.url)[:_MOST_LINKS]
+            return record_of(self.id, (i.incident() for i in decode_json(body, _Incidents).incidents), ctx)
+        return super().answered(answers, ctx)
 
 
 SOURCE = Statuspage()

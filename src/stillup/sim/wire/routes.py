@@ -1,11 +1,20 @@
-"""Which address of the world's own server answers in which format. Pure: a request and the time in, a reply out."""
+"""Which address of the world's own server answers in which format. Pure: a request and the time in, a reply out.
+
+Below ``/SOURCE/`` stands the site of that source, in ``sim/wire/SOURCE.py``. A platform of status pages has
+``page(path, site, now)`` there, and its services stand below it: ``/SOURCE/SERVICE/…``. Any other site has
+``answer(desk, visit, rest)``. A site that is no plain question and answer (a socket that stays open) has
+``serve(desk, request, clock)`` instead, which the world itself calls.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 
 from msgspec import Struct
 
@@ -18,9 +27,11 @@ from stillup.sim.wire.reply import Reply, json_reply, not_found
 
 
 class Visit(Struct, frozen=True, kw_only=True):
-    """One request: the path without its prefix, the query, the headers (names in lower case), and when."""
+    """One request: the path, the query, the headers (names in lower case), what was sent, and when."""
 
     path: str
+    method: str = "GET"
+    body: bytes = b""
     params: Mapping[str, str]
     headers: Mapping[str, str]
     base_url: str
@@ -49,7 +60,21 @@ class Desk:
         for prefix, site in _SITES.items():
             if visit.path.startswith(prefix):
                 return site(self, visit, visit.path.removeprefix(prefix))
-        return not_found()
+        name, _, rest = visit.path.removeprefix("/").partition("/")
+        module = site_of(name)
+        if module is None:
+            return not_found()
+        if hasattr(module, "page"):
+            return self._page(module.page, name, visit, rest)
+        reply: Reply = module.answer(self, visit, rest)
+        return reply
+
+    def _page(self, page: PageReply, source: str, visit: Visit, rest: str) -> Reply:
+        service_id, _, path = rest.partition("/")
+        service = catalogue().get(service_id)
+        if service is None:
+            return not_found()
+        return page(f"/{path}", self.page_site(service, f"{visit.base_url}/{source}", visit.now), visit.now)
 
     def story_of(self, service_id: str) -> Story:
         """The scenario's story for its own service, an uneventful one for any other."""
@@ -67,19 +92,24 @@ class Desk:
         return self._calm.setdefault(service_id, Story(calm))
 
     def page_site(self, service: Service, base_url: str, now: datetime) -> statuspage.Site:
-        """One service's status page as it stands."""
+        """One service's status page as it stands; ``base_url`` is the platform's."""
         shown = [c.id for c in statuspage.shown(service)]
         scenario = self.story_of(service.id).scenario
         page = page_at(f"{scenario.id}:{service.id}", scenario.official, shown, now, statuspage.BORN)
-        return statuspage.Site(service, page, f"{base_url}/statuspage/{service.id}")
+        return statuspage.Site(service, page, f"{base_url}/{service.id}")
 
 
-def _statuspage(desk: Desk, visit: Visit, rest: str) -> Reply:
-    service_id, _, path = rest.partition("/")
-    service = catalogue().get(service_id)
-    if service is None:
-        return not_found()
-    return statuspage.reply(f"/{path}", desk.page_site(service, visit.base_url, visit.now))
+PageReply = Callable[[str, statuspage.Site, datetime], Reply]
+
+
+@cache
+def site_of(name: str) -> ModuleType | None:
+    """The module of a source's site; None where the world has none."""
+    module = f"stillup.sim.wire.{name}"
+    if not re.fullmatch(r"[a-z_]{1,40}", name) or find_spec(module) is None:
+        return None
+    found = import_module(module)
+    return found if any(hasattr(found, way) for way in ("page", "answer", "serve")) else None
 
 
 def _trends(desk: Desk, visit: Visit, rest: str) -> Reply:
@@ -128,13 +158,16 @@ def _statusgator(desk: Desk, visit: Visit, rest: str) -> Reply:
         return json_reply({"success": False, "error": "Unauthorized"}, status=401)
     mirror = desk.story_of(desk.service.id).scenario.statusgator
     then = visit.now - timedelta(seconds=mirror.delay_s)
-    sites = [desk.page_site(s, visit.base_url, then) for s in catalogue().values() if "statusgator" in s.sources]
+    sites = [
+        desk.page_site(s, f"{visit.base_url}/statuspage", then)
+        for s in catalogue().values()
+        if "statusgator" in s.sources
+    ]
     warned = {desk.service.id} if any(w.from_ <= visit.now < w.to for w in mirror.early_warnings) else set()
     return statusgator.reply(f"/{rest}", sites, warned, visit.now)
 
 
 _SITES: dict[str, Callable[[Desk, Visit, str], Reply]] = {
-    "/statuspage/": _statuspage,
     "/trends/": _trends,
     "/reddit/r/": _reddit,
     "/reddit-oauth/r/": _reddit,

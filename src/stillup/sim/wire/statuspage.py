@@ -26,7 +26,7 @@ class Site(Struct, frozen=True):
     url: str
 
 
-def reply(path: str, site: Site) -> Reply:
+def page(path: str, site: Site, now: datetime) -> Reply:  # noqa: ARG001 - it dates nothing itself
     """The answer for a path below the page's base URL."""
     if path == "/history.atom":
         return Reply(body=_atom(site).encode(), content_type=ATOM, etag=True)

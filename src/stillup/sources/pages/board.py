@@ -13,23 +13,23 @@ from msgspec import Struct
 from stillup.errors import Malformed
 from stillup.model.service import State
 from stillup.model.signal import Declared
-from stillup.sources._statuspage_page import PageComponent
-from stillup.sources._statuspage_words import Names, plain, slug, whole
 from stillup.sources.base import Context
 from stillup.sources.decode import clean
+from stillup.sources.pages.page import Row
+from stillup.sources.pages.words import Names, plain, slug, whole
 
-SOURCE_ID = "statuspage"
-_MOST_COMPONENTS, _MOST_OURS = 2000, 200
+_MOST_COMPONENTS, _MOST_OURS = 20_000, 200
 
 
 class Board(Struct, frozen=True):
-    """The page at one moment.
+    """The page at one moment, as ``source`` read it.
 
     ``ours`` maps the page's ids to our components, ``others`` are its rows that are none of ours, ``titles`` are
     what to call our components; a page is ``shared`` when only one of its rows is asked for.
     """
 
-    shared: bool
+    source: str
+    shared: bool = False
     ours: dict[str, str] = {}
     others: frozenset[str] = frozenset()
     states: dict[str, State] = {}
@@ -43,10 +43,10 @@ class Board(Struct, frozen=True):
     def declared(self, ctx: Context) -> Iterator[Declared]:
         """One line for the service and one for each component: this page's newest word on each."""
         for component, state in chain([(None, self.whole)], self.states.items()):
-            yield Declared(at=ctx.now, service=ctx.service.id, source=SOURCE_ID, state=state, component=component)
+            yield Declared(at=ctx.now, service=ctx.service.id, source=self.source, state=state, component=component)
 
 
-def board_of(rows: tuple[PageComponent, ...], ctx: Context) -> Board:
+def board_of(source: str, rows: tuple[Row, ...], ctx: Context) -> Board:
     """Read the rows of a page.
 
     :raises Malformed: none of the service's components is on it, so it is not its page; or there are far too many.
@@ -56,7 +56,7 @@ def board_of(rows: tuple[PageComponent, ...], ctx: Context) -> Board:
         raise Malformed(msg)
     names = Names(ctx.service)
     known = {c.id: names.known(c.id, c.name) for c in rows if not c.group}
-    only = ctx.hint(SOURCE_ID).component
+    only = ctx.hint(source).component
     mine = _asked_for(rows, known, only) if only else _of_service(rows, known, ctx)
     if not mine:
         msg = "none of this service's components is on the page"
@@ -67,8 +67,9 @@ def board_of(rows: tuple[PageComponent, ...], ctx: Context) -> Board:
     states: dict[str, State] = {}
     for row in mine:
         # Several rows may be one component of ours (or bear one name): the worst of them is its state.
-        states[ours[row.id]] = max(states.get(ours[row.id], State.UNKNOWN), row.status.state, key=_badness)
+        states[ours[row.id]] = max(states.get(ours[row.id], State.UNKNOWN), row.state, key=_badness)
     return Board(
+        source=source,
         ours=ours,
         others=frozenset(c.id for c in rows if c.id not in ids and not (c.group and c.id in heads)),
         states=states,
@@ -77,7 +78,7 @@ def board_of(rows: tuple[PageComponent, ...], ctx: Context) -> Board:
     )
 
 
-def _asked_for(rows: tuple[PageComponent, ...], known: dict[str, str | None], only: str) -> list[PageComponent]:
+def _asked_for(rows: tuple[Row, ...], known: dict[str, str | None], only: str) -> list[Row]:
     """The one row a hint names (by the page's id, ours, or its name), or the rows of the group it names."""
     heads = {c.id for c in rows if c.group and (c.id == only or plain(c.name) == plain(only))}
     return [
@@ -87,7 +88,7 @@ def _asked_for(rows: tuple[PageComponent, ...], known: dict[str, str | None], on
     ]
 
 
-def _of_service(rows: tuple[PageComponent, ...], known: dict[str, str | None], ctx: Context) -> list[PageComponent]:
+def _of_service(rows: tuple[Row, ...], known: dict[str, str | None], ctx: Context) -> list[Row]:
     """The rows the catalogue knows and their neighbours, which it may not have caught up with.
 
     A group without any known row is left out: a network's page lists hundreds of cities, some always in maintenance.
@@ -98,11 +99,11 @@ def _of_service(rows: tuple[PageComponent, ...], known: dict[str, str | None], c
     return [c for c in rows if not c.group and (known[c.id] or c.group_id in groups)]
 
 
-def _bounded(mine: list[PageComponent], known: dict[str, str | None]) -> list[PageComponent]:
+def _bounded(mine: list[Row], known: dict[str, str | None]) -> list[Row]:
     """All rows of an ordinary page; of an endless one those the catalogue knows and then the worst."""
     if len(mine) <= _MOST_OURS:
         return mine
-    return sorted(mine, key=lambda c: (bool(known[c.id]), _badness(c.status.state)), reverse=True)[:_MOST_OURS]
+    return sorted(mine, key=lambda c: (bool(known[c.id]), _badness(c.state)), reverse=True)[:_MOST_OURS]
 
 
 def _badness(state: State) -> tuple[int, bool]:

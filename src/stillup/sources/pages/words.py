@@ -21,7 +21,6 @@ _BESIDE = re.compile(
 )
 """What a page also writes about: places around the service that nobody's work depends on."""
 _IMPACTS = {"major": State.PARTIAL_OUTAGE, "critical": State.MAJOR_OUTAGE, "maintenance": State.MAINTENANCE}
-_GRAVE = ("major", "critical")
 
 
 def plain(name: str) -> str:
@@ -64,12 +63,12 @@ def state_of_impact(impact: str | None) -> State:
     return _IMPACTS.get(impact or "", State.DEGRADED)
 
 
-def is_beside(title: str, impact: str | None) -> bool:
+def is_beside(title: str, *, grave: bool = False) -> bool:
     """Whether an incident without components is about something beside the service: the support chat, the blog.
 
-    One that the page itself calls major or critical never is.
+    One that the page itself calls ``grave`` (major or critical) never is.
     """
-    return impact not in _GRAVE and _BESIDE.search(title.lower()) is not None
+    return not grave and _BESIDE.search(title.lower()) is not None
 
 
 def stage_of(word: str | None) -> Stage | None:

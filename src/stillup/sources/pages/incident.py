@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from stillup.model.service import Stage, State
 from stillup.model.signal import Declared, Signal
-from stillup.sources._statuspage_board import SOURCE_ID, Board
-from stillup.sources._statuspage_page import Incident, PageState, Post
-from stillup.sources._statuspage_words import is_beside, names_service, stage_of, state_of_impact
 from stillup.sources.base import Context
-from stillup.sources.decode import clean, moment, strip_html
+from stillup.sources.decode import clean, strip_html
+from stillup.sources.pages.board import Board
+from stillup.sources.pages.page import Incident, Post
+from stillup.sources.pages.words import is_beside, names_service
 
 PAST = timedelta(hours=24)
 """How far back posts are taken at the first reading, so that an open incident's onset and lead times are known."""
@@ -43,49 +43,44 @@ def case_of(incident: Incident, board: Board, ctx: Context) -> Case | None:
     # Loading the rules for titles costs some milliseconds: only a page with something open pays them.
     from stillup.sources.text import title_facts
 
-    facts = title_facts(incident.name, "", ctx.service)
+    facts = title_facts(incident.title, "", ctx.service)
     codes = _codes(incident)
     parts: tuple[str | None, ...] = tuple(dict.fromkeys(board.ours[c] for c in codes if c in board.ours))
     if not parts and any(c in board.others for c in codes):
         return None
     if not parts and board.shared:
-        parts = tuple(board.states) if names_service(incident.name, ctx.service) else ()
+        parts = tuple(board.states) if names_service(incident.title, ctx.service) else ()
     elif not parts:
         parts = tuple(c for c in facts.components if c in board.states)
-        parts = parts or (() if is_beside(incident.name, incident.impact) else (None,))
+        parts = parts or (() if is_beside(incident.title, grave=incident.implies.is_outage) else (None,))
     return Case(incident, parts[:_MOST_AFFECTED], facts.models or (None,)) if parts else None
 
 
 def _codes(incident: Incident) -> list[str]:
-    named = [p.affected_components for p in incident.posts if p.affected_components]
-    rows = incident.components or ()
+    named = [p.affected for p in incident.posts if p.affected]
     rungs = (
-        [a.code for a in named[0] if a.in_trouble] if named else [],
-        [a.code for post in named for a in post if a.in_trouble],
-        [a.code for a in named[0]] if named else [],
-        [c.id for c in rows if c.status is not PageState.OPERATIONAL],
-        [c.id for c in rows],
+        [a.id for a in named[0] if a.in_trouble] if named else [],
+        [a.id for post in named for a in post if a.in_trouble],
+        [a.id for a in named[0]] if named else [],
+        [c.id for c in incident.rows if c.state is not State.OPERATIONAL],
+        [c.id for c in incident.rows],
     )
     return next((rung for rung in rungs if rung), [])
 
 
 def declared(case: Case, board: Board, ctx: Context) -> Iterator[Declared]:
     """What an incident says now, once for each component and each model."""
-    newest = case.incident.posts[0].body if case.incident.posts else None
+    newest = case.incident.posts[0].body if case.incident.posts else ""
     states = {part: _state_now(case.incident, part, board) for part in case.parts}
-    yield from _lines(case, states, ctx, ctx.now, Post(status=case.incident.status, body=newest))
+    yield from _lines(case, states, board, ctx, Post(at=ctx.now, stage=case.incident.stage, body=newest))
 
 
 def posted(case: Case, board: Board, ctx: Context, after: datetime | None = None) -> Iterator[Declared]:
-    """What an incident's updates said when they were posted, oldest first; only those later than ``after``.
-
-    ``created_at`` is when they could first be read: ``display_at`` may be set back, ``updated_at`` is re-saved.
-    """
+    """What an incident's updates said when they were posted, oldest first; only those later than ``after``."""
     for post in reversed(case.incident.posts):
-        at = moment(post.created_at)
-        if at is not None and at <= ctx.now and (after is None or at > after):
+        if post.at is not None and post.at <= ctx.now and (after is None or post.at > after):
             then = {part: _state_then(case.incident, post, part, board) for part in case.parts}
-            yield from _lines(case, {p: s for p, s in then.items() if s is not None}, ctx, at, post)
+            yield from _lines(case, {p: s for p, s in then.items() if s is not None}, board, ctx, post)
 
 
 def newest(past: Iterable[Signal], now: Iterable[Signal] = ()) -> tuple[Signal, ...]:
@@ -103,40 +98,38 @@ def _state_now(incident: Incident, part: str | None, board: Board) -> State:
     if shown.is_fault or shown is State.MAINTENANCE:
         return shown
     implied = _implied(incident, incident.stage)
-    was_red = any(a.in_trouble for p in incident.posts for a in p.affected_components or ())
+    was_red = any(a.in_trouble for p in incident.posts for a in p.affected)
     # The page turned its components green again and only keeps watching: that is no outage any more.
     return State.DEGRADED if was_red and implied.is_outage else implied
 
 
 def _state_then(incident: Incident, post: Post, part: str | None, board: Board) -> State | None:
     """What a post said of a component when it was posted; None when it spoke of others, or left this one alone."""
-    stage = stage_of(post.status)
-    if stage and stage.is_over:
+    if post.stage and post.stage.is_over:
         return State.OPERATIONAL
-    if not post.affected_components:
-        return _implied(incident, stage)
-    told = [a.state for a in post.affected_components if a.in_trouble and board.ours.get(a.code) == part]
+    if not post.affected:
+        return _implied(incident, post.stage)
+    told = [a.state for a in post.affected if a.in_trouble and board.ours.get(a.id) == part]
     return max(told, key=lambda s: s.severity, default=None)
 
 
 def _implied(incident: Incident, stage: Stage | None) -> State:
-    return State.MAINTENANCE if stage in _MAINTENANCE else state_of_impact(incident.impact)
+    return State.MAINTENANCE if stage in _MAINTENANCE else incident.implies
 
 
-def _lines(case: Case, states: dict[str | None, State], ctx: Context, at: datetime, post: Post) -> Iterator[Declared]:
-    title = clean(case.incident.name, TITLE_LIMIT) or None
+def _lines(case: Case, states: dict[str | None, State], board: Board, ctx: Context, post: Post) -> Iterator[Declared]:
+    title = clean(case.incident.title, TITLE_LIMIT) or None
     # Once is enough: a text repeated for each component and model would fill the memory and the store.
-    body = strip_html(post.body or "", BODY_LIMIT) or None
-    stage = stage_of(post.status)
+    body = strip_html(post.body, BODY_LIMIT) or None
     for part, state in states.items():
         for model in case.models:
             yield Declared(
-                at=at,
+                at=post.at or ctx.now,
                 service=ctx.service.id,
-                source=SOURCE_ID,
+                source=board.source,
                 state=state,
                 component=part,
-                stage=stage,
+                stage=post.stage,
                 incident=clean(case.incident.id, 80) or None,
                 title=title,
                 body=body,

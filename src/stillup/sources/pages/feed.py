@@ -16,11 +16,10 @@ from msgspec import Struct
 from stillup.errors import Malformed
 from stillup.model.service import Stage, State
 from stillup.model.signal import Alive, Declared
-from stillup.sources._statuspage_board import SOURCE_ID
-from stillup.sources._statuspage_incident import BODY_LIMIT, TITLE_LIMIT, newest
-from stillup.sources._statuspage_words import is_beside, names_service, stage_of
 from stillup.sources.base import Context, Link, Reading
 from stillup.sources.decode import clean, http_url, moment, parse_xml, strip_html
+from stillup.sources.pages.incident import BODY_LIMIT, TITLE_LIMIT, newest
+from stillup.sources.pages.words import is_beside, names_service, stage_of
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -48,7 +47,7 @@ class _Entry(Struct, frozen=True):
     link: str
 
 
-def read_feed(body: bytes, ctx: Context) -> Reading:
+def read_feed(source: str, body: bytes, ctx: Context) -> Reading:
     """What the feed declares now.
 
     :raises Malformed: not such a feed, or a recent entry does not say where it stands.
@@ -59,12 +58,12 @@ def read_feed(body: bytes, ctx: Context) -> Reading:
         raise Malformed(msg)
     entries = [_entry(e) for e in root.findall(f"{_ATOM}entry")[:_MOST_ENTRIES]]
     _check(entries, ctx.now)
-    if ctx.hint(SOURCE_ID).component:
+    if ctx.hint(source).component:
         entries = [e for e in entries if names_service(f"{e.title} {e.body}", ctx.service)]
     entries = [e for e in entries if not (_is_open(e, ctx.now) and _is_beside(e, ctx))]
     open_ones = [e for e in entries if _is_open(e, ctx.now)]
-    alive = Alive(at=ctx.now, service=ctx.service.id, source=SOURCE_ID)
-    signals = (*newest((), (line for e in entries for line in _declared(e, ctx))), alive)
+    alive = Alive(at=ctx.now, service=ctx.service.id, source=source)
+    signals = (*newest((), (line for e in entries for line in _declared(source, e, ctx))), alive)
     links = tuple(Link(e.link, clean(e.title, 120)) for e in open_ones if e.link)[:_MOST_LINKS]
     return Reading(signals=signals, says=_says(open_ones), links=links)
 
@@ -113,7 +112,7 @@ def _is_open(entry: _Entry, now: datetime) -> bool:
     return not ended and _age(entry, now) < FRESH
 
 
-def _declared(entry: _Entry, ctx: Context) -> Iterator[Declared]:
+def _declared(source: str, entry: _Entry, ctx: Context) -> Iterator[Declared]:
     """An open entry as a fault, one that ended of late as ended, one left open too long as unknown."""
     if _age(entry, ctx.now) >= FORGET or entry.stage in (None, Stage.SCHEDULED) or not entry.id:
         return
@@ -124,7 +123,7 @@ def _declared(entry: _Entry, ctx: Context) -> Iterator[Declared]:
             yield Declared(
                 at=ctx.now,
                 service=ctx.service.id,
-                source=SOURCE_ID,
+                source=source,
                 state=facts.state,
                 component=component,
                 stage=entry.stage,
@@ -151,7 +150,7 @@ def _facts(entry: _Entry, ctx: Context) -> TitleFacts:
 def _is_beside(entry: _Entry, ctx: Context) -> bool:
     from stillup.sources.text import title_facts
 
-    return is_beside(entry.title, None) and not title_facts(entry.title, "", ctx.service).components
+    return is_beside(entry.title) and not title_facts(entry.title, "", ctx.service).components
 
 
 def _closed() -> TitleFacts:

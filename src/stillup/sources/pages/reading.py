@@ -1,0 +1,92 @@
+"""A page's signals for one service, a sentence for a person, and links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain, islice
+
+from stillup.errors import Malformed
+from stillup.model.service import State
+from stillup.model.signal import Alive, Declared
+from stillup.sources.base import Context, Link, Reading
+from stillup.sources.decode import clean
+from stillup.sources.pages.board import Board, board_of
+from stillup.sources.pages.incident import PAST, Case, case_of, declared, newest, posted
+from stillup.sources.pages.page import Incident, Page
+
+_MOST_INCIDENTS, _MOST_LINKS, _MOST_NAMED, _MOST_SAID = 100, 5, 3, 300
+
+
+def reading_of(source: str, page: Page, ctx: Context) -> Reading:
+    """What the page says now of the service; at the first reading also what its open incidents said before.
+
+    :raises Malformed: none of the service's components is on the page, or it says nothing of how anything is.
+    """
+    board = _board(source, page, ctx)
+    cases = cases_of((i for i in page.incidents if i.is_open), board, ctx)
+    alive = Alive(at=ctx.now, service=ctx.service.id, source=source)
+    told = cases if ctx.since is None else []
+    past = (line for c in told for line in posted(c, board, ctx, ctx.now - PAST))
+    whole = () if board.states else _of_the_whole(source, page, ctx)
+    now = chain(whole, board.declared(ctx), *(declared(c, board, ctx) for c in cases))
+    return Reading(signals=(*newest(past, now), alive), says=_says(board, page, cases), links=links_of(cases))
+
+
+def record_of(source: str, incidents: Iterable[Incident], ctx: Context) -> Reading:
+    """What a page's record of incidents said at its time; it says nothing of now."""
+    listed = tuple(incidents)
+    rows = {row.id: row for incident in listed for row in incident.rows}
+    # Some platforms name no rows in their incidents; then each speaks for the service as a whole.
+    shared = bool(ctx.hint(source).component)
+    board = board_of(source, tuple(rows.values()), ctx) if rows else Board(source=source, shared=shared)
+    cases = cases_of(listed, board, ctx)
+    signals = newest(line for c in cases for line in posted(c, board, ctx))
+    return Reading(signals=signals, says=f"page: {len(cases)} incidents on record", links=links_of(cases))
+
+
+def _board(source: str, page: Page, ctx: Context) -> Board:
+    if page.rows:
+        return board_of(source, page.rows, ctx)
+    if page.whole is None:
+        msg = "the page names no components and does not say how anything is"
+        raise Malformed(msg)
+    return Board(source=source, shared=bool(ctx.hint(source).component))
+
+
+def _of_the_whole(source: str, page: Page, ctx: Context) -> tuple[Declared, ...]:
+    """The page's word on everything, where it has no rows."""
+    state = page.whole or State.UNKNOWN
+    return (Declared(at=ctx.now, service=ctx.service.id, source=source, state=state),)
+
+
+def cases_of(incidents: Iterable[Incident], board: Board, ctx: Context) -> list[Case]:
+    """The incidents that are about the service, a bounded number."""
+    found = (case_of(i, board, ctx) for i in islice(incidents, _MOST_INCIDENTS))
+    return [c for c in found if c is not None]
+
+
+def _says(board: Board, page: Page, cases: list[Case]) -> str:
+    parts = []
+    for state in (State.MAJOR_OUTAGE, State.PARTIAL_OUTAGE, State.DEGRADED, State.MAINTENANCE):
+        names = [board.titles[c] for c, s in board.states.items() if s is state]
+        if names:
+            rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            parts.append(f"{', '.join(names[:_MOST_NAMED])}{rest} {_words(state)}")
+    if not board.states and page.whole is not None and page.whole is not State.OPERATIONAL:
+        parts.append(_words(page.whole))
+    told = "; ".join(parts) or "all operational"
+    if cases:
+        stages = dict.fromkeys(c.incident.stage.value.replace("_", " ") for c in cases if c.incident.stage)
+        many = "incident" if len(cases) == 1 else "incidents"
+        told += f", {len(cases)} {many} open" + (f" ({', '.join(stages)})" if stages else "")
+    return clean(f"page: {told}", _MOST_SAID)
+
+
+def _words(state: State) -> str:
+    return state.value.replace("_", " ")
+
+
+def links_of(cases: list[Case]) -> tuple[Link, ...]:
+    """Where a person can read on."""
+    found = (Link(c.incident.link, clean(c.incident.title, 120)) for c in cases)
+    return tuple(link for link in found if link.url)[:_MOST_LINKS]
