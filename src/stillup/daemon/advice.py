@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stillup.catalog.load import ClassFacts, Service, capabilities, catalogue, outage_classes
+from stillup.catalog.load import Ability, ClassFacts, Service, capabilities, catalogue, outage_classes
 from stillup.model.service import Capability, OutageClass, State
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice, Offer, choose, healthy_parts
@@ -34,22 +34,52 @@ def what_to_do(service: Service, verdict: Verdict, components: Mapping[str, Verd
     return steps(verdict, facts.todo if facts else (), parts_up(service, verdict, components))
 
 
+def able(task: Capability) -> list[Service]:
+    """Every service that can do a task, in the catalogue's order of preference; those it does not rank come last."""
+    order = {name: place for place, name in enumerate(capabilities()[task].order)}
+    can = [s for s in catalogue().values() if ability(s, task) is not None]
+    return sorted(can, key=lambda s: order.get(s.id, len(order)))
+
+
+def ability(service: Service, task: Capability) -> Ability | None:
+    """How a service does a task, None where it cannot."""
+    return next((a for a in service.abilities if a.capability is task), None)
+
+
+def stand_ins(service: Service, task: Capability) -> list[Service]:
+    """The services that could do a task in place of this one, best first."""
+    return [s for s in able(task) if s.id != service.id]
+
+
+def usual_task(service: Service, task: Capability | None = None) -> Capability | None:
+    """What a stand-in would be needed for: the task asked for, else conversation, else what the service can do.
+
+    None where the service does nothing that another could do in its place.
+    """
+    can = [a.capability for a in service.abilities]
+    for wanted in (task, Capability.CHAT):
+        if wanted in can:
+            return wanted
+    return can[0] if can else None
+
+
 def alternatives(service: Service, task: Capability, states: Mapping[str, State]) -> list[Choice]:
     """Services to use instead for a task, best first; those known to be down are left out."""
     offers = []
-    for other in (catalogue()[s] for s in capabilities()[task].order if s != service.id):
-        ability = next((a for a in other.abilities if a.capability is task), None)
-        if ability is not None:
+    for other in stand_ins(service, task):
+        how = ability(other, task)
+        if how is not None:
             offers.append(
                 Offer(
                     service=other.id,
                     name=other.name,
-                    advantage=ability.advantage,
-                    access=ability.access,
-                    free=ability.free,
-                    link=ability.link,
+                    advantage=how.advantage,
+                    access=how.access,
+                    free=how.free,
+                    link=how.link,
                     depends_on=tuple(d.service for d in other.dependencies),
                 )
             )
-    broken = [d.service for d in service.dependencies if states.get(d.service, State.UNKNOWN).is_fault]
+    # Something of a cloud is degraded somewhere on most days: only its outage rules out who stands on it.
+    broken = [d.service for d in service.dependencies if states.get(d.service, State.UNKNOWN).is_outage]
     return choose(offers, states, broken)

@@ -1,4 +1,7 @@
-"""The first answer: ask every source once, side by side, and judge what came back within the deadline."""
+"""The first answer: ask every source once, side by side, and judge what came back within the deadline.
+
+One service or all of them: it is one look either way, through one client, judged by one monitor.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,30 @@ from random import Random
 
 from msgspec import Struct
 
-from stillup.catalog.load import Service, catalogue
+from stillup.catalog.load import Service
 from stillup.clock import Clock
 from stillup.config import Config
-from stillup.daemon.jobs import forecaster, jobs_for, profile_of
+from stillup.daemon.advice import stand_ins
+from stillup.daemon.jobs import forecaster, is_one_look, is_page, jobs_for, profile_of, spared
+from stillup.errors import Blame
 from stillup.model.evidence import Evidence
-from stillup.model.service import Family, State
+from stillup.model.service import Capability, Family, State
 from stillup.model.verdict import Verdict
 from stillup.net import Net
 from stillup.registry import SOURCES
-from stillup.sources.poller import Job, Poller, Report
+from stillup.sources.poller import Failure, FailureKind, Job, Poller, Report
+from stillup.sources.schedule import Why
 from stillup.verdict.claim import Claim, as_evidence, with_claims
 from stillup.verdict.settings import ONE_LOOK, TICK_S
 
 DEADLINE_S = 2.2
 """Sources that have not answered by then are named as late; start-up and printing have the rest of three seconds."""
+
+MOST_PAGES = 6
+"""So many stand-ins are looked up on their pages, the catalogue's first ones: more would cost strangers for nothing."""
+
+_GRACE_S = 0.3
+"""For so long after the last word on what was asked for, the stand-ins' pages are waited for."""
 
 
 class FirstAnswer(Struct, frozen=True, kw_only=True):
@@ -39,7 +51,7 @@ class FirstAnswer(Struct, frozen=True, kw_only=True):
     reports: tuple[Report, ...]
     claims: tuple[tuple[Claim, Evidence], ...] = ()
     elsewhere: dict[str, State] = {}
-    """How the services that could stand in are, by their official pages."""
+    """How the services that could stand in are: those asked for beside it by all sources, others by their pages."""
 
 
 async def ask(
@@ -49,58 +61,129 @@ async def ask(
     clock: Clock,
     claims: Sequence[Claim] = (),
     deadline_s: float = DEADLINE_S,
+    task: Capability = Capability.CHAT,
 ) -> FirstAnswer:
-    """Look once.
+    """Look once at one service; ``task`` is what a stand-in would be needed for.
 
     :raises stillup.errors.ConfigError: a key's file cannot be read.
     """
     now = clock.now()
-    jobs = [*jobs_for(config, [service], environ, now), *_page_jobs(config, stand_ins(service), environ, now)]
-    async with Net(clock, cache_dir=config.data_folder / "cache") as net:
-        # The judgement brings numpy, a quarter of a second to load: time that is free while sources are waited for.
-        ready = asyncio.create_task(asyncio.to_thread(import_module, "stillup.verdict.monitor"))
-        reports = await Poller(jobs, net, clock, Random()).once(deadline_s)  # noqa: S311 - jitter, not secrets
-        await ready
+    pages = _page_jobs(config, stand_ins(service, task), environ, now)
+    reports = await _reports(
+        jobs_for(config, [service], environ, now, only=is_one_look), pages, config, clock, deadline_s
+    )
     return judge(service, reports, claims, now)
 
 
-def stand_ins(service: Service) -> list[Service]:
-    """Every other service that can do something this one can."""
-    abilities = {a.capability for a in service.abilities}
-    others = (s for s in catalogue().values() if s.id != service.id)
-    return [s for s in others if abilities & {a.capability for a in s.abilities}]
+async def ask_many(
+    services: Sequence[Service],
+    config: Config,
+    environ: Mapping[str, str],
+    clock: Clock,
+    deadline_s: float = DEADLINE_S,
+    task: Capability | None = None,
+) -> list[FirstAnswer]:
+    """Look once at several services, answers in their order.
+
+    With a ``task``, stand-ins that are not among them are looked up on their pages as well.
+
+    :raises stillup.errors.ConfigError: a key's file cannot be read.
+    """
+    now = clock.now()
+    jobs = jobs_for(config, services, environ, now, only=is_one_look)
+    left_out = spared(jobs)
+    there = {s.id for s in services}
+    others = {s.id: s for service in services for s in stand_ins(service, task or Capability.CHAT) if s.id not in there}
+    pages = _page_jobs(config, list(others.values()), environ, now)
+    asked = await _reports([job for job in jobs if job not in left_out], pages, config, clock, deadline_s)
+    return judge_many(services, [*asked, *(_not_asked(job, now) for job in left_out)], now)
+
+
+async def _reports(
+    jobs: Sequence[Job], pages: Sequence[Job], config: Config, clock: Clock, deadline_s: float
+) -> list[Report]:
+    """What the sources say; ``pages`` of other services as far as they are there by the time the rest is."""
+    beside: list[Report] = []
+    async with Net(clock, cache_dir=config.data_folder / "cache") as net:
+        # The judgement brings numpy, a quarter of a second to load: time that is free while sources are waited for.
+        ready = asyncio.create_task(asyncio.to_thread(import_module, "stillup.verdict.monitor"))
+        luck = Random()  # noqa: S311 - jitter, not secrets
+        others = asyncio.create_task(Poller(pages, net, clock, luck, beside.append).once(deadline_s))
+        try:
+            reports = await Poller(jobs, net, clock, luck).once(deadline_s)
+            await asyncio.wait({others}, timeout=_GRACE_S)
+        finally:
+            others.cancel()
+            await asyncio.gather(others, return_exceptions=True)
+        await ready
+    return [*reports, *beside]
 
 
 def _page_jobs(config: Config, others: Sequence[Service], environ: Mapping[str, str], now: datetime) -> list[Job]:
-    """Only the official pages of the services to offer instead: enough to leave out those that are down."""
-    return [j for j in jobs_for(config, others, environ, now) if j.spec.id == "statuspage"]
+    """The official pages of the first services that have one: enough to leave out those that are down."""
+    jobs: list[Job] = []
+    asked = 0
+    for other in others:
+        found = jobs_for(config, [other], environ, now, only=is_page)
+        jobs += found
+        asked += bool(found)
+        if asked == MOST_PAGES:
+            break
+    return jobs
+
+
+def _not_asked(job: Job, now: datetime) -> Report:
+    says = f"not asked: {job.spec.title} turns away who asks for so many services at once"
+    failure = Failure(kind=FailureKind.RATE_LIMITED, says=says, blame=Blame.US)
+    return Report(
+        source=job.spec.id,
+        service=job.service.id,
+        started_at=now,
+        elapsed_ms=0.0,
+        next_at=now,
+        why_next=Why.FLOOR,
+        error=failure,
+    )
 
 
 def judge(service: Service, reports: Sequence[Report], claims: Sequence[Claim], now: datetime) -> FirstAnswer:
-    """Judge the readings of one look as of ``now``. Pure."""
+    """Judge the readings of one look at one service as of ``now``. Pure."""
+    return judge_many([service], reports, now, claims)[0]
+
+
+def judge_many(
+    services: Sequence[Service], reports: Sequence[Report], now: datetime, claims: Sequence[Claim] = ()
+) -> list[FirstAnswer]:
+    """Judge the readings of one look as of ``now``, answers in the services' order. Pure.
+
+    ``claims`` are numbers the user read about the one service asked for.
+    """
     from stillup.verdict.monitor import Monitor
 
     monitor = Monitor(profile_of, ONE_LOOK, forecaster())
     signals = [signal for report in reports if report.reading for signal in report.reading.signals]
     newest = max([now, *(signal.at for signal in signals)])  # the minute may have ended while the sources answered
     monitor.step(datetime.fromtimestamp(ceil(newest.timestamp() / TICK_S) * TICK_S, UTC), signals)
-    said = monitor.verdicts(service.id)
     weighed = [(claim, as_evidence(claim, _family(claim), now)) for claim in claims]
-    verdict = said.get(None) or Verdict(at=now, service=service.id)
-    return FirstAnswer(
-        service=service,
-        at=now,
-        verdict=with_claims(verdict, [evidence for _, evidence in weighed]),
-        components={c: v for c, v in said.items() if c is not None},
-        evidence=tuple(monitor.evidence(service.id)),
-        reports=tuple(r for r in reports if r.service == service.id),
-        elsewhere={s: v.state for s in _others(service, reports) if (v := monitor.verdicts(s).get(None))},
-        claims=tuple(weighed),
-    )
-
-
-def _others(service: Service, reports: Sequence[Report]) -> set[str]:
-    return {r.service for r in reports} - {service.id}
+    read = dict.fromkeys(r.service for r in reports)
+    states = {s: v.state for s in read if (v := monitor.verdicts(s).get(None))}
+    answers = []
+    for service in services:
+        said = monitor.verdicts(service.id)
+        verdict = said.get(None) or Verdict(at=now, service=service.id)
+        answers.append(
+            FirstAnswer(
+                service=service,
+                at=now,
+                verdict=with_claims(verdict, [evidence for _, evidence in weighed]),
+                components={c: v for c, v in said.items() if c is not None},
+                evidence=tuple(monitor.evidence(service.id)),
+                reports=tuple(r for r in reports if r.service == service.id),
+                elsewhere={s: state for s, state in states.items() if s != service.id},
+                claims=tuple(weighed),
+            )
+        )
+    return answers
 
 
 def _family(claim: Claim) -> Family:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.config import Config
-from stillup.registry import load_source, usable_sources
+from stillup.net import host_of, is_loopback
+from stillup.registry import SourceSpec, load_source, usable_sources
 from stillup.sources.base import Context
 from stillup.sources.poller import Job
 from stillup.verdict.settings import DAY_S, Profile, Settings
@@ -17,14 +18,26 @@ if TYPE_CHECKING:
     from stillup.verdict.forecast.forecaster import Forecaster
 
 
-def jobs_for(config: Config, services: Sequence[Service], environ: Mapping[str, str], now: datetime) -> list[Job]:
+MOST_KEYLESS = {"reddit": 4}
+"""For how many services one look asks a source that has no key: Reddit's open feed turns away who asks more at once."""
+
+
+def jobs_for(
+    config: Config,
+    services: Sequence[Service],
+    environ: Mapping[str, str],
+    now: datetime,
+    *,
+    only: Callable[[SourceSpec], bool] = lambda _: True,
+) -> list[Job]:
     """One job for each source that is switched on and has something to ask about the service.
 
     :raises stillup.errors.ConfigError: a key's file cannot be read.
     """
+    specs = [spec for spec in usable_sources() if only(spec)]
     jobs = []
     for service in services:
-        for spec in usable_sources():
+        for spec in specs:
             setting = config.setting(spec.id, service.id, environ)
             if not setting.enabled:
                 continue
@@ -32,6 +45,30 @@ def jobs_for(config: Config, services: Sequence[Service], environ: Mapping[str, 
             if source.covers(Context(now=now, service=service, setting=setting)):
                 jobs.append(Job(source=source, spec=spec, service=service, setting=setting))
     return jobs
+
+
+def is_one_look(spec: SourceSpec) -> bool:
+    """Whether the source answers within a person's patience."""
+    return spec.one_look
+
+
+def is_page(spec: SourceSpec) -> bool:
+    """Whether it is an official status page that answers within a person's patience."""
+    return spec.page and spec.one_look
+
+
+def spared(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs that one look may not do, for its sources' sake: more of a kind than :data:`MOST_KEYLESS` allows."""
+    asked: dict[str, int] = {}
+    out = []
+    for job in jobs:
+        most = MOST_KEYLESS.get(job.spec.id)
+        if most is None or job.setting.key is not None or is_loopback(host_of(job.setting.base_url)):
+            continue
+        asked[job.spec.id] = asked.get(job.spec.id, 0) + 1
+        if asked[job.spec.id] > most:
+            out.append(job)
+    return out
 
 
 def profile_of(service_id: str) -> Profile:
