@@ -1,8 +1,19 @@
-"""The sources stillup knows: one line each. Modules are loaded only when a source is used."""
+"""The sources stillup knows: one line each. Modules are loaded only when a source is used.
+
+Other packages add sources through the entry-point group ``stillup.sources``: an entry is named after the source's id
+and points to its :class:`SourceSpec`, whose ``module`` is ``package.module:NAME`` of the source object. The line stands
+in a module of its own, which imports nothing else of stillup: it is read before anything else is there.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
@@ -147,12 +158,62 @@ _LINES = (
     SourceSpec("pool", _TRAFFIC, 60, "Shared counts", 120, "others' real requests, anyone can feed it"),
 )
 
-SOURCES: dict[str, SourceSpec] = {line.id: line for line in _LINES}
+_GROUP = "stillup.sources"
+_ID = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+FOREIGN: dict[str, str] = {}
+"""What other packages wanted to add and could not, by the name of their entry, with the reason."""
+
+
+def _added() -> Iterator[SourceSpec]:
+    """The lines of other packages. One that is broken is left out and named: it must not take the rest with it."""
+    if not _are_there():
+        return
+    from importlib.metadata import entry_points
+
+    taken = {line.id for line in _LINES}
+    for entry in entry_points(group=_GROUP):
+        try:
+            spec = entry.load()
+        except Exception as exc:  # noqa: BLE001 - another package's code may raise anything
+            FOREIGN[entry.name] = f"cannot be loaded: {type(exc).__name__}"
+            continue
+        if not isinstance(spec, SourceSpec) or spec.id != entry.name or not _ID.fullmatch(spec.id):
+            FOREIGN[entry.name] = "is no SourceSpec under its own id (lower case, digits and _)"
+        elif spec.id in taken:
+            FOREIGN[entry.name] = "has an id that is taken"
+        elif not _is_place(spec.module):
+            FOREIGN[entry.name] = "does not say where its source is, as `package.module:NAME`"
+        else:
+            taken.add(spec.id)
+            yield spec
+
+
+def _are_there() -> bool:
+    """Whether any installed package names the group: a look of a millisecond that spares most an import of thirty."""
+    return any(_GROUP.encode() in told for folder in filter(os.path.isdir, sys.path) for told in _entries(folder))
+
+
+def _entries(folder: str) -> Iterator[bytes]:
+    """The entry points of every package in a folder, as they stand there."""
+    with suppress(OSError), os.scandir(folder) as listed:
+        for package in listed:
+            if package.name.endswith((".dist-info", ".egg-info")):
+                with suppress(OSError):
+                    yield Path(package.path, "entry_points.txt").read_bytes()
+
+
+def _is_place(module: str) -> bool:
+    file, _, name = module.partition(":")
+    return "." in file and name.isidentifier()
+
+
+SOURCES: dict[str, SourceSpec] = {line.id: line for line in (*_LINES, *_added())}
 
 
 def usable_sources() -> tuple[SourceSpec, ...]:
     """The sources that can be asked, not only replayed, in the order they are shown."""
-    return tuple(spec for spec in _LINES if spec.module)
+    return tuple(spec for spec in SOURCES.values() if spec.module)
 
 
 def load_source(source_id: str) -> Source:
@@ -164,4 +225,5 @@ def load_source(source_id: str) -> Source:
     if not spec.module:
         raise KeyError(source_id)
     file, _, name = spec.module.partition(":")
-    return cast("Source", getattr(import_module(f"stillup.sources.{file}"), name or "SOURCE"))
+    module = import_module(file if "." in file else f"stillup.sources.{file}")
+    return cast("Source", getattr(module, name or "SOURCE"))

@@ -1,21 +1,27 @@
 """Load the catalogue: ``services/*.toml`` (one file a service), ``capabilities.toml`` and ``classes.toml``.
 
-A new service is a new file here and nothing else.
+A new service is a new file here and nothing else, or one in the user's own folder, which may also stand for a shipped
+one: whoever finds an address out of date need not wait for a release.
 """
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
-from stillup.errors import CatalogError, UsageError
+from stillup.errors import BadDataError, CatalogError, UsageError
 from stillup.model.service import Capability, Layer, OutageClass
 
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -180,11 +186,43 @@ def catalogue() -> dict[str, Service]:
     """Every service by id, in the order of their ids.
 
     :raises CatalogError: a shipped file breaks the format.
+    :raises BadDataError: a file of the user's own does; it says which, where, and what is allowed.
     """
     folder = files("stillup.catalog") / "services"
     found = [f for f in folder.iterdir() if f.name.endswith(".toml")]
-    services = (_decode(f.name, f.read_text("utf-8"), Service) for f in found)
-    return {s.id: s for s in sorted(services, key=lambda s: s.id)}
+    services = {s.id: s for f in found if (s := _decode(f.name, f.read_text("utf-8"), Service))}
+    services |= {s.id: s for s in _own_services()}
+    return {service_id: services[service_id] for service_id in sorted(services)}
+
+
+def own_folder() -> Path:
+    """Where the user's own services lie: ``$STILLUP_CATALOG``, else ``services`` in the configuration's folder."""
+    from platformdirs import user_config_path
+
+    return Path(os.environ.get("STILLUP_CATALOG") or user_config_path("stillup") / "services").expanduser()
+
+
+def _own_services() -> Iterator[Service]:
+    folder = own_folder()
+    for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+        yield read_service(path)
+
+
+def read_service(path: Path) -> Service:
+    """One service from a file of the user's own.
+
+    :raises BadDataError: it cannot be read, breaks the format, or does not bear the id of its file.
+    """
+    mend = "; mend the file or take it away"
+    try:
+        service = _decode(str(path), path.read_text("utf-8-sig"), Service)
+    except (OSError, UnicodeDecodeError, CatalogError) as exc:
+        msg = f"{exc if isinstance(exc, CatalogError) else f'{path}: cannot be read'}{mend}"
+        raise BadDataError(msg) from exc
+    if service.id != path.stem or not _ID.fullmatch(service.id):
+        msg = f"{path}: id: is {service.id[:40]!r}; allowed: the file's own name, lower case, digits and -{mend}"
+        raise BadDataError(msg)
+    return service
 
 
 @cache

@@ -12,6 +12,7 @@ import msgspec
 
 from stillup.cli.common import color_option, config_option, console, json_option, load, services
 from stillup.cli.say import put
+from stillup.registry import FOREIGN
 from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def command(names: tuple[str, ...], as_json: bool, color: bool | None, config_pa
         where = str(config.path) if config.path else "none: everything at its default"
         out.print(f"Configuration: {clean(where, 500)}\nData folder:   {clean(str(config.data_folder), 500)}\n")
         out.print(_table(reports))
+        for name, why in FOREIGN.items():
+            out.print(f"! The source {clean(name, 60)!r} that another package adds {why}.", style="yellow")
     works = {r.service for r in reports if r.ok}
     return 0 if {s.id for s in wanted} <= works else 1
 
@@ -77,6 +80,7 @@ def _row(report: Report) -> dict[str, object]:
         "why_not": error and error.says,
         "kind": error and error.kind.value,
         "blame": error and error.blame.value,
+        "notes": list(reading.notes) if reading else [],
     }
 
 
@@ -91,6 +95,8 @@ def _table(reports: Sequence[Report]) -> Table:
         mark = Text("✓", style="green") if report.ok else Text("✗", style="red")
         says = report.reading.says if report.reading else _why_not(report)
         table.add_row(mark, report.service, report.source, f"{report.elapsed_ms:.0f} ms", Text(says))
+        for note in report.reading.notes if report.reading else ():
+            table.add_row(Text("!", style="yellow"), "", "", "", Text(note, style="yellow"))
     return table
 
 

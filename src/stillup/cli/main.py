@@ -26,6 +26,7 @@ COMMANDS = {
     "forecast": ("forecast", "How long it will take, and how sure that is."),
     "gateway": ("gateway", "One local address for your AI clients that outlives its providers' outages."),
     "with": ("with_", "Run a program with its requests going through the gateway."),
+    "add-service": ("add_service", "Watch a service that the catalogue does not have."),
     "doctor": ("doctor", "Which sources work from here, and why not."),
 }
 

@@ -20,9 +20,9 @@ from stillup.registry import SOURCES
 
 PREFIX = "STILLUP_"
 _HOME = "STILLUP_HOME"
-# Read elsewhere (TOKEN by clients of a gateway), or on purpose by nobody: DATA belongs to the benchmarks, and must
-# never become `data`.
-_NOT_OURS = frozenset({"STILLUP_CONFIG", "STILLUP_DATA", "STILLUP_TOKEN"})
+# Read elsewhere (TOKEN by clients of a gateway, CATALOG by the catalogue), or on purpose by nobody: DATA belongs to the
+# benchmarks, and must never become `data`.
+_NOT_OURS = frozenset({"STILLUP_CONFIG", "STILLUP_CATALOG", "STILLUP_DATA", "STILLUP_TOKEN"})
 
 
 class Overlay(Struct, frozen=True):

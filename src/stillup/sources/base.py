@@ -49,11 +49,15 @@ class Link(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """What one reading gave: the signals, a sentence for a person, and links."""
+    """What one reading gave: the signals, a sentence for a person, and links.
+
+    ``notes`` are for whoever keeps this installation: the source answers, but not as the catalogue has it.
+    """
 
     signals: tuple[Signal, ...] = ()
     says: str = ""
     links: tuple[Link, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -113,4 +117,5 @@ def merge(parts: list[Reading]) -> Reading:
         signals=tuple(dict.fromkeys(s for p in parts for s in p.signals)),
         says="; ".join(dict.fromkeys(p.says for p in parts if p.says)),
         links=tuple(dict.fromkeys(link for p in parts for link in p.links)),
+        notes=tuple(dict.fromkeys(note for p in parts for note in p.notes)),
     )

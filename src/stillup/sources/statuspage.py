@@ -128,6 +128,7 @@ class Statuspage(PageSource):
     """The official page of one service."""
 
     id = "statuspage"
+    marks = (b"statuspage.io",)
 
     def page_requests(self, base: str) -> tuple[Request, ...]:
         return (Request(url=f"{base}/api/v2/summary.json", tag="summary"),)

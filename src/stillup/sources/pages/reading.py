@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from stillup.errors import Malformed
 from stillup.model.service import State
 from stillup.model.signal import Alive, Declared
+from stillup.registry import SOURCES
 from stillup.sources.base import Context, Link, Reading
 from stillup.sources.decode import clean
 from stillup.sources.pages.board import Board, board_of
@@ -29,7 +30,31 @@ def reading_of(source: str, page: Page, ctx: Context) -> Reading:
     past = (line for c in told for line in posted(c, board, ctx, ctx.now - PAST))
     whole = () if board.states else _of_the_whole(source, page, ctx)
     now = chain(whole, board.declared(ctx), *(declared(c, board, ctx) for c in cases))
-    return Reading(signals=(*newest(past, now), alive), says=_says(board, page, cases), links=links_of(cases))
+    return Reading(
+        signals=(*newest(past, now), alive),
+        says=_says(board, page, cases),
+        links=links_of(cases),
+        notes=tuple(_notes(board, page, ctx)),
+    )
+
+
+def _notes(board: Board, page: Page, ctx: Context) -> Iterator[str]:
+    """Where page and catalogue have grown apart, for a page that is the service's alone and its only one."""
+    if board.shared or not board.states or len([s for s in ctx.service.sources if SOURCES[s].page]) > 1:
+        return
+    on_page = {row.id for row in page.rows}
+    components = [c for c in ctx.service.components if c.page_ids]
+    gone = [c.name for c in components if c.id not in board.states and not on_page & set(c.page_ids)]
+    if gone:
+        yield f"no longer on the page: {_few(gone)}"
+    new = [board.titles[c] for c in board.states if ctx.service.component(c) is None]
+    if new and components:
+        yield f"on the page and not in the catalogue: {_few(new)}"
+
+
+def _few(names: list[str]) -> str:
+    rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(names[:_MOST_NAMED])}{rest}"
 
 
 def record_of(source: str, incidents: Iterable[Incident], ctx: Context) -> Reading:
@@ -70,8 +95,7 @@ def _says(board: Board, page: Page, cases: list[Case]) -> str:
     for state in (State.MAJOR_OUTAGE, State.PARTIAL_OUTAGE, State.DEGRADED, State.MAINTENANCE):
         names = [board.titles[c] for c, s in board.states.items() if s is state]
         if names:
-            rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-            parts.append(f"{', '.join(names[:_MOST_NAMED])}{rest} {_words(state)}")
+            parts.append(f"{_few(names)} {_words(state)}")
     if not board.states and page.whole is not None and page.whole is not State.OPERATIONAL:
         parts.append(_words(page.whole))
     told = "; ".join(parts) or "all operational"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import ClassVar
 
 from stillup.errors import NotConfigured
 from stillup.net import Net, Request
@@ -17,7 +18,17 @@ class PageSource(HttpSource):
 
     Neither method knows of any service: the page is read whole, and :mod:`stillup.sources.pages` looks for the service
     on it. So the same code recognises a platform, and drafts a new service from its page.
+
+    A page that is no longer in its platform's format is looked at again: vendors change their software, some twice a
+    year. What is found then is read in its place, under the old source's name, and said in the reading's notes.
     """
+
+    marks: ClassVar[tuple[bytes, ...]] = ()
+    """Lower-case texts in the HTML of its pages that name it."""
+    own_page: ClassVar[bool] = False
+    """It makes one vendor's page and nobody else's."""
+    is_feed: ClassVar[bool] = False
+    """Its address is that of a feed, not of a page."""
 
     def page_requests(self, base: str) -> tuple[Request, ...]:
         """Which requests read the page at that address (without a slash at its end), each with a tag. Pure."""
@@ -53,7 +64,13 @@ class PageSource(HttpSource):
         return self.answered({tag: body}, ctx)
 
     async def read(self, ctx: Context, net: Net) -> Reading:
-        """Fetch the page and read it."""
+        """Fetch the page and read it, by whichever platform makes it now."""
+        from stillup.sources.pages.drift import read_wherever
+
+        return await read_wherever(self, ctx, net)
+
+    async def read_here(self, ctx: Context, net: Net) -> Reading:
+        """Fetch the page and read it as this platform's."""
         wanted = self.requests(ctx)
         answers = await net.fetch_all(wanted)
         return self.answered({r.tag: a.body for r, a in zip(wanted, answers, strict=True)}, ctx)

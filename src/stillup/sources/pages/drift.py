@@ -1,0 +1,101 @@
+"""A page that changed its software under us: noticed, read all the same, and said.
+
+When a page's answer is no longer in its platform's format, or its address is gone, the platform is looked for anew,
+once an hour at most for each page. A page that is only broken stays *no data*: then nothing else is recognised either.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from stillup.errors import Malformed, Refused, SourceError
+from stillup.net import Net, host_of
+from stillup.sources.base import Context, Reading
+from stillup.sources.pages.reading import reading_of
+
+if TYPE_CHECKING:
+    from stillup.sources.pages.source import PageSource
+
+LOOK_AGAIN = timedelta(hours=1)
+_GONE = frozenset((404, 405, 410))
+"""Statuses that say: not here. Others say: not now, or not you."""
+_MOST_PAGES = 1000
+
+
+class _Moved(Struct, frozen=True):
+    """Which platform a page was found on, and when it was looked for; None: on no other that is known."""
+
+    looked_at: datetime
+    source: PageSource | None = None
+    base: str = ""
+
+
+_moved: dict[tuple[str, str], _Moved] = {}
+"""By platform of the catalogue and address. It outlives a reading and not the process."""
+
+
+def forget() -> None:
+    """Look at every page afresh."""
+    _moved.clear()
+
+
+async def read_wherever(source: PageSource, ctx: Context, net: Net) -> Reading:
+    """The page read by its own platform, else by the one that makes it now.
+
+    :raises SourceError: it cannot be read; the first platform's reason where no other is found.
+    """
+    key = (source.id, source.base(ctx))
+    known = _moved.get(key)
+    if known is not None and known.source is not None:
+        try:
+            return await _read_as(known.source, known.base, source, ctx, net)
+        except (Malformed, Refused):
+            del _moved[key]  # it moved again, or back
+    try:
+        return await source.read_here(ctx, net)
+    except (Malformed, Refused) as exc:
+        if not _has_left(exc) or _looked_lately(key, ctx.now):
+            raise
+        why = exc
+    try:
+        return await _look(source, key, ctx, net)
+    except SourceError:
+        raise why from None
+
+
+def _has_left(exc: SourceError) -> bool:
+    return exc.status in _GONE if isinstance(exc, Refused) else True
+
+
+def _looked_lately(key: tuple[str, str], now: datetime) -> bool:
+    known = _moved.get(key)
+    return known is not None and abs(now - known.looked_at) < LOOK_AGAIN
+
+
+async def _look(source: PageSource, key: tuple[str, str], ctx: Context, net: Net) -> Reading:
+    from stillup.sources.pages.recognise import recognise
+
+    while len(_moved) >= _MOST_PAGES:
+        del _moved[next(iter(_moved))]
+    _moved[key] = _Moved(ctx.now)
+    found = await recognise(key[1], net, ctx.now, leave_out=source.id)
+    reading = _note(reading_of(source.id, found.page, ctx), source, found.source, key[1])
+    _moved[key] = _Moved(ctx.now, found.source, found.base)
+    return reading
+
+
+async def _read_as(other: PageSource, base: str, source: PageSource, ctx: Context, net: Net) -> Reading:
+    """Under the old source's name: whoever heard of an incident from it hears of its end from it."""
+    wanted = other.page_requests(base)
+    answers = await net.fetch_all(wanted)
+    page = other.page_of({r.tag: a.body for r, a in zip(wanted, answers, strict=True)}, ctx.now)
+    return _note(reading_of(source.id, page, ctx), source, other, base)
+
+
+def _note(reading: Reading, source: PageSource, other: PageSource, base: str) -> Reading:
+    note = f"{host_of(base)} is made by {other.id} now, no longer by {source.id}; read so all the same"
+    return replace(reading, notes=(note, *reading.notes))
