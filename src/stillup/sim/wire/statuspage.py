@@ -82,7 +82,7 @@ def shown(service: Service) -> list[Component]:
     return [c for c in service.components if c.page_ids] or list(service.components)
 
 
-def _rows(service: Service, only: Iterable[str] | None = None) -> list[tuple[str, Component]]:
+def rows(service: Service, only: Iterable[str] | None = None) -> list[tuple[str, Component]]:
     """The page's rows by id; a component may have several."""
     wanted = None if only is None else set(only)
     return [
@@ -110,7 +110,7 @@ def _components(site: Site, only: Iterable[str] | None = None) -> list[dict[str,
             "group": False,
             "only_show_if_degraded": False,
         }
-        for position, (code, component) in enumerate(_rows(site.service, only), 1)
+        for position, (code, component) in enumerate(rows(site.service, only), 1)
     ]
 
 
@@ -148,7 +148,7 @@ def _update(service: Service, incident_id: str, update: Update) -> dict[str, obj
         "display_at": millis(update.at),
         "affected_components": [
             {"code": code, "name": c.name, "old_status": PAGE_STATE[old], "new_status": PAGE_STATE[new]}
-            for code, c in _rows(service, update.changes)
+            for code, c in rows(service, update.changes)
             for old, new in [update.changes[c.id]]
         ]
         or None,

@@ -47,7 +47,10 @@ def slug(name: str, page_id: str) -> str:
 
 
 def whole(states: Iterable[State]) -> State:
-    """A service's state from its components': any outage makes at least a partial one, all major a major one."""
+    """A service's state from its components': any outage makes at least a partial one, all major a major one.
+
+    A component nobody watches says nothing against the others.
+    """
     found = set(states)
     if not found:
         return State.UNKNOWN
@@ -55,7 +58,7 @@ def whole(states: Iterable[State]) -> State:
         return State.MAJOR_OUTAGE
     if any(s.is_outage for s in found):
         return State.PARTIAL_OUTAGE
-    return max(found, key=lambda s: s.severity)
+    return max(found, key=lambda s: (s.severity, s is not State.UNKNOWN))
 
 
 def state_of_impact(impact: str | None) -> State:
