@@ -173,6 +173,14 @@ def moment(text: str | None) -> datetime | None:
         return None
 
 
+def from_epoch(seconds: float | None) -> datetime | None:
+    """A time given as seconds since 1970, in UTC; None when it is absent or beyond the calendar."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def _within(body: bytes, max_bytes: int) -> None:
     if len(body) > max_bytes:
         msg = f"the answer is larger than {max_bytes // MIB} MiB"

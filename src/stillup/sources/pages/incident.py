@@ -133,6 +133,7 @@ def _lines(case: Case, states: dict[str | None, State], board: Board, ctx: Conte
                 incident=clean(case.incident.id, 80) or None,
                 title=title,
                 body=body,
+                region=case.incident.region,
                 model=model,
             )
             body = None

@@ -46,7 +46,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     """An incident or a maintenance with its updates, newest first.
 
     ``stage`` is None for a word nobody knows, which is never read as ended. ``implies`` is what its impact says of a
-    row that the page itself still shows as working. ``rows`` are those it lists, with their states now.
+    row that the page itself still shows as working. ``rows`` are those it lists, with their states now. ``region`` is
+    the only place it is about (ISO 3166), where the page says one.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     link: str = ""
     rows: tuple[Row, ...] = ()
     posts: tuple[Post, ...] = ()
+    region: str | None = None
 
     @property
     def is_open(self) -> bool:
