@@ -94,11 +94,11 @@ class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Promise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the vendor promises in public of a component's availability.
 
-    ``uptime`` is a share of the ``period``; None: the vendor says that it promises none. ``plan`` is who gets it.
+    ``uptime`` is a share of the ``period``; absent: the vendor says that it promises none. ``plan`` is who gets it.
     """
 
     component: str = ""
-    uptime: _Share | None
+    uptime: _Share | None = None
     period: str = "month"
     plan: str
     credit: str = ""
