@@ -14,8 +14,13 @@ from stillup.verdict.telling.narrate import as_json
 
 def answer_json(answer: FirstAnswer, task: Capability) -> str:
     """One JSON object on several lines."""
+    return msgspec.json.format(msgspec.json.encode(answer_object(answer, task)), indent=2).decode()
+
+
+def answer_object(answer: FirstAnswer, task: Capability) -> dict[str, object]:
+    """The object of one service, as values that can be encoded."""
     facts = likely_class(answer.verdict)
-    whole = {
+    return {
         **answer.verdict.wire(),
         "headline": headline(answer.verdict, answer.service.name),
         "rule": rule(answer.verdict, grounds(answer)),
@@ -29,4 +34,3 @@ def answer_json(answer: FirstAnswer, task: Capability) -> str:
         "todo": what_to_do(answer.service, answer.verdict, answer.components),
         "alternatives": alternatives(answer.service, task, answer.elsewhere),
     }
-    return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode()
