@@ -72,7 +72,7 @@ def candidates(base: str, html: bytes, leave_out: str = "") -> Iterator[tuple[Pa
     text = html.lower()
     known = [s for s in platforms() if s.id != leave_out]
     for source in sorted((s for s in known if not s.is_feed), key=lambda s: not any(m in text for m in s.marks)):
-        yield source, base
+        yield source, source.address(base, html)
     feeds = {source.id: source for source in known if source.is_feed}
     for kind, at in _feeds(base, html):
         if kind in feeds:

@@ -41,6 +41,10 @@ class PageSource(HttpSource):
         """
         raise NotImplementedError
 
+    def address(self, base: str, html: bytes) -> str:  # noqa: ARG002 - most platforms answer below the page itself
+        """Where :meth:`page_requests` asks, for a page at that address with that HTML. Pure."""
+        return base
+
     def base(self, ctx: Context) -> str:
         """The page's address for this service.
 
