@@ -80,7 +80,7 @@ def test_a_scenario_of_the_users_own_is_loaded_by_its_path(tmp_path):
         ("sign_in = 6", "sign_on = 6", "allowed: a table with the keys sign_in, no_response"),
         ("[faults.by_region.FR]", "[faults.by_region.NO]", "`by_region` names NO, which has no weight"),
         ('geo = "US"', 'geo = "usa"', ":LINE: trends[0].geo: "),
-        ("[expect]", "[expext]", "the file: object contains unknown field `expext`; allowed: the keys id, title"),
+        ("[expect]", "[expext]", "the file: object contains unknown field `expext`; allowed: the keys service, usual"),
         ("starts = ", "starts 2 = ", ":LINE: not TOML: "),
     ],
 )

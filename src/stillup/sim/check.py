@@ -12,7 +12,7 @@ from msgspec.structs import fields
 from stillup.catalog.load import Service
 from stillup.config.words import Complaint, KeyPath, near
 from stillup.sim.modes import LASTING
-from stillup.sim.scenario import CONTROLS, EVERYTHING, REQUESTS, SOURCES, STAND_IN, Fault, Scenario
+from stillup.sim.scenario import CONTROLS, EVERYTHING, REQUESTS, SOURCES, STAND_IN, Fault, Part, Scenario
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 """Years in which a day can be added or taken and every clock still has a name for it."""
@@ -21,15 +21,36 @@ _LONGEST = timedelta(days=7)
 
 def complaints(scenario: Scenario, services: Mapping[str, Service]) -> Iterator[Complaint]:
     """Everything that is wrong with it."""
-    service = services.get(scenario.service)
-    if service is None:
-        yield _unknown(("service",), "service", scenario.service, services)
-        return
     yield from _of_times(scenario)
-    yield from _of_faults(scenario, service)
-    yield from _of_reactions(scenario)
-    yield from _of_titles(scenario)
-    yield from _of_components(scenario, service)
+    told: set[str] = set()
+    for place, part in places(scenario):
+        service = services.get(part.service)
+        if service is None:
+            yield _unknown((*place, "service"), "service", part.service, services)
+        elif part.service in told:
+            yield Complaint((*place, "service"), f"{part.service!r} has a part already; allowed: one for each service")
+        else:
+            told.add(part.service)
+            yield from _of_part(scenario, part, service, place)
+
+
+def places(scenario: Scenario) -> Iterator[tuple[KeyPath, Part]]:
+    """Every service's part, with where it stands."""
+    yield (), scenario
+    yield from ((("also", i), part) for i, part in enumerate(scenario.also))
+
+
+def _of_part(scenario: Scenario, part: Part, service: Service, place: KeyPath) -> Iterator[Complaint]:
+    targets = [e.id for e in service.endpoints]
+    if part is scenario:  # what belongs to no service stands once, at the top
+        targets = [EVERYTHING, CONTROLS, SOURCES, REQUESTS, STAND_IN, *targets]
+    found = (
+        *_of_faults(scenario, part, targets),
+        *_of_reactions(part),
+        *_of_titles(part),
+        *_of_components(part, service),
+    )
+    yield from (Complaint((*place, *c.path), c.says) for c in found)
 
 
 def _of_times(scenario: Scenario) -> Iterator[Complaint]:
@@ -57,10 +78,9 @@ def _unknown(path: KeyPath, what: str, name: str, known: Iterable[str]) -> Compl
     return Complaint(path, f"no {what} is called {name!r}{near(name, names)}; allowed: {', '.join(names) or 'none'}")
 
 
-def _of_faults(scenario: Scenario, service: Service) -> Iterator[Complaint]:
-    targets = [EVERYTHING, CONTROLS, SOURCES, REQUESTS, STAND_IN, *(e.id for e in service.endpoints)]
-    times = Counter(f.id for f in scenario.faults)
-    for i, fault in enumerate(scenario.faults):
+def _of_faults(scenario: Scenario, part: Part, targets: list[str]) -> Iterator[Complaint]:
+    times = Counter(f.id for f in part.faults)
+    for i, fault in enumerate(part.faults):
         if times[fault.id] > 1:
             yield Complaint(("faults", i, "id"), f"{times[fault.id]} faults are called {fault.id!r}; allowed: one")
         for target, mode in fault.targets.items():
@@ -79,35 +99,35 @@ def _is_whole(fault: Fault, scenario: Scenario) -> bool:
     return fault.from_ <= scenario.starts and fault.to >= scenario.ends and fault.share >= 1
 
 
-def _of_reactions(scenario: Scenario) -> Iterator[Complaint]:
-    known = [f.id for f in scenario.faults]
-    for i, reaction in enumerate(scenario.reactions):
+def _of_reactions(part: Part) -> Iterator[Complaint]:
+    known = [f.id for f in part.faults]
+    for i, reaction in enumerate(part.reactions):
         if reaction.fault and reaction.fault not in known:
             yield _unknown(("reactions", i, "fault"), "fault", reaction.fault, known)
 
 
-def _of_titles(scenario: Scenario) -> Iterator[Complaint]:
+def _of_titles(part: Part) -> Iterator[Complaint]:
     titled: set[str] = set()
-    for i, update in sorted(enumerate(scenario.official), key=lambda row: row[1].posted_at):
+    for i, update in sorted(enumerate(part.official), key=lambda row: row[1].posted_at):
         if not update.title and update.incident not in titled:
             yield Complaint(("official", i), f"the first update of incident {update.incident!r} has no `title`")
         titled.add(update.incident)
 
 
-def _of_components(scenario: Scenario, service: Service) -> Iterator[Complaint]:
+def _of_components(part: Part, service: Service) -> Iterator[Complaint]:
     known = [c.id for c in service.components]
-    used: list[tuple[KeyPath, Iterable[str]]] = [(("usual", "components"), scenario.usual.components)]
-    used += [(("faults", i, "components"), f.components) for i, f in enumerate(scenario.faults)]
+    used: list[tuple[KeyPath, Iterable[str]]] = [(("usual", "components"), part.usual.components if part.usual else ())]
+    used += [(("faults", i, "components"), f.components) for i, f in enumerate(part.faults)]
     used += [
         (("faults", i, "by_region", region, "components"), mix.components)
-        for i, f in enumerate(scenario.faults)
+        for i, f in enumerate(part.faults)
         for region, mix in f.by_region.items()
     ]
-    used += [(("reactions", i, "components"), r.components) for i, r in enumerate(scenario.reactions)]
-    used += [(("expect", "components"), scenario.expect.components), (("expect", "calm"), scenario.expect.calm)]
+    used += [(("reactions", i, "components"), r.components) for i, r in enumerate(part.reactions)]
+    used += [(("expect", "components"), part.expect.components), (("expect", "calm"), part.expect.calm)]
     for path, names in used:
         yield from (_unknown(path, "component", n, known) for n in names if n not in known)
     shown = [c.id for c in service.components if c.page_ids] or known
-    for i, update in enumerate(scenario.official):
+    for i, update in enumerate(part.official):
         path = ("official", i, "components")
         yield from (_unknown(path, "component of the page", n, shown) for n in update.components if n not in shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -32,29 +33,34 @@ class Addresses(Struct, frozen=True, kw_only=True):
     """Where everything of a world stands."""
 
     base_url: str
-    endpoints: dict[str, str]
+    endpoints: dict[str, dict[str, str]]
+    """Of each service, by their ids."""
     controls: tuple[str, ...]
     transcripts: Path
     requests: str
     stand_in: str
 
 
-def config_text(scenario: Scenario, service: Service, where: Addresses) -> str:
-    """A configuration that asks the world and nobody else."""
-    countries = sorted({t.geo for t in scenario.trends}) or ["US"]
-    lines = [f"# simulated: {scenario.id}", f"services = [{_text(service.id)}]"]
+def config_text(
+    scenario: Scenario, services: Sequence[Service], where: Addresses, interval_s: int | None = INTERVAL_S
+) -> str:
+    """A configuration that asks the world and nobody else; the first service is the one programs ask."""
+    countries = sorted({t.geo for part in scenario.parts for t in part.trends}) or ["US"]
+    every = [] if interval_s is None else [f"interval_s = {interval_s}"]
+    lines = [f"# simulated: {scenario.id}", f"services = [{', '.join(_text(s.id) for s in services)}]"]
     for spec in usable_sources():
         if spec.page:
-            lines += _page(spec.id, service, where.base_url)
+            lines += _pages(spec.id, services, where.base_url, every)
         elif spec.id not in _HERE:
-            lines += _table(spec.id, base_url=_text(where.base_url + _PATHS.get(spec.id, f"/{spec.id}")))
+            lines += _table(spec.id, every, base_url=_text(where.base_url + _PATHS.get(spec.id, f"/{spec.id}")))
         if spec.id == "google_trends":
             lines.append(f"geo = [{', '.join(map(_text, countries))}]")
-    lines += _table("claude_code", path=_text(str(where.transcripts)))
-    lines += _table("probe", controls=f"[{', '.join(map(_text, where.controls))}]")
-    endpoints = (f"{name} = {_text(url)}" for name, url in where.endpoints.items())
-    lines.append(f"endpoints = {{ {', '.join(endpoints)} }}")
-    return "\n".join(lines + _gateway(scenario, service, where)) + "\n"
+    lines += _table("claude_code", every, path=_text(str(where.transcripts)))
+    lines += _table("probe", every, controls=f"[{', '.join(map(_text, where.controls))}]")
+    for service in services:
+        endpoints = (f"{name} = {_text(url)}" for name, url in where.endpoints[service.id].items())
+        lines += [f"[sources.probe.{service.id}]", f"endpoints = {{ {', '.join(endpoints)} }}"]
+    return "\n".join(lines + _gateway(scenario, services[0], where)) + "\n"
 
 
 def asked_by_programs(service: Service) -> Endpoint | None:
@@ -91,23 +97,25 @@ def _gateway(scenario: Scenario, service: Service, where: Addresses) -> list[str
     return [*lines, "", "[[gateway.routes]]", f"chain = [{_text(service.id)}, {_text('stand-in')}]"]
 
 
-def _page(source: str, service: Service, base_url: str) -> list[str]:
-    """The service's page on one platform. Pages of others are not in this world, and the real ones are never asked."""
-    lines = ["", f"[sources.{source}]", "enabled = false", f"interval_s = {INTERVAL_S}"]
-    if source not in service.sources:
-        return lines
-    page = _text(f"{base_url}/{source}/{service.id}")
-    return [*lines, f"[sources.{source}.{service.id}]", "enabled = true", f"base_url = {page}"]
+def _pages(source: str, services: Iterable[Service], base_url: str, every: Sequence[str]) -> list[str]:
+    """The services' pages on one platform. Pages of others are not in this world, and the real ones are never asked."""
+    lines = ["", f"[sources.{source}]", "enabled = false", *every]
+    for service in services:
+        if source in service.sources:
+            page = _text(f"{base_url}/{source}/{service.id}")
+            lines += [f"[sources.{source}.{service.id}]", "enabled = true", f"base_url = {page}"]
+    return lines
 
 
-def _table(source: str, **values: str) -> list[str]:
+def _table(source: str, every: Sequence[str], **values: str) -> list[str]:
     rest = [f"{key} = {value}" for key, value in values.items()]
-    return ["", f"[sources.{source}]", "enabled = true", f"interval_s = {INTERVAL_S}", *rest]
+    return ["", f"[sources.{source}]", "enabled = true", *every, *rest]
 
 
-def dummy_keys(service: Service) -> dict[str, str]:
+def dummy_keys(services: Iterable[Service]) -> dict[str, str]:
     """A dummy value for every variable a source or an endpoint takes its key from."""
-    names = [spec.key_env for spec in usable_sources()] + [e.key_env for e in service.endpoints] + [STAND_IN_KEY]
+    names = [spec.key_env for spec in usable_sources()] + [STAND_IN_KEY]
+    names += [e.key_env for s in services for e in s.endpoints]
     return dict.fromkeys((name for name in names if name), DUMMY_KEY)
 
 

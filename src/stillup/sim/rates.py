@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from stillup.sim.draw import chance
-from stillup.sim.scenario import Reaction, Scenario, Stream, Usual
+from stillup.sim.scenario import Reaction, Scenario, Stream
 
 MOST_PER_MIN = 1_000.0
 """More than any real crowd; a scenario file must not fill the memory."""
@@ -25,14 +26,14 @@ def usual_per_min(scenario: Scenario, stream: Stream, at: datetime) -> float:
         Stream.REQUESTS: usual.requests_per_hour / 60,
     }[stream]
     shape = usual.by_hour[at.hour] * 24 / sum(usual.by_hour)
-    return min(base * shape * _swing(scenario.seed, usual, stream, at), MOST_PER_MIN)
+    if base and usual.dispersion:
+        shape *= _swing(scenario.seed, usual.dispersion, stream, int(at.timestamp()) // _SWING_S)
+    return min(base * shape, MOST_PER_MIN)
 
 
-def _swing(seed: int, usual: Usual, stream: Stream, at: datetime) -> float:
-    if not usual.dispersion:
-        return 1.0
-    quarter = int(at.timestamp()) // _SWING_S
-    return chance(seed, stream, "swing", quarter).gammavariate(1 / usual.dispersion, usual.dispersion)
+@lru_cache(maxsize=1024)  # asked for each minute of the quarter
+def _swing(seed: int, dispersion: float, stream: Stream, quarter: int) -> float:
+    return chance(seed, stream, "swing", quarter).gammavariate(1 / dispersion, dispersion)
 
 
 def span_of(scenario: Scenario, reaction: Reaction) -> tuple[datetime, datetime]:

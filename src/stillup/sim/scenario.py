@@ -229,17 +229,11 @@ class Expect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No alarm may come before this."""
 
 
-class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One scenario, whole. Everything the world shows is a function of it and the time."""
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a scenario tells of one service. Without ``usual`` its level is guessed from the catalogue."""
 
-    id: Id
-    title: Annotated[str, Meta(min_length=1, max_length=200)]
     service: Id
-    starts: At
-    ends: At
-    seed: int = 1
-    notes: Prose = ""
-    usual: Usual = Usual()
+    usual: Usual | None = None
     faults: tuple[Fault, ...] = ()
     reactions: tuple[Reaction, ...] = ()
     official: tuple[Official, ...] = ()
@@ -248,13 +242,39 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     statusgator: Mirror = Mirror()
     expect: Expect = Expect()
 
+    def fault(self, fault_id: str) -> Fault | None:
+        """The fault of that id."""
+        return next((f for f in self.faults if f.id == fault_id), None)
+
+
+class Scenario(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One scenario, whole. Everything the world shows is a function of it and the time.
+
+    What stands at the top is about ``service``; ``also`` tells of other services in the same hours.
+    """
+
+    id: Id
+    title: Annotated[str, Meta(min_length=1, max_length=200)]
+    starts: At
+    ends: At
+    seed: int = 1
+    notes: Prose = ""
+    usual: Usual = Usual()
+    also: tuple[Part, ...] = ()
+
     def __post_init__(self) -> None:
         """:raises ValueError: it ends before it begins."""
         _in_order(self.starts, self.ends, "starts", "ends")
 
-    def fault(self, fault_id: str) -> Fault | None:
-        """The fault of that id."""
-        return next((f for f in self.faults if f.id == fault_id), None)
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Every service's part, the scenario's own first."""
+        return (self, *self.also)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services it tells of, its own first."""
+        return tuple(part.service for part in self.parts)
 
 
 def _in_order(first: datetime, last: datetime, a: str = "from", b: str = "to") -> None:

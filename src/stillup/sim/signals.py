@@ -23,6 +23,7 @@ from stillup.sim.provider.behaviour import Reason
 from stillup.sim.provider.call import Dialect
 from stillup.sim.provider.errors import error_body
 from stillup.sim.scenario import CONTROLS, SOURCES, Stream
+from stillup.sim.stories import Stories
 from stillup.sim.story import Story
 from stillup.sim.texts import post_of
 from stillup.sim.wire import claude_code, google_trends, hackernews, reddit, statuspage
@@ -123,13 +124,13 @@ def social(step: Step) -> Iterable[Signal]:
 def stories(step: Step) -> Iterable[Signal]:
     """Hacker News' stories of the step that name the service."""
     params = {"query": step.service.name, "numericFilters": f"created_at_i>{int(step.after.timestamp())}"}
-    return _parsed(step, "hackernews", hackernews.reply(step.story, step.service, step.until, params))
+    return _parsed(step, "hackernews", hackernews.reply(Stories(step.story), step.until, params))
 
 
 def search(step: Step) -> Iterator[Signal]:
     """Google Trends, in the countries the scenario speaks of."""
     for geo in sorted({t.geo for t in step.story.scenario.trends}) or ["US"]:
-        yield from _parsed(step, "google_trends", google_trends.reply(step.story, geo, step.until), geo)
+        yield from _parsed(step, "google_trends", google_trends.reply(Stories(step.story), geo, step.until), geo)
 
 
 def official(step: Step) -> Iterable[Signal]:

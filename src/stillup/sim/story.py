@@ -33,8 +33,10 @@ from stillup.sim.scenario import (
 WINDOW_S = 60
 _INFERENCE = "inference"
 """The catalogue's name for the endpoint that asks a model; programs meet what it meets."""
-_KEPT_WINDOWS = 20_000
-"""Minutes of streams kept drawn (two days of five streams and room to spare); older ones are drawn again, alike."""
+_BLOCK = 15
+"""Windows drawn and kept together: most hold nothing, and more of nothing takes no more room."""
+_KEPT_BLOCKS = 1_500
+"""Blocks of streams kept drawn (three days of five streams and room to spare); older ones are drawn again, alike."""
 
 
 class Happening(Struct, frozen=True, kw_only=True):
@@ -55,23 +57,25 @@ class Story:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self._window = lru_cache(maxsize=_KEPT_WINDOWS)(self._draw)
+        self._block = lru_cache(maxsize=_KEPT_BLOCKS)(self._draw)
 
     def happened(self, stream: Stream, after: datetime, until: datetime) -> Iterator[Happening]:
         """What the stream brought with ``after < at <= until``, oldest first."""
-        first = int(after.timestamp()) // WINDOW_S
-        last = int(until.timestamp()) // WINDOW_S
-        for window in range(first, last + 1):
-            yield from (h for h in self._window(stream, window) if after < h.at <= until)
+        for block in range(_block_of(after), _block_of(until) + 1):
+            yield from (h for h in self._block(stream, block) if after < h.at <= until)
 
     def newest_first(self, streams: tuple[Stream, ...], until: datetime, within: timedelta) -> Iterator[Happening]:
         """What several streams brought in the time ``within`` before ``until``; drawn only as far as it is read."""
-        oldest = int((until - within).timestamp()) // WINDOW_S
-        for window in range(int(until.timestamp()) // WINDOW_S, oldest - 1, -1):
-            found = [h for stream in streams for h in self._window(stream, window) if h.at <= until]
+        for block in range(_block_of(until), _block_of(until - within) - 1, -1):
+            found = [h for stream in streams for h in self._block(stream, block) if h.at <= until]
             yield from sorted(found, key=lambda h: (h.at, h.name), reverse=True)
 
-    def _draw(self, stream: Stream, window: int) -> tuple[Happening, ...]:
+    def _draw(self, stream: Stream, block: int) -> tuple[Happening, ...]:
+        """What a block of a stream brings, window by window."""
+        windows = range(block * _BLOCK, (block + 1) * _BLOCK)
+        return tuple(h for window in windows for h in self._in_window(stream, window))
+
+    def _in_window(self, stream: Stream, window: int) -> list[Happening]:
         scenario = self.scenario
         start = datetime.fromtimestamp(window * WINDOW_S, UTC)
         usual = usual_per_min(scenario, stream, start)
@@ -83,7 +87,7 @@ class Story:
                 room -= rate
                 mix = scenario.fault(reaction.fault) or reaction
                 found += self._drawn(stream, window, str(i), rate, mix, rumour=reaction.rumour)
-        return tuple(sorted(found, key=lambda h: (h.at, h.name)))
+        return sorted(found, key=lambda h: (h.at, h.name))
 
     def _drawn(
         self, stream: Stream, window: int, cause: str, rate: float, mix: Mix, *, rumour: bool = False
@@ -146,6 +150,10 @@ class Story:
     def news(self, now: datetime) -> list[News]:
         """The articles out by now, newest first."""
         return sorted((n for n in self.scenario.news if n.at <= now), key=lambda n: n.at, reverse=True)
+
+
+def _block_of(at: datetime) -> int:
+    return int(at.timestamp()) // (WINDOW_S * _BLOCK)
 
 
 def _mode_of(fault: Fault, target: str) -> Mode | None:

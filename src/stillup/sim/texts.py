@@ -72,10 +72,15 @@ def post_of(happening: Happening, service: Service, seed: int) -> Post:
     )
 
 
+def communities_of(service: Service) -> tuple[str, ...]:
+    """Where people write about it; where the catalogue knows no place, one of its name."""
+    hint = service.sources.get("reddit")
+    return (hint and hint.communities) or (service.id,)
+
+
 def _community(service: Service, component: Component | None, random: Random) -> str:
     """Where it is posted: half of what concerns a component with a community of its own goes there."""
-    hint = service.sources.get("reddit")
-    communities = (hint and hint.communities) or (service.id,)
+    communities = communities_of(service)
     named = {name: c for c in service.components for name in _squeezed(c.name, *c.aliases)}
     own = [name for name in communities if component and named.get(name.lower()) is component]
     general = [name for name in communities if name.lower() not in named]

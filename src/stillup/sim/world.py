@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +16,12 @@ from stillup.catalog.load import Endpoint, Service, catalogue
 from stillup.clock import Clock
 from stillup.model.service import Layer
 from stillup.sim.api import Api
-from stillup.sim.configure import Addresses, config_text, dummy_keys
+from stillup.sim.configure import INTERVAL_S, Addresses, config_text, dummy_keys
 from stillup.sim.gate import Gate, Handler
 from stillup.sim.modes import Mode
 from stillup.sim.scenario import CONTROLS, REQUESTS, SOURCES, STAND_IN, Scenario
 from stillup.sim.serve import answer
+from stillup.sim.stories import Stories
 from stillup.sim.story import Story
 from stillup.sim.transcripts import Transcripts
 from stillup.sim.wire import provider
@@ -35,19 +37,30 @@ _MOST_BODY = 1 << 20
 _CONTROLS = (f"{CONTROLS}0", f"{CONTROLS}1")
 _CONTROL_PATH = "/generate_204"
 _API = frozenset({Layer.API_GATEWAY, Layer.INFERENCE})
+_CLAUDE = "claude"
 _NO_CONTENT = Reply(body=b"", content_type="", status=204)
+
+Place = tuple[str, str]
+"""A server of the world: the service it belongs to (empty: none), and which of its targets it is."""
 
 
 class World:
-    """A scenario, playing. ``clock`` says when it is; ``folder`` is for transcripts (default: one of its own)."""
+    """A scenario, playing. ``clock`` says when it is; ``folder`` is for transcripts (default: one of its own).
 
-    def __init__(self, scenario: Scenario, clock: Clock, folder: Path | None = None) -> None:
+    ``services`` are more to have servers of their own here and to be watched, beside those the scenario tells of; an
+    uneventful day is theirs. The sources' sites know every service.
+    """
+
+    def __init__(
+        self, scenario: Scenario, clock: Clock, folder: Path | None = None, services: Iterable[str] = ()
+    ) -> None:
         self.story = Story(scenario)
+        self.stories = Stories(self.story, services)
         self.clock = clock
         self._service: Service = catalogue()[scenario.service]
-        self._desk = Desk(self.story)
+        self._desk = Desk(self.stories)
         self._folder = folder
-        self._gates: dict[str, Gate] = {}
+        self._gates: dict[Place, Gate] = {}
         self._transcripts: Transcripts | None = None
         self._open = contextlib.AsyncExitStack()
 
@@ -62,33 +75,46 @@ class World:
         return self._service
 
     @property
+    def services(self) -> tuple[Service, ...]:
+        """All that are watched here, the scenario's own first."""
+        return self.stories.services
+
+    @property
     def base_url(self) -> str:
         """Where the sources' sites stand."""
         return self.url(SOURCES)
 
-    def url(self, target: str) -> str:
-        """The address of a target's server: an endpoint id of the catalogue, ``controls0``, ``sources`` …"""
-        mode = self.story.lasting_mode(target)
+    def url(self, target: str, service: str = "") -> str:
+        """The address of a target's server: an endpoint id of the catalogue, ``controls0``, ``sources`` …
+
+        ``service`` is whose endpoint it is (default: the scenario's own).
+        """
+        owner = service or self._service.id
+        mode = self.stories.of(owner).lasting_mode(target)
         if mode is Mode.DNS:
             return f"http://{target.replace('_', '-')}.stillup.invalid"
         scheme = "https" if mode is Mode.TLS else "http"
-        return f"{scheme}://127.0.0.1:{self._gates[target].port}"
+        gate = self._gates.get((owner, target)) or self._gates["", target]
+        return f"{scheme}://127.0.0.1:{gate.port}"
 
     @property
     def transcripts(self) -> Path:
         """The folder in which Claude Code's transcripts grow."""
         return self._transcripts.folder if self._transcripts else Path()
 
-    def config(self) -> str:
-        """The TOML of a configuration that points every source and upstream here; the data folder is yours to add."""
-        return config_text(self.scenario, self._service, self._addresses())
+    def config(self, interval_s: int | None = INTERVAL_S) -> str:
+        """The TOML of a configuration that points every source and upstream here; the data folder is yours to add.
+
+        ``interval_s`` is how often each source is asked; None: as often as in earnest.
+        """
+        return config_text(self.scenario, self.services, self._addresses(), interval_s)
 
     def environ(self) -> dict[str, str]:
         """Dummy keys under the names the sources look for."""
-        return dummy_keys(self._service)
+        return dummy_keys(self.services)
 
     def _addresses(self) -> Addresses:
-        endpoints = {e.id: self.url(e.id) + _path_of(e.url) for e in self._service.endpoints}
+        endpoints = {s.id: {e.id: self.url(e.id, s.id) + _path_of(e.url) for e in s.endpoints} for s in self.services}
         controls = tuple(self.url(name) + _CONTROL_PATH for name in _CONTROLS)
         return Addresses(
             base_url=self.base_url,
@@ -111,13 +137,18 @@ class World:
             folder = self._folder
             if folder is None:
                 folder = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="stillup-world-")))
-            self._transcripts = Transcripts(self.story, folder)
+            self._transcripts = Transcripts(self._coder(), folder)
             await self._open_gates(opening)
             await self.sync()
             ticking = asyncio.create_task(self._tick())
             opening.push_async_callback(_end, ticking)
             self._open = opening.pop_all()
         return self
+
+    def _coder(self) -> Story:
+        """Whose requests Claude Code's transcripts tell of."""
+        watched = any(s.id == _CLAUDE for s in self.services)
+        return self.stories.of(_CLAUDE) if watched else self.story
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
@@ -126,29 +157,31 @@ class World:
 
     async def _open_gates(self, opening: contextlib.AsyncExitStack) -> None:
         """One server for the sources, one for each control host, endpoint and API; what has no address gets none."""
-        servers: dict[str, Handler | Api] = {SOURCES: self._serve_sources}
-        servers |= {name: partial(self._serve_control, name) for name in _CONTROLS}
+        servers: dict[Place, Handler | Api] = {("", SOURCES): self._serve_sources}
+        servers |= {("", name): partial(self._serve_control, name) for name in _CONTROLS}
         servers |= {
-            e.id: self._api(e.id, self._service.name) if e.layer in _API else partial(self._serve_page, e)
-            for e in self._service.endpoints
+            (s.id, e.id): self._api((s.id, e.id), s.name) if e.layer in _API else partial(self._serve_page, s, e)
+            for s in self.services
+            for e in s.endpoints
         }
-        servers |= {REQUESTS: self._api(REQUESTS, self._service.name), STAND_IN: self._api(STAND_IN, "The stand-in")}
-        for target, server in servers.items():
-            gate = Gate(partial(self._mode, target), server)
+        asked = self._service
+        servers["", REQUESTS] = self._api((asked.id, REQUESTS), asked.name)
+        servers["", STAND_IN] = self._api(("", STAND_IN), "The stand-in")
+        for place, server in servers.items():
+            gate = Gate(partial(self._mode, (place[0] or asked.id, place[1])), server)
             opening.push_async_callback(gate.close)
             await gate.open()
-            self._gates[target] = gate
+            self._gates[place] = gate
 
-    def _mode(self, target: str) -> Mode:
-        return self.story.mode(target, self.clock.now())
+    def _mode(self, place: Place) -> Mode:
+        return self.stories.mode(*place, self.clock.now())
 
-    def _api(self, target: str, name: str) -> Api:
-        return Api(
-            name, partial(self._mode, target), self.clock, lambda: self.story.retry_after(target, self.clock.now())
-        )
+    def _api(self, place: Place, name: str) -> Api:
+        story = self.stories.of(place[0] or self._service.id)
+        return Api(name, partial(self._mode, place), self.clock, lambda: story.retry_after(place[1], self.clock.now()))
 
     async def _serve_sources(self, request: web.BaseRequest) -> web.StreamResponse:
-        broken = provider.page_instead(self._mode(SOURCES))
+        broken = provider.page_instead(self._mode(("", SOURCES)))
         if broken is not None:
             return answer(request, broken)
         site = site_of(request.path.split("/")[1])
@@ -167,10 +200,10 @@ class World:
         return answer(request, self._desk.reply(visit))
 
     async def _serve_control(self, target: str, request: web.BaseRequest) -> web.StreamResponse:
-        return answer(request, provider.page_instead(self._mode(target)) or _NO_CONTENT)
+        return answer(request, provider.page_instead(self._mode(("", target))) or _NO_CONTENT)
 
-    async def _serve_page(self, endpoint: Endpoint, request: web.BaseRequest) -> web.StreamResponse:
-        return answer(request, provider.page_of(self._service.name, endpoint.layer, self._mode(endpoint.id)))
+    async def _serve_page(self, service: Service, endpoint: Endpoint, request: web.BaseRequest) -> web.StreamResponse:
+        return answer(request, provider.page_of(service.name, endpoint.layer, self._mode((service.id, endpoint.id))))
 
     async def _tick(self) -> None:
         while True:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from stillup.sim.draw import chance
 from stillup.sim.scenario import News, Trend
-from stillup.sim.story import Story
+from stillup.sim.stories import Stories
 from stillup.sim.texts import trending_words
 from stillup.sim.wire.reply import RSS, Reply, xml
 
@@ -14,24 +14,24 @@ _BACKGROUND = 6
 _TRAFFIC = ("100+", "200+", "500+", "1000+", "2000+")
 
 
-def reply(story: Story, geo: str, now: datetime) -> Reply:
+def reply(stories: Stories, geo: str, now: datetime) -> Reply:
     """The list of one country: the scenario's queries among whatever else is searched for that day."""
-    trends = story.trending(geo, now)
-    items = [_item(t.query, t.traffic, t.began or t.from_, geo, _about(t, story.news(now))) for t in trends]
+    trends = stories.trending(geo, now)
+    items = [_item(t.query, t.traffic, t.began or t.from_, geo, _about(t, news)) for t, news in trends]
     body = (
         '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
         '<rss xmlns:atom="http://www.w3.org/2005/Atom" xmlns:ht="https://trends.google.com/trending/rss"'
         ' version="2.0">\n'
         "  <channel>\n    <title>Daily Search Trends</title>\n"
-        f"{''.join(items + _background(story, geo, now))}  </channel>\n</rss>\n"
+        f"{''.join(items + _background(stories.scenario.seed, geo, now))}  </channel>\n</rss>\n"
     )
     return Reply(body=body.encode(), content_type=RSS)
 
 
-def _background(story: Story, geo: str, now: datetime) -> list[str]:
+def _background(seed: int, geo: str, now: datetime) -> list[str]:
     """Unrelated searches, the same all day."""
     day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    random = chance(story.scenario.seed, "trending", geo, day.date())
+    random = chance(seed, "trending", geo, day.date())
     began = [day - timedelta(minutes=random.randrange(60, 900)) for _ in range(_BACKGROUND)]
     words = random.sample(trending_words(), _BACKGROUND)
     return [_item(w, random.choice(_TRAFFIC), b, geo, []) for w, b in zip(words, began, strict=True)]

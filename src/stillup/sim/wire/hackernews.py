@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from heapq import merge
 from itertools import islice
 
-from stillup.catalog.load import Service
+from stillup.catalog.load import Service, catalogue
 from stillup.sim.scenario import Stream
+from stillup.sim.stories import Stories
 from stillup.sim.story import Story
 from stillup.sim.texts import Post, post_of
 from stillup.sim.wire.reply import Reply, json_reply, seconds
@@ -17,15 +19,16 @@ _LOOK_BACK = timedelta(days=2)
 _MOST = 1000
 
 
-def reply(story: Story, service: Service, now: datetime, params: Mapping[str, str]) -> Reply:
+def reply(stories: Stories, now: datetime, params: Mapping[str, str]) -> Reply:
     """Stories that hold every word of ``query``, newest first, within ``numericFilters``."""
     words = re.findall(r"\w+", params.get("query", "").lower())
     per_page = _whole(params.get("hitsPerPage"), 20)
     filters = re.findall(r"created_at_i\s*(>=?)\s*(\d{1,10})", params.get("numericFilters", ""))
     within = min([_LOOK_BACK, *(now - datetime.fromtimestamp(int(n), UTC) for _, n in filters)])
-    newest = islice(story.newest_first((Stream.STORIES,), now, within), _MOST)
-    written = (post_of(h, service, story.scenario.seed) for h in newest)
-    found = [p for p in written if all(w in p.title.lower() for w in words) and _passes(p, filters)]
+    asked = [service for service in catalogue().values() if names_one_of(words, service)]
+    by_service = (_written(stories.of(service.id), service, now, within) for service in asked)
+    newest = islice(merge(*by_service, key=_time, reverse=True), _MOST)
+    found = [p for p in newest if all(w in p.title.lower() for w in words) and _passes(p, filters)]
     page = _whole(params.get("page"), 0)
     return json_reply(
         {
@@ -40,6 +43,21 @@ def reply(story: Story, service: Service, now: datetime, params: Mapping[str, st
             "processingTimeMS": 1,
         }
     )
+
+
+def names_one_of(words: Sequence[str], service: Service) -> bool:
+    """Whether a search could be about the service: any word of it stands in what the service is called."""
+    names = {word for name in (service.id, service.name, *service.aliases) for word in re.findall(r"\w+", name.lower())}
+    return not names.isdisjoint(words)
+
+
+def _written(story: Story, service: Service, now: datetime, within: timedelta) -> Iterator[Post]:
+    newest = story.newest_first((Stream.STORIES,), now, within)
+    return (post_of(h, service, story.scenario.seed) for h in newest)
+
+
+def _time(post: Post) -> datetime:
+    return post.at
 
 
 def _passes(post: Post, filters: list[tuple[str, str]]) -> bool:

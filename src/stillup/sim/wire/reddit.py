@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from heapq import merge
 from itertools import islice
 
-from stillup.catalog.load import Service
+from stillup.catalog.load import Service, catalogue
 from stillup.sim.scenario import Stream
+from stillup.sim.stories import Stories
 from stillup.sim.story import Story
-from stillup.sim.texts import Post, post_of
+from stillup.sim.texts import Post, communities_of, post_of
 from stillup.sim.wire.reply import ATOM, Reply, json_reply, xml
 
 FEED_ENTRIES = 25
@@ -17,17 +19,26 @@ _MOST = 100
 _LOOK_BACK = timedelta(days=2)
 
 
-def posts(story: Story, service: Service, communities: str, now: datetime, number: int) -> list[Post]:
-    """The newest posts of some communities (``a+b+c``), newest first."""
+def posts(stories: Stories, communities: str, now: datetime, number: int) -> list[Post]:
+    """The newest posts of some communities (``a+b+c``), whatever service they are about, newest first."""
     wanted = {c.lower() for c in communities.split("+")}
-    newest = story.newest_first((Stream.POSTS, Stream.CHATTER), now, _LOOK_BACK)
-    written = (post_of(h, service, story.scenario.seed) for h in newest)
+    about = [s for s in catalogue().values() if not wanted.isdisjoint(map(str.lower, communities_of(s)))]
+    written = merge(*(_written(stories.of(s.id), s, now) for s in about), key=_time, reverse=True)
     return list(islice((p for p in written if p.community.lower() in wanted), number))
 
 
-def feed(story: Story, service: Service, communities: str, now: datetime) -> Reply:
+def _written(story: Story, service: Service, now: datetime) -> Iterator[Post]:
+    newest = story.newest_first((Stream.POSTS, Stream.CHATTER), now, _LOOK_BACK)
+    return (post_of(h, service, story.scenario.seed) for h in newest)
+
+
+def _time(post: Post) -> datetime:
+    return post.at
+
+
+def feed(stories: Stories, communities: str, now: datetime) -> Reply:
     """``/r/{communities}/new/.rss``."""
-    newest = posts(story, service, communities, now, FEED_ENTRIES)
+    newest = posts(stories, communities, now, FEED_ENTRIES)
     label, updated = xml(communities), _stamp(newest[0].at if newest else now)
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -51,11 +62,11 @@ def _entry(post: Post) -> str:
     )
 
 
-def listing(story: Story, service: Service, communities: str, now: datetime, params: Mapping[str, str]) -> Reply:
+def listing(stories: Stories, communities: str, now: datetime, params: Mapping[str, str]) -> Reply:
     """``/r/{communities}/new`` of the OAuth API: newest first, ``limit`` to 100, only newer than ``before``."""
     wanted = params.get("limit", "25")
     limit = min(int(wanted), _MOST) if wanted.isdigit() else FEED_ENTRIES
-    newest = posts(story, service, communities, now, limit)
+    newest = posts(stories, communities, now, limit)
     before = params.get("before", "")
     fresh = [p for p in newest if not before or (len(p.id), p.id) > (len(before) - 3, before.removeprefix("t3_"))]
     return listed(fresh, after=f"t3_{fresh[-1].id}" if len(fresh) == limit else None)

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from stillup.catalog.load import Service, catalogue
 from stillup.sim.page import page_at
-from stillup.sim.scenario import Scenario
+from stillup.sim.stories import Stories
 from stillup.sim.story import Story
 from stillup.sim.wire import downdetector, google_trends, hackernews, reddit, statusgator, statuspage
 from stillup.sim.wire.reply import Reply, json_reply, not_found
@@ -46,14 +46,13 @@ class Visit(Struct, frozen=True, kw_only=True):
 class Desk:
     """All sites of the world behind one server."""
 
-    def __init__(self, story: Story) -> None:
-        self._story = story
-        self._calm: dict[str, Story] = {}
+    def __init__(self, told: Story | Stories) -> None:
+        self.stories = told if isinstance(told, Stories) else Stories(told)
 
     @cached_property
     def service(self) -> Service:
         """The scenario's own service."""
-        return catalogue()[self._story.scenario.service]
+        return catalogue()[self.stories.scenario.service]
 
     def reply(self, visit: Visit) -> Reply:
         """The answer to one request; 404 for an address nobody has."""
@@ -77,19 +76,8 @@ class Desk:
         return page(f"/{path}", self.page_site(service, f"{visit.base_url}/{source}", visit.now), visit.now)
 
     def story_of(self, service_id: str) -> Story:
-        """The scenario's story for its own service, an uneventful one for any other."""
-        scenario = self._story.scenario
-        if service_id == scenario.service:
-            return self._story
-        calm = Scenario(
-            id=scenario.id,
-            title="calm",
-            service=service_id,
-            starts=scenario.starts,
-            ends=scenario.ends,
-            seed=scenario.seed,
-        )
-        return self._calm.setdefault(service_id, Story(calm))
+        """What happens to a service: what the scenario tells of it, else an uneventful day."""
+        return self.stories.of(service_id)
 
     def page_site(self, service: Service, base_url: str, now: datetime) -> statuspage.Site:
         """One service's status page as it stands; ``base_url`` is the platform's."""
@@ -115,26 +103,25 @@ def site_of(name: str) -> ModuleType | None:
 def _trends(desk: Desk, visit: Visit, rest: str) -> Reply:
     if rest.rstrip("/") not in ("trending/rss", "rss"):
         return not_found()
-    return google_trends.reply(desk.story_of(desk.service.id), visit.params.get("geo", "US")[:2].upper(), visit.now)
+    return google_trends.reply(desk.stories, visit.params.get("geo", "US")[:2].upper(), visit.now)
 
 
 def _reddit(desk: Desk, visit: Visit, rest: str) -> Reply:
     """``/r/{communities}/new`` with a token, ``/r/{communities}/new/.rss`` without."""
     communities, _, what = rest.partition("/")
-    story = desk.story_of(desk.service.id)
     if what.strip("/") == "new/.rss":
-        return reddit.feed(story, desk.service, communities, visit.now)
+        return reddit.feed(desk.stories, communities, visit.now)
     if what.strip("/") not in ("new", "new.json"):
         return not_found()
     if not visit.has_token:
         return json_reply({"message": "Unauthorized", "error": 401}, status=401)
-    return reddit.listing(story, desk.service, communities, visit.now, visit.params)
+    return reddit.listing(desk.stories, communities, visit.now, visit.params)
 
 
 def _hackernews(desk: Desk, visit: Visit, rest: str) -> Reply:
     if rest != "search_by_date":
         return not_found()
-    return hackernews.reply(desk.story_of(desk.service.id), desk.service, visit.now, visit.params)
+    return hackernews.reply(desk.stories, visit.now, visit.params)
 
 
 def _downdetector(desk: Desk, visit: Visit, rest: str) -> Reply:
@@ -156,14 +143,13 @@ def _downdetector(desk: Desk, visit: Visit, rest: str) -> Reply:
 def _statusgator(desk: Desk, visit: Visit, rest: str) -> Reply:
     if not visit.has_token:
         return json_reply({"success": False, "error": "Unauthorized"}, status=401)
-    mirror = desk.story_of(desk.service.id).scenario.statusgator
-    then = visit.now - timedelta(seconds=mirror.delay_s)
-    sites = [
-        desk.page_site(s, f"{visit.base_url}/statuspage", then)
-        for s in catalogue().values()
-        if "statusgator" in s.sources
-    ]
-    warned = {desk.service.id} if any(w.from_ <= visit.now < w.to for w in mirror.early_warnings) else set()
+    sites, warned = [], set()
+    for service in (s for s in catalogue().values() if "statusgator" in s.sources):
+        mirror = desk.story_of(service.id).scenario.statusgator
+        then = visit.now - timedelta(seconds=mirror.delay_s)
+        sites.append(desk.page_site(service, f"{visit.base_url}/statuspage", then))
+        if any(w.from_ <= visit.now < w.to for w in mirror.early_warnings):
+            warned.add(service.id)
     return statusgator.reply(f"/{rest}", sites, warned, visit.now)
 
 
