@@ -238,6 +238,13 @@ def test_a_vendor_that_is_a_service_itself_does_not_stand_for_its_other_services
     assert classify("GitHub Copilot is down", catalogue()["copilot"]).about_outage
 
 
+def test_a_vendor_of_several_services_names_none_of_them():
+    assert not names_service("Google is down for millions", catalogue()["gcp"])
+    assert not names_service("Microsoft outage grounds flights", catalogue()["azure"])
+    assert names_service("Google Cloud is down for millions", catalogue()["gcp"])
+    assert names_service("OpenAI is down", catalogue()["chatgpt"])
+
+
 def test_a_new_service_needs_no_rule():
     service = Service(
         id="nimbus", name="Nimbus", vendor="Cumulus Inc", home="https://nimbus.example",

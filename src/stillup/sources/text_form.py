@@ -90,8 +90,8 @@ def _names(
 ) -> Names:
     others, not_components = lists
     rivals = {s.id: s for s in catalogue().values() if s.id != called[0]}
-    # A vendor that is itself a service of the catalogue (GitHub, for Copilot) is another service, not this one.
-    if vendor.lower() not in {n.lower() for s in rivals.values() for n in (s.id, s.name)}:
+    # A vendor of several services (Google, Microsoft) is none of them, and one that is a service itself is that service.
+    if vendor.lower() not in {n.lower() for s in rivals.values() for n in (s.id, s.name, s.vendor)}:
         called = (*called, vendor)
     called = tuple(name.lower() for name in called)
     aliases = {a.lower(): c.id for c in components for a in (c.name, *c.aliases)}
