@@ -12,6 +12,8 @@ from stillup.response.playbook import steps
 
 CLEAR = 0.5
 """From this probability on a class is named alone and its advice given."""
+LEANS = 0.5
+"""From this confidence on a service is taken to fail with what it stands on."""
 
 
 def likely_class(verdict: Verdict) -> ClassFacts | None:
@@ -77,9 +79,14 @@ def alternatives(service: Service, task: Capability, states: Mapping[str, State]
                     access=how.access,
                     free=how.free,
                     link=how.link,
-                    depends_on=tuple(d.service for d in other.dependencies),
+                    depends_on=_stands_on(other),
                 )
             )
     # Something of a cloud is degraded somewhere on most days: only its outage rules out who stands on it.
     broken = [d.service for d in service.dependencies if states.get(d.service, State.UNKNOWN).is_outage]
     return choose(offers, states, broken)
+
+
+def _stands_on(service: Service) -> tuple[str, ...]:
+    """What most of a service probably fails with: chat goes on when GitHub is down, though Codex does not."""
+    return tuple(d.service for d in service.dependencies if d.confidence >= LEANS)
