@@ -17,7 +17,6 @@ from stillup.catalog.providers import providers
 from stillup.errors import CatalogError, UsageError
 from stillup.model.service import Capability, Layer, OutageClass
 from stillup.registry import SOURCES
-from stillup.sources.google_trends import _essence
 from stillup.sources.ladder.dialects import DIALECTS
 
 SERVICES = list(catalogue().values())
@@ -251,6 +250,7 @@ READS = {
     "openrouter": {"models", "slug", "link", "note"},
     "globalping": {"link", "note"},
     "cloudflare_radar": {"slug", "link", "note"},
+    "probe": {"link", "note"},
 }
 
 
@@ -292,6 +292,8 @@ def test_no_search_means_two_services():
         said = {(s.id, squeezed(w)) for s in SERVICES for h in s.sources.values() for w in getattr(h, field)}
         twice = {w: n for w, n in Counter(w for _, w in said).items() if n > 1}
         assert twice == {}, field
+    from stillup.sources.google_trends import _essence
+
     searched = {(s.id, _essence(p)) for s in SERVICES for p in s.sources.get("google_trends", SourceHint()).phrases}
     assert {e: n for e, n in Counter(e for _, e in searched).items() if n > 1} == {}
 
