@@ -72,10 +72,12 @@ _LINES = (
         key_required=True,
         mirror=True,
     ),
-    SourceSpec("incidentio", _OFFICIAL, 60, "Status page", 1000, _PAGE, page=True),
-    SourceSpec("instatus", _OFFICIAL, 60, "Status page", 1000, _PAGE, page=True),
-    SourceSpec("betterstack", _OFFICIAL, 60, "Status page", 300, "machine-made, fast and noisy", page=True),
-    SourceSpec("datadog", _OFFICIAL, 60, "Status page", 1000, _PAGE, page=True),
+    SourceSpec("incidentio", _OFFICIAL, 60, "Status page", 1000, _PAGE, "incidentio", page=True),
+    SourceSpec("instatus", _OFFICIAL, 60, "Status page", 1000, _PAGE, "instatus", page=True),
+    SourceSpec(
+        "betterstack", _OFFICIAL, 60, "Status page", 300, "machine-made, fast and noisy", "betterstack", page=True
+    ),
+    SourceSpec("datadog", _OFFICIAL, 60, "Status page", 1000, _PAGE, "datadog", page=True),
     SourceSpec("flashcat", _OFFICIAL, 60, "Status page", 1000, _PAGE, page=True),
     SourceSpec("checkly", _OFFICIAL, 60, "Status page", 600, "machine-made; says what was, hardly what is", page=True),
     SourceSpec("google_cloud", _OFFICIAL, 60, "Google Cloud status", 4700, "often an hour behind", page=True),

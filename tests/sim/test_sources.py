@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from stillup.catalog.load import catalogue
 from stillup.config import parse_config
@@ -14,7 +15,7 @@ from stillup.errors import SourceError
 from stillup.model.service import Layer, State
 from stillup.model.signal import Alive, Counted, Declared, Outcome
 from stillup.net import Net
-from stillup.registry import load_source, usable_sources
+from stillup.registry import SOURCES, load_source, usable_sources
 from stillup.sim.load import load
 from stillup.sim.scenario import Stream
 from stillup.sim.texts import post_of
@@ -56,6 +57,9 @@ async def reader(tmp_path, monkeypatch):
             world = worlds[scenario.id]
             await world.sync()
             setting = parse_config(world.config()).setting(source, CLAUDE.id, world.environ())
+            if SOURCES[source].page and not setting.base_url:
+                # The world serves every service's page on every platform; the catalogue has it on one.
+                setting = replace(setting, base_url=f"{world.base_url}/{source}/{CLAUDE.id}")
             # A probe of its own: the shipped one remembers what it has spent today.
             asked = Probe() if source == "probe" else load_source(source)
             return await asked.read(Context(now=now, service=CLAUDE, setting=setting, since=since), net)

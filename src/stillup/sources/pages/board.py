@@ -10,6 +10,7 @@ from itertools import chain
 
 from msgspec import Struct
 
+from stillup.catalog.load import Service
 from stillup.errors import Malformed
 from stillup.model.service import State
 from stillup.model.signal import Declared
@@ -25,7 +26,8 @@ class Board(Struct, frozen=True):
     """The page at one moment, as ``source`` read it.
 
     ``ours`` maps the page's ids to our components, ``others`` are its rows that are none of ours, ``titles`` are
-    what to call our components; a page is ``shared`` when only one of its rows is asked for.
+    what to call our components, ``models`` are the models that some in trouble are there for; a page is ``shared``
+    when only one of its rows is asked for.
     """
 
     source: str
@@ -34,6 +36,7 @@ class Board(Struct, frozen=True):
     others: frozenset[str] = frozenset()
     states: dict[str, State] = {}
     titles: dict[str, str] = {}
+    models: dict[str, str] = {}
 
     @property
     def whole(self) -> State:
@@ -43,7 +46,14 @@ class Board(Struct, frozen=True):
     def declared(self, ctx: Context) -> Iterator[Declared]:
         """One line for the service and one for each component: this page's newest word on each."""
         for component, state in chain([(None, self.whole)], self.states.items()):
-            yield Declared(at=ctx.now, service=ctx.service.id, source=self.source, state=state, component=component)
+            yield Declared(
+                at=ctx.now,
+                service=ctx.service.id,
+                source=self.source,
+                state=state,
+                component=component,
+                model=self.models.get(component or ""),
+            )
 
 
 def board_of(source: str, rows: tuple[Row, ...], ctx: Context) -> Board:
@@ -74,6 +84,7 @@ def board_of(source: str, rows: tuple[Row, ...], ctx: Context) -> Board:
         others=frozenset(c.id for c in rows if c.id not in ids and not (c.group and c.id in heads)),
         states=states,
         titles={ours[c.id]: _title(ours[c.id], c.name, ctx) for c in mine},
+        models=dict(_models(mine, ours, ctx.service)),
         shared=bool(only),
     )
 
@@ -104,6 +115,18 @@ def _bounded(mine: list[Row], known: dict[str, str | None]) -> list[Row]:
     if len(mine) <= _MOST_OURS:
         return mine
     return sorted(mine, key=lambda c: (bool(known[c.id]), _badness(c.state)), reverse=True)[:_MOST_OURS]
+
+
+def _models(mine: list[Row], ours: dict[str, str], service: Service) -> Iterator[tuple[str, str]]:
+    """The models that rows in trouble are named after. Some pages have one for each; the catalogue has none of them."""
+    for row in mine:
+        if row.state.is_fault and service.component(ours[row.id]) is None:
+            # Loading the rules for titles costs some milliseconds: only a page with such a row pays them.
+            from stillup.sources.text import title_facts
+
+            models = title_facts(row.name, "", service).models
+            if models:
+                yield ours[row.id], models[0]
 
 
 def _badness(state: State) -> tuple[int, bool]:
