@@ -250,7 +250,7 @@ READS = {
     "openrouter": {"models", "slug", "link", "note"},
     "globalping": {"link", "note"},
     "cloudflare_radar": {"slug", "link", "note"},
-    "probe": {"link", "note"},
+    "probe": {"note"},
 }
 
 
