@@ -6,7 +6,8 @@ that is not here is told without a place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 
 _AWS = {
     "us-east-1": "US-VA", "us-east-2": "US-OH", "us-west-1": "US-CA", "us-west-2": "US-OR", "us-gov-east-1": "US-OH",
@@ -32,6 +33,20 @@ _GOOGLE = {
     "asia-southeast2": "ID", "asia-southeast3": "TH", "australia-southeast1": "AU", "australia-southeast2": "AU",
 }  # fmt: skip
 
+_AZURE = {
+    "north central us": "US-IL", "south central us": "US-TX", "west central us": "US-WY", "central us": "US-IA",
+    "east us 2": "US-VA", "east us": "US-VA", "west us 2": "US-WA", "west us 3": "US-AZ", "west us": "US-CA",
+    "canada central": "CA", "canada east": "CA", "mexico central": "MX", "brazil south": "BR", "chile central": "CL",
+    "north europe": "IE", "west europe": "NL", "uk south": "GB", "uk west": "GB", "france central": "FR",
+    "germany west central": "DE", "norway east": "NO", "sweden central": "SE", "switzerland north": "CH",
+    "poland central": "PL", "italy north": "IT", "spain central": "ES", "austria east": "AT", "belgium central": "BE",
+    "southeast asia": "SG", "east asia": "HK", "australia east": "AU", "australia southeast": "AU",
+    "australia central": "AU", "new zealand north": "NZ", "central india": "IN", "south india": "IN",
+    "west india": "IN", "japan east": "JP", "japan west": "JP", "korea central": "KR", "korea south": "KR",
+    "indonesia central": "ID", "malaysia west": "MY", "uae north": "AE", "uae central": "AE", "qatar central": "QA",
+    "israel central": "IL", "south africa north": "ZA", "south africa west": "ZA",
+}  # fmt: skip
+
 
 def of_aws(region: str) -> str | None:
     """Where an AWS region (``me-central-1``) lies."""
@@ -43,12 +58,27 @@ def of_google(locations: Iterable[str]) -> str | None:
 
     Several regions of one country are that country; ``global`` is no place.
     """
-    found = {_GOOGLE.get(_region_of_zone(location)) for location in locations}
-    if not found or None in found:
+    return _the_one({_GOOGLE.get(_region_of_zone(location)) for location in locations})
+
+
+def of_azure(text: str) -> str | None:
+    """The one place of the Azure regions (``West US``) a short text names; None when none or several."""
+    left, found = f" {text.lower()} ", set()
+    for name in sorted(_AZURE, key=len, reverse=True):
+        # The longer names first, and out of the way: "North Central US" is not "Central US".
+        if re.search(rf"\b{name}\b", left):
+            found.add(_AZURE[name])
+            left = left.replace(name, " ")
+    return _the_one(found)
+
+
+def _the_one(found: Collection[str | None]) -> str | None:
+    places = {place for place in found if place}
+    if not places or len(places) < len(found):
         return None
-    if len(found) == 1:
-        return found.pop()
-    countries = {place.partition("-")[0] for place in found if place}
+    if len(places) == 1:
+        return places.pop()
+    countries = {place.partition("-")[0] for place in places}
     return countries.pop() if len(countries) == 1 else None
 
 
