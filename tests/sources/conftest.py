@@ -6,17 +6,21 @@ written as of NOW.
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stillup.catalog.load import catalogue
+from stillup.model.service import Stage, State
+from stillup.model.signal import Declared
 from stillup.net import Net
 from stillup.secret import Secret
-from stillup.sources.base import Context, Setting
+from stillup.sources.base import Context, Reading, Setting
 from stillup.testing import FakeClock, Head, Server, http, serving
 
 NOW = datetime(2026, 5, 12, 15, 0, 30, tzinfo=UTC)
@@ -61,6 +65,43 @@ def context() -> Callable[..., Context]:
 def answer() -> Callable[[str], bytes]:
     """The bytes of one recorded-shape answer, by its path under ``tests/fixtures``."""
     return lambda name: (FIXTURES / name).read_bytes()
+
+
+@pytest.fixture
+def changed(answer) -> Callable[..., bytes]:
+    """A JSON answer after a change: ``changed("datadog/quiet.json", change)`` gives the bytes after ``change(it)``."""
+
+    def make(name: str, change: Callable[[Any], object]) -> bytes:
+        loaded = json.loads(answer(name))
+        change(loaded)
+        return json.dumps(loaded).encode()
+
+    return make
+
+
+class Told:
+    """What a page's reading declares, by what it speaks of."""
+
+    def general(self, reading: Reading) -> dict[str | None, State]:
+        """The page's general word now: component (None: the service) to state."""
+        return {s.component: s.state for s in self._said(reading) if s.incident is None and s.at == NOW}
+
+    def incidents(self, reading: Reading) -> dict[tuple[str, str | None], Declared]:
+        """What incidents say now: title and component to the line."""
+        return {(s.title, s.component): s for s in self._said(reading) if s.incident and s.at == NOW}
+
+    def past(self, reading: Reading) -> list[tuple[str, str | None, State, Stage | None]]:
+        """What was said before: when, of which component, which state and stage."""
+        return [(f"{s.at:%d %H:%M}", s.component, s.state, s.stage) for s in self._said(reading) if s.at != NOW]
+
+    def _said(self, reading: Reading) -> list[Declared]:
+        return [s for s in reading.signals if isinstance(s, Declared)]
+
+
+@pytest.fixture(scope="session")
+def told() -> Told:
+    """Looks into a page's reading."""
+    return Told()
 
 
 @pytest.fixture
