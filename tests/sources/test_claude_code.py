@@ -10,8 +10,9 @@ import pytest
 from stillup.errors import Malformed, NotConfigured
 from stillup.model.service import Layer
 from stillup.model.signal import Alive, Outcome
-from stillup.sources._claude_code_files import tails
-from stillup.sources.claude_code import OWN_FAULTS, PROVIDER_FAULTS, SOURCE, is_own_fault
+from stillup.sources._local_files import tails
+from stillup.sources._local_tries import NETWORK, OWN_FAULTS, PROVIDER_FAULTS, is_own_fault
+from stillup.sources.claude_code import SOURCE
 from stillup.verdict.outcomes.stream import ErrorKind, kind_of
 
 
@@ -114,8 +115,8 @@ def test_the_users_own_errors_are_known_as_such_to_the_judgement():
 def test_a_reached_limit_is_named_with_the_hour_it_opens_again(read, now):
     quota = {"rateLimitType": "five_hour", "resetsAt": int((now + timedelta(minutes=95)).timestamp())}
     reading = read(error_row(now - timedelta(minutes=2), 429, "rate_limit", quotaLimits=quota))
-    assert [f.error for f in failures(reading)] == ["quota:five_hour"]
-    assert reading.says == "no request was answered in 24 h; your five_hour limit, resets 16:35 UTC"
+    assert [f.error for f in failures(reading)] == ["quota:five_hour until 2026-05-12T16:35:30Z"]
+    assert reading.says == "no request was answered in 24 h; your five hour limit, resets 16:35 UTC"
 
 
 def test_a_limit_that_has_opened_again_is_not_spoken_of(read, now):
@@ -194,7 +195,7 @@ def test_rows_without_a_time_of_the_future_or_too_old_are_left_out(read, now):
     rows = [timeless, error_row(now + timedelta(minutes=1)), error_row(now - timedelta(hours=25))]
     reading = read(*rows)
     assert [type(s) for s in reading.signals] == [Alive]
-    assert reading.says == "no requests in 24 h; left out for want of a time: 1"
+    assert reading.says == "no requests in 24 h; errors that say too little to be counted: 1"
 
 
 def test_the_sentence_has_the_numbers_in_it(context, answer):
@@ -257,7 +258,7 @@ async def test_transcripts_are_read_from_the_folder_the_user_names(context, tmp_
 
 async def test_a_machine_without_transcripts_has_nothing_to_say(context, tmp_path):
     for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(NotConfigured, match="no Claude Code transcripts on this machine"):
+        with pytest.raises(NotConfigured, match="no sessions of Claude Code on this machine"):
             await SOURCE.read(context(path=str(folder)), None)
 
 

@@ -13,8 +13,10 @@ from rich.text import Text
 from stillup.catalog.load import ClassFacts, outage_classes
 from stillup.cli.common import MARKS, STYLES, clock_time, span
 from stillup.cli.rows import Row, grounds, rows
+from stillup.cli.yours import sentence
 from stillup.daemon.advice import CLEAR, alternatives, likely_class, parts_up, what_to_do
 from stillup.daemon.ask import FirstAnswer
+from stillup.daemon.yours import yours
 from stillup.model.service import Capability, Scope, State
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice
@@ -62,6 +64,8 @@ def _facts(answer: FirstAnswer) -> Iterable[tuple[str, str]]:
         yield "Works", ", ".join(works)
     if verdict.scope is not None:
         yield "Who", who(verdict)
+    for line in yours(answer.reports, answer.at):
+        yield "Yours", sentence(line, verdict, answer.at)
     facts = likely_class(verdict)
     if facts is not None:
         yield "Likely", f"{_classes(verdict)}: {facts.impact}"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import structs
 
 from stillup.cli.rows import grounds, rows, telling
+from stillup.cli.yours import sentence
 from stillup.daemon.advice import alternatives, likely_class, parts_up, what_to_do
 from stillup.daemon.ask import FirstAnswer
+from stillup.daemon.yours import yours
 from stillup.model.service import Capability
 from stillup.verdict.telling.explain import headline, rule
 from stillup.verdict.telling.narrate import as_json
@@ -27,6 +30,10 @@ def answer_object(answer: FirstAnswer, task: Capability) -> dict[str, object]:
         "explained": as_json(telling(answer)),
         "component_verdicts": [v.wire() for _, v in sorted(answer.components.items())],
         "works": parts_up(answer.service, answer.verdict, answer.components),
+        "yours": [
+            {**structs.asdict(line), "says": sentence(line, answer.verdict, answer.at)}
+            for line in yours(answer.reports, answer.at)
+        ],
         "evidence": answer.evidence,
         "sources": rows(answer),
         "impact": facts and facts.impact,

@@ -1,6 +1,9 @@
 """Claude Code's transcript lines as tries: one request each that was answered, or failed and whose fault it was.
 
-The decoder skips every field not named here, so no word of a conversation becomes a value.
+The decoder skips every field not named here, so no word of a conversation becomes a value. An error comes in rows: one
+``system/api_error`` for each retry, and an assistant's line that the program wrote itself once it gave up. They hang
+together by ``parentUuid``; of each HTTP attempt only the request's id is another. What the fields hold was seen by
+running the program against failing servers (2.1.332) and in rows of older versions.
 """
 
 from __future__ import annotations
@@ -12,7 +15,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from stillup.errors import Malformed
+from stillup.sources._local_tries import (
+    NETWORK,
+    OWN_FAULTS,
+    QUOTA,
+    REQUEST_WAS_WRONG,
+    Tries,
+    Try,
+    by_status,
+    read_lines,
+)
 from stillup.sources.decode import moment
 
 # As Claude Code writes them, without blanks. Inside a text quotes are escaped, so talk about errors has no mark.
@@ -20,14 +32,8 @@ _ERROR_MARKS = (b'"isApiErrorMessage":true', b'"subtype":"api_error"')
 _ANSWER_MARK = b'"type":"assistant"'
 # Lines the program writes itself in the assistant's name: no request stands behind them.
 _OWN_WORDS_MARK = b'"model":"<synthetic>"'
-_LOOK_AT = 50
 _LIMIT_NAME = re.compile(r"[a-z0-9_]{1,24}")
 
-QUOTA = "quota"
-_STATUSES = {
-    401: "authentication", 402: "billing", 403: "permission", 404: "not_found", 408: "timeout", 429: "rate_limit",
-    504: "timeout", 529: "overloaded",
-}  # fmt: skip
 _WORDS = {
     "authentication_failed": "authentication", "authentication_error": "authentication",
     "oauth_org_not_allowed": "permission", "permission_error": "permission",
@@ -38,14 +44,16 @@ _WORDS = {
     "timeout_error": "timeout", "etimedout": "timeout",
     "model_not_found": "not_found", "not_found_error": "not_found",
     "econnreset": "connection", "econnrefused": "connection", "enotfound": "connection", "epipe": "connection",
-    "eai_again": "connection", "econnaborted": "connection", "connectionrefused": "connection",
+    "econnaborted": "connection", "connectionrefused": "connection",
     "failedtoopensocket": "connection", "und_err_socket": "connection", "und_err_connect_timeout": "connection",
-    "connection_error": "connection",
+    "connection_error": "connection", "connection_failed": "connection",
+    # The resolver does not answer, or there is no way out: no server was ever asked.
+    "eai_again": NETWORK, "enetunreach": NETWORK, "enetdown": NETWORK, "eaddrnotavail": NETWORK,
 }  # fmt: skip
-_REQUEST_WAS_WRONG = frozenset((400, 409, 413, 422))
 _REQUEST_WAS_WRONG_WORDS = frozenset(
     ("invalid_request", "invalid_request_error", "request_too_large", "max_output_tokens")
 )
+_Id = Annotated[str, Meta(max_length=200)]
 
 
 class _Quota(Struct, frozen=True, rename="camel"):
@@ -53,61 +61,49 @@ class _Quota(Struct, frozen=True, rename="camel"):
     resets_at: float | str | None = None
 
 
-class _Body(Struct, frozen=True, rename={"request_id": "requestID"}):
+class _Connection(Struct, frozen=True):
+    code: str | None = None
+
+
+class _Body(Struct, frozen=True, rename={"request_id": "requestID", "request": "requestId"}):
     status: int | None = None
     type: str | None = None
     code: str | None = None
-    request_id: str | None = None
+    request_id: _Id | None = None
+    request: _Id | None = None
     error: _Body | str | None = None
     cause: _Body | str | None = None
+    connection: _Connection | None = None
 
 
 class _Row(Struct, frozen=True, rename="camel"):
     type: str
     subtype: str | None = None
+    uuid: _Id | None = None
+    parent_uuid: _Id | None = None
     timestamp: str | None = None
     is_api_error_message: bool | None = None
     api_error_status: int | None = None
+    api_error: str | None = None
     error: _Body | str | None = None
     quota_limits: _Quota | None = None
-    request_id: Annotated[str, Meta(max_length=200)] | None = None
-
-
-class Try(Struct, frozen=True, kw_only=True):
-    """One request as a transcript tells it: ``error`` None when it was answered, else a word of the closed set."""
-
-    at: datetime
-    request: str | None
-    error: str | None
-    resets_at: datetime | None = None
-
-
-class Transcript(Struct, frozen=True):
-    """The tries of some lines, oldest first, and how many error lines had no time."""
-
-    tries: tuple[Try, ...]
-    timeless: int
+    request_id: _Id | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Row)
 
 
-def transcript(lines: bytes) -> Transcript:
+def transcript(lines: bytes) -> Tries:
     """Read transcript lines in any order; a line that was cut or is not understood is left out.
 
     :raises Malformed: not one of them is a transcript's.
     """
-    whole = [line for line in lines.split(b"\n") if line.strip()]
-    if whole and not any(_decoded(line) for line in (*whole[:_LOOK_AT], *whole[-_LOOK_AT:])):
-        msg = "not Claude Code's transcripts"
-        raise Malformed(msg)
+    whole = read_lines(lines, _decoded, "Claude Code")
     rows = [row for line in whole if _is_telling(line) and (row := _decoded(line)) is not None]
-    errors = [row for row in rows if _is_error(row)]
-    tries = [t for row in rows if (t := _try(row)) is not None]
-    return Transcript(
-        tuple(sorted(tries, key=lambda t: t.at)),
-        timeless=sum(moment(row.timestamp) is None for row in errors),
-    )
+    roots: dict[str, str] = {}
+    tries = [t for row in rows if (t := _try(row, roots)) is not None]
+    timeless = sum(_is_error(row) and moment(row.timestamp) is None for row in rows)
+    return Tries(tuple(sorted(tries, key=lambda t: t.at)), left_out=timeless)
 
 
 def _is_telling(line: bytes) -> bool:
@@ -126,45 +122,54 @@ def _is_error(row: _Row) -> bool:
     return bool(row.is_api_error_message) or row.subtype == "api_error"
 
 
-def _try(row: _Row) -> Try | None:
+def _try(row: _Row, roots: dict[str, str]) -> Try | None:
     at = moment(row.timestamp)
     if at is None:
         return None
     if not _is_error(row):
         answered = row.type == "assistant" and row.request_id is not None
         return Try(at=at, request=row.request_id, error=None) if answered else None
+    request = _request(row, roots)
     error = _error(row)
     if error is None:
         return None
-    request = row.request_id or (row.error.request_id if isinstance(row.error, _Body) else None)
     return Try(at=at, request=request, error=error, resets_at=_resets(row.quota_limits))
+
+
+def _request(row: _Row, roots: dict[str, str]) -> str | None:
+    """What names the request that failed: the first row of its chain of retries, else the id of the attempt."""
+    if row.uuid is not None:
+        root = roots[row.uuid] = roots.get(row.parent_uuid or "", row.uuid)
+        return root
+    body = row.error if isinstance(row.error, _Body) else _Body()
+    return row.request_id or body.request or body.request_id
 
 
 def _error(row: _Row) -> str | None:
     """The word for what went wrong; None where it says nothing of the service or cannot be told."""
     body = row.error if isinstance(row.error, _Body) else None
     status = row.api_error_status or (body.status if body else None)
-    words = [row.error] if isinstance(row.error, str) else _words(body)
-    word = _by_status(status) if status else next((_WORDS[w] for w in words if w in _WORDS), None)
-    if status in _REQUEST_WAS_WRONG or (not status and _REQUEST_WAS_WRONG_WORDS.intersection(words)):
-        return None
+    words = _words(body) if body else [w.lower() for w in (row.api_error, row.error) if isinstance(w, str)]
+    named = next((_WORDS[w] for w in words if w in _WORDS), None)
+    # A 400 whose reason is an empty purse is not the request's fault.
+    if status in REQUEST_WAS_WRONG or (not status and _REQUEST_WAS_WRONG_WORDS.intersection(words)):
+        return named if named in OWN_FAULTS else None
+    word = by_status(status) if status else named
     if word == "rate_limit" and row.quota_limits is not None:
         name = row.quota_limits.rate_limit_type or ""
         return f"{QUOTA}:{name}" if _LIMIT_NAME.fullmatch(name) else QUOTA
-    return word or ("other" if words else None)
+    return word or ("connection" if body and body.connection else None) or ("other" if words else None)
 
 
-def _by_status(status: int) -> str:
-    return _STATUSES.get(status) or ("server_error" if 500 <= status < 600 else "other")
-
-
-def _words(body: _Body | None) -> list[str]:
+def _words(body: _Body) -> list[str]:
     """The type and code names in an error and those inside it, the innermost first: the outer ones say less."""
     found: list[str] = []
-    while isinstance(body, _Body):
-        found += [word.lower() for word in (body.type, body.code) if word and word != "error"]
-        inside = [part for part in (body.error, body.cause) if isinstance(part, _Body)]
-        body = inside[0] if inside else None
+    inner: _Body | None = body
+    while inner is not None:
+        code = inner.connection.code if inner.connection else None
+        found += [word.lower() for word in (inner.type, inner.code, code) if word and word != "error"]
+        inside = [part for part in (inner.error, inner.cause) if isinstance(part, _Body)]
+        inner = inside[0] if inside else None
     return found[::-1]
 
 

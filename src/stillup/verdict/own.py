@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from datetime import datetime
 
 from stillup.model.service import Layer
 from stillup.model.signal import Outcome, Signal
@@ -11,6 +13,18 @@ from stillup.verdict.outcomes.stream import ErrorKind, kind_of
 
 _RATE_LIMIT_LASTS_S = 15 * 60
 _QUOTA_LASTS_S = 5 * 3600
+_LONGEST_S = 8 * 86_400
+_UNTIL = re.compile(r" until (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z$")
+"""How an error says when a limit opens again."""
+
+
+def opens_at(error: str | None) -> datetime | None:
+    """When the limit that an error names opens again; None when it does not say."""
+    found = _UNTIL.search((error or "")[:200])
+    try:
+        return datetime.fromisoformat(f"{found[1]}+00:00") if found else None
+    except ValueError:
+        return None
 
 
 class OwnTrouble:
@@ -30,8 +44,7 @@ class OwnTrouble:
         if line.layer in HERE:
             return True
         if n_failed and kind_of(line.error) is ErrorKind.YOURS:
-            limited = (line.error or "").startswith(("rate_limit", "429"))
-            self._quota[line.source] = (at_s, _RATE_LIMIT_LASTS_S if limited else _QUOTA_LASTS_S)
+            self._quota[line.source] = (at_s, lasts_s(line.error or "", at_s))
             return True
         if n_ok and line.layer in (Layer.INFERENCE, Layer.API_GATEWAY):
             self._quota.pop(line.source, None)
@@ -50,3 +63,11 @@ class OwnTrouble:
         ends = [at + lasts for at, lasts in self._quota.values()]
         here = self._local.next_expiry_s()
         return min([*ends, *([] if here is None else [here])], default=None)
+
+
+def lasts_s(error: str, at_s: float) -> float:
+    """How long a word of the user's own limit, key or bill stands without a new one."""
+    opens = opens_at(error)
+    if opens is not None:
+        return min(_LONGEST_S, max(0.0, opens.timestamp() - at_s))
+    return _RATE_LIMIT_LASTS_S if error.startswith(("rate_limit", "429")) else _QUOTA_LASTS_S

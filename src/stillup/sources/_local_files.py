@@ -1,4 +1,4 @@
-"""The newest ends of Claude Code's transcripts: bounded in files, bytes and time, and never by way of a link."""
+"""The newest ends of what a command line keeps of its sessions: bounded in files, bytes and time, never by a link."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ class _File(Struct, frozen=True):
     size: int
 
 
-def tails(folder: Path) -> bytes | None:
-    """The last whole lines of the files changed within a day of the newest one; None when there is no file at all.
+def tails(folder: Path, inside: str = "") -> bytes | None:
+    """The last whole lines of the ``.jsonl`` files changed within a day of the newest; None when there is no file.
 
+    Only those with a folder called ``inside`` on their way, where one is named.
     Measured from the newest change, not from a clock: a replayed or skewed clock must not hide them. Lines carry their
     own times, so what is too old counts for nothing all the same.
     """
-    files = sorted(_files(folder), key=lambda f: f.changed_s, reverse=True)
+    files = sorted(_files(folder, inside), key=lambda f: f.changed_s, reverse=True)
     if not files:
         return None
     recent = [f for f in files[:_MAX_FILES] if f.changed_s > files[0].changed_s - _DAY_S]
@@ -44,10 +45,12 @@ def tails(folder: Path) -> bytes | None:
     return b"\n".join(parts)
 
 
-def _files(folder: Path) -> Iterator[_File]:
+def _files(folder: Path, inside: str) -> Iterator[_File]:
     for number, (place, _folders, names) in enumerate(os.walk(folder)):
         if number >= _MAX_FOLDERS:
             return
+        if inside and inside not in Path(place).relative_to(folder).parts:
+            continue
         for name in names:
             path = Path(place, name)
             if name.endswith(".jsonl") and (found := _looked_at(path)) is not None:

@@ -1,0 +1,77 @@
+"""What the user's own requests met, as the command lines on this machine noted it. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+from msgspec import Struct
+
+from stillup.model.service import Layer
+from stillup.model.signal import Outcome
+from stillup.registry import SOURCES
+from stillup.sources.report import Report
+from stillup.verdict.outcomes.stream import ErrorKind, kind_of
+from stillup.verdict.own import lasts_s, opens_at
+
+_PROGRAMS = frozenset({"claude_code", "codex", "gemini_cli"})
+"""The sources that read a program's notes."""
+_NETWORK_LASTS_S = 15 * 60
+
+
+class Yours(Struct, frozen=True, kw_only=True):
+    """One program's requests in the last 24 hours.
+
+    ``failed`` of ``requests`` failed for a reason that is not the user's, ``kinds`` says which. ``own`` is the error
+    that stands in the user's own way now (``quota:five_hour``, ``authentication``, ``network`` …), None when nothing
+    does; ``resets_at`` is when it goes by itself, as far as that is known.
+    """
+
+    source: str
+    program: str
+    requests: int
+    failed: int
+    kinds: dict[str, int]
+    last_failed_at: datetime | None
+    own: str | None
+    own_at: datetime | None
+    resets_at: datetime | None
+
+
+def yours(reports: Iterable[Report], now: datetime) -> tuple[Yours, ...]:
+    """What each program that made requests met, in the reports' order."""
+    read = [(r.source, r.reading.signals) for r in reports if r.source in _PROGRAMS and r.reading is not None]
+    summed = (_summed(source, [s for s in signals if isinstance(s, Outcome)], now) for source, signals in read)
+    return tuple(line for line in summed if line is not None)
+
+
+def _summed(source: str, tries: list[Outcome], now: datetime) -> Yours | None:
+    if not tries:
+        return None
+    answered = [t for t in tries if t.n_ok and t.layer is Layer.INFERENCE]
+    failed = [t for t in tries if t.ok is False]
+    own = [t for t in failed if kind_of(t.error) is ErrorKind.YOURS or t.layer is Layer.NETWORK]
+    theirs = [t for t in failed if t not in own]
+    standing = _standing(own, max((t.at for t in answered), default=None), now)
+    return Yours(
+        source=source,
+        program=SOURCES[source].title.removesuffix(" here"),
+        requests=sum(t.n_ok or 0 for t in answered) + len(theirs),
+        failed=len(theirs),
+        kinds=dict(Counter(t.error or "other" for t in theirs).most_common()),
+        last_failed_at=max((t.at for t in theirs), default=None),
+        own=(standing.error or "").partition(" ")[0] if standing else None,
+        own_at=standing.at if standing else None,
+        resets_at=opens_at(standing.error) if standing else None,
+    )
+
+
+def _standing(own: list[Outcome], answered_at: datetime | None, now: datetime) -> Outcome | None:
+    """The newest error of the user's own that no answer has followed and that has not lapsed."""
+    newest = max(own, key=lambda t: t.at, default=None)
+    if newest is None or (answered_at is not None and answered_at > newest.at):
+        return None
+    at_s = newest.at.timestamp()
+    lasts = _NETWORK_LASTS_S if newest.layer is Layer.NETWORK else lasts_s(newest.error or "", at_s)
+    return newest if now.timestamp() - at_s < lasts else None
