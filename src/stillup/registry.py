@@ -78,14 +78,45 @@ _LINES = (
         "betterstack", _OFFICIAL, 60, "Status page", 300, "machine-made, fast and noisy", "betterstack", page=True
     ),
     SourceSpec("datadog", _OFFICIAL, 60, "Status page", 1000, _PAGE, "datadog", page=True),
-    SourceSpec("flashcat", _OFFICIAL, 60, "Status page", 1000, _PAGE, page=True),
-    SourceSpec("checkly", _OFFICIAL, 60, "Status page", 600, "machine-made; says what was, hardly what is", page=True),
-    SourceSpec("google_cloud", _OFFICIAL, 60, "Google Cloud status", 4700, "often an hour behind", page=True),
-    SourceSpec("google_workspace", _OFFICIAL, 60, "Google Workspace status", 4700, "often an hour behind", page=True),
-    SourceSpec("aws", _OFFICIAL, 60, "AWS Health", 1800, "long-open events stay in it", page=True),
-    SourceSpec("azure", _OFFICIAL, 60, "Azure status", 1800, "only broad impact", page=True),
-    SourceSpec("atom", _OFFICIAL, 60, "Status feed", 1000, "components are guessed from its texts", page=True),
-    SourceSpec("rss", _OFFICIAL, 60, "Status feed", 1000, "components are guessed from its texts", page=True),
+    SourceSpec("flashcat", _OFFICIAL, 60, "Status page", 1000, _PAGE, "flashcat", page=True),
+    SourceSpec(
+        "checkly",
+        _OFFICIAL,
+        60,
+        "Status page",
+        600,
+        "machine-made; says what was, hardly what is",
+        "checkly",
+        page=True,
+    ),
+    SourceSpec(
+        "google_cloud",
+        _OFFICIAL,
+        60,
+        "Google Cloud status",
+        4700,
+        "often an hour behind",
+        "google_cloud:CLOUD",
+        page=True,
+    ),
+    SourceSpec(
+        "google_workspace",
+        _OFFICIAL,
+        60,
+        "Google Workspace status",
+        4700,
+        "often an hour behind",
+        "google_cloud:WORKSPACE",
+        page=True,
+    ),
+    SourceSpec("aws", _OFFICIAL, 60, "AWS Health", 1800, "long-open events stay in it", "aws", page=True),
+    SourceSpec("azure", _OFFICIAL, 60, "Azure status", 1800, "only broad impact", "azure", page=True),
+    SourceSpec(
+        "atom", _OFFICIAL, 60, "Status feed", 1000, "components are guessed from its texts", "feeds:ATOM", page=True
+    ),
+    SourceSpec(
+        "rss", _OFFICIAL, 60, "Status feed", 1000, "components are guessed from its texts", "feeds:RSS", page=True
+    ),
     SourceSpec(
         "downdetector",
         _CROWD,
@@ -145,8 +176,10 @@ _LINES = (
     SourceSpec(
         "claude_code", _TRAFFIC, 60, "Claude Code here", 60, "your real requests", "claude_code", calm_counts=False
     ),
-    SourceSpec("codex", _TRAFFIC, 60, "Codex here", 60, "your real requests", calm_counts=False),
-    SourceSpec("gemini_cli", _TRAFFIC, 60, "Gemini CLI here", 60, "your real requests", calm_counts=False),
+    SourceSpec("codex", _TRAFFIC, 60, "Codex here", 60, "your real requests", "codex", calm_counts=False),
+    SourceSpec(
+        "gemini_cli", _TRAFFIC, 60, "Gemini CLI here", 60, "your real requests", "gemini_cli", calm_counts=False
+    ),
     SourceSpec(
         "openrouter",
         _TRAFFIC,

@@ -100,6 +100,18 @@ class ClaudeCodeOptions(SourceOptions, frozen=True, kw_only=True):
     path: Annotated[FolderOrFile | None, _says("The folder of transcripts. Default: Claude Code's own")] = None
 
 
+class CodexOptions(SourceOptions, frozen=True, kw_only=True):
+    """Codex's sessions on this machine."""
+
+    path: Annotated[FolderOrFile | None, _says("The folder of sessions. Default: Codex's own")] = None
+
+
+class GeminiCliOptions(SourceOptions, frozen=True, kw_only=True):
+    """Gemini CLI's sessions on this machine."""
+
+    path: Annotated[FolderOrFile | None, _says("The folder of sessions. Default: Gemini CLI's own")] = None
+
+
 class ProbeOptions(SourceOptions, frozen=True, kw_only=True):
     """The ladder probe."""
 
@@ -129,6 +141,8 @@ _OWN: dict[str, type[SourceOptions]] = {
     "downdetector": DowndetectorOptions,
     "google_trends": GoogleTrendsOptions,
     "claude_code": ClaudeCodeOptions,
+    "codex": CodexOptions,
+    "gemini_cli": GeminiCliOptions,
     "probe": ProbeOptions,
 }
 
