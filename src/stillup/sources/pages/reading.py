@@ -28,8 +28,8 @@ def reading_of(source: str, page: Page, ctx: Context) -> Reading:
     alive = Alive(at=ctx.now, service=ctx.service.id, source=source)
     told = cases if ctx.since is None else []
     past = (line for c in told for line in posted(c, board, ctx, ctx.now - PAST))
-    whole = () if board.states else _of_the_whole(source, page, ctx)
-    now = chain(whole, board.declared(ctx), *(declared(c, board, ctx) for c in cases))
+    general = board.declared(ctx) if board.states else _of_the_whole(source, page, ctx)
+    now = chain(general, *(declared(c, board, ctx) for c in cases))
     return Reading(
         signals=(*newest(past, now), alive),
         says=_says(board, page, cases),
