@@ -186,10 +186,11 @@ class Net:
                 max_bytes=request.max_bytes,
                 proxy=route.proxy_for(url, self._proxies),
                 wary=wary,
+                json=request.json,
             )
             location, status = came.headers.get("location"), came.status
-            if status not in route.REDIRECTS or not location:
-                return came
+            if status not in route.REDIRECTS or not location or request.json is not None:
+                return came  # a redirect that is not followed is a refusal
             wary = wary or came.was_public
             url = route.follow(url, location, status, wary=wary)
         msg = f"{route.shown(url)}: redirects more than {route.MAX_REDIRECTS} times"
@@ -217,10 +218,14 @@ def _errand(request: Request) -> _Errand:
     return _Errand(
         request=request,
         host=host[:80] or "?",
-        key="" if private else key_of(request.url, request.params, request.headers),
+        key="" if private or request.json is not None or request.ours else _key_of(request),
         floor_s=0.0 if is_loopback(host) else max(FLOOR_S, request.min_interval_s),
         keyed=keyed,
     )
+
+
+def _key_of(request: Request) -> str:
+    return key_of(request.url, request.params, request.headers)
 
 
 def _kept(entry: Entry, elapsed_ms: float, *, asked: bool) -> Answer:

@@ -94,16 +94,28 @@ class Transport:
             await session.close()
 
     async def exchange(
-        self, url: URL, headers: dict[str, str], *, max_bytes: int, proxy: URL | None, wary: bool
+        self,
+        url: URL,
+        headers: dict[str, str],
+        *,
+        max_bytes: int,
+        proxy: URL | None,
+        wary: bool,
+        json: bytes | None = None,
     ) -> Exchange:
-        """Make one GET.
+        """Make one GET, or a POST of ``json``.
 
         :raises stillup.errors.TooLarge: the body passed ``max_bytes``.
         :raises stillup.errors.Refused: ``wary`` and the name leads to a private address.
         :raises Exception: one of :data:`stillup.net.failures.FOREIGN`.
         """
         session = self._sessions[wary and proxy is None]  # behind a proxy the names are the proxy's to look up
-        async with session.get(url, headers=headers, proxy=proxy, allow_redirects=False) as response:
+        method = "GET"
+        if json is not None:
+            method, headers = "POST", {"Content-Type": "application/json"} | headers
+        async with session.request(
+            method, url, headers=headers, data=json, proxy=proxy, allow_redirects=False
+        ) as response:
             good = 200 <= response.status < 300
             return Exchange(
                 status=response.status,

@@ -15,16 +15,20 @@ FLOOR_S = 60.0
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """One HTTP GET wanted. ``tag`` tells the reader which of several it was.
+    """One HTTP GET wanted, or a POST when there is something to send. ``tag`` tells the reader which of several it was.
 
-    ``max_bytes`` bounds the body as it is after decompression. An answer younger than ``min_interval_s`` (60 s at
-    least) is not asked for again; loopback hosts have no such floor, and requests with a secret are never answered
-    from the cache.
+    ``json`` is a JSON document to POST; what is sent is never kept, never answered from the cache and follows no
+    redirect. ``max_bytes`` bounds the body as it is after decompression. An answer younger than ``min_interval_s``
+    (60 s at least) is not asked for again; loopback hosts have no such floor, and requests with a secret are never
+    answered from the cache. ``ours`` is for what was made at our own request and for nobody else (a job we wait for):
+    it is asked for again as its maker says, and not kept.
     """
 
     url: str
     params: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str | Secret], ...] = ()
+    json: bytes | None = None
+    ours: bool = False
     tag: str = ""
     max_bytes: int = 4 * MIB
     min_interval_s: float = FLOOR_S
