@@ -19,6 +19,7 @@ from stillup.catalog.load import Service, SourceHint
 from stillup.config.setting import Setting
 from stillup.model.signal import Signal
 from stillup.net import Net, Request
+from stillup.response.workarounds import Tip
 
 # Setting is the config's; sources take it from here, beside everything else they need.
 __all__ = ["Context", "HttpSource", "Link", "Reading", "Setting", "Source", "merge"]
@@ -51,13 +52,15 @@ class Link(Struct, frozen=True):
 class Reading(Struct, frozen=True, kw_only=True):
     """What one reading gave: the signals, a sentence for a person, and links.
 
-    ``notes`` are for whoever keeps this installation: the source answers, but not as the catalogue has it.
+    ``tips`` are other people's posts that offer a way round the trouble. ``notes`` are for whoever keeps this
+    installation: the source answers, but not as the catalogue has it.
     """
 
     signals: tuple[Signal, ...] = ()
     says: str = ""
     links: tuple[Link, ...] = ()
     notes: tuple[str, ...] = ()
+    tips: tuple[Tip, ...] = ()
 
 
 class Source(Protocol):
@@ -118,4 +121,5 @@ def merge(parts: list[Reading]) -> Reading:
         says="; ".join(dict.fromkeys(p.says for p in parts if p.says)),
         links=tuple(dict.fromkeys(link for p in parts for link in p.links)),
         notes=tuple(dict.fromkeys(note for p in parts for note in p.notes)),
+        tips=tuple(dict.fromkeys(tip for p in parts for tip in p.tips)),
     )

@@ -1,0 +1,161 @@
+"""Which posts offer a way round trouble: rules anyone can read (``workaround_rules.toml``), as for trouble itself.
+
+What is passed on is the post's own address on its own site, never one found in a text. What looks like a trap (a
+messenger's "support", a shortened link, somebody's key or program, a sale) is dropped whole.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from stillup.catalog.load import Component, Service
+from stillup.model.service import Problem
+from stillup.response.workarounds import Tip
+from stillup.sources.decode import clean
+from stillup.sources.tally import Post
+from stillup.sources.text import Mention, form_of, table
+from stillup.sources.text_form import plain
+
+_TITLE_CHARS, _BODY_CHARS, _SHOWN_CHARS = 300, 1500, 90
+_PATH = r"(?:/[A-Za-z0-9_.~:%!=?&@-]{0,200}){1,8}"
+_MACRO = re.compile(r"<<([a-z]+)>>")
+_LEADS = (
+    r"\b(?:use|using|switch(?:ed|ing)? (?:over )?to|fall(?:ing)? back (?:to|on)|fell back (?:to|on)|through|via|over to"
+    r"|moved? to|point \w{1,12}(?: \w{1,12})? at)(?: the| your| their| my| an?| our)?(?: SVC)? "
+)
+_STILL = (
+    r"(?: app)?,? (?:still |is still |just |itself )?"
+    r"(?:works?|working|goes on|is (?:fine|up|ok|okay)|answers?|lets you in)\b"
+)
+_STEPS = "steps"
+
+
+class _Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    pattern: str
+    weight: float
+    tells: tuple[Literal["what", "that"], ...] = ()
+    says: str = ""
+
+
+class _Refusal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    pattern: str
+
+
+class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    threshold: Annotated[float, Meta(gt=0)]
+    macros: dict[str, str]
+    rules: tuple[_Rule, ...]
+    refuse: tuple[_Refusal, ...]
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """What a text offers: whether it does, the sum that decided, the rules that matched, and what they say.
+
+    ``refused`` names the rule for which it must not be passed on, empty where none forbids it.
+    """
+
+    is_one: bool
+    score: float = 0.0
+    rules: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    refused: str = ""
+
+
+def offer_of(text: str, service: Service) -> Offer:
+    """Read one text; only its first 4,000 characters count."""
+    refused = refusal_of(text)
+    if refused:
+        return Offer(is_one=False, refused=refused)
+    known, form = rules(), form_of(text, service)
+    matched = [rule for rule, pattern in _compiled() if pattern.search(form)]
+    score = round(sum(rule.weight for rule in matched), 3)
+    told = {part for rule in matched for part in rule.tells}
+    return Offer(
+        is_one=score >= known.threshold and len(told) == 2,
+        score=score,
+        rules=tuple(rule.name for rule in matched),
+        why=tuple(dict.fromkeys(rule.says for rule in matched if rule.says)),
+    )
+
+
+def refusal_of(text: str) -> str:
+    """The name of the first rule that forbids passing a text on; empty where none does."""
+    lowered = text[:4000].casefold()
+    return next((name for name, pattern in _refusals() if pattern.search(lowered)), "")
+
+
+def tip_of(source: str, post: Post, mention: Mention, service: Service, host: str) -> Tip | None:
+    """A post as a tip; None where it offers nothing, must not be passed on, or does not stand on ``host``."""
+    if mention.mirrors_page or not re.fullmatch(rf"https://{re.escape(host)}{_PATH}", post.url):
+        return None
+    text = f"{post.title[:_TITLE_CHARS]}\n{post.body[:_BODY_CHARS]}"
+    offer = offer_of(text, service)
+    title = clean(post.title, _SHOWN_CHARS)
+    if not offer.is_one or not title:
+        return None
+    way = way_of(text, service)
+    broken = [name for name in mention.components if name != way]
+    return Tip(
+        source=source,
+        url=post.url,
+        title=title,
+        at=post.at,
+        why=offer.why,
+        weight=min(1.0, offer.score / (3 * rules().threshold)),
+        component=broken[0] if len(broken) == 1 else None if broken else post.component,
+        problem=mention.problem or _problem_of(mention),
+        way=way,
+        has_steps=_STEPS in offer.rules,
+        score=post.score,
+        replies=post.replies,
+    )
+
+
+def way_of(text: str, service: Service) -> str | None:
+    """The one component that a text sends people to; None where it names none, or several."""
+    form = plain(text)
+    found = [component for component, pattern in _ways(service.components) if pattern.search(form)]
+    return found[0] if len(found) == 1 else None
+
+
+@lru_cache(maxsize=64)
+def _ways(components: tuple[Component, ...]) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    def pattern(component: Component) -> re.Pattern[str]:
+        names = sorted({n.lower() for n in (component.name, *component.aliases)}, key=lambda n: (-len(n), n))
+        called = rf"(?<![a-z0-9.])(?:{'|'.join(map(re.escape, names))})(?![a-z0-9])"
+        return re.compile(rf"{_LEADS}{called}|{called}{_STILL}")
+
+    return tuple((component.id, pattern(component)) for component in components)
+
+
+def _problem_of(mention: Mention) -> Problem | None:
+    """What a text that tells of a way round is about: it need not be in trouble any more to name the kind."""
+    named = (rule for rule in table().rules if rule.name in mention.rules and rule.weight > 0)
+    kinds = [rule for rule in named if rule.problem is not None]
+    return max(kinds, key=lambda rule: rule.weight).problem if kinds else None
+
+
+@cache
+def rules() -> _Table:
+    """The shipped table."""
+    text = (files("stillup.sources") / "workaround_rules.toml").read_text("utf-8")
+    return msgspec.toml.decode(text, type=_Table)
+
+
+@cache
+def _compiled() -> tuple[tuple[_Rule, re.Pattern[str]], ...]:
+    macros = rules().macros
+    return tuple((rule, re.compile(_MACRO.sub(lambda m: macros[m[1]], rule.pattern))) for rule in rules().rules)
+
+
+@cache
+def _refusals() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((rule.name, re.compile(rule.pattern)) for rule in rules().refuse)
