@@ -346,7 +346,8 @@ def test_the_record_of_incidents_tells_each_post_at_its_time_and_nothing_of_now(
 
 
 def feed_lines(reading):
-    return {s.incident: (s.component, s.state, s.stage) for s in reading.signals if isinstance(s, Declared)}
+    lines = (s for s in reading.signals if isinstance(s, Declared) and s.incident)
+    return {s.incident: (s.component, s.state, s.stage) for s in lines}
 
 
 def test_the_newest_stage_of_an_entry_is_its_stage(answer, context):

@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from stillup.errors import Malformed
 from stillup.model.service import State
+from stillup.model.signal import Declared
 from stillup.net import MIB, Request
 from stillup.sources.base import Context, Reading
 from stillup.sources.decode import clean, decode_json, from_epoch
@@ -73,6 +74,11 @@ class _Event(Struct, frozen=True):
     end_time: str | int | None = None
 
     @property
+    def id(self) -> str:
+        """The last part of its ARN."""
+        return clean(self.arn.rpartition("/")[2], 80)
+
+    @property
     def is_open(self) -> bool:
         return _level(self.status) > 0 and not self.end_time
 
@@ -116,9 +122,17 @@ class Aws(PageSource):
         events, names = _events(answers), Names(ctx.service)
         page = _page(events, _ours(events, names, ctx), ctx.now)
         reading = reading_of(self.id, page, ctx)
-        places = [_place_since(e) for e in events if e.is_open and e.is_standing(ctx.now) and _is_named(e, names)]
-        standing = f"; long open and not counted: {', '.join(dict.fromkeys(places))}" if places else ""
-        return replace(reading, says=clean(f"{reading.says}{standing}", 300))
+        standing = [e for e in events if e.is_open and e.is_standing(ctx.now) and _is_named(e, names)]
+        if not standing:
+            return reading
+        ids = {e.id for e in standing}
+        signals = tuple(
+            replace(s, state=State.UNKNOWN) if isinstance(s, Declared) and s.incident in ids else s
+            for s in reading.signals
+        )
+        places = ", ".join(dict.fromkeys(_place_since(e) for e in standing))
+        says = clean(f"{reading.says}; long open and not counted: {places}", 300)
+        return replace(reading, signals=signals, says=says)
 
 
 def _events(answers: Mapping[str, bytes]) -> list[_Event]:
@@ -155,7 +169,7 @@ def _seconds(word: str | float | None) -> float | None:
 def _ours(events: Iterable[_Event], names: Names, ctx: Context) -> dict[str, str]:
     """The services that are our components, with our name for each: all the catalogue lists, and what events name."""
     titles = {c.id: c.name for c in ctx.service.components}
-    listed = {i: c.name for c in ctx.service.components for i in c.page_ids or (c.id,)}
+    listed = {i: c.name for c in ctx.service.components for i in c.page_ids} or titles
     hit = ((key, _known(names, key, name)) for e in events if e.is_open for key, name, _ in e.hits())
     return {key: titles[known] for key, known in hit if known} | listed
 
@@ -197,7 +211,7 @@ def _incident(event: _Event, now: datetime) -> Incident:
     standing = event.is_standing(now)
     log = sorted(event.event_log, key=lambda entry: _seconds(entry.timestamp) or 0.0, reverse=True)[:MOST_POSTS]
     return Incident(
-        id=event.arn.rpartition("/")[2],
+        id=event.id,
         title=f"{_RESOLVED.sub('', event.summary)} ({_place_since(event) if standing else _place(event)})",
         stage=None,
         implies=State.UNKNOWN if standing else worst,

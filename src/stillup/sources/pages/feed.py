@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -21,7 +22,7 @@ from stillup.sources.base import Context, Link, Reading
 from stillup.sources.decode import clean
 from stillup.sources.pages.feed_entry import Entry, Part, entries_of
 from stillup.sources.pages.incident import newest
-from stillup.sources.pages.words import Names, is_beside, names_service, slug
+from stillup.sources.pages.words import Names, is_beside, names_service
 
 if TYPE_CHECKING:
     from stillup.sources.text import TitleFacts
@@ -64,9 +65,16 @@ def read_feed(source: str, body: bytes, ctx: Context, dialect: Dialect | None = 
     entries = [e for e in entries if not (is_open(e, ctx.now) and _is_beside(e, ctx))]
     open_ones = [e for e in entries if is_open(e, ctx.now)]
     alive = Alive(at=ctx.now, service=ctx.service.id, source=source)
-    lines = (line for e in entries for line in _declared(source, e, ctx, dialect))
+    told = (line for e in entries for line in _declared(source, e, ctx, dialect))
+    lines = chain(_in_general(source, ctx), told)
     links = tuple(Link(e.link, clean(e.title, 120)) for e in open_ones if e.link)[:_MOST_LINKS]
     return Reading(signals=(*newest((), lines), alive), says=_says(open_ones), links=links)
+
+
+def _in_general(source: str, ctx: Context) -> Iterator[Declared]:
+    """A feed has no word on how anything is in general; that there is none ends what it no longer mentions."""
+    for component in (None, *(c.id for c in ctx.service.components)):
+        yield Declared(at=ctx.now, service=ctx.service.id, source=source, state=State.UNKNOWN, component=component)
 
 
 def _judged(entry: Entry, dialect: Dialect) -> Entry:
@@ -106,7 +114,7 @@ def _declared(source: str, entry: Entry, ctx: Context, dialect: Dialect) -> Iter
     if not entry.is_over:
         states, models = _facts(entry, ctx)
     body = entry.body or None  # on the first line alone, see the incidents'
-    region = dialect.region(entry) if dialect.region is not None else None
+    region = dialect.region(entry) if dialect.region is not None else entry.region
     for component, state in states.items():
         for model in models or (None,):
             yield Declared(
@@ -151,18 +159,15 @@ _MILD = State.DEGRADED
 
 
 def _parts(parts: Iterable[Part], ctx: Context) -> Iterator[tuple[str, State | None]]:
-    """Our components among those named, with the state told of each; unknown ones only where their state is told.
-
-    One that is listed as working is none that the entry is about.
-    """
+    """Our components among those named, with the state told of each; none that is listed as working."""
     names, by_name = Names(ctx.service), _exact(ctx)
     for part in parts:
         if part.state is State.OPERATIONAL:
             continue
         known = (part.id and names.known(part.id, "")) or names.known(part.name, "") or by_name.get(part.name.lower())
         known = known or next(iter(_title_facts(part.name, ctx).components), None) or names.known("", part.name)
-        if known or part.state is not None:
-            yield known or slug(part.name, part.name), part.state
+        if known:
+            yield known, part.state
 
 
 def _exact(ctx: Context) -> dict[str, str]:

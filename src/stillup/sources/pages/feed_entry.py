@@ -28,6 +28,7 @@ from stillup.errors import Malformed
 from stillup.model.service import Stage, State
 from stillup.sources.decode import clean, http_url, moment, parse_xml, strip_html
 from stillup.sources.pages.incident import BODY_LIMIT, TITLE_LIMIT
+from stillup.sources.pages.regions import of_aws
 from stillup.sources.pages.words import slug, stage_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 _BOLD = re.compile(r"<(?:strong|b|h[34])>([^<>]{3,60})</(?:strong|b|h[34])>", re.IGNORECASE)
 _STATUS = re.compile(r"(?:^|\s)Status: ?([A-Za-z_]{3,20})(?: ([A-Za-z]{3,20}))?", re.IGNORECASE)
 _SEVERITY = re.compile(r"(?:^|\s)Severity: ?([A-Za-z_]{3,20})", re.IGNORECASE)
+_LABELS = re.compile(r"^Status: ?[A-Za-z_]{3,20} ?(?:Severity: ?[A-Za-z_]{3,20} ?)?(?:Updates: ?)?", re.IGNORECASE)
 _ITEM = re.compile(r"<li>([^<>]{1,200})</li>", re.IGNORECASE)
 _ROW = re.compile(r"(.{1,100}) \(([A-Za-z ]{3,30})\)")
 _LABEL = re.compile(r"\[([^\[\]]{2,60})\] ?(.*)")
@@ -46,7 +48,7 @@ _AWS = re.compile(
     r"(Service is operating normally|Informational message|Service (?:disruption|degradation|impact))\s?:\s?(.*)",
     re.IGNORECASE,
 )
-_AWS_KEY = re.compile(r"([a-z0-9-]{3,80})_\d{9,11}")
+_AWS_KEY = re.compile(r"(([a-z0-9-]{2,60}?)(?:-([a-z]{2,4}-(?:[a-z]{3,5}-)?[a-z]{4,10}-\d))?)_\d{9,11}")
 _HEADED = "affected components"
 _OPEN_WORDS = frozenset(("active", "open", "ongoing", "down"))
 _SEVERITIES = {
@@ -84,6 +86,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     body: str = ""
     link: str = ""
     parts: tuple[Part, ...] = ()
+    region: str | None = None
     categories: tuple[str, ...] = ()
 
 
@@ -125,10 +128,8 @@ def _entry(node: _Element) -> Entry:
     content = (_text(node, "content") or _text(node, "description") or _text(node, "summary"))[:_MOST_HTML]
     title = strip_html(_text(node, "title"), TITLE_LIMIT)
     href = next((n.get("href") or "" for n in node.findall(f"{ATOM}link")), "") or _text(node, "link")
-    name = href.rstrip("/").rpartition("/")[2] if node.tag == f"{ATOM}entry" else ""
-    key = name or _text(node, "guid") or _text(node, "id") or href
     entry = Entry(
-        id=clean(key.rstrip("/").rpartition("/")[2] or title, 80),
+        id=_id(node, href, title),
         title=title,
         updated=_updated(node, content),
         body=strip_html(content, BODY_LIMIT),
@@ -137,6 +138,16 @@ def _entry(node: _Element) -> Entry:
         categories=tuple(clean(c.text or "", 60) for c in node.findall("category")[:_MOST_AFFECTED]),
     )
     return _of_title(_of_text(entry, content))
+
+
+def _id(node: _Element, href: str, title: str) -> str:
+    """What stays the same of an incident: its address or guid, else its title. Azure's all link the page itself."""
+    names = (href, _text(node, "id")) if node.tag == f"{ATOM}entry" else (_text(node, "guid"), href)
+    for number, name in enumerate(names):
+        last = clean(name.rstrip("/").rpartition("/")[2], 80)
+        if last and ((number == 0 and name) or any(c.isdigit() for c in last)):
+            return last
+    return slug(title, "entry")
 
 
 def _updated(node: _Element, content: str) -> datetime | None:
@@ -166,16 +177,19 @@ def _of_text(entry: Entry, content: str) -> Entry:
     said = _STATUS.search(entry.body[:_HEAD])
     severity = _SEVERITY.search(entry.body[:_HEAD])
     words = [f"{said[1]} {said[2] or ''}", said[1]] if said else []
-    bold = (found[1].strip().lower().removeprefix("status:") for found in _BOLD.finditer(content))
+    bold = [found[1].strip().lower().removeprefix("status:").strip() for found in _BOLD.finditer(content)]
     stages = [stage_of(word) for word in (*words, *bold, *entry.categories)]
     stage = next((s for s in stages if s is not None), None)
     told = [word.strip().lower() for word in (*words, *entry.categories)]
     is_open = any(word in _OPEN_WORDS for word in told)
-    if is_open and stage is not None and stage.is_over:
-        stage = None  # an update once said so; the feed itself says that it is open
+    if is_open and (stage is None or stage.is_over):
+        # The newest update's heading ("Investigating outage"); one that says it is over was overtaken.
+        heads = (stage_of(text.split(" ")[0]) for text in bold[::-1] if text)
+        stage = next((s for s in heads if s is not None and not s.is_over), None)
     states = (_SEVERITIES.get(word) for word in ([severity[1].lower()] if severity else []) + told)
     return replace(
         entry,
+        body=_LABELS.sub("", entry.body),
         stage=stage,
         is_over=False if is_open else None if stage is None else stage.is_over,
         state=next((s for s in states if s is not None), None),
@@ -213,6 +227,8 @@ def _of_aws(entry: Entry, word: str, rest: str) -> Entry:
     return replace(
         entry,
         id=key[1] if key else entry.id,
+        parts=(Part(key[2], key[2]),) if key else (),
+        region=of_aws(key[3] or "") if key else None,
         is_over=is_over,
         stage=Stage.RESOLVED if is_over else None,
         state=_AWS_STATES.get(word, State.DEGRADED),

@@ -98,7 +98,8 @@ def _says(board: Board, page: Page, cases: list[Case]) -> str:
             parts.append(f"{_few(names)} {_words(state)}")
     if not board.states and page.whole is not None and page.whole is not State.OPERATIONAL:
         parts.append(_words(page.whole))
-    told = "; ".join(parts) or "all operational"
+    places = sorted({c.incident.region for c in cases if c.incident.region and c.incident.implies.is_fault})
+    told = "; ".join(parts) or (f"trouble in {_few(places)} alone" if places else "all operational")
     if cases:
         stages = dict.fromkeys(c.incident.stage.value.replace("_", " ") for c in cases if c.incident.stage)
         many = "incident" if len(cases) == 1 else "incidents"
