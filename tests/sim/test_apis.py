@@ -12,9 +12,9 @@ from stillup.catalog.load import catalogue
 from stillup.config import parse_config
 from stillup.model.signal import Outcome
 from stillup.net import Net
+from stillup.sim.climbed import climbed
 from stillup.sim.load import load
 from stillup.sim.modes import LASTING, ONLY_STREAMS, STATUS, Mode
-from stillup.sim.signals import Step, probe
 from stillup.sources.base import Context
 from stillup.sources.probe import Probe
 
@@ -112,7 +112,7 @@ async def test_what_breaks_streams_leaves_other_answers_whole(play, client, made
         assert (await answer.json())["stop_reason"] == "end_turn"
 
 
-@pytest.mark.parametrize("mode", [mode for mode in Mode if mode not in LASTING | SILENT])
+@pytest.mark.parametrize("mode", [mode for mode in Mode if mode not in LASTING | SILENT | {Mode.STALE}])
 async def test_the_probe_finds_what_the_record_of_the_scenario_says(play, made_up, monkeypatch, mode):
     world, clock = await play(made_up(broken(mode, "inference = ?, api_auth = ?")), NOW)
     for name, value in world.environ().items():
@@ -129,4 +129,15 @@ async def test_the_probe_finds_what_the_record_of_the_scenario_says(play, made_u
         rungs = [s for s in signals if isinstance(s, Outcome) and s.component == "api"]
         return {s.layer.value: s.error for s in rungs if s.layer.value != "edge"}
 
-    assert told(reading.signals) == told(probe(Step(world.story, since, NOW)))
+    assert told(reading.signals) == told(climbed(world.stories, world.service, NOW))
+
+
+async def test_one_model_of_an_api_fails_and_the_others_answer(play, client, made_up):
+    world, _ = await play(made_up(broken("overloaded", "requests = ?", "models = { opus = 1 }")), NOW)
+
+    async def status(model: str) -> int:
+        body = {"model": model, "max_tokens": 9, "messages": []}
+        async with client.post(f"{world.url('requests')}/v1/messages", json=body, headers=KEY) as answer:
+            return answer.status
+
+    assert [await status(m) for m in ("claude-opus-4-8", "claude-haiku-4-5")] == [529, 200]

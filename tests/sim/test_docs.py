@@ -21,7 +21,20 @@ def test_the_example_of_the_page_can_be_played():
 
 
 @pytest.mark.parametrize(
-    "part", ["Scenario", "Usual", "Fault", "Reaction", "Official", "Trend", "News", "Mirror", "EarlyWarning", "Expect"]
+    "part",
+    [
+        "Scenario",
+        "Usual",
+        "Fault",
+        "Reaction",
+        "Official",
+        "Trend",
+        "News",
+        "Mirror",
+        "EarlyWarning",
+        "Expect",
+        "SourceFault",
+    ],
 )
 def test_every_key_is_on_the_page(part):
     keys = [f.encode_name for f in fields(getattr(scenario, part))]

@@ -223,3 +223,62 @@ to = 2026-01-05T13:00:00Z
     scenario = made_up(crowd * 20)
     after = scenario.starts + timedelta(minutes=10)
     assert 800 < len(list(Story(scenario).happened(Stream.POSTS, after, after + timedelta(minutes=1)))) < 1200
+
+
+def test_the_week_has_a_shape_of_its_own(made_up):
+    days = ", ".join(["1"] * 5 + ["0.25", "0"])
+    story = Story(made_up(f"[usual]\nreports_per_day = 700\nby_weekday = [{days}]\n"))
+    monday = at(0)
+
+    def on(day: int) -> int:
+        return len(reports(story, monday + day * DAY, monday + (day + 1) * DAY))
+
+    assert sum(on(day) for day in range(7)) == pytest.approx(7 * 700, rel=0.05)
+    assert on(5) == pytest.approx(on(0) / 4, rel=0.25)
+    assert on(6) == 0
+
+
+ONE_MODEL = """
+[usual]
+requests_per_hour = 1200
+models = { opus = 1, haiku = 1 }
+
+[[faults]]
+id = "opus"
+from = 2026-01-05T12:10:00Z
+to = 2026-01-05T12:20:00Z
+layer = "inference"
+models = { opus = 1 }
+targets = { inference = "overloaded", requests = "overloaded" }
+transcript_status = 529
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "mode"), [("claude-opus-4-8", Mode.OVERLOADED), ("claude-haiku-4-5", Mode.OK), ("", Mode.OK)]
+)
+def test_a_fault_of_one_model_hits_requests_for_it_alone(made_up, model, mode):
+    story = Story(made_up(ONE_MODEL))
+
+    assert story.mode("inference", at(12, 15), model) is mode
+    assert story.mode("requests", at(12, 15), model) is mode
+    asked = list(story.happened(Stream.REQUESTS, at(12, 10), at(12, 20)))
+    assert {story.transcript_status(r) for r in asked if r.model == "opus"} == {529}
+    assert {story.transcript_status(r) for r in asked if r.model == "haiku"} == {None}
+
+
+@pytest.mark.parametrize(
+    ("target", "mode"),
+    [
+        ("edge", Mode.HTML),
+        ("inference", Mode.HANG),
+        ("requests", Mode.HANG),
+        ("stand_in", Mode.OK),
+        ("sources", Mode.OK),
+    ],
+)
+def test_all_endpoints_of_a_service_can_be_named_at_once(made_up, target, mode):
+    fault = FAULTS[: FAULTS.index("[[faults]]", 5)]
+    named = fault.replace('edge = "hang", controls = "reset"', 'endpoints = "html", inference = "hang"')
+
+    assert Story(made_up(named)).mode(target, at(12, 15)) is mode

@@ -17,9 +17,11 @@ _MOST_BODY = 1 << 20
 
 
 class Api:
-    """Answers for ``name``, as ``mode`` says; ``retry_after`` is the header of an error, empty for none."""
+    """Answers for ``name``, as ``mode`` says of the model asked for; ``retry_after`` is an error's, empty for none."""
 
-    def __init__(self, name: str, mode: Callable[[], Mode], clock: Clock, retry_after: Callable[[], str] = str) -> None:
+    def __init__(
+        self, name: str, mode: Callable[[str], Mode], clock: Clock, retry_after: Callable[[str], str] = str
+    ) -> None:
         self.connections: set[Connection] = set()
         self._name = name
         self._text = f"{name}: simulated."
@@ -59,6 +61,6 @@ class Api:
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in request.headers}
         call = read_call(request.method, request.target, headers, request.body)
         now = self._clock.now()
-        request.behaviour = api_behaviour(self._mode(), call, self._text, self._retry_after())
+        request.behaviour = api_behaviour(self._mode(call.model), call, self._text, self._retry_after(call.model))
         request_id = f"req_{chance(self._name, now.timestamp()).getrandbits(64):016x}"
         return steps(call, request.behaviour, self._name, request_id, now)

@@ -11,17 +11,34 @@ from msgspec.structs import fields
 
 from stillup.catalog.load import Service
 from stillup.config.words import Complaint, KeyPath, near
-from stillup.sim.modes import LASTING
-from stillup.sim.scenario import CONTROLS, EVERYTHING, REQUESTS, SOURCES, STAND_IN, Fault, Part, Scenario
+from stillup.registry import usable_sources
+from stillup.sim.failing import BELOW_HTTP
+from stillup.sim.modes import LASTING, OF_SITES, Mode
+from stillup.sim.scenario import (
+    CONTROLS,
+    ENDPOINTS,
+    EVERYTHING,
+    REQUESTS,
+    SOURCES,
+    STAND_IN,
+    Fault,
+    Mix,
+    Part,
+    Scenario,
+)
+from stillup.sim.wire.routes import fails_by_service, site_of
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 """Years in which a day can be added or taken and every clock still has a name for it."""
-_LONGEST = timedelta(days=7)
+_LONGEST = timedelta(days=370)
+LONG = timedelta(days=7)
+"""Longer ones are recorded at each source's own pace, and played in part."""
 
 
 def complaints(scenario: Scenario, services: Mapping[str, Service]) -> Iterator[Complaint]:
     """Everything that is wrong with it."""
     yield from _of_times(scenario)
+    yield from _of_sources(scenario, services)
     told: set[str] = set()
     for place, part in places(scenario):
         service = services.get(part.service)
@@ -34,6 +51,23 @@ def complaints(scenario: Scenario, services: Mapping[str, Service]) -> Iterator[
             yield from _of_part(scenario, part, service, place)
 
 
+def _of_sources(scenario: Scenario, services: Mapping[str, Service]) -> Iterator[Complaint]:
+    sites = [spec.id for spec in usable_sources() if site_of(spec.id) is not None]
+    for i, fault in enumerate(scenario.sources):
+        place: KeyPath = ("sources", i)
+        if fault.source not in sites:
+            yield _unknown((*place, "source"), "source with a site", fault.source, sites)
+        elif fault.service is not None and not fails_by_service(fault.source):
+            by_service = ", ".join(s for s in sites if fails_by_service(s))
+            says = f"{fault.source} fails for all services or none; allowed: only with {by_service}"
+            yield Complaint((*place, "service"), says)
+        elif fault.service is not None and fault.service not in services:
+            yield _unknown((*place, "service"), "service", fault.service, services)
+        if fault.mode not in OF_SITES:
+            allowed = ", ".join(m.value for m in Mode if m in OF_SITES)
+            yield Complaint((*place, "mode"), f"one site alone cannot fail by {fault.mode.value!r}; allowed: {allowed}")
+
+
 def places(scenario: Scenario) -> Iterator[tuple[KeyPath, Part]]:
     """Every service's part, with where it stands."""
     yield (), scenario
@@ -41,7 +75,7 @@ def places(scenario: Scenario) -> Iterator[tuple[KeyPath, Part]]:
 
 
 def _of_part(scenario: Scenario, part: Part, service: Service, place: KeyPath) -> Iterator[Complaint]:
-    targets = [e.id for e in service.endpoints]
+    targets = [ENDPOINTS, *(e.id for e in service.endpoints)]
     if part is scenario:  # what belongs to no service stands once, at the top
         targets = [EVERYTHING, CONTROLS, SOURCES, REQUESTS, STAND_IN, *targets]
     found = (
@@ -87,6 +121,11 @@ def _of_faults(scenario: Scenario, part: Part, targets: list[str]) -> Iterator[C
             path = ("faults", i, "targets", target)
             if target not in targets:
                 yield _unknown(path, "target", target, targets)
+            if mode is Mode.STALE:
+                yield Complaint(path, "only a source can be 'stale'; allowed: in `[[sources]]`")
+            if fault.models and mode in BELOW_HTTP | LASTING:
+                says = f"{mode.value!r} comes before anybody can ask for a model; allowed: without `models`"
+                yield Complaint(path, says)
             if mode in LASTING and not _is_whole(fault, scenario):
                 yield Complaint(
                     path,
@@ -125,6 +164,13 @@ def _of_components(part: Part, service: Service) -> Iterator[Complaint]:
     ]
     used += [(("reactions", i, "components"), r.components) for i, r in enumerate(part.reactions)]
     used += [(("expect", "components"), part.expect.components), (("expect", "calm"), part.expect.calm)]
+    mixes: list[tuple[KeyPath, Mix | None]] = [(("usual",), part.usual)]
+    mixes += [(("faults", i), f) for i, f in enumerate(part.faults)]
+    mixes += [(("reactions", i), r) for i, r in enumerate(part.reactions)]
+    for path, mix in mixes:
+        for name in mix.models if mix else ():
+            if name not in service.models:
+                yield _unknown((*path, "models"), "model", name, service.models)
     for path, names in used:
         yield from (_unknown(path, "component", n, known) for n in names if n not in known)
     shown = [c.id for c in service.components if c.page_ids] or known

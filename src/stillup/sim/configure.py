@@ -23,7 +23,7 @@ _PATHS = {
     "google_trends": "/trends",
 }
 """Where a source's own paths begin when it is not below its id."""
-_HERE = frozenset({"probe", "claude_code", "codex", "gemini_cli"})
+HERE = frozenset({"probe", "claude_code", "codex", "gemini_cli"})
 """Sources that have no site."""
 _STAND_INS = {"anthropic": "bedrock", "openai": "openai"}
 """What the stand-in speaks beside an API: for Claude it is the same model on Bedrock, else another of its kind."""
@@ -51,7 +51,7 @@ def config_text(
     for spec in usable_sources():
         if spec.page:
             lines += _pages(spec.id, services, where.base_url, every)
-        elif spec.id not in _HERE:
+        elif spec.id not in HERE:
             lines += _table(spec.id, every, base_url=_text(where.base_url + _PATHS.get(spec.id, f"/{spec.id}")))
         if spec.id == "google_trends":
             lines.append(f"geo = [{', '.join(map(_text, countries))}]")

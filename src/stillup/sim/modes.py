@@ -79,6 +79,8 @@ class Mode(StrEnum):
     """A stream that ends in order, too early; other answers are whole."""
     STREAM_NO_END = "stream_no_end"
     """A stream without its end marker; other answers are whole."""
+    STALE = "stale"
+    """A source's site goes on saying what it said when this began; nothing else can be stale."""
 
 
 LASTING = frozenset({Mode.DNS, Mode.TLS})
@@ -123,6 +125,19 @@ ONLY_APIS = ONLY_STREAMS | {
     Mode.DRIP,
 }
 """What a page does not show."""
+
+
+OF_SITES = frozenset(STATUS) | {
+    Mode.RESET,
+    Mode.HANG,
+    Mode.HTML,
+    Mode.CAPTIVE,
+    Mode.WRONG_TYPE,
+    Mode.EMPTY,
+    Mode.BROKEN_JSON,
+    Mode.STALE,
+}
+"""How one source's site can fail while all others answer from the same server."""
 
 
 def mode_of_status(status: int) -> Mode:

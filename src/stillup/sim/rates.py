@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from stillup.sim.draw import chance
-from stillup.sim.scenario import Reaction, Scenario, Stream
+from stillup.sim.scenario import Reaction, Scenario, Stream, Usual
 
 MOST_PER_MIN = 1_000.0
 """More than any real crowd; a scenario file must not fill the memory."""
@@ -18,17 +18,29 @@ _SWING_S = 900
 def usual_per_min(scenario: Scenario, stream: Stream, at: datetime) -> float:
     """The expected calm rate of one stream."""
     usual = scenario.usual
-    base = {
-        Stream.REPORTS: usual.reports_per_day / _MINUTES_A_DAY,
-        Stream.POSTS: usual.posts_per_day / _MINUTES_A_DAY,
-        Stream.CHATTER: usual.chatter_per_day / _MINUTES_A_DAY,
-        Stream.STORIES: usual.stories_per_day / _MINUTES_A_DAY,
-        Stream.REQUESTS: usual.requests_per_hour / 60,
-    }[stream]
-    shape = usual.by_hour[at.hour] * 24 / sum(usual.by_hour)
-    if base and usual.dispersion:
-        shape *= _swing(scenario.seed, usual.dispersion, stream, int(at.timestamp()) // _SWING_S)
-    return min(base * shape, MOST_PER_MIN)
+    match stream:
+        case Stream.REPORTS:
+            rate = usual.reports_per_day / _MINUTES_A_DAY
+        case Stream.POSTS:
+            rate = usual.posts_per_day / _MINUTES_A_DAY
+        case Stream.CHATTER:
+            rate = usual.chatter_per_day / _MINUTES_A_DAY
+        case Stream.STORIES:
+            rate = usual.stories_per_day / _MINUTES_A_DAY
+        case Stream.REQUESTS:
+            rate = usual.requests_per_hour / 60
+    if not rate:
+        return 0.0
+    rate *= shape(usual, at)
+    if usual.dispersion:
+        rate *= _swing(scenario.seed, usual.dispersion, stream, int(at.timestamp()) // _SWING_S)
+    return min(rate, MOST_PER_MIN)
+
+
+def shape(usual: Usual, at: datetime) -> float:
+    """The level of that hour and day beside the mean of the week."""
+    day, hours = usual.by_weekday, usual.by_hour
+    return hours[at.hour] * 24 / sum(hours) * day[at.weekday()] * 7 / sum(day)
 
 
 @lru_cache(maxsize=1024)  # asked for each minute of the quarter

@@ -28,8 +28,8 @@ Prose = Annotated[str, Meta(max_length=20_000)]
 
 EVERYTHING, CONTROLS, SOURCES = "*", "controls", "sources"
 """Names in ``targets`` beside the catalogue's endpoint ids: all there is, the control hosts, the sources' server."""
-REQUESTS, STAND_IN = "requests", "stand_in"
-"""Two more: the service's API as programs on this machine reach it, and another provider's."""
+REQUESTS, STAND_IN, ENDPOINTS = "requests", "stand_in", "endpoints"
+"""More: the service's API as programs on this machine reach it, another provider's, every endpoint of the service."""
 
 
 class Stream(StrEnum):
@@ -54,13 +54,16 @@ class Mix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     regions: dict[Region, Weight] = {}
     problems: dict[Problem, Weight] = {}
     clients: dict[Id, Weight] = {}
+    models: dict[Id, Weight] = {}
+    """By the catalogue's names."""
 
 
 class Usual(Mix, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The level on a day when nothing is wrong.
 
-    ``by_hour`` are 24 weights (UTC hours) scaled to a mean of one. ``dispersion`` is how far the level swings from
-    one quarter of an hour to the next: variance of the swing, 0 for none.
+    ``by_hour`` are 24 weights (UTC hours) and ``by_weekday`` seven (UTC days, Monday first), each scaled to a mean of
+    one. ``dispersion`` is how far the level swings from one quarter of an hour to the next: variance of the swing, 0
+    for none.
     """
 
     reports_per_day: Rate = 0.0
@@ -69,13 +72,15 @@ class Usual(Mix, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stories_per_day: Rate = 0.0
     requests_per_hour: Rate = 0.0
     by_hour: Annotated[tuple[Weight, ...], Meta(min_length=24, max_length=24)] = (1.0,) * 24
+    by_weekday: Annotated[tuple[Weight, ...], Meta(min_length=7, max_length=7)] = (1.0,) * 7
     dispersion: Annotated[float, Meta(ge=0, le=10)] = 0.0
 
     def __post_init__(self) -> None:
-        """:raises ValueError: no hour has any weight."""
-        if sum(self.by_hour) <= 0:
-            msg = "`by_hour` needs at least one hour above 0"
-            raise ValueError(msg)
+        """:raises ValueError: no hour or no day has any weight."""
+        for key, weights in (("hour", self.by_hour), ("weekday", self.by_weekday)):
+            if sum(weights) <= 0:
+                msg = f"`by_{key}` needs at least one {key} above 0"
+                raise ValueError(msg)
 
 
 class Fault(Mix, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,6 +90,7 @@ class Fault(Mix, frozen=True, kw_only=True, forbid_unknown_fields=True):
     the mix for some regions. ``targets`` says how the world's servers answer meanwhile, ``retry_after_s`` what their
     errors say of when to come again; ``transcript_status`` is the HTTP status Claude Code's requests get. Where
     ``targets`` does not name ``requests``, these get that status too, and without one what ``inference`` answers.
+    With ``models`` only requests for one of these fail.
     """
 
     id: Id
@@ -229,6 +235,22 @@ class Expect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No alarm may come before this."""
 
 
+class SourceFault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A stretch in which a source's own site fails, whatever the services do."""
+
+    source: Id
+    from_: At = field(name="from")
+    to: At
+    mode: Mode
+    service: Id | None = None
+    """Only what concerns that service; default: the whole site."""
+    retry_after_s: Seconds | None = None
+
+    def __post_init__(self) -> None:
+        """:raises ValueError: it ends before it begins."""
+        _in_order(self.from_, self.to)
+
+
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a scenario tells of one service. Without ``usual`` its level is guessed from the catalogue."""
 
@@ -261,6 +283,7 @@ class Scenario(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notes: Prose = ""
     usual: Usual = Usual()
     also: tuple[Part, ...] = ()
+    sources: tuple[SourceFault, ...] = ()
 
     def __post_init__(self) -> None:
         """:raises ValueError: it ends before it begins."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 
 from msgspec.structs import fields, replace
@@ -11,9 +11,21 @@ from stillup.catalog.load import Service, catalogue
 from stillup.model.service import Problem
 from stillup.sim.draw import chance
 from stillup.sim.modes import Mode
-from stillup.sim.scenario import CONTROLS, EVERYTHING, SOURCES, STAND_IN, News, Part, Scenario, Trend, Usual
+from stillup.sim.scenario import (
+    CONTROLS,
+    EVERYTHING,
+    SOURCES,
+    STAND_IN,
+    News,
+    Part,
+    Scenario,
+    SourceFault,
+    Trend,
+    Usual,
+)
 from stillup.sim.story import Story
 
+_CLAUDE = "claude"
 _SHARED = frozenset({SOURCES, STAND_IN})
 _REPORTS_A_DAY = 10.0
 """Where the catalogue says nothing of a service's usual reports."""
@@ -87,11 +99,31 @@ class Stories:
             found = self._stories[service_id] = Story(_about(self.scenario, part, catalogue()[service_id]))
         return found
 
-    def mode(self, service_id: str, target: str, now: datetime) -> Mode:
+    @property
+    def coder(self) -> Story:
+        """Whose requests Claude Code's transcripts tell of."""
+        return self.of(_CLAUDE) if any(s.id == _CLAUDE for s in self.services) else self.lead
+
+    def is_cut_off(self, now: datetime) -> bool:
+        """Whether everything fails from here: then nothing of this machine reaches the outside."""
+        return self.lead.mode(EVERYTHING, now) is not Mode.OK
+
+    def mode(self, service_id: str, target: str, now: datetime, model: str = "") -> Mode:
         """How a target of one service answers now. What is no service's own is the scenario's own matter."""
         own = self.lead if target in _SHARED or target.startswith(CONTROLS) else self.of(service_id)
-        mode = own.mode(target, now)
+        mode = own.mode(target, now, model)
         return mode if mode is not Mode.OK or own is self.lead else self.lead.mode(EVERYTHING, now)
+
+    def source_fault(self, source: str, concerns: Container[str], now: datetime) -> SourceFault | None:
+        """What is wrong now with a source's site, for whoever asks about any of these services."""
+        return next(
+            (
+                f
+                for f in self.scenario.sources
+                if f.source == source and f.from_ <= now < f.to and (f.service is None or f.service in concerns)
+            ),
+            None,
+        )
 
     def trending(self, geo: str, now: datetime) -> list[tuple[Trend, list[News]]]:
         """Every told service's queries among a country's trending searches, each with the articles about it."""
@@ -103,7 +135,7 @@ def _about(scenario: Scenario, part: Part, service: Service) -> Scenario:
     """A service's part as a scenario of its own; its chances are its own too, or all services would swing alike."""
     told = {f.name: getattr(part, f.name) for f in fields(Part)}
     seed = chance(scenario.seed, part.service).getrandbits(48)
-    return replace(scenario, **(told | {"usual": part.usual or calm(service), "also": (), "seed": seed}))
+    return replace(scenario, **(told | {"usual": part.usual or calm(service), "also": (), "sources": (), "seed": seed}))
 
 
 def calm(service: Service) -> Usual:

@@ -20,8 +20,11 @@ from stillup.sim.modes import LASTING, Mode, mode_of_status
 from stillup.sim.rates import MOST_PER_MIN, swell_per_min, usual_per_min
 from stillup.sim.scenario import (
     CONTROLS,
+    ENDPOINTS,
     EVERYTHING,
     REQUESTS,
+    SOURCES,
+    STAND_IN,
     Fault,
     Mix,
     News,
@@ -31,6 +34,7 @@ from stillup.sim.scenario import (
 )
 
 WINDOW_S = 60
+_NO_ENDPOINTS = frozenset({EVERYTHING, SOURCES, STAND_IN})
 _INFERENCE = "inference"
 """The catalogue's name for the endpoint that asks a model; programs meet what it meets."""
 _BLOCK = 15
@@ -49,6 +53,7 @@ class Happening(Struct, frozen=True, kw_only=True):
     region: str | None = None
     problem: Problem | None = None
     client: str | None = None
+    model: str | None = None
     rumour: bool = False
 
 
@@ -106,19 +111,20 @@ class Story:
                 **_drawn_from(mix, random),
             )
 
-    def mode(self, target: str, now: datetime) -> Mode:
-        """How a target answers now; the first fault that hits it decides."""
-        fault = self._fault_at(target, now)
+    def mode(self, target: str, now: datetime, model: str = "") -> Mode:
+        """How a target answers now, when asked for ``model``; the first fault that hits it decides."""
+        fault = self._fault_at(target, now, model)
         return (fault and _mode_of(fault, target)) or Mode.OK
 
-    def retry_after(self, target: str, now: datetime) -> str:
+    def retry_after(self, target: str, now: datetime, model: str = "") -> str:
         """What the errors of a target say of when to come again; empty when nothing."""
-        fault = self._fault_at(target, now)
+        fault = self._fault_at(target, now, model)
         return "" if fault is None or fault.retry_after_s is None else str(fault.retry_after_s)
 
-    def _fault_at(self, target: str, now: datetime) -> Fault | None:
+    def _fault_at(self, target: str, now: datetime, model: str) -> Fault | None:
         for fault in self.scenario.faults:
-            if _mode_of(fault, target) and fault.from_ <= now < fault.to and self._hits(fault, target, now):
+            is_now = fault.from_ <= now < fault.to and _is_about(fault, model)
+            if is_now and _mode_of(fault, target) and self._hits(fault, target, now):
                 return fault
         return None
 
@@ -130,7 +136,7 @@ class Story:
     def transcript_status(self, request: Happening) -> int | None:
         """The HTTP status that request of Claude Code failed with; None when it worked."""
         for fault in self.scenario.faults:
-            if fault.transcript_status and fault.from_ <= request.at < fault.to:
+            if fault.transcript_status and fault.from_ <= request.at < fault.to and _is_about(fault, request.model):
                 return fault.transcript_status if self._hits(fault, request.name, request.at) else None
         return None
 
@@ -138,10 +144,6 @@ class Story:
         """Whether the fault is among ``whom``'s troubles this minute."""
         window = int(now.timestamp()) // WINDOW_S
         return fault.share >= 1 or chance(self.scenario.seed, fault.id, whom, window).random() < fault.share
-
-    def is_cut_off(self, now: datetime) -> bool:
-        """Whether everything fails from here: then nothing of this machine reaches the outside."""
-        return self.mode(EVERYTHING, now) is not Mode.OK
 
     def trending(self, geo: str, now: datetime) -> list[Trend]:
         """The scenario's queries among one country's trending searches, the first listed first."""
@@ -157,13 +159,21 @@ def _block_of(at: datetime) -> int:
 
 
 def _mode_of(fault: Fault, target: str) -> Mode | None:
-    """What the fault does to a target: its own line, else (controls are numbered) the group's, else everything's."""
-    group = CONTROLS if target.startswith(CONTROLS) else target
-    mode = fault.targets.get(target) or fault.targets.get(group)
-    if mode is None and target == REQUESTS:
+    """What the fault does to a target: its own line, else the line of its group, else everything's."""
+    mode = fault.targets.get(target)
+    if mode is None and target.startswith(CONTROLS):  # these are numbered
+        mode = fault.targets.get(CONTROLS)
+    elif mode is None and target == REQUESTS:
         status = fault.transcript_status
-        mode = fault.targets.get(_INFERENCE) if status is None else mode_of_status(status)
+        mode = _mode_of(fault, _INFERENCE) if status is None else mode_of_status(status)
+    elif mode is None and target not in _NO_ENDPOINTS:
+        mode = fault.targets.get(ENDPOINTS)
     return mode or fault.targets.get(EVERYTHING)
+
+
+def _is_about(fault: Fault, model: str | None) -> bool:
+    """Whether a request for that model is among a fault's troubles; one for no model in particular is not."""
+    return not fault.models or any(name in (model or "") for name in fault.models)
 
 
 def _drawn_from(mix: Mix, random: Random) -> dict[str, Any]:
@@ -175,6 +185,7 @@ def _drawn_from(mix: Mix, random: Random) -> dict[str, Any]:
         "component": choose(random, local.components or mix.components),
         "problem": choose(random, local.problems or mix.problems),
         "client": choose(random, local.clients or mix.clients),
+        "model": choose(random, local.models or mix.models),
     }
 
 

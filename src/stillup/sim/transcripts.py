@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from stillup.sim.story import Story
+from stillup.sim.stories import Stories
 from stillup.sim.wire.claude_code import rows
 
 _HISTORY = timedelta(hours=24)
@@ -15,8 +15,8 @@ _HISTORY = timedelta(hours=24)
 class Transcripts:
     """One session's file below ``folder/projects``; rows are added, never changed."""
 
-    def __init__(self, story: Story, folder: Path) -> None:
-        self._story = story
+    def __init__(self, stories: Stories, folder: Path) -> None:
+        self._stories = stories
         self.folder = folder
         self._file = folder / "projects" / "-simulated" / "simulated.jsonl"
         self._written: datetime | None = None
@@ -28,5 +28,5 @@ class Transcripts:
         after = self._written or now - _HISTORY
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("ab") as file:
-            file.writelines(rows(self._story, after, now))
+            file.writelines(rows(self._stories, after, now))
         self._written = now

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
+
+from aiohttp import web
+from msgspec.structs import replace
 
 from stillup.catalog.load import Endpoint, Service, catalogue
 from stillup.clock import Clock
 from stillup.model.service import Layer
 from stillup.sim.api import Api
 from stillup.sim.configure import INTERVAL_S, Addresses, config_text, dummy_keys
-from stillup.sim.gate import Gate, Handler
+from stillup.sim.failing import BELOW_HTTP
+from stillup.sim.gate import Gate, Handler, drop
 from stillup.sim.modes import Mode
+from stillup.sim.provider.call import What, read_call
 from stillup.sim.scenario import CONTROLS, REQUESTS, SOURCES, STAND_IN, Scenario
 from stillup.sim.serve import answer
 from stillup.sim.stories import Stories
@@ -26,10 +31,7 @@ from stillup.sim.story import Story
 from stillup.sim.transcripts import Transcripts
 from stillup.sim.wire import provider
 from stillup.sim.wire.reply import Reply
-from stillup.sim.wire.routes import Desk, Visit, site_of
-
-if TYPE_CHECKING:
-    from aiohttp import web
+from stillup.sim.wire.routes import Desk, Visit, place_of, site_of
 
 _TICK_S = 0.05
 """Real seconds between two looks at the clock: how late a port may close or a transcript row be written."""
@@ -37,7 +39,6 @@ _MOST_BODY = 1 << 20
 _CONTROLS = (f"{CONTROLS}0", f"{CONTROLS}1")
 _CONTROL_PATH = "/generate_204"
 _API = frozenset({Layer.API_GATEWAY, Layer.INFERENCE})
-_CLAUDE = "claude"
 _NO_CONTENT = Reply(body=b"", content_type="", status=204)
 
 Place = tuple[str, str]
@@ -62,6 +63,7 @@ class World:
         self._folder = folder
         self._gates: dict[Place, Gate] = {}
         self._transcripts: Transcripts | None = None
+        self._ended = asyncio.Event()
         self._open = contextlib.AsyncExitStack()
 
     @property
@@ -137,18 +139,14 @@ class World:
             folder = self._folder
             if folder is None:
                 folder = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="stillup-world-")))
-            self._transcripts = Transcripts(self._coder(), folder)
+            self._transcripts = Transcripts(self.stories, folder)
             await self._open_gates(opening)
+            opening.callback(self._ended.set)
             await self.sync()
             ticking = asyncio.create_task(self._tick())
             opening.push_async_callback(_end, ticking)
             self._open = opening.pop_all()
         return self
-
-    def _coder(self) -> Story:
-        """Whose requests Claude Code's transcripts tell of."""
-        watched = any(s.id == _CLAUDE for s in self.services)
-        return self.stories.of(_CLAUDE) if watched else self.story
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
@@ -160,7 +158,7 @@ class World:
         servers: dict[Place, Handler | Api] = {("", SOURCES): self._serve_sources}
         servers |= {("", name): partial(self._serve_control, name) for name in _CONTROLS}
         servers |= {
-            (s.id, e.id): self._api((s.id, e.id), s.name) if e.layer in _API else partial(self._serve_page, s, e)
+            (s.id, e.id): self._api((s.id, e.id), s.name) if _asks_models(e) else partial(self._serve_page, s, e)
             for s in self.services
             for e in s.endpoints
         }
@@ -173,22 +171,32 @@ class World:
             await gate.open()
             self._gates[place] = gate
 
-    def _mode(self, place: Place) -> Mode:
-        return self.stories.mode(*place, self.clock.now())
+    def _mode(self, place: Place, model: str = "") -> Mode:
+        return self.stories.mode(*place, self.clock.now(), model)
 
     def _api(self, place: Place, name: str) -> Api:
         story = self.stories.of(place[0] or self._service.id)
-        return Api(name, partial(self._mode, place), self.clock, lambda: story.retry_after(place[1], self.clock.now()))
+
+        def retry_after(model: str) -> str:
+            return story.retry_after(place[1], self.clock.now(), model)
+
+        return Api(name, partial(self._mode, place), self.clock, retry_after)
 
     async def _serve_sources(self, request: web.BaseRequest) -> web.StreamResponse:
         broken = provider.page_instead(self._mode(("", SOURCES)))
         if broken is not None:
             return answer(request, broken)
-        site = site_of(request.path.split("/")[1])
+        visit = await self._visit(request)
+        fault = self._desk.fault(visit)
+        if fault is not None and fault.mode in BELOW_HTTP:
+            return await self._lose(request, fault.mode)
+        site = site_of(place_of(request.path)[0])
         if site is not None and hasattr(site, "serve"):
-            served: web.StreamResponse = await site.serve(self._desk, request, self.clock)
-            return served
-        visit = Visit(
+            return await self._serve_socket(site.serve, request, visit)
+        return answer(request, self._desk.reply(visit))
+
+    async def _visit(self, request: web.BaseRequest) -> Visit:
+        return Visit(
             path=request.path,
             method=request.method,
             body=await request.content.read(_MOST_BODY),
@@ -197,13 +205,44 @@ class World:
             base_url=self.base_url,
             now=self.clock.now(),
         )
-        return answer(request, self._desk.reply(visit))
+
+    async def _lose(self, request: web.BaseRequest, mode: Mode) -> web.StreamResponse:
+        """Say nothing until the world ends, or end the connection at once."""
+        if mode is not Mode.RESET:
+            await self._ended.wait()
+        drop(request)
+        return web.Response()  # goes nowhere: the connection is gone
+
+    async def _serve_socket(
+        self,
+        serve: Callable[[Desk, web.BaseRequest, Clock], Awaitable[web.StreamResponse]],
+        request: web.BaseRequest,
+        visit: Visit,
+    ) -> web.StreamResponse:
+        """What stays open ends when its site breaks; a broken one has a page of HTML at most."""
+        fault = self._desk.fault(visit)
+        if fault is not None:
+            page = provider.page_instead(fault.mode)
+            return await self._lose(request, Mode.HANG) if page is None else answer(request, page)
+        serving = asyncio.ensure_future(serve(self._desk, request, self.clock))
+        try:
+            while not serving.done():
+                await asyncio.wait((serving,), timeout=_TICK_S)
+                if self._desk.fault(replace(visit, now=self.clock.now())) is not None:
+                    drop(request)
+                    break
+            return await serving if serving.done() else web.Response()
+        finally:
+            await _end(serving)
 
     async def _serve_control(self, target: str, request: web.BaseRequest) -> web.StreamResponse:
         return answer(request, provider.page_instead(self._mode(("", target))) or _NO_CONTENT)
 
     async def _serve_page(self, service: Service, endpoint: Endpoint, request: web.BaseRequest) -> web.StreamResponse:
-        return answer(request, provider.page_of(service.name, endpoint.layer, self._mode((service.id, endpoint.id))))
+        mode = self._mode((service.id, endpoint.id))
+        is_api = endpoint.layer in _API
+        page = provider.api_page(endpoint, mode) if is_api else provider.page_of(service.name, endpoint.layer, mode)
+        return answer(request, page)
 
     async def _tick(self) -> None:
         while True:
@@ -211,10 +250,16 @@ class World:
             await self.sync()
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _end(task: asyncio.Future[Any]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+def _asks_models(endpoint: Endpoint) -> bool:
+    """Whether an endpoint belongs to an API that the scripted provider speaks."""
+    known = read_call(endpoint.method, _path_of(endpoint.url), {}, b"")
+    return endpoint.layer in _API and known.what is not What.NOTHING and not known.problem.startswith(endpoint.method)
 
 
 def _path_of(url: str) -> str:

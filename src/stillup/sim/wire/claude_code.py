@@ -9,6 +9,7 @@ import msgspec
 
 from stillup.sim.draw import chance
 from stillup.sim.scenario import Stream
+from stillup.sim.stories import Stories
 from stillup.sim.story import Happening, Story
 from stillup.sim.wire.reply import millis
 
@@ -16,13 +17,14 @@ _RETRIES_S = (0.5, 1.5, 3.5, 8.5)
 """When the client notes its retries; a real one goes on for minutes."""
 _LATEST_S = 20.0
 _WORDS = {429: "rate_limit", 401: "authentication_failed", 402: "billing_error", 403: "permission_error"}
-_MODEL = "claude-simulated-1"
+_MODEL = "claude-{}-simulated-1"
 
 
-def rows(story: Story, after: datetime, until: datetime) -> list[bytes]:
+def rows(stories: Stories, after: datetime, until: datetime) -> list[bytes]:
     """The transcript's lines with ``after < timestamp <= until``, oldest first."""
+    story = stories.coder
     requests = story.happened(Stream.REQUESTS, after - timedelta(seconds=_LATEST_S), until)
-    found = [row for request in requests if not story.is_cut_off(request.at) for row in _rows(story, request)]
+    found = [row for request in requests if not stories.is_cut_off(request.at) for row in _rows(story, request)]
     found.sort(key=lambda r: r[0])
     return [msgspec.json.encode(value) + b"\n" for at, value in found if after < at <= until]
 
@@ -34,7 +36,8 @@ def _rows(story: Story, request: Happening) -> Iterator[tuple[datetime, dict[str
     status = story.transcript_status(request)
     if status is None:
         at = request.at + timedelta(seconds=random.uniform(1, 8))
-        message = {"model": _MODEL, "role": "assistant", "content": [{"type": "text", "text": "Simulated."}]}
+        model = _MODEL.format(request.model or "model")
+        message = {"model": model, "role": "assistant", "content": [{"type": "text", "text": "Simulated."}]}
         yield at, head | _row("assistant", at) | {"requestId": request_id, "message": message}
         return
     for attempt, delay_s in enumerate(_RETRIES_S, 1):

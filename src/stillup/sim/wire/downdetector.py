@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.model.service import Problem
@@ -12,6 +14,10 @@ from stillup.sim.scenario import Stream
 from stillup.sim.story import Story
 from stillup.sim.wire.reply import Reply, json_reply
 
+if TYPE_CHECKING:
+    from stillup.sim.wire.routes import Desk, Visit
+
+_COMPANY = re.compile(r"v2/companies/(\d{1,9})(/indicators)?")
 _QUARTER = timedelta(minutes=15)
 _QUARTERS_A_DAY = 96
 _LABELS = {
@@ -26,6 +32,29 @@ _LABELS = {
 }
 _DANGER, _WARNING = 20.0, 6.0
 """Reports in a quarter of an hour, as multiples of the usual and at least so many, that change the simulated status."""
+
+
+def answer(desk: Desk, visit: Visit, rest: str) -> Reply:
+    """``v2/companies/search``, ``v2/companies/{id}`` and ``v2/companies/{id}/indicators``."""
+    if not visit.has_token:
+        return json_reply({"error": True, "message": "Unauthorized"}, status=401)
+    if rest == "v2/companies/search":
+        return search(visit.params)
+    found = _COMPANY.fullmatch(rest)
+    service = companies().get(int(found[1])) if found else None
+    if found is None or service is None:
+        return json_reply({"error": True, "message": "Not found"}, status=404)
+    story = desk.story_of(service.id)
+    if found[2]:
+        return indicators(story, visit.params, visit.now)
+    return company(story, int(found[1]), service, visit.now)
+
+
+def concerns(visit: Visit, rest: str) -> list[str]:
+    """The service whose company is asked for, by its number or its slug."""
+    found, slug = _COMPANY.fullmatch(rest), visit.params.get("slug")
+    number = int(found[1]) if found else None
+    return [s.id for n, s in companies().items() if n == number or s.sources["downdetector"].slug == slug]
 
 
 def companies() -> dict[int, Service]:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from stillup.sim.draw import chance
 from stillup.sim.scenario import News, Trend
 from stillup.sim.stories import Stories
 from stillup.sim.texts import trending_words
-from stillup.sim.wire.reply import RSS, Reply, xml
+from stillup.sim.wire.reply import RSS, Reply, not_found, xml
+
+if TYPE_CHECKING:
+    from stillup.sim.wire.routes import Desk, Visit
 
 _BACKGROUND = 6
 _TRAFFIC = ("100+", "200+", "500+", "1000+", "2000+")
+
+
+def answer(desk: Desk, visit: Visit, rest: str) -> Reply:
+    """``trending/rss?geo=``."""
+    if rest.rstrip("/") not in ("trending/rss", "rss"):
+        return not_found()
+    return reply(desk.stories, visit.params.get("geo", "US")[:2].upper(), visit.now)
 
 
 def reply(stories: Stories, geo: str, now: datetime) -> Reply:

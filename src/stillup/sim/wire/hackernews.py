@@ -7,26 +7,53 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.sim.scenario import Stream
 from stillup.sim.stories import Stories
 from stillup.sim.story import Story
 from stillup.sim.texts import Post, post_of
-from stillup.sim.wire.reply import Reply, json_reply, seconds
+from stillup.sim.wire.reply import Reply, json_reply, not_found, seconds
+
+if TYPE_CHECKING:
+    from stillup.sim.wire.routes import Desk, Visit
 
 _LOOK_BACK = timedelta(days=2)
 _MOST = 1000
 
 
+def answer(desk: Desk, visit: Visit, rest: str) -> Reply:
+    """``api/v1/search_by_date``."""
+    if rest != "api/v1/search_by_date":
+        return not_found()
+    return reply(desk.stories, visit.now, visit.params)
+
+
+def concerns(visit: Visit, rest: str) -> list[str]:  # noqa: ARG001 - the query says it all
+    """The services a search could be about: any word of it stands in what the service is called."""
+    return [s.id for s in _about(_words(visit.params))]
+
+
+def _words(params: Mapping[str, str]) -> list[str]:
+    return re.findall(r"\w+", params.get("query", "").lower())
+
+
+def _about(words: Sequence[str]) -> list[Service]:
+    return [s for s in catalogue().values() if not _names(s).isdisjoint(words)]
+
+
+def _names(service: Service) -> set[str]:
+    return {word for name in (service.id, service.name, *service.aliases) for word in re.findall(r"\w+", name.lower())}
+
+
 def reply(stories: Stories, now: datetime, params: Mapping[str, str]) -> Reply:
     """Stories that hold every word of ``query``, newest first, within ``numericFilters``."""
-    words = re.findall(r"\w+", params.get("query", "").lower())
+    words = _words(params)
     per_page = _whole(params.get("hitsPerPage"), 20)
     filters = re.findall(r"created_at_i\s*(>=?)\s*(\d{1,10})", params.get("numericFilters", ""))
     within = min([_LOOK_BACK, *(now - datetime.fromtimestamp(int(n), UTC) for _, n in filters)])
-    asked = [service for service in catalogue().values() if names_one_of(words, service)]
-    by_service = (_written(stories.of(service.id), service, now, within) for service in asked)
+    by_service = (_written(stories.of(s.id), s, now, within) for s in _about(words))
     newest = islice(merge(*by_service, key=_time, reverse=True), _MOST)
     found = [p for p in newest if all(w in p.title.lower() for w in words) and _passes(p, filters)]
     page = _whole(params.get("page"), 0)
@@ -43,12 +70,6 @@ def reply(stories: Stories, now: datetime, params: Mapping[str, str]) -> Reply:
             "processingTimeMS": 1,
         }
     )
-
-
-def names_one_of(words: Sequence[str], service: Service) -> bool:
-    """Whether a search could be about the service: any word of it stands in what the service is called."""
-    names = {word for name in (service.id, service.name, *service.aliases) for word in re.findall(r"\w+", name.lower())}
-    return not names.isdisjoint(words)
 
 
 def _written(story: Story, service: Service, now: datetime, within: timedelta) -> Iterator[Post]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from stillup.catalog.load import Endpoint
 from stillup.model.service import Layer
 from stillup.sim.modes import ONLY_STREAMS, STATUS, Mode
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
 from stillup.sim.provider.call import Call, Dialect
 from stillup.sim.provider.errors import page
-from stillup.sim.wire.reply import HTML, Reply
+from stillup.sim.wire.reply import HTML, Reply, json_reply
 
 _AFTER_WORDS = 1
 _SLOW_S = 20.0
+_KEYLESS = (401, 403, 400, 200)
 REASONS = {Mode.TOO_LONG: Reason.CONTEXT, Mode.FILTERED: Reason.FILTER, Mode.QUOTA: Reason.QUOTA}
 """What an error of some modes says beyond its status."""
 _FAILURES = {
@@ -37,6 +39,7 @@ _FAILURES = {
     Mode.STREAM_ERROR: Failure.ERROR_EVENT,
     Mode.STREAM_SHORT: Failure.ENDS_EARLY,
     Mode.STREAM_NO_END: Failure.NO_END,
+    Mode.STALE: Failure.NONE,
 }
 """What a request meets in each mode that is no status; where the connection itself fails, one that was kept alive."""
 
@@ -59,6 +62,15 @@ def api_behaviour(mode: Mode, call: Call, text: str, retry_after: str = "") -> B
 def page_of(name: str, layer: Layer, mode: Mode) -> Reply:
     """The page a person sees at one of the provider's addresses."""
     return page_instead(mode) or _page(name, "Sign in" if layer is Layer.AUTH else "Welcome")
+
+
+def api_page(endpoint: Endpoint, mode: Mode) -> Reply:
+    """What an API says that speaks no protocol of models, to one who shows no key: by its status that it is there."""
+    page = page_instead(mode)
+    if page is not None and mode not in STATUS:
+        return page
+    status = STATUS.get(mode) or next((s for s in _KEYLESS if s in endpoint.up), 200)
+    return json_reply({"message": f"Simulated: {status}."}, status=status)
 
 
 def page_instead(mode: Mode) -> Reply | None:

@@ -6,23 +6,50 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.sim.scenario import Stream
 from stillup.sim.stories import Stories
 from stillup.sim.story import Story
 from stillup.sim.texts import Post, communities_of, post_of
-from stillup.sim.wire.reply import ATOM, Reply, json_reply, xml
+from stillup.sim.wire.reply import ATOM, Reply, json_reply, not_found, xml
+
+if TYPE_CHECKING:
+    from stillup.sim.wire.routes import Desk, Visit
 
 FEED_ENTRIES = 25
 _MOST = 100
 _LOOK_BACK = timedelta(days=2)
 
 
+def answer(desk: Desk, visit: Visit, rest: str) -> Reply:
+    """``r/{communities}/new`` with a token, ``r/{communities}/new/.rss`` without."""
+    _, _, asked = rest.partition("r/")
+    communities, _, what = asked.partition("/")
+    if what.strip("/") == "new/.rss":
+        return feed(desk.stories, communities, visit.now)
+    if what.strip("/") not in ("new", "new.json"):
+        return not_found()
+    if not visit.has_token:
+        return json_reply({"message": "Unauthorized", "error": 401}, status=401)
+    return listing(desk.stories, communities, visit.now, visit.params)
+
+
+def concerns(visit: Visit, rest: str) -> list[str]:  # noqa: ARG001 - the path says it all
+    """The services these communities are about."""
+    return [s.id for s in _about(rest.partition("r/")[2].partition("/")[0])]
+
+
+def _about(communities: str) -> list[Service]:
+    wanted = {c.lower() for c in communities.split("+")}
+    return [s for s in catalogue().values() if not wanted.isdisjoint(map(str.lower, communities_of(s)))]
+
+
 def posts(stories: Stories, communities: str, now: datetime, number: int) -> list[Post]:
     """The newest posts of some communities (``a+b+c``), whatever service they are about, newest first."""
     wanted = {c.lower() for c in communities.split("+")}
-    about = [s for s in catalogue().values() if not wanted.isdisjoint(map(str.lower, communities_of(s)))]
+    about = _about(communities)
     written = merge(*(_written(stories.of(s.id), s, now) for s in about), key=_time, reverse=True)
     return list(islice((p for p in written if p.community.lower() in wanted), number))
 

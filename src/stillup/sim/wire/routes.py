@@ -3,27 +3,31 @@
 Below ``/SOURCE/`` stands the site of that source, in ``sim/wire/SOURCE.py``. A platform of status pages has
 ``page(path, site, now)`` there, and its services stand below it: ``/SOURCE/SERVICE/…``. Any other site has
 ``answer(desk, visit, rest)``. A site that is no plain question and answer (a socket that stays open) has
-``serve(desk, request, clock)`` instead, which the world itself calls.
+``serve(desk, request, clock)`` instead, which the world itself calls. A site may also have ``concerns(visit, rest)``:
+the services a request is about, so that it can fail for one of them alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stillup.catalog.load import Service, catalogue
 from stillup.sim.page import page_at
+from stillup.sim.scenario import SourceFault
 from stillup.sim.stories import Stories
 from stillup.sim.story import Story
-from stillup.sim.wire import downdetector, google_trends, hackernews, reddit, statusgator, statuspage
-from stillup.sim.wire.reply import Reply, json_reply, not_found
+from stillup.sim.wire import statuspage
+from stillup.sim.wire.broken import broken
+from stillup.sim.wire.reply import Reply, not_found
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -55,16 +59,27 @@ class Desk:
         return catalogue()[self.stories.scenario.service]
 
     def reply(self, visit: Visit) -> Reply:
-        """The answer to one request; 404 for an address nobody has."""
-        for prefix, site in _SITES.items():
-            if visit.path.startswith(prefix):
-                return site(self, visit, visit.path.removeprefix(prefix))
-        name, _, rest = visit.path.removeprefix("/").partition("/")
-        module = site_of(name)
+        """The answer to one request; 404 for an address nobody has, something worse where the site is broken."""
+        fault = self.fault(visit)
+        if fault is None:
+            return self._answer(visit)
+        return broken(fault, lambda then: self._answer(replace(visit, now=then)), visit.now)
+
+    def fault(self, visit: Visit) -> SourceFault | None:
+        """What is wrong with the site that is asked, for whatever the request is about."""
+        if not self.stories.scenario.sources:
+            return None
+        source, rest = place_of(visit.path)
+        concerns = _concerns(source)
+        return self.stories.source_fault(source, concerns(visit, rest) if concerns else (), visit.now)
+
+    def _answer(self, visit: Visit) -> Reply:
+        source, rest = place_of(visit.path)
+        module = site_of(source)
         if module is None:
             return not_found()
         if hasattr(module, "page"):
-            return self._page(module.page, name, visit, rest)
+            return self._page(module.page, source, visit, rest)
         reply: Reply = module.answer(self, visit, rest)
         return reply
 
@@ -87,7 +102,31 @@ class Desk:
         return statuspage.Site(service, page, f"{base_url}/{service.id}")
 
 
+_ROOTS = {"trends": "google_trends", "reddit-oauth": "reddit", "hn": "hackernews"}
+"""Where the sites stand that do not stand below their source's id."""
 PageReply = Callable[[str, statuspage.Site, datetime], Reply]
+Concerns = Callable[[Visit, str], Collection[str]]
+
+
+def place_of(path: str) -> tuple[str, str]:
+    """Whose site a path is on, and what of it lies below that site's root."""
+    root, _, rest = path.removeprefix("/").partition("/")
+    return _ROOTS.get(root, root), rest
+
+
+def fails_by_service(source: str) -> bool:
+    """Whether the site can tell which service a request is about."""
+    return _concerns(source) is not None
+
+
+def _concerns(source: str) -> Concerns | None:
+    module = site_of(source)
+    own: Concerns | None = getattr(module, "concerns", None)
+    return own or (_of_page if hasattr(module, "page") else None)
+
+
+def _of_page(visit: Visit, rest: str) -> Collection[str]:  # noqa: ARG001 - as every site's is called
+    return (rest.partition("/")[0],)
 
 
 @cache
@@ -98,66 +137,3 @@ def site_of(name: str) -> ModuleType | None:
         return None
     found = import_module(module)
     return found if any(hasattr(found, way) for way in ("page", "answer", "serve")) else None
-
-
-def _trends(desk: Desk, visit: Visit, rest: str) -> Reply:
-    if rest.rstrip("/") not in ("trending/rss", "rss"):
-        return not_found()
-    return google_trends.reply(desk.stories, visit.params.get("geo", "US")[:2].upper(), visit.now)
-
-
-def _reddit(desk: Desk, visit: Visit, rest: str) -> Reply:
-    """``/r/{communities}/new`` with a token, ``/r/{communities}/new/.rss`` without."""
-    communities, _, what = rest.partition("/")
-    if what.strip("/") == "new/.rss":
-        return reddit.feed(desk.stories, communities, visit.now)
-    if what.strip("/") not in ("new", "new.json"):
-        return not_found()
-    if not visit.has_token:
-        return json_reply({"message": "Unauthorized", "error": 401}, status=401)
-    return reddit.listing(desk.stories, communities, visit.now, visit.params)
-
-
-def _hackernews(desk: Desk, visit: Visit, rest: str) -> Reply:
-    if rest != "search_by_date":
-        return not_found()
-    return hackernews.reply(desk.stories, visit.now, visit.params)
-
-
-def _downdetector(desk: Desk, visit: Visit, rest: str) -> Reply:
-    """``companies/search``, ``companies/{id}`` and ``companies/{id}/indicators``."""
-    if not visit.has_token:
-        return json_reply({"error": True, "message": "Unauthorized"}, status=401)
-    if rest == "companies/search":
-        return downdetector.search(visit.params)
-    found = re.fullmatch(r"companies/(\d{1,9})(/indicators)?", rest)
-    service = downdetector.companies().get(int(found[1])) if found else None
-    if found is None or service is None:
-        return json_reply({"error": True, "message": "Not found"}, status=404)
-    story = desk.story_of(service.id)
-    if found[2]:
-        return downdetector.indicators(story, visit.params, visit.now)
-    return downdetector.company(story, int(found[1]), service, visit.now)
-
-
-def _statusgator(desk: Desk, visit: Visit, rest: str) -> Reply:
-    if not visit.has_token:
-        return json_reply({"success": False, "error": "Unauthorized"}, status=401)
-    sites, warned = [], set()
-    for service in (s for s in catalogue().values() if "statusgator" in s.sources):
-        mirror = desk.story_of(service.id).scenario.statusgator
-        then = visit.now - timedelta(seconds=mirror.delay_s)
-        sites.append(desk.page_site(service, f"{visit.base_url}/statuspage", then))
-        if any(w.from_ <= visit.now < w.to for w in mirror.early_warnings):
-            warned.add(service.id)
-    return statusgator.reply(f"/{rest}", sites, warned, visit.now)
-
-
-_SITES: dict[str, Callable[[Desk, Visit, str], Reply]] = {
-    "/trends/": _trends,
-    "/reddit/r/": _reddit,
-    "/reddit-oauth/r/": _reddit,
-    "/hn/api/v1/": _hackernews,
-    "/downdetector/v2/": _downdetector,
-    "/statusgator/api/v3/": _statusgator,
-}

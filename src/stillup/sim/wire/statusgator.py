@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+from stillup.catalog.load import Service, catalogue
 from stillup.model.service import State
 from stillup.sim.page import page_id
 from stillup.sim.wire.reply import Reply, json_reply, seconds
 from stillup.sim.wire.statuspage import Site
+
+if TYPE_CHECKING:
+    from stillup.sim.wire.routes import Desk, Visit
 
 _BOARD = page_id("statusgator", "board")
 MONITORS = f"/boards/{_BOARD}/monitors"
@@ -20,14 +25,27 @@ _WORDS = {
 }
 
 
-def reply(path: str, sites: Sequence[Site], warned: Collection[str], now: datetime) -> Reply:
-    """Boards, or the monitors of one; ``warned`` are the services with an early warning."""
-    if path == "/boards":
+def answer(desk: Desk, visit: Visit, rest: str) -> Reply:
+    """``api/v3/boards`` and what lies below."""
+    if not visit.has_token:
+        return json_reply({"success": False, "error": "Unauthorized"}, status=401)
+    if rest == "api/v3/boards":
         return _listed([{"id": _BOARD, "name": "Simulated", "public_token": None}])
-    if path == MONITORS:
-        rows = (_monitor(n, site, now, is_warned=site.service.id in warned) for n, site in enumerate(sites, 1))
-        return _listed(list(rows))
+    if rest == f"api/v3{MONITORS}":
+        listed = (s for s in catalogue().values() if "statusgator" in s.sources)
+        return mirrored(desk, listed, visit.base_url, visit.now)
     return json_reply({"success": False, "error": "Not found"}, status=404)
+
+
+def mirrored(desk: Desk, services: Iterable[Service], base_url: str, now: datetime) -> Reply:
+    """The monitors of some services: their pages as they stood a while ago, and the early warnings of now."""
+    rows = []
+    for position, service in enumerate(services, 1):
+        mirror = desk.story_of(service.id).scenario.statusgator
+        site = desk.page_site(service, f"{base_url}/statuspage", now - timedelta(seconds=mirror.delay_s))
+        is_warned = any(w.from_ <= now < w.to for w in mirror.early_warnings)
+        rows.append(_monitor(position, site, now, is_warned=is_warned))
+    return _listed(rows)
 
 
 def _listed(rows: list[dict[str, object]]) -> Reply:
