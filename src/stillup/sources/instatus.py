@@ -135,7 +135,7 @@ class Instatus(PageSource):
     """The official page of one service."""
 
     id = "instatus"
-    marks = (b"instatus.com", b"instatus")
+    marks = (b"instatus",)
 
     def page_requests(self, base: str) -> tuple[Request, ...]:
         return (
