@@ -79,7 +79,10 @@ ABSENT: dict[str, dict[str, str]] = {
         **dict.fromkeys(SOLD_BY_OTHERS - {"openrouter"}, _PART),
         **dict.fromkeys(("copilot", "cursor", "openrouter", "stackoverflow"), _NO_PLACE),
     },
-    "reddit": dict.fromkeys(SOLD_BY_OTHERS - {"openrouter"}, "its users write where its cloud's do"),
+    "reddit": {
+        **dict.fromkeys(SOLD_BY_OTHERS - {"openrouter"}, "its users write where its cloud's do"),
+        "deepl": "no community of its own there could be found",
+    },
     "openrouter": {
         **dict.fromkeys(NO_MODEL | {"openrouter"}, "it makes no models"),
         **dict.fromkeys(("copilot", "cursor", "deepl", "midjourney"), "OpenRouter sells nothing of it"),
