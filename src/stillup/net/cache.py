@@ -132,6 +132,7 @@ class Cache:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._memory: dict[str, Entry] = {}
+        self._written = self._written_bytes = 0
 
     def get(self, key: str) -> Entry | None:
         """The entry of that key, None when nothing readable is kept."""
@@ -154,6 +155,20 @@ class Cache:
         self._memory.pop(key, None)
         if self._folder is None or not _write(self._folder, key, data):
             self._remember(key, entry)
+        else:
+            self._prune(self._folder, len(data))
+
+    def _prune(self, folder: Path, size: int) -> None:
+        """Keep the folder within its bounds: at the first write, and before it passes them by a sixteenth.
+
+        To look at every file after every write costs more than the writes where one look keeps a hundred answers.
+        """
+        if self._written == 0 or self._written >= MAX_ENTRIES // 16 or self._written_bytes >= MAX_BYTES // 16:
+            self._written = self._written_bytes = 0
+            with suppress(OSError):
+                _prune(folder)
+        self._written += 1
+        self._written_bytes += size
 
     def _remember(self, key: str, entry: Entry) -> None:
         self._memory[key] = entry
@@ -168,7 +183,6 @@ def _write(folder: Path, key: str, data: bytes) -> bool:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
         part.replace(folder / f"{key}{_SUFFIX}")
-        _prune(folder)
     except OSError:
         with suppress(OSError):
             part.unlink(missing_ok=True)
