@@ -6,6 +6,7 @@ Bounded in size, time and number; every failure is a :class:`~stillup.errors.Sou
     client ──► cache      what is kept, and whether it may answer (pure decision; files)
        │  ───► route      where to ask, what a redirect may do, which proxy (pure)
        │  ───► transport  one exchange over aiohttp, within its bounds
+       │  ───► socket     one WebSocket that is held open
        └─────► failures   the table from foreign exceptions to ours · refusals: from statuses to ours
 """
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from stillup import __version__
 from stillup.clock import Clock
-from stillup.errors import Refused
+from stillup.errors import NotConfigured, Refused
 from stillup.net.cache import Cache, Entry, Recall, key_of, recall, refused
 from stillup.net.names import Resolver, host_of, is_loopback, look_up
 from stillup.net.refusals import refusal, retry_after_s
@@ -25,8 +25,11 @@ from stillup.secret import Secret
 if TYPE_CHECKING:
     import ssl
 
+    from stillup.net.socket import Socket, Take
     from stillup.net.transport import Exchange, Transport
 
+_T = TypeVar("_T")
+MOST_SOCKETS = 4
 _NOT_OPEN = "a Net is used inside `async with`"
 
 
@@ -63,6 +66,7 @@ class Net:
         resolver: Resolver = look_up,
     ) -> None:
         self._clock = clock
+        self._folder = cache_dir
         self._cache = Cache(cache_dir)
         self._timeout_s = timeout_s
         self._connect_s = connect_s
@@ -76,6 +80,13 @@ class Net:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._proxies: dict[str, str] = {}
         self._transport: Transport | None = None
+        self._sockets: list[Socket] = []
+        self._shared: dict[Callable[[], object], object] = {}
+
+    @property
+    def folder(self) -> Path | None:
+        """Where what is kept between processes lies; None where nothing is."""
+        return self._folder
 
     async def __aenter__(self) -> Self:
         from urllib.request import getproxies_environment
@@ -91,9 +102,57 @@ class Net:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        sockets, self._sockets = self._sockets, []
+        await asyncio.gather(*(socket.close() for socket in sockets))
+        self._shared.clear()
         if self._transport is not None:
             await self._transport.close()
             self._transport = None
+
+    def shared(self, make: Callable[[], _T]) -> _T:
+        """What ``make`` made for the first that asked: all readings of a source share it while this Net is open."""
+        if make not in self._shared:
+            self._shared[make] = make()
+        return cast("_T", self._shared[make])
+
+    async def socket(self, request: Request, take: Take, *, silence_s: float = 60.0) -> Socket:
+        """Open a WebSocket (its address starts with ``http``) and hand every text frame to ``take``.
+
+        It ends with this Net, at a frame beyond ``max_bytes``, after ``silence_s`` real seconds without a word, or
+        when the other side ends it; at most :data:`MOST_SOCKETS` are open.
+
+        :raises stillup.errors.SourceError: it could not be opened, and why.
+        """
+        from stillup.net import failures, route
+        from stillup.net.socket import Socket
+
+        if self._transport is None:
+            raise RuntimeError(_NOT_OPEN)
+        self._sockets = [socket for socket in self._sockets if socket.is_open]
+        if len(self._sockets) >= MOST_SOCKETS:
+            msg = f"{host_of(request.url)[:80]}: {MOST_SOCKETS} sockets are open already"
+            raise NotConfigured(msg)
+        errand, loop, url = _errand(request), asyncio.get_running_loop(), route.target(request)
+        headers = route.headers_for(request, secrets=True)
+        async with self._place(errand.host):
+            started_s = loop.time()
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    opened = await self._transport.upgrade(
+                        url,
+                        {name: v.reveal() if isinstance(v, Secret) else v for name, v in headers.items()},
+                        max_bytes=request.max_bytes,
+                        proxy=route.proxy_for(url, self._proxies),
+                        silence_s=silence_s,
+                        now=self._clock.now(),
+                        keyed=errand.keyed,
+                    )
+            except failures.FOREIGN as exc:
+                error = failures.translate(exc, errand.host, loop.time() - started_s)
+            else:
+                self._sockets.append(Socket(opened, errand.host, take))
+                return self._sockets[-1]
+        raise error
 
     async def fetch(self, request: Request) -> Answer:
         """Make one request, or answer it from what is kept.

@@ -19,7 +19,11 @@ from stillup.net.names import Resolver, is_public, literal
 from stillup.net.route import shown
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from yarl import URL
+
+    from stillup.net.socket import Opened
 
 MAX_LINE_BYTES = 8190
 MAX_HEADER_BYTES = 32 * 1024
@@ -66,7 +70,7 @@ class _Names(AbstractResolver):
 
 
 class Transport:
-    """Two sessions and what they share."""
+    """Two sessions and what they share, and a third for sockets."""
 
     def __init__(self, *, resolver: Resolver, tls: ssl.SSLContext | None, connect_s: float, user_agent: str) -> None:
         self._public: set[str] = set()
@@ -87,9 +91,12 @@ class Transport:
             )
             for wary in (False, True)
         }
+        self._for_sockets: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._for_sockets is not None:
+            await self._for_sockets.close()
         for session in self._sessions.values():
             await session.close()
 
@@ -123,6 +130,33 @@ class Transport:
                 body=await _read(response, max_bytes) if good else b"",
                 was_public=self._is_public(url, proxied=proxy is not None),
             )
+
+    async def upgrade(
+        self,
+        url: URL,
+        headers: dict[str, str],
+        *,
+        max_bytes: int,
+        proxy: URL | None,
+        silence_s: float,
+        now: datetime,
+        keyed: bool,
+    ) -> Opened:
+        """Open a WebSocket; raises what :func:`stillup.net.socket.connect` does."""
+        from stillup.net.socket import connect, session_for
+
+        if self._for_sockets is None:
+            self._for_sockets = session_for(self._sessions[False])
+        return await connect(
+            self._for_sockets,
+            url,
+            headers,
+            max_bytes=max_bytes,
+            proxy=proxy,
+            silence_s=silence_s,
+            now=now,
+            keyed=keyed,
+        )
 
     def _is_public(self, url: URL, *, proxied: bool) -> bool:
         host = url.raw_host or ""
