@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from heapq import nlargest
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
@@ -146,6 +147,7 @@ def _component_of(community: str, service: Service) -> str | None:
     return next((component for component, alias in named if alias == name), None)
 
 
+@lru_cache(maxsize=4096)
 def _squeezed(name: str) -> str:
     return "".join(c for c in name[:80].lower() if c.isalnum())
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -95,6 +96,11 @@ class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     states: tuple[StateWords, ...]
 
 
+_Needed = tuple[str, tuple[str, ...]]
+"""A text that a rule needs, and the rules that do."""
+_BEGINNING = 4
+
+
 class _Match(NamedTuple):
     rule: Rule
     error: str | None
@@ -151,10 +157,10 @@ def _state(form: str) -> State | None:
 def _apply(form: str) -> list[_Match]:
     """The rules that match, in the table's order; a ``blank`` rule takes its words out before the next one looks."""
     found: list[_Match] = []
-    needs = word_table().needs
-    for rule, pattern in _compiled():
+    compiled, may_match = _compiled(), _rules_that_may_match(form)
+    for rule, pattern in compiled:
         # Looking for some plain texts is many times cheaper than trying a pattern that cannot match without one.
-        if not any(map(form.__contains__, needs[rule.name])):
+        if rule.name not in may_match:
             continue
         match = pattern.search(form)
         if match is None:
@@ -162,7 +168,30 @@ def _apply(form: str) -> list[_Match]:
         found.append(_Match(rule, match.groupdict().get("error")))
         if rule.blank:
             form = pattern.sub(_BLANK, form)
+            may_match = _rules_that_may_match(form)
     return found
+
+
+def _rules_that_may_match(form: str) -> set[str]:
+    """Names of the rules of which a needed text stands in the form; beginnings say which texts need be looked for."""
+    begin, short = _beginnings()
+    there = begin.keys() & {form[at : at + _BEGINNING] for at in range(len(form) - _BEGINNING + 1)}
+    looked_for = chain(short, *(begin[beginning] for beginning in there))
+    return {rule for text, rules in looked_for if text in form for rule in rules}
+
+
+@cache
+def _beginnings() -> tuple[dict[str, list[_Needed]], list[_Needed]]:
+    """The texts that rules need, with those rules: by their beginning, and those too short to have one."""
+    rules_of: dict[str, list[str]] = {}
+    for rule, texts in word_table().needs.items():
+        for text in texts:
+            rules_of.setdefault(text, []).append(rule)
+    begin: dict[str, list[_Needed]] = {}
+    for text, rules in rules_of.items():
+        begin.setdefault(text[:_BEGINNING], []).append((text, tuple(rules)))
+    short = [needed for beginning in [b for b in begin if len(b) < _BEGINNING] for needed in begin.pop(beginning)]
+    return begin, short
 
 
 def _score(matches: list[_Match], words: float, *, is_placed: bool) -> float:
