@@ -160,7 +160,15 @@ _LINES = (
     ),
     SourceSpec("probe", _PROBE, 60, "Our own probe", 60, "what this machine sees from here", "probe"),
     SourceSpec(
-        "globalping", _PROBE, 300, "Globalping", 300, "probes by country", key_env="GLOBALPING_TOKEN", one_look=False
+        "globalping",
+        _PROBE,
+        600,
+        "Globalping",
+        300,
+        "looks from other countries",
+        "globalping",
+        "GLOBALPING_TOKEN",
+        one_look=False,
     ),
     SourceSpec(
         "cloudflare_radar",
@@ -168,9 +176,11 @@ _LINES = (
         300,
         "Cloudflare Radar",
         600,
-        "networks and clouds",
+        "networks and clouds; verified by people, so late",
+        "cloudflare_radar",
         key_env="CLOUDFLARE_RADAR_TOKEN",
         key_required=True,
+        calm_counts=False,
     ),
     SourceSpec("gateway", _TRAFFIC, 60, "Your gateway", 60, "your real requests", calm_counts=False),
     SourceSpec(
@@ -187,6 +197,7 @@ _LINES = (
         "OpenRouter",
         300,
         "others' real requests, by provider and model",
+        "openrouter",
         key_env="OPENROUTER_API_KEY",
         key_required=True,
     ),

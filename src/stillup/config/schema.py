@@ -94,6 +94,15 @@ class GoogleTrendsOptions(SourceOptions, frozen=True, kw_only=True):
     geo: Annotated[tuple[Country, ...] | None, _says("The countries whose trending searches are read")] = None
 
 
+class GlobalpingOptions(SourceOptions, frozen=True, kw_only=True):
+    """Looks from other countries."""
+
+    countries: Annotated[
+        Annotated[tuple[Country, ...], Meta(min_length=1, max_length=20)] | None,
+        _says("The countries to look from, each one test a reading. Default: US, DE, IN, BR, JP"),
+    ] = None
+
+
 class ClaudeCodeOptions(SourceOptions, frozen=True, kw_only=True):
     """Claude Code's transcripts on this machine."""
 
@@ -140,6 +149,7 @@ _OWN: dict[str, type[SourceOptions]] = {
     "statusgator": StatusgatorOptions,
     "downdetector": DowndetectorOptions,
     "google_trends": GoogleTrendsOptions,
+    "globalping": GlobalpingOptions,
     "claude_code": ClaudeCodeOptions,
     "codex": CodexOptions,
     "gemini_cli": GeminiCliOptions,
