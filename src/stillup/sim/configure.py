@@ -11,6 +11,7 @@ from msgspec import Struct
 from stillup.catalog.load import Endpoint, Service
 from stillup.registry import usable_sources
 from stillup.sim.scenario import Scenario
+from stillup.sim.transcripts import CLAUDE_CODE, CODEX, GEMINI_CLI
 
 INTERVAL_S = 60
 DUMMY_KEY = "simulated-key"
@@ -25,6 +26,8 @@ _PATHS = {
 """Where a source's own paths begin when it is not below its id."""
 HERE = frozenset({"probe", "claude_code", "codex", "gemini_cli"})
 """Sources that have no site."""
+_SESSIONS = {"claude_code": CLAUDE_CODE, "codex": CODEX, "gemini_cli": GEMINI_CLI}
+"""Where command lines keep their sessions in this world."""
 _STAND_INS = {"anthropic": "bedrock", "openai": "openai"}
 """What the stand-in speaks beside an API: for Claude it is the same model on Bedrock, else another of its kind."""
 
@@ -55,7 +58,8 @@ def config_text(
             lines += _table(spec.id, every, base_url=_text(where.base_url + _PATHS.get(spec.id, f"/{spec.id}")))
         if spec.id == "google_trends":
             lines.append(f"geo = [{', '.join(map(_text, countries))}]")
-    lines += _table("claude_code", every, path=_text(str(where.transcripts)))
+    for source, folder in _SESSIONS.items():
+        lines += _table(source, every, path=_text(str(where.transcripts / folder)))
     lines += _table("probe", every, controls=f"[{', '.join(map(_text, where.controls))}]")
     for service in services:
         endpoints = (f"{name} = {_text(url)}" for name, url in where.endpoints[service.id].items())

@@ -66,7 +66,8 @@ class Try(Struct, frozen=True, kw_only=True):
     @property
     def opens_at(self) -> datetime | None:
         """When the limit opens again; None where it is not known, or was over before it was met."""
-        return self.resets_at if self.resets_at is not None and self.resets_at > self.at else None
+        is_later = self.resets_at is not None and self.resets_at > self.at
+        return self.resets_at.replace(microsecond=0) if self.resets_at and is_later else None
 
 
 class Tries(Struct, frozen=True):
