@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,11 @@ from stillup.errors import UsageError
 from stillup.model.service import Capability
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from stillup.catalog.load import Service
+    from stillup.config import Config
+    from stillup.daemon.ask import FirstAnswer
     from stillup.verdict.claim import Claim
 
 _SEEN = re.compile(r"([a-z_]+)=([0-9]{1,9})(?:/([0-9]{1,4})(m|min|h|d))?", re.IGNORECASE)
@@ -26,21 +31,21 @@ _LONGEST_S = 7 * 86_400
 
 @click.command(
     name="SERVICE",
-    help="Is SERVICE down? The verdict with its evidence, what is broken, since when, what to do and what to use.",
+    help="Is SERVICE down? The verdict with its evidence, what is broken, since when, what to do and what to use. "
+    "Of several, or of `all`: a line each, worst first.",
 )
-@click.argument("service")
+@click.argument("names", nargs=-1, required=True, metavar="SERVICE...")
 @click.option(
     "--task",
     type=click.Choice([c.value for c in Capability]),
-    default=Capability.CHAT.value,
-    show_default=True,
-    help="What you need it for: alternatives are chosen for that.",
+    help="What you need it for (default: chat): alternatives are chosen for that. Of several services only those that "
+    "can do it are shown, in the order in which they are recommended.",
 )
 @click.option(
     "--seen",
     multiple=True,
     metavar="SOURCE=N[/TIME]",
-    help="A number you read somewhere: downdetector=354/24h. It can raise a suspicion, never more.",
+    help="A number you read somewhere: downdetector=354/24h. It can raise a suspicion, never more. For one service.",
 )
 @click.option("--explain", is_flag=True, help="Add the whole reasoning, with what every side observed.")
 @click.option("--watch", "keep_watching", is_flag=True, help="Stay and show how the verdict moves.")
@@ -48,8 +53,8 @@ _LONGEST_S = 7 * 86_400
 @color_option
 @config_option
 def command(
-    service: str,
-    task: str,
+    names: tuple[str, ...],
+    task: str | None,
     seen: tuple[str, ...],
     explain: bool,
     keep_watching: bool,
@@ -59,37 +64,85 @@ def command(
 ) -> int:
     """Answer once, or keep watching."""
     from stillup.catalog.load import find_service
+    from stillup.cli.which import is_one, which
 
-    wanted = find_service(service)
-    claims = [read_seen(text, wanted) for text in seen]
+    need = Capability(task) if task else None
+    if is_one(names):
+        one = find_service(names[0])
+        claims = [read_seen(text, one) for text in seen]
+        config = load(config_path)
+        if keep_watching:
+            return _watch(one, config, as_json=as_json, color=color)
+        return _answer(one, config, claims, need or Capability.CHAT, explain=explain, as_json=as_json, color=color)
+    if seen:
+        msg = "--seen is a number about one service: name that one alone"
+        raise UsageError(msg)
+    services = which(names, need)
     config = load(config_path)
     if keep_watching:
+        return _watch_many(services.can, config, need, as_json=as_json, color=color)
+    from stillup.cli.many import look_at
+
+    return look_at(services, config, explain=explain, as_json=as_json, color=color)
+
+
+def _watch(service: Service, config: Config, *, as_json: bool, color: bool | None) -> int:
+    from stillup.cli.watch import View, watch
+
+    return watch([service], config, View.TABLE if not as_json else View.JSON, color=color)
+
+
+def _watch_many(
+    services: Sequence[Service], config: Config, task: Capability | None, *, as_json: bool, color: bool | None
+) -> int:
+    if as_json:
         from stillup.cli.watch import View, watch
 
-        return watch([wanted], config, View.TABLE if not as_json else View.JSON, color=color)
+        return watch(services, config, View.JSON)
+    from stillup.cli.top import top
+
+    return top(services, config, task=task, color=color)
+
+
+def _answer(
+    service: Service,
+    config: Config,
+    claims: list[Claim],
+    task: Capability,
+    *,
+    explain: bool,
+    as_json: bool,
+    color: bool | None,
+) -> int:
     from stillup.clock import SystemClock
     from stillup.daemon.ask import ask
 
-    answer = asyncio.run(ask(wanted, config, os.environ, SystemClock(), claims))
+    answer = asyncio.run(ask(service, config, os.environ, SystemClock(), claims, task=task))
     if as_json:
         from stillup.cli.answer_json import answer_json
 
-        put(answer_json(answer, Capability(task)))
-    else:
-        from stillup.cli.answer import render_answer
+        put(answer_json(answer, task))
+        return exit_code(answer.verdict)
+    from stillup.cli.answer import render_answer
 
-        out = console(color=color)
-        out.print(render_answer(answer, Capability(task), out.width))
-        if explain:
-            from stillup.cli.rows import telling
-            from stillup.verdict.telling.narrate import paragraph
-            from stillup.verdict.telling.units import E_MEANS
-
-            why = paragraph(telling(answer))
-            out.print(f"\nWhy: {why}", highlight=False, markup=False)
-            if "e = 10^" in why:
-                out.print(f"\n{E_MEANS}", style="dim", highlight=False, markup=False)
+    out = console(color=color)
+    out.print(render_answer(answer, task, out.width))
+    if explain:
+        put_reasons([answer], out)
     return exit_code(answer.verdict)
+
+
+def put_reasons(answers: Sequence[FirstAnswer], out: Console) -> None:
+    """Print the whole reasoning of each, and once what its numbers mean."""
+    from stillup.cli.rows import telling
+    from stillup.verdict.telling.narrate import paragraph
+    from stillup.verdict.telling.units import E_MEANS
+
+    reasons = [paragraph(telling(answer)) for answer in answers]
+    for why in reasons:
+        out.print(f"\nWhy: {why}", highlight=False, markup=False)
+    if any("e = 10^" in why for why in reasons):
+        out.print(f"\n{E_MEANS}", style="dim", highlight=False, markup=False)
 
 
 def read_seen(text: str, service: Service) -> Claim:

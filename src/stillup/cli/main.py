@@ -16,6 +16,7 @@ USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
 
 # name → (module, what it does); modules are loaded only when their command is run.
 COMMANDS = {
+    "top": ("top", "The services as a live table, with the last hours of each."),
     "watch": ("watch", "Say it when a service breaks and when it is back."),
     "up": ("up", "Watch, and run the gateway, in one process: each tells the other what it knows."),
     "history": ("history", "What was seen before: incidents and changes."),
@@ -30,11 +31,15 @@ COMMANDS = {
     "doctor": ("doctor", "Which sources work from here, and why not."),
 }
 
+_SERVICES = (("SERVICE…", "Is it down? `stillup claude`; of several, or of `all`, a line each, worst first."),)
+
 _EPILOG = """\b
 Examples:
   stillup claude                      is it down?
   stillup claude --task coding        … and what to use instead for coding
   stillup claude --seen downdetector=354/24h
+  stillup all                         every service, worst first
+  stillup all --task coding           what can be used for coding now
   stillup watch claude chatgpt        say it when something changes
   stillup with -- claude              go on working while it is down
   stillup demo                        see an outage, simulated
@@ -67,15 +72,14 @@ class _Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl([("SERVICE", "Is it down? `stillup claude`, `stillup chatgpt`, …")])
-            formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
+            formatter.write_dl([*_SERVICES, *((name, says) for name, (_, says) in COMMANDS.items())])
 
 
 @click.group(
     cls=_Commands,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    subcommand_metavar="SERVICE | COMMAND [ARGS]…",
+    subcommand_metavar="SERVICE… | all | COMMAND [ARGS]…",
     no_args_is_help=True,
 )
 @click.version_option(__version__, prog_name="stillup")

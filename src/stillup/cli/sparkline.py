@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 100
 _MOST_ALARMS = 20
+
+
+def bars(values: Sequence[float | None], top: float | None = None) -> str:
+    """A column for each value, up to ``top`` (default: the greatest): a gap for none, the lowest bar for 0 alone."""
+    most = max((v for v in values if v is not None), default=0.0) if top is None else top
+    steps = len(_BARS) - 1
+
+    def bar(value: float | None) -> str:
+        if value is None:
+            return " "
+        return _BARS[min(steps, max(1, ceil(value / most * steps)))] if value > 0 and most > 0 else _BARS[0]
+
+    return "".join(map(bar, values))
 
 
 class Sparkline:

@@ -94,11 +94,12 @@ def watch(
             listener.monitor = monitor
         clock = SystemClock()
         live = Live(monitor, clock, listener, store, timedelta(days=config.store.retention_days))
-        asyncio.run(_run(live, wanted, config, clock, minutes))
+        asyncio.run(drive(live, wanted, config, clock, minutes))
     return 0
 
 
-async def _run(live: Live, wanted: Sequence[Service], config: Config, clock: Clock, minutes: float | None) -> None:
+async def drive(live: Live, wanted: Sequence[Service], config: Config, clock: Clock, minutes: float | None) -> None:
+    """Read the services' sources and judge them, for so many minutes or until cancelled."""
     jobs = jobs_for(config, wanted, os.environ, clock.now())
     async with Net(clock, cache_dir=config.data_folder / "cache") as net:
         poller = Poller(jobs, net, clock, Random(), live.hear)  # noqa: S311 - jitter, not secrets
