@@ -116,9 +116,12 @@ def test_a_base_address_has_no_slash_at_its_end(service: Service):
 
 
 @by_id
-def test_a_component_asked_for_on_a_shared_page_is_one_of_ours(service: Service):
-    for hint in service.sources.values():
-        assert not hint.component or service.component_of_page(hint.component)
+def test_a_component_that_a_hint_names_is_one_of_ours(service: Service):
+    for source, hint in service.sources.items():
+        known = service.component_of_page if SOURCES[source].page else service.component
+        assert not hint.component or known(hint.component), source
+    if "openrouter" in service.sources:
+        assert service.component(service.sources["openrouter"].component or "api")
 
 
 def test_copilot_is_one_row_of_githubs_page():
@@ -247,7 +250,7 @@ READS = {
     "x": {"phrases", "tags", "link", "note"},
     "bluesky": {"phrases", "tags", "link", "note"},
     "mastodon": {"tags", "link", "note"},
-    "openrouter": {"models", "slug", "link", "note"},
+    "openrouter": {"models", "slug", "component", "link", "note"},
     "globalping": {"link", "note"},
     "cloudflare_radar": {"slug", "link", "note"},
     "probe": {"note"},
