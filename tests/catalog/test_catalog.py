@@ -254,6 +254,9 @@ READS = {
     "globalping": {"link", "note"},
     "cloudflare_radar": {"slug", "link", "note"},
     "probe": {"note"},
+    "claude_code": {"component", "note"},
+    "codex": {"component", "note"},
+    "gemini_cli": {"component", "note"},
 }
 
 
