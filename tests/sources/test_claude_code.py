@@ -94,6 +94,57 @@ def test_a_retry_row_is_told_by_the_innermost_name_in_its_error(read, now, body,
     assert [f.error for f in failures(read(retry_row(now - timedelta(minutes=2), body)))] == [error]
 
 
+REFUSED = {
+    "message": "Connection error.",
+    "formatted": "a private word",
+    "connection": {"code": "ECONNREFUSED", "message": "a private word", "isSSLError": False},
+    "isNetworkDown": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "layer"),
+    [
+        ("ECONNREFUSED", "connection", Layer.EDGE),
+        ("CERT_HAS_EXPIRED", "connection", Layer.EDGE),
+        ("EAI_AGAIN", "network", Layer.NETWORK),
+        ("ENETUNREACH", "network", Layer.NETWORK),
+    ],
+)
+def test_a_connection_that_failed_is_told_from_a_network_that_is_not_there(read, now, code, error, layer):
+    body = REFUSED | {"connection": {"code": code}}
+    (failure,) = failures(read(retry_row(now - timedelta(minutes=2), body)))
+    assert (failure.error, failure.layer) == (error, layer)
+
+
+def test_the_last_row_of_a_refused_connection_is_no_server_error(read, now):
+    row = error_row(now - timedelta(minutes=2), None, "server_error", None, apiError="connection_failed")
+    assert [f.error for f in failures(read(row))] == ["connection"]
+
+
+def test_an_empty_purse_is_told_although_its_status_is_a_wrong_requests(read, now):
+    row = error_row(now - timedelta(minutes=2), 400, "billing_error")
+    assert [f.error for f in failures(read(row))] == ["billing"]
+
+
+def test_a_request_with_its_retries_counts_once_though_each_attempt_has_an_id_of_its_own(read, now):
+    at = now.replace(second=0) - timedelta(minutes=2)
+    rows = []
+    for n in range(3):
+        body = {"status": 529, "requestId": f"req_{n}", "connection": None}
+        chain = {"uuid": f"u{n}", "parentUuid": f"u{n - 1}" if n else "the-question"}
+        rows.append(retry_row(at + timedelta(seconds=n + 1), body, n + 1) | chain)
+    rows.append(error_row(at + timedelta(seconds=9), request="req_3") | {"uuid": "u3", "parentUuid": "u2"})
+    other = error_row(at + timedelta(seconds=9), request="req_9") | {"uuid": "v0", "parentUuid": "a-question"}
+    assert [f.error for f in failures(read(*rows))] == ["overloaded"]
+    assert len(failures(read(*rows, other))) == 2
+
+
+def test_where_the_network_was_not_there_answers_clear_it(read, now):
+    rows = [retry_row(now - timedelta(minutes=5), {"code": "ENETUNREACH"}), answer_row(now - timedelta(minutes=2))]
+    assert {s.layer for s in successes(read(*rows))} == {Layer.INFERENCE, Layer.NETWORK}
+
+
 @pytest.mark.parametrize(
     ("status", "word"), [(400, "invalid_request"), (413, None), (None, "invalid_request"), (None, None)]
 )
@@ -107,7 +158,7 @@ def test_the_users_own_errors_are_known_as_such_to_the_judgement():
     for error in (*OWN_FAULTS, "quota:five_hour"):
         assert is_own_fault(error)
         assert kind_of(error) is ErrorKind.YOURS
-    for error in PROVIDER_FAULTS:
+    for error in (*PROVIDER_FAULTS, NETWORK):
         assert not is_own_fault(error)
         assert kind_of(error) is ErrorKind.PROVIDER
 
