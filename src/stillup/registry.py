@@ -135,16 +135,17 @@ _LINES = (
     SourceSpec(
         "x",
         _SOCIAL,
-        300,
+        900,  # half a cent each time: about what the default cap allows
         "X",
-        300,
+        600,
         "posts; fast, moved by rumour",
+        "x",
         key_env="X_BEARER_TOKEN",
         key_required=True,
         opt_in=True,
     ),
     SourceSpec("bluesky", _SOCIAL, 60, "Bluesky", 300, "posts; few", one_look=False, opt_in=True),
-    SourceSpec("mastodon", _SOCIAL, 300, "Mastodon", 600, "posts; few"),
+    SourceSpec("mastodon", _SOCIAL, 300, "Mastodon", 600, "posts; few", "mastodon", "MASTODON_TOKEN"),
     SourceSpec(
         "hackernews", _SOCIAL, 300, "Hacker News", 1200, "stories; late but telling", "hackernews", calm_counts=False
     ),

@@ -45,6 +45,11 @@ def sends(*frames, stay=True):
     return script
 
 
+class Thing:
+    def __init__(self, net):
+        self.net = net
+
+
 async def ended(socket):
     """Why it ended, once it has."""
     async with asyncio.timeout(5):
@@ -181,14 +186,15 @@ async def test_closing_the_net_closes_its_sockets(serve, connect):
 
 async def test_what_is_shared_is_made_once_for_a_net(connect):
     one, other = await connect(), await connect()
-    assert one.shared(list) is one.shared(list)
-    assert one.shared(list) is not other.shared(list)
+    assert one.shared(Thing) is one.shared(Thing)
+    assert one.shared(Thing) is not other.shared(Thing)
+    assert Meter(one).shared(Thing).net is one
 
 
 async def test_a_meter_counts_an_opened_socket_once_and_a_look_at_what_is_shared_not_at_all(serve, connect):
     server, net = await serve(sends()), await connect()
     meter = Meter(net, allowance=1)
-    assert meter.shared(list) is net.shared(list)
+    assert meter.shared(Thing) is net.shared(Thing)
     assert (meter.calls, meter.spent) == (1, 0)
     await meter.socket(Request(url=server.url()), print)
     assert meter.spent == 1

@@ -103,6 +103,19 @@ class GlobalpingOptions(SourceOptions, frozen=True, kw_only=True):
     ] = None
 
 
+class XOptions(SourceOptions, frozen=True, kw_only=True):
+    """X, where every question costs money."""
+
+    max_usd_per_day: Annotated[
+        Annotated[float, Meta(ge=0, le=1_000)] | None,
+        _says("What X may cost a day, all services and processes of this user together. Default: 0.50"),
+    ] = None
+    samples: Annotated[
+        Annotated[int, Meta(ge=0, le=100)] | None,
+        _says("How many posts are read when more than usual match: 0, or 10 and more. Default: 10"),
+    ] = None
+
+
 class ClaudeCodeOptions(SourceOptions, frozen=True, kw_only=True):
     """Claude Code's transcripts on this machine."""
 
@@ -150,6 +163,7 @@ _OWN: dict[str, type[SourceOptions]] = {
     "downdetector": DowndetectorOptions,
     "google_trends": GoogleTrendsOptions,
     "globalping": GlobalpingOptions,
+    "x": XOptions,
     "claude_code": ClaudeCodeOptions,
     "codex": CodexOptions,
     "gemini_cli": GeminiCliOptions,

@@ -81,7 +81,7 @@ class Net:
         self._proxies: dict[str, str] = {}
         self._transport: Transport | None = None
         self._sockets: list[Socket] = []
-        self._shared: dict[Callable[[], object], object] = {}
+        self._shared: dict[Callable[[Net], object], object] = {}
 
     @property
     def folder(self) -> Path | None:
@@ -109,10 +109,10 @@ class Net:
             await self._transport.close()
             self._transport = None
 
-    def shared(self, make: Callable[[], _T]) -> _T:
+    def shared(self, make: Callable[[Net], _T]) -> _T:
         """What ``make`` made for the first that asked: all readings of a source share it while this Net is open."""
         if make not in self._shared:
-            self._shared[make] = make()
+            self._shared[make] = make(self)
         return cast("_T", self._shared[make])
 
     async def socket(self, request: Request, take: Take, *, silence_s: float = 60.0) -> Socket:

@@ -49,7 +49,7 @@ class Meter(Net):
         """Where what is kept between processes lies; None where nothing is."""
         return self._net.folder
 
-    def shared(self, make: Callable[[], _T]) -> _T:
+    def shared(self, make: Callable[[Net], _T]) -> _T:
         """What is shared while the net is open; asking for it costs no request."""
         self.calls += 1
         return self._net.shared(make)

@@ -56,6 +56,8 @@ def config_text(
             lines += _pages(spec.id, services, where.base_url, every)
         elif spec.id not in HERE:
             lines += _table(spec.id, every, base_url=_text(where.base_url + _PATHS.get(spec.id, f"/{spec.id}")))
+        if spec.id == "x":
+            lines.append("max_usd_per_day = 1000")  # nothing is paid here, and no reading is held back
         if spec.id == "google_trends":
             lines.append(f"geo = [{', '.join(map(_text, countries))}]")
     for source, folder in _SESSIONS.items():

@@ -26,7 +26,7 @@ from stillup.sources.tally import HISTORY, Key, Post, Told, lines, signal_id, wi
 from stillup.sources.text import Mention, classify
 from stillup.sources.workarounds import tip_of
 
-__all__ = ["HISTORY", "Post", "key_of", "reading_of", "signal_id", "span", "window_end"]
+__all__ = ["HISTORY", "Post", "key_of", "reading_of", "signal_id", "span", "trouble_in", "window_end"]
 
 _BODY_CHARS = 300
 """What somebody writes about trouble now stands at the top; long texts mention anything, and cost time to read."""
@@ -76,6 +76,12 @@ def reading_of(
         links=(*_links(trouble), *((Link(link, SOURCES[source].title),) if link else ())),
         tips=_tips(source, read, ctx, host) if host else (),
     )
+
+
+def trouble_in(posts: Iterable[Post], ctx: Context) -> list[Key]:
+    """What each of these posts that is about trouble is counted by."""
+    read = (_Read(post, _mention(post, ctx)) for post in posts)
+    return [key_of(r.post, r.mention) for r in read if r.is_trouble]
 
 
 def _recent(posts: Iterable[Post], now: datetime) -> list[Post]:
