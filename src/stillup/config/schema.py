@@ -73,6 +73,18 @@ class StatuspageOptions(SourceOptions, frozen=True, kw_only=True):
     ] = None
 
 
+class AzureOptions(SourceOptions, frozen=True, kw_only=True):
+    """Azure's status."""
+
+    table: Annotated[
+        bool | None,
+        _says(
+            "`true` reads the page's table of services and regions, some MiB every five minutes, in place of its feed. "
+            "A `base_url` is then the page's"
+        ),
+    ] = None
+
+
 class StatusgatorOptions(SourceOptions, frozen=True, kw_only=True):
     """StatusGator."""
 
@@ -159,6 +171,7 @@ class ProbeOptions(SourceOptions, frozen=True, kw_only=True):
 
 _OWN: dict[str, type[SourceOptions]] = {
     "statuspage": StatuspageOptions,
+    "azure": AzureOptions,
     "statusgator": StatusgatorOptions,
     "downdetector": DowndetectorOptions,
     "google_trends": GoogleTrendsOptions,
