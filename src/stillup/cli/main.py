@@ -17,6 +17,7 @@ USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
 # name → (module, what it does); modules are loaded only when their command is run.
 COMMANDS = {
     "top": ("top", "The services as a live table, with the last hours of each."),
+    "compare": ("compare", "Services side by side: now, speed, prices, abilities, promises, the last 30 days."),
     "watch": ("watch", "Say it when a service breaks and when it is back."),
     "up": ("up", "Watch, and run the gateway, in one process: each tells the other what it knows."),
     "history": ("history", "What was seen before: incidents and changes."),

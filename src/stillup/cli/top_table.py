@@ -20,7 +20,7 @@ from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Capability, Layer
 from stillup.model.verdict import Verdict
 
-_NARROW, _MIDDLE, _WIDE, _BROAD = 60, 90, 120, 150
+_NARROW, _SMALL, _MIDDLE, _WIDE, _BROAD = 60, 78, 90, 120, 150
 _FULL = 8.0
 """So many reports at least make a full bar: one alone is no mountain."""
 _LAYERS = {
@@ -114,22 +114,22 @@ class _Table:
         self._rows = [(s, s.line) for s in rows]
         self._now = now
         self._width = width
-        self._windows = 8 if width < _NARROW else 12 if width < _WIDE else 24 if width >= _BROAD else 16
+        self._windows = 8 if width < _NARROW else 24 if width >= _BROAD else 12
 
     def columns(self) -> list[Column]:
         """What there is room for, in the order of reading; the least needed goes first."""
         width, now = self._width, self._now
         wanted = [
             (0, [self._column("", lambda s, g: g.mark if s.is_judged else "…", _state_style)]),
-            (0, [self._column("Service", lambda _, g: cut(g.name, 24 if width >= _WIDE else 14), _name_style)]),
+            (0, [self._column("Service", lambda _, g: cut(g.name, 24 if width >= _WIDE else 12), _name_style)]),
             (0, [self._column("State", _state, _state_style)]),
             (_NARROW, [self._column("Since", lambda _, g: onset(g.since, now, short=True))]),
             (0, self._reports()),
-            (_MIDDLE, self._failing()),
-            (_WIDE, [self._column("In alarm", lambda s, _: _alarms(s.evidence), soft=True)]),
+            (_SMALL, self._failing(drawn=width >= _MIDDLE)),
+            (_SMALL, [self._column("In alarm" if width >= _WIDE else "Alarm", self._alarms, soft=True)]),
             (_BROAD, [self._column("Broken", lambda _, g: g.broken, soft=True)]),
             (_MIDDLE, [self._column("Answers in", lambda s, _: _latency(s.recent))]),
-            (_NARROW, [self._column("Heard", lambda s, _: _heard(s.recent, now, short=width < _MIDDLE))]),
+            (_SMALL, [self._column("Heard", lambda s, _: _heard(s.recent, now, short=width < _MIDDLE))]),
         ]
         return [column for least, columns in wanted if width >= least for column in columns]
 
@@ -142,14 +142,23 @@ class _Table:
             self._column("", lambda s, _: _number(newest(counts(s))), right=True),
         ]
 
-    def _failing(self) -> list[Column]:
+    def _failing(self, *, drawn: bool) -> list[Column]:
         def shares(seen: Seen) -> list[float | None]:
             return seen.recent.failing(self._now, self._windows)
 
+        number = self._column("" if drawn else "Fail", lambda s, _: _share(newest(shares(s))), right=True)
+        if not drawn:
+            return [number]
         return [
             self._column(f"Failing {self._hours}", lambda s, _: _drawn(shares(s), 1.0), lambda _: "magenta"),
-            self._column("", lambda s, _: _share(newest(shares(s))), right=True),
+            number,
         ]
+
+    def _alarms(self, seen: Seen, _line: Glance) -> str:
+        """The sides in alarm, by name or, where there is no room, as a part of those heard."""
+        alarmed = [SIDES[e.family] for e in seen.evidence if e.standing is Standing.ALARM]
+        heard = sum(e.standing is not Standing.NO_DATA for e in seen.evidence)
+        return ", ".join(alarmed) if self._width >= _WIDE or not alarmed else f"{len(alarmed)} of {heard}"
 
     @property
     def _hours(self) -> str:
@@ -191,10 +200,6 @@ def _number(count: float | None) -> str:
 
 def _share(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
-
-
-def _alarms(evidence: Sequence[Evidence]) -> str:
-    return ", ".join(SIDES[e.family] for e in evidence if e.standing is Standing.ALARM)
 
 
 def _latency(recent: Recent) -> str:
