@@ -130,13 +130,9 @@ async def watch(hours: float, speed: float, services: Sequence[str]) -> None:
             monitor = Monitor(profile_of, forecaster=forecaster())
             async with Net(clock) as net:
                 jobs = jobs_for(config, [catalogue()[s] for s in services], told["environ"], clock.now())
-                sources = Counter(job.spec.id for job in jobs)
-                print(
-                    f"{len(services)} services, {len(jobs)} sources: {', '.join(f'{n} {s}' for s, n in sources.items())}"
-                )
-                print(
-                    f"simulated; {speed:g} times real time; before the first reading {memory_mb():.1f} MB", flush=True
-                )
+                named = ", ".join(f"{n} {s}" for s, n in Counter(job.spec.id for job in jobs).items())
+                print(f"simulated, {speed:g} times real time: {len(services)} services, {len(jobs)} sources ({named})")
+                print(f"before the first reading {memory_mb():.1f} MB", flush=True)
                 heard = Watch(clock)
                 live = Live(monitor, clock, heard, store)
                 begun = cpu_s()
