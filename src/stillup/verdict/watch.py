@@ -128,7 +128,8 @@ class ServiceWatch:
                 self._count_stream(family, line.source).take(line, at_s)
             elif isinstance(line, Outcome):
                 own = self._own.take(line, at_s)
-                if not own and not (here_fails and family is Family.PROBE):  # from here nothing can be seen of there
+                blind = here_fails and family is Family.PROBE and line.region is None
+                if not own and not blind:  # from here nothing can be seen of there
                     self._outcome_stream(family, line).take(*line.tally, line.latency_ms)
         return dirty
 
