@@ -11,6 +11,8 @@ from stillup.model.verdict import Verdict
 
 _SIGN_IN = {"claude_code": "run /login", "codex": "run `codex login`", "gemini_cli": "run /auth"}
 _LIMITS = {"": "usage", "five_hour": "five-hour", "seven_day": "weekly"}
+_OF_THE_WEEK = "seven_day_"
+"""What stands behind it is the model that the limit is for."""
 _KINDS = {
     "overloaded": "overloaded (theirs)",
     "server_error": "server error (theirs)",
@@ -23,7 +25,8 @@ _KINDS = {
 
 def sentence(line: Yours, verdict: Verdict, now: datetime) -> str:
     """``Claude Code: 3 of 41 requests failed in 24 h: 3 overloaded (theirs), the last 4 min ago``."""
-    own, met = _own(line, verdict, now), _met(line, verdict, now)
+    own = _own(line, verdict, now)
+    met = "" if own and not line.failed else _met(line, verdict, now)
     return f"{line.program}: {'; '.join(part for part in (own, met) if part)}"
 
 
@@ -34,7 +37,7 @@ def _own(line: Yours, verdict: Verdict, now: datetime) -> str:
     ago = _ago(line.own_at, now)
     when = f"resets {clock_time(line.resets_at, now)}" if line.resets_at else ago
     said = {
-        "quota": f"your {_LIMITS.get(name) or name.replace('_', ' ')} limit is reached, {when}",
+        "quota": f"your {_limit(name)} limit is reached, {when}",
         "rate_limit": f"your requests come faster than your limit allows, {ago}",
         "billing": f"your credit or plan does not cover them, {ago}",
         "authentication": f"your sign-in or key was refused, {ago}: {_SIGN_IN[line.source]}, or mend the key",
@@ -43,6 +46,12 @@ def _own(line: Yours, verdict: Verdict, now: datetime) -> str:
     }.get(word, f"{word.replace('_', ' ')}, {ago}")
     # While the service itself is in trouble a refusal may be part of it, and nobody should be told otherwise.
     return said if verdict.state.is_fault else f"{said}: not an outage"
+
+
+def _limit(name: str) -> str:
+    if name.startswith(_OF_THE_WEEK):
+        return f"weekly {name.removeprefix(_OF_THE_WEEK).replace('_', ' ').title()}"
+    return _LIMITS.get(name) or name.replace("_", " ")
 
 
 def _met(line: Yours, verdict: Verdict, now: datetime) -> str:
