@@ -129,6 +129,7 @@ class Statuspage(PageSource):
 
     id = "statuspage"
     marks = (b"statuspage.io",)
+    is_copied = True
 
     def page_requests(self, base: str) -> tuple[Request, ...]:
         return (Request(url=f"{base}/api/v2/summary.json", tag="summary"),)

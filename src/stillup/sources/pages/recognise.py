@@ -19,8 +19,9 @@ from stillup.registry import load_source, usable_sources
 from stillup.sources.pages.page import Page
 from stillup.sources.pages.source import PageSource
 
-MOST_TRIED = 8
+MOST_TRIED = 9
 _MAX_HTML = 2 * MIB
+_IS_FEED = re.compile(rb"\s*(?:<\?xml[^<>]{0,200}>\s*)?<(rss|feed)\b")
 _LINK = re.compile(rb"<link\b[^<>]{1,1000}>", re.IGNORECASE)
 _FEED = re.compile(rb"""\btype\s*=\s*["']?application/(atom|rss)\+xml""", re.IGNORECASE)
 _HREF = re.compile(rb"""\bhref\s*=\s*["']([^"'<>\s]{1,500})["']""", re.IGNORECASE)
@@ -71,7 +72,8 @@ def candidates(base: str, html: bytes, leave_out: str = "") -> Iterator[tuple[Pa
     """Whom to try at which address, the likeliest first; feeds at the addresses that the page links. Pure."""
     text = html.lower()
     known = [s for s in platforms() if s.id != leave_out]
-    for source in sorted((s for s in known if not s.is_feed), key=lambda s: not any(m in text for m in s.marks)):
+    pages = [s for s in known if not s.is_feed]
+    for source in sorted(pages, key=lambda s: (not any(mark in text for mark in s.marks), s.is_copied)):
         yield source, source.address(base, html)
     feeds = {source.id: source for source in known if source.is_feed}
     for kind, at in _feeds(base, html):
@@ -80,8 +82,11 @@ def candidates(base: str, html: bytes, leave_out: str = "") -> Iterator[tuple[Pa
 
 
 def _feeds(base: str, html: bytes) -> Iterator[tuple[str, str]]:
-    """The feeds a page links on its own host, each once."""
-    seen = set()
+    """The feeds a page links on its own host, each once; the address itself where it is one."""
+    seen = {base}
+    itself = _IS_FEED.match(html[:1000])
+    if itself is not None:
+        yield {b"rss": "rss", b"feed": "atom"}[itself[1]], base
     for tag in _LINK.findall(html[:_MAX_HTML]):
         kind, href = _FEED.search(tag), _HREF.search(tag)
         if kind is None or href is None:

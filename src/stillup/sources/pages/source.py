@@ -27,6 +27,8 @@ class PageSource(HttpSource):
     """Lower-case texts in the HTML of its pages that name it."""
     own_page: ClassVar[bool] = False
     """It makes one vendor's page and nobody else's."""
+    is_copied: ClassVar[bool] = False
+    """Other platforms answer in its format too, so it is recognised last."""
     is_feed: ClassVar[bool] = False
     """Its address is that of a feed, not of a page."""
 
