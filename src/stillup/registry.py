@@ -144,7 +144,7 @@ _LINES = (
         key_required=True,
         opt_in=True,
     ),
-    SourceSpec("bluesky", _SOCIAL, 60, "Bluesky", 300, "posts; few", one_look=False, opt_in=True),
+    SourceSpec("bluesky", _SOCIAL, 60, "Bluesky", 300, "posts; few", "bluesky", one_look=False, opt_in=True),
     SourceSpec("mastodon", _SOCIAL, 300, "Mastodon", 600, "posts; few", "mastodon", "MASTODON_TOKEN"),
     SourceSpec(
         "hackernews", _SOCIAL, 300, "Hacker News", 1200, "stories; late but telling", "hackernews", calm_counts=False

@@ -109,6 +109,10 @@ class Net:
             await self._transport.close()
             self._transport = None
 
+    def wall_s(self) -> float:
+        """The time by this Net's clock, in seconds since the epoch."""
+        return self._clock.wall_s()
+
     def shared(self, make: Callable[[Net], _T]) -> _T:
         """What ``make`` made for the first that asked: all readings of a source share it while this Net is open."""
         if make not in self._shared:
