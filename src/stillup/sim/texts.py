@@ -18,6 +18,10 @@ from stillup.sim.story import Happening
 
 _NAME_A_PLACE = 0.6
 """The share of posts that say where their writer is."""
+_NAME_A_MODEL = 0.7
+"""Of those who are in trouble with one model."""
+_OFFER = 0.06
+"""The share of those in trouble who have found a way round it, and say so."""
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -28,6 +32,8 @@ class _Bank(Struct, frozen=True):
 
 class _Texts(Struct, frozen=True, forbid_unknown_fields=True):
     trouble: dict[Problem, _Bank]
+    workarounds: dict[Problem, _Bank]
+    short: _Bank
     rumour: _Bank
     chatter: _Bank
     stories: _Bank
@@ -56,9 +62,11 @@ class Post(Struct, frozen=True, kw_only=True):
 def post_of(happening: Happening, service: Service, seed: int) -> Post:
     """The post that this happening left."""
     random = chance(seed, "text", happening.name)
-    bank = _bank(happening)
+    bank = _bank(happening, seed)
     component = service.component(happening.component or "")
     words = {"name": service.name, "part": component.name if component else service.name}
+    if happening.model and random.random() < _NAME_A_MODEL:
+        words = dict.fromkeys(words, f"{service.name} {happening.model.title()}")
     place = _texts().places.get(happening.region or "") if random.random() < _NAME_A_PLACE else None
     body = random.choice(bank.bodies).format(**words)
     return Post(
@@ -105,7 +113,13 @@ def base36(number: int) -> str:
     return digits or "0"
 
 
-def _bank(happening: Happening) -> _Bank:
+def short_words(post: Post, service: Service, number: int) -> str:
+    """What the writer of a post says where there is no room; ``number`` tells several of them apart."""
+    random = chance("short", post.key, number)
+    return f"{random.choice(_texts().short.titles).format(name=service.name)} {post.body}"
+
+
+def _bank(happening: Happening, seed: int) -> _Bank:
     texts = _texts()
     if happening.stream is Stream.CHATTER:
         return texts.chatter
@@ -113,7 +127,10 @@ def _bank(happening: Happening) -> _Bank:
         return texts.stories
     if happening.rumour:
         return texts.rumour
-    return texts.trouble.get(happening.problem or Problem.OTHER, texts.trouble[Problem.OTHER])
+    problem = happening.problem or Problem.OTHER
+    if problem in texts.workarounds and chance(seed, "offer", happening.name).random() < _OFFER:
+        return texts.workarounds[problem]
+    return texts.trouble.get(problem, texts.trouble[Problem.OTHER])
 
 
 @cache

@@ -64,7 +64,7 @@ def _from(cursor: str, now: datetime) -> datetime:
 def frames(stories: Stories, after: datetime, until: datetime) -> Iterator[bytes]:
     """Every post of the network with ``after < at <= until``, oldest first, and one more about nothing at its end."""
     found = [
-        (short.at, short.post.key, short.text)
+        (short.at, short.key, short.text)
         for service in catalogue().values()
         for short in shorts(stories, service, after, until, one_in=_ONE_IN, chatter=True)
     ]

@@ -52,11 +52,11 @@ def _tags(service: Service) -> set[str]:
 
 def _number(short: Short) -> int:
     """Mastodon's ids begin with the time in milliseconds."""
-    return (int(short.at.timestamp() * 1000) << 16) + short.post.key % 65_536
+    return (int(short.at.timestamp() * 1000) << 16) + short.key % 65_536
 
 
 def _status(short: Short, tag: str) -> dict[str, object]:
-    number, key = str(_number(short)), short.post.key
+    number, key = str(_number(short)), short.key
     sign = f'<a href="https://mastodon.example/tags/{tag}" class="mention hashtag" rel="tag">#<span>{tag}</span></a>'
     return {
         "id": number,
