@@ -39,7 +39,7 @@ def lines(columns: Sequence[Column], width: int, *, header: bool = True) -> list
     shown = [(c, w) for c, w in zip(columns, widths(columns, width), strict=True) if w]
     rows = [[Cell(c.title, "dim") for c, _ in shown]] if header else []
     rows += [[c.cells[n] for c, _ in shown] for n in range(len(columns[0].cells) if columns else 0)]
-    return [_line(row, shown) for row in rows]
+    return [_line(row, shown, width) for row in rows]
 
 
 def widths(columns: Sequence[Column], width: int) -> list[int]:
@@ -60,15 +60,16 @@ _LEAST = 6
 """A column of fewer letters says nothing."""
 
 
-def _line(row: Sequence[Cell], shown: Sequence[tuple[Column, int]]) -> Text:
+def _line(row: Sequence[Cell], shown: Sequence[tuple[Column, int]], width: int) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
-    for place, (cell, (column, width)) in enumerate(zip(row, shown, strict=True)):
-        words = cut(cell.text, width)
-        space = " " * (width - cell_len(words))
+    for place, (cell, (column, room)) in enumerate(zip(row, shown, strict=True)):
+        words = cut(cell.text, room)
+        space = " " * (room - cell_len(words))
         text.append(" " * GAP if place else "")
         text.append(f"{space}{words}" if column.right else words, style=cell.style)
         text.append("" if column.right else space)
     text.rstrip()
+    text.truncate(width, overflow="ellipsis")
     return text
 
 

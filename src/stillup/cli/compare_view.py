@@ -150,7 +150,7 @@ def _abilities(one: Compared, task: Capability | None) -> list[str]:
 def _bases(one: Compared) -> list[str]:
     known = catalogue()
     named = (known[d.service].name if d.service in known else d.service for d in one.dependencies)
-    return [f"{n} ({d.confidence:.0%} sure)" for n, d in zip(named, one.dependencies, strict=True)] or [UNKNOWN]
+    return [f"{n} ({d.confidence:.0%} sure)" for n, d in zip(named, one.dependencies, strict=True)] or ["none known"]
 
 
 def _promises(one: Compared) -> list[str]:

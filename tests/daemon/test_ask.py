@@ -1,0 +1,157 @@
+"""One look: what is asked of whom, for how long it is waited, and that many are judged as each alone."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from stillup.catalog.load import capabilities, catalogue, find_service
+from stillup.config import parse_config
+from stillup.daemon import ask as asking
+from stillup.daemon.advice import able, alternatives, stand_ins, usual_task
+from stillup.daemon.ask import MOST_PAGES, ask, ask_many, judge, judge_many
+from stillup.daemon.jobs import MOST_KEYLESS, is_one_look, is_page, jobs_for, spared
+from stillup.model.service import Capability, State
+from stillup.model.signal import Alive, Declared
+from stillup.registry import SOURCES, SourceSpec, usable_sources
+from stillup.sources.base import Reading
+from stillup.sources.report import FailureKind, Report
+from stillup.sources.schedule import Why
+from stillup.testing import FakeClock
+
+NOW = datetime(2026, 4, 7, 14, 58, 20, tzinfo=UTC)
+PAGES = [spec.id for spec in usable_sources() if spec.page and spec.one_look]
+
+
+def config(tmp_path, text=""):
+    return parse_config(f'data = "{tmp_path}"\n{text}')
+
+
+class Pages:
+    """Every source, answering at once that all is well, or only after the test lets it."""
+
+    def __init__(self, monkeypatch, slow=()):
+        self.asked = []
+        self.slow = set(slow)
+        monkeypatch.setattr("stillup.daemon.jobs.load_source", self.source)
+
+    def source(self, source_id):
+        outer = self
+
+        class Source:
+            id = source_id
+
+            def covers(self, ctx):
+                return source_id in ctx.service.sources
+
+            async def read(self, ctx, net):
+                outer.asked.append((source_id, ctx.service.id))
+                if ctx.service.id in outer.slow:
+                    await asyncio.Event().wait()
+                about = {"at": ctx.now, "service": ctx.service.id, "source": source_id}
+                said = (Declared(**about, state=State.OPERATIONAL),) if SOURCES[source_id].page else ()
+                return Reading(signals=(*said, Alive(**about)))
+
+        return Source()
+
+
+def page(service, state):
+    line = Declared(at=NOW, service=service, source="statuspage", state=state)
+    reading = Reading(signals=(line, Alive(at=NOW, service=service, source="statuspage")))
+    return Report(source="statuspage", service=service, started_at=NOW, elapsed_ms=1, next_at=NOW,
+                  why_next=Why.CADENCE, reading=reading)  # fmt: skip
+
+
+async def test_of_the_stand_ins_only_pages_are_asked_of_the_first_for_the_task(tmp_path, monkeypatch):
+    pages = Pages(monkeypatch)
+    task = Capability.CODING
+    answer = await ask(find_service("claude"), config(tmp_path), {}, FakeClock(NOW), task=task)
+    others = {service: source for source, service in pages.asked if service != "claude"}
+    first = [s for s in capabilities()[task].order if s != "claude" and set(catalogue()[s].sources) & set(PAGES)]
+    assert set(others) == set(first[:MOST_PAGES])
+    assert all(SOURCES[source].page for source in others.values())
+    assert set(answer.elsewhere) == set(others)
+
+
+async def test_only_what_answers_within_a_persons_patience_is_asked(tmp_path, monkeypatch):
+    pages = Pages(monkeypatch)
+    await ask_many(list(catalogue().values()), config(tmp_path), {}, FakeClock(NOW))
+    assert {source for source, _ in pages.asked} <= {spec.id for spec in usable_sources() if spec.one_look}
+
+
+async def test_a_stand_in_that_does_not_answer_holds_nothing_up(tmp_path, monkeypatch):
+    slow = [s.id for s in stand_ins(find_service("claude"), Capability.CHAT)]
+    Pages(monkeypatch, slow)
+    monkeypatch.setattr(asking, "_GRACE_S", 0.01)
+    look = ask(find_service("claude"), config(tmp_path), {}, FakeClock(NOW), deadline_s=3600.0)
+    answer = await asyncio.wait_for(look, 30)
+    assert answer.elsewhere == {}
+    assert all(r.ok for r in answer.reports)
+
+
+async def test_a_source_of_the_service_itself_that_does_not_answer_is_named_late(tmp_path, monkeypatch):
+    Pages(monkeypatch, ["claude"])
+    answer = await ask(find_service("claude"), config(tmp_path), {}, FakeClock(NOW), deadline_s=0.05)
+    assert answer.reports
+    assert {r.error.kind for r in answer.reports} == {FailureKind.LATE}
+    assert answer.verdict.state is State.UNKNOWN
+
+
+async def test_an_open_feed_is_spared_when_many_services_are_asked_and_that_is_said(tmp_path, monkeypatch):
+    pages = Pages(monkeypatch)
+    answers = await ask_many(list(catalogue().values()), config(tmp_path), {}, FakeClock(NOW))
+    assert sum(source == "reddit" for source, _ in pages.asked) == MOST_KEYLESS["reddit"]
+    spared_ = [r for a in answers for r in a.reports if r.source == "reddit" and not r.ok]
+    assert spared_
+    assert all(r.error.says.startswith("not asked: Reddit") for r in spared_)
+
+
+def test_with_a_key_or_on_this_machine_nothing_is_spared(tmp_path):
+    services = list(catalogue().values())
+    for environ, text in (
+        ({"REDDIT_TOKEN": "x"}, ""),
+        ({}, '[sources.reddit]\nbase_url = "http://127.0.0.1:9/reddit"\n'),
+    ):
+        assert spared(jobs_for(config(tmp_path, text), services, environ, NOW)) == []
+
+
+def test_a_source_too_slow_for_a_person_and_a_page_that_is_one_are_told_apart():
+    def spec(**flags):
+        return SourceSpec("x", SOURCES["reddit"].family, 60, "X", 1, "", **flags)
+
+    assert is_one_look(spec())
+    assert not is_one_look(spec(one_look=False))
+    assert is_page(spec(page=True))
+    assert not is_page(spec())
+    assert not is_page(spec(page=True, one_look=False))
+
+
+def test_many_are_judged_as_each_alone():
+    reports = [page("claude", State.MAJOR_OUTAGE), page("chatgpt", State.OPERATIONAL), page("github", State.DEGRADED)]
+    services = [find_service(s) for s in ("claude", "chatgpt", "github")]
+    for service, answer in zip(services, judge_many(services, reports, NOW), strict=True):
+        alone = judge(service, [r for r in reports if r.service == service.id], [], NOW)
+        assert (answer.verdict, answer.evidence, answer.components) == (
+            alone.verdict,
+            alone.evidence,
+            alone.components,
+        )
+        assert set(answer.elsewhere) == {"claude", "chatgpt", "github"} - {service.id}
+
+
+@pytest.mark.parametrize(("state", "offered"), [(State.DEGRADED, True), (State.MAJOR_OUTAGE, False)])
+def test_who_stands_on_a_dependency_of_this_service_is_ruled_out_by_its_outage_alone(state, offered):
+    claude = find_service("claude")
+    base = claude.dependencies[0].service
+    also = next(
+        s.id for s in able(Capability.CHAT) if s.id != "claude" and any(d.service == base for d in s.dependencies)
+    )
+    choices = alternatives(claude, Capability.CHAT, {base: state, also: State.OPERATIONAL})
+    assert (also in [c.offer.service for c in choices]) is offered
+
+
+def test_a_stand_in_is_chosen_for_what_the_service_does():
+    assert usual_task(find_service("claude"), Capability.CODING) is Capability.CODING
+    assert usual_task(find_service("claude")) is Capability.CHAT
+    assert usual_task(find_service("midjourney"), Capability.CODING) is Capability.IMAGE
+    assert usual_task(find_service("cloudflare")) is None
