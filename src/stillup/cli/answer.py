@@ -13,6 +13,7 @@ from rich.text import Text
 from stillup.catalog.load import ClassFacts, outage_classes
 from stillup.cli.common import MARKS, STYLES, clock_time, span
 from stillup.cli.rows import Row, grounds, rows
+from stillup.cli.workarounds import workarounds_block
 from stillup.cli.yours import sentence
 from stillup.daemon.advice import CLEAR, alternatives, likely_class, parts_up, what_to_do
 from stillup.daemon.ask import FirstAnswer
@@ -41,6 +42,7 @@ def render_answer(answer: FirstAnswer, task: Capability, width: int) -> Group:
     parts += _numbered("What to do now", what_to_do(answer.service, verdict, answer.components))
     if verdict.state.is_fault or verdict.scope is not None:
         parts += _alternatives(alternatives(answer.service, task, answer.elsewhere), task)
+    parts += workarounds_block(answer)
     return Group(*parts)
 
 

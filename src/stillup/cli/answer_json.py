@@ -6,6 +6,7 @@ import msgspec
 from msgspec import structs
 
 from stillup.cli.rows import grounds, rows, telling
+from stillup.cli.workarounds import workarounds_json
 from stillup.cli.yours import sentence
 from stillup.daemon.advice import alternatives, likely_class, parts_up, what_to_do
 from stillup.daemon.ask import FirstAnswer
@@ -40,4 +41,5 @@ def answer_object(answer: FirstAnswer, task: Capability) -> dict[str, object]:
         "usual_duration_s": facts and [facts.usual_min_s, facts.usual_max_s],
         "todo": what_to_do(answer.service, answer.verdict, answer.components),
         "alternatives": alternatives(answer.service, task, answer.elsewhere),
+        "workarounds": workarounds_json(answer),
     }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from stillup.catalog.load import Ability, ClassFacts, Service, capabilities, catalogue, outage_classes
 from stillup.model.service import Capability, OutageClass, State
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice, Offer, choose, healthy_parts
 from stillup.response.playbook import steps
+from stillup.response.workarounds import Workaround, best
+from stillup.sources.report import Report
 
 CLEAR = 0.5
 """From this probability on a class is named alone and its advice given."""
@@ -90,3 +93,11 @@ def alternatives(service: Service, task: Capability, states: Mapping[str, State]
 def _stands_on(service: Service) -> tuple[str, ...]:
     """What most of a service probably fails with: chat goes on when GitHub is down, though Codex does not."""
     return tuple(d.service for d in service.dependencies if d.confidence >= LEANS)
+
+
+def workarounds(
+    reports: Sequence[Report], verdict: Verdict, components: Mapping[str, Verdict], now: datetime
+) -> tuple[Workaround, ...]:
+    """What other people's posts offer for a fault of the service, best first."""
+    tips = [tip for report in reports if report.reading for tip in report.reading.tips]
+    return best(tips, verdict, {c: v.state for c, v in components.items()}, now)

@@ -67,7 +67,7 @@ class Workaround(Struct, frozen=True, kw_only=True):
     why: tuple[str, ...]
 
 
-def choose(
+def best(
     tips: Iterable[Tip], verdict: Verdict, components: Mapping[str, State], now: datetime
 ) -> tuple[Workaround, ...]:
     """At most five tips for a verdict that is a fault, best first; none for any other verdict.

@@ -11,20 +11,25 @@ from msgspec import Meta, Struct
 from stillup.errors import NotConfigured
 from stillup.net import Net, Request
 from stillup.sources.base import Context, HttpSource, Reading
-from stillup.sources.decode import decode_json
+from stillup.sources.decode import decode_json, strip_html
 from stillup.sources.posts import HISTORY, Post, reading_of
 from stillup.sources.text import names_service
 
 _API = "https://hn.algolia.com/api/v1"
 _MOST_STORIES = 200
 """Newest stories that are read, all phrases together: each costs time to classify."""
-_STORY = "https://news.ycombinator.com/item?id="
+_HOST = "news.ycombinator.com"
+_STORY = f"https://{_HOST}/item?id="
+_TEXT_CHARS = 1500
 
 
 class _Hit(Struct, frozen=True, rename={"object_id": "objectID"}):
     object_id: Annotated[str, Meta(pattern=r"^\d{1,12}$")]
     created_at_i: Annotated[int, Meta(gt=0, lt=2**33)]
     title: str | None = None
+    story_text: str | None = None
+    points: int | None = None
+    num_comments: int | None = None
 
 
 class _Found(Struct, frozen=True, rename={"number": "nbHits"}):
@@ -70,7 +75,7 @@ class HackerNews(HttpSource):
         once = {story.id: story for story in stories}.values()
         newest = nlargest(_MOST_STORIES, once, key=lambda story: story.at)
         about = [story for story in newest if names_service(story.title, ctx.service)]
-        return reading_of(self.id, about, ctx, noun="stories", is_whole=False)
+        return reading_of(self.id, about, ctx, noun="stories", is_whole=False, host=_HOST)
 
 
 def _stories(body: bytes) -> list[Post]:
@@ -79,7 +84,10 @@ def _stories(body: bytes) -> list[Post]:
             id=hit.object_id,
             at=datetime.fromtimestamp(hit.created_at_i, UTC),
             title=hit.title or "",
+            body=strip_html(hit.story_text or "", _TEXT_CHARS),
             url=f"{_STORY}{hit.object_id}",
+            score=hit.points,
+            replies=hit.num_comments,
         )
         for hit in decode_json(body, _Found).hits
     ]

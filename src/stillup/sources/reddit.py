@@ -26,7 +26,8 @@ from stillup.sources.posts import Post, reading_of
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_SITE = "https://www.reddit.com"
+_HOST = "www.reddit.com"
+_SITE = f"https://{_HOST}"
 _API = "https://oauth.reddit.com"
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _BODY_CHARS = 1000
@@ -44,6 +45,8 @@ class _Thing(Struct, frozen=True):
     permalink: Annotated[str, Meta(max_length=500)] = ""
     subreddit: str = ""
     stickied: bool = False
+    score: int = 0
+    num_comments: int = 0
 
 
 class _Child(Struct, frozen=True):
@@ -85,7 +88,7 @@ class Reddit(HttpSource):
     def parse(self, body: bytes, ctx: Context, tag: str = "") -> Reading:  # noqa: ARG002 - one request, no tags
         """Read a feed or a listing, whichever it is."""
         read = _listed if body.lstrip()[:1] in (b"{", b"[") else _fed
-        return reading_of(self.id, read(body, ctx.service), ctx)
+        return reading_of(self.id, read(body, ctx.service), ctx, host=_HOST)
 
 
 def _listed(body: bytes, service: Service) -> Iterator[Post]:
@@ -99,6 +102,8 @@ def _listed(body: bytes, service: Service) -> Iterator[Post]:
             body=thing.selftext or "",
             url=f"{_SITE}{thing.permalink}" if thing.permalink.startswith("/") else "",
             component=_component_of(thing.subreddit, service),
+            score=thing.score,
+            replies=thing.num_comments,
         )
 
 
