@@ -248,7 +248,7 @@ READS = {
     "hackernews": {"phrases", "link", "note"},
     "google_trends": {"phrases", "link", "note"},
     "x": {"phrases", "tags", "link", "note"},
-    "bluesky": {"phrases", "tags", "link", "note"},
+    "bluesky": {"phrases", "link", "note"},
     "mastodon": {"tags", "link", "note"},
     "openrouter": {"models", "slug", "component", "link", "note"},
     "globalping": {"link", "note"},
