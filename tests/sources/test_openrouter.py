@@ -112,3 +112,15 @@ def test_half_of_all_requests_failing_is_suspected_of_that_model_and_no_more(rea
     last = judged(read, now, [99.6] * 100 + [45.0] * 8)[-1]
     assert last.state.is_outage
     assert (last.confidence, last.scope, last.models) == (Confidence.SUSPECTED, Scope.MODEL, ("sonnet",))
+
+
+def test_all_models_failing_is_not_some_models(context, now):
+    models = ("anthropic/claude-opus-5.5", MODEL, "anthropic/claude-haiku-5.5")
+    monitor = Monitor(profile_of)
+    for n in range(108):
+        at = now + timedelta(minutes=5 * n)
+        for model in models:
+            body = answer_of(endpoint(99.6 if n < 100 else 45.0), model=model)
+            monitor.step(at, SOURCE.parse(body, context(now=at)).signals)
+    monitor.step(at + timedelta(minutes=5))
+    assert monitor.verdicts("claude")[None].scope is Scope.COMPONENT

@@ -264,13 +264,18 @@ class ServiceWatch:
         known = declared if len(declared) > 1 else declared.union(self.profile.components)
         return fuse.Circumstances(
             components=tuple(sorted(known)),
-            models=self.profile.models,
+            models=self._models_tried() or self.profile.models,
             page_overruled=self._life.page_overruled,
             maintenance=tuple(sorted(maintenance, key=str)),
             in_the_dark=self._life.in_the_dark(evidence),
             only_you=self._own.here(tick) is not None,
             your_quota=self._own.quota(tick) is not None,
         )
+
+    def _models_tried(self) -> tuple[str, ...]:
+        """The models that are tried of late, where there are several: when all of them fail it is not *some models*."""
+        tried = {t.key.model for f, t in self._outcomes.values() if t.key.model and self._fresh(f, t.key.source)}
+        return tuple(sorted(tried)) if len(tried) > 1 else ()
 
     def _changes(self, tick: int, evidence: list[Evidence]) -> list[Verdict]:
         case = self._circumstances(tick, evidence)
