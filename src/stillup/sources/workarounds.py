@@ -34,13 +34,21 @@ _STILL = (
     r"(?:works?|working|goes on|is (?:fine|up|ok|okay)|answers?|lets you in)\b"
 )
 _STEPS = "steps"
+_LEGS = ("what", "that", "trouble")
+_ELSEWHERE = "leads_elsewhere"
+_HOST = re.compile(
+    r"(?:https?://|\bwww\.)(?P<link>[^\s/?#:)\]>\"']{1,200})"
+    r"|(?<![@\w.-])(?P<bare>[a-z0-9-]{1,60}(?:\.[a-z0-9-]{1,60}){0,3}"
+    r"\.(?:com|net|org|io|ai|app|xyz|site|shop|online|co|me|info|link|click|top|store|club|live|ly|gg|tk|example))\b(?!@)"
+)
+"""Addresses, with or without ``https``; a host that is a file name (CLAUDE.md) has another ending."""
 
 
 class _Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     pattern: str
     weight: float
-    tells: tuple[Literal["what", "that"], ...] = ()
+    tells: tuple[Literal["what", "that", "trouble"], ...] = ()
     says: str = ""
 
 
@@ -51,6 +59,7 @@ class _Refusal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     threshold: Annotated[float, Meta(gt=0)]
+    hosts: tuple[str, ...]
     macros: dict[str, str]
     rules: tuple[_Rule, ...]
     refuse: tuple[_Refusal, ...]
@@ -79,7 +88,7 @@ def offer_of(text: str, service: Service) -> Offer:
     score = round(sum(rule.weight for rule in matched), 3)
     told = {part for rule in matched for part in rule.tells}
     return Offer(
-        is_one=score >= known.threshold and len(told) == 2,
+        is_one=score >= known.threshold and len(told) == len(_LEGS),
         score=score,
         rules=tuple(rule.name for rule in matched),
         why=tuple(dict.fromkeys(rule.says for rule in matched if rule.says)),
@@ -89,7 +98,13 @@ def offer_of(text: str, service: Service) -> Offer:
 def refusal_of(text: str) -> str:
     """The name of the first rule that forbids passing a text on; empty where none does."""
     lowered = text[:4000].casefold()
-    return next((name for name, pattern in _refusals() if pattern.search(lowered)), "")
+    named = next((name for name, pattern in _refusals() if pattern.search(lowered)), "")
+    return named or (_ELSEWHERE if any(not _is_known(m["link"] or m["bare"]) for m in _HOST.finditer(lowered)) else "")
+
+
+def _is_known(named: str) -> bool:
+    host = named.rstrip(".,;!")
+    return any(host == known or host.endswith(f".{known}") for known in rules().hosts)
 
 
 def tip_of(source: str, post: Post, mention: Mention, service: Service, host: str) -> Tip | None:
