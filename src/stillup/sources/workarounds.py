@@ -22,7 +22,7 @@ from stillup.sources.tally import Post
 from stillup.sources.text import Mention, form_of, table
 from stillup.sources.text_form import plain
 
-_TITLE_CHARS, _BODY_CHARS, _SHOWN_CHARS = 300, 1500, 90
+_TITLE_CHARS, _BODY_CHARS, _SHOWN_CHARS = 300, 800, 90
 _PATH = r"(?:/[A-Za-z0-9_.~:%!=?&@-]{0,200}){1,8}"
 _MACRO = re.compile(r"<<([a-z]+)>>")
 _LEADS = (
@@ -34,7 +34,7 @@ _STILL = (
     r"(?:works?|working|goes on|is (?:fine|up|ok|okay)|answers?|lets you in)\b"
 )
 _STEPS = "steps"
-_LEGS = ("what", "that", "trouble")
+_PARTS = ("trouble", "what", "that")
 _ELSEWHERE = "leads_elsewhere"
 _HOST = re.compile(
     r"(?:https?://|\bwww\.)(?P<link>[^\s/?#:)\]>\"']{1,200})"
@@ -68,7 +68,7 @@ class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Offer(Struct, frozen=True, kw_only=True):
     """What a text offers: whether it does, the sum that decided, the rules that matched, and what they say.
 
-    ``refused`` names the rule for which it must not be passed on, empty where none forbids it.
+    ``refused`` names the rule for which an offer must not be passed on, empty where none forbids it.
     """
 
     is_one: bool
@@ -79,19 +79,25 @@ class Offer(Struct, frozen=True, kw_only=True):
 
 
 def offer_of(text: str, service: Service) -> Offer:
-    """Read one text; only its first 4,000 characters count."""
-    refused = refusal_of(text)
-    if refused:
-        return Offer(is_one=False, refused=refused)
-    known, form = rules(), form_of(text, service)
-    matched = [rule for rule, pattern in _compiled() if pattern.search(form)]
-    score = round(sum(rule.weight for rule in matched), 3)
-    told = {part for rule in matched for part in rule.tells}
+    """Read one text; only its first 4,000 characters count.
+
+    Most texts offer nothing, and reading on takes time: without one of the three parts the rest is not looked for.
+    """
+    form, matched = form_of(text, service), dict[str, _Rule]()
+    for part in _PARTS:
+        matched |= {r.name: r for r, pattern in _compiled() if part in r.tells and pattern.search(form)}
+        if not any(part in rule.tells for rule in matched.values()):
+            return Offer(is_one=False)
+    matched |= {r.name: r for r, pattern in _compiled() if not r.tells and pattern.search(form)}
+    score = round(sum(rule.weight for rule in matched.values()), 3)
+    is_one = score >= rules().threshold
+    refused = refusal_of(text) if is_one else ""
     return Offer(
-        is_one=score >= known.threshold and len(told) == len(_LEGS),
+        is_one=is_one and not refused,
         score=score,
-        rules=tuple(rule.name for rule in matched),
-        why=tuple(dict.fromkeys(rule.says for rule in matched if rule.says)),
+        rules=tuple(matched),
+        why=tuple(dict.fromkeys(rule.says for rule in matched.values() if rule.says)),
+        refused=refused,
     )
 
 
