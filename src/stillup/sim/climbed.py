@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from stillup.catalog.load import Endpoint, Service
 from stillup.model.service import Layer
 from stillup.model.signal import Alive, Outcome, Signal
-from stillup.sim.modes import ONLY_APIS, STATUS, Mode
-from stillup.sim.provider.behaviour import Reason
-from stillup.sim.provider.call import Dialect
+from stillup.sim.modes import ONLY_APIS, ONLY_STREAMS, STATUS, Mode
+from stillup.sim.provider.call import Call, read_call
 from stillup.sim.provider.errors import error_body
+from stillup.sim.provider.voices import at_home, vendor_of
 from stillup.sim.scenario import CONTROLS
 from stillup.sim.stories import Stories
-from stillup.sim.wire.provider import REASONS
+from stillup.sim.wire.provider import api_error
+from stillup.sources.ladder.dialects import DIALECTS
 from stillup.sources.ladder.faults import Fault
-from stillup.sources.ladder.kinds import own_fault, provider_fault
+from stillup.sources.ladder.kinds import kind_in, names_error, own_fault, provider_fault
+from stillup.sources.ladder.sse import Framing
 
 _ERRORS = {
     Mode.DNS: "dns",
@@ -29,18 +32,22 @@ _ERRORS = {
     Mode.CAPTIVE: "wrong_content",
     Mode.WRONG_TYPE: "wrong_content",
     Mode.EMPTY: "stream_cut",
-    Mode.ERROR_FIRST: "overloaded",
     Mode.BROKEN_JSON: "wrong_content",
     Mode.SLOW_FIRST_TOKEN: "timeout",
     Mode.PINGS: "timeout",
     Mode.STREAM_CUT: "stream_cut",
     Mode.STREAM_RESET: "stream_cut",
     Mode.STREAM_STALL: "timeout",
-    Mode.STREAM_ERROR: "overloaded",
     Mode.STREAM_SHORT: "stream_cut",
     Mode.STREAM_NO_END: "stream_cut",
 }
 """What the probe would call each failure that is more than a status."""
+_ERRORS_OF_WHOLE = {mode: error for mode, error in _ERRORS.items() if mode not in ONLY_STREAMS} | {
+    Mode.EMPTY: "wrong_content",
+    Mode.WRONG_LENGTH: "stream_cut",
+}
+"""The same where the answer comes in one piece."""
+_CUT_IN = frozenset({Mode.ERROR_FIRST, Mode.STREAM_ERROR})
 _TOLD_BY_API = frozenset({Mode.NOT_FOUND, Mode.TOO_LARGE})
 """Errors whose body proves that an API answered, though their status alone would not."""
 _BELOW_EDGE = frozenset({Mode.DNS, Mode.TLS, Mode.REFUSED})
@@ -74,7 +81,7 @@ def climbed(stories: Stories, service: Service, now: datetime) -> Iterator[Signa
     yield outcome(Layer.NETWORK)
     for endpoint in service.endpoints:
         mode = stories.mode(service.id, endpoint.id, now, endpoint.model)
-        error = _found(endpoint, mode)
+        error = _found(endpoint, mode, vendor_of(service.id))
         if error == Fault.INVALID_REQUEST.value:
             continue  # the probe blames itself, and says nothing
         layer = Layer.EDGE if mode in _BELOW_EDGE else endpoint.layer
@@ -87,19 +94,38 @@ def _family(endpoint: Endpoint, service: Service) -> str:
     return next((name for name in service.models if name in endpoint.model), endpoint.model)
 
 
-def _found(endpoint: Endpoint, mode: Mode) -> str | None:
+def _found(endpoint: Endpoint, mode: Mode, vendor: str) -> str | None:
     """What the probe would find wrong with an endpoint in a mode."""
     is_keyed = endpoint.layer is Layer.INFERENCE
     is_api = is_keyed or endpoint.layer is Layer.API_GATEWAY
-    status = STATUS.get(mode)
-    if status is None:
-        is_hidden = (mode in ONLY_APIS and not is_keyed) or (mode in _NEEDS_API and not is_api)
+    call = at_home(read_call(endpoint.method, urlsplit(endpoint.url).path, {}, b""), vendor)
+    if mode in STATUS:
+        return _refused(endpoint, mode, call, vendor) if is_api else _status(endpoint, STATUS[mode], b"")
+    if not is_keyed:
+        is_hidden = mode in ONLY_APIS or (mode in _NEEDS_API and not is_api)
         return None if is_hidden else _ERRORS.get(mode)
-    if is_keyed:
-        dialect = Dialect.CHAT if endpoint.protocol == "openai" else Dialect.ANTHROPIC
-        body = error_body(dialect, status, REASONS.get(mode, Reason.PLAIN))
+    is_whole = DIALECTS[endpoint.protocol].framing is Framing.WHOLE
+    if mode in _CUT_IN:
+        return None if is_whole and mode in ONLY_STREAMS else _cut_in(mode, call, vendor)
+    return (_ERRORS_OF_WHOLE if is_whole else _ERRORS).get(mode)
+
+
+def _refused(endpoint: Endpoint, mode: Mode, call: Call, vendor: str) -> str | None:
+    status, reason = api_error(mode, call.dialect, vendor)
+    body = b"" if call.is_lost else error_body(call.dialect, status, reason, vendor=vendor)
+    if endpoint.layer is Layer.INFERENCE:
         ours = own_fault(status, body)
         return ours.value if ours else provider_fault(status, body)
-    if status in endpoint.up or (is_api and mode in _TOLD_BY_API):
-        return None
-    return Fault.SERVER_ERROR.value if status >= 500 else f"http_{status}"
+    return None if mode in _TOLD_BY_API else _status(endpoint, status, body)
+
+
+def _status(endpoint: Endpoint, status: int, body: bytes) -> str | None:
+    return None if status in endpoint.up else provider_fault(status, body)
+
+
+def _cut_in(mode: Mode, call: Call, vendor: str) -> str:
+    """An error inside a 200, by its words; what is no error to a reader is no answer either."""
+    status, reason = api_error(mode, call.dialect, vendor)
+    body = error_body(call.dialect, status, reason, vendor=vendor)
+    known = kind_in(body) or (Fault.SERVER_ERROR if names_error(body) else Fault.WRONG_CONTENT)
+    return known.value

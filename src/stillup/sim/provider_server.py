@@ -7,7 +7,8 @@ For tests, drills and benches. In a program::
         ...  # ask server.url + "/v1/messages"
 
 On its own, with a second port that takes orders: ``python -m stillup.sim.provider_server A 9001 9101``, then
-``GET http://127.0.0.1:9101/set?failure=cut&after=3``; see :mod:`stillup.sim.provider.control`.
+``GET http://127.0.0.1:9101/set?failure=cut&after=3``; see :mod:`stillup.sim.provider.control`. With
+``--vendor deepseek`` it fails in DeepSeek's words.
 """
 
 from __future__ import annotations
@@ -51,12 +52,21 @@ class ProviderServer:
     """One scripted provider, called ``name`` in every word it says. An async context manager.
 
     ``port`` 0 takes a free one. ``tls`` serves with that context. ``clock`` dates the resets of the rate limits.
+    ``vendor`` is whose errors, headers and signs of life it has (``voices.voices()`` lists them); without one each
+    protocol's are its maker's.
     """
 
     def __init__(
-        self, name: str = "A", *, port: int = 0, tls: ssl.SSLContext | None = None, clock: Clock | None = None
+        self,
+        name: str = "A",
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        clock: Clock | None = None,
+        vendor: str = "",
     ) -> None:
         self.name = name
+        self.vendor = vendor
         self.port = port
         self.requests: deque[Request] = deque(maxlen=_KEPT_REQUESTS)
         """The newest requests, oldest first."""
@@ -177,7 +187,7 @@ class ProviderServer:
         self._keep(request)
         self._moved.set()
         request_id = f"req_{self.name}{self.counts.requests}"
-        return steps(call, request.behaviour, self.name, request_id, self._clock.now())
+        return steps(call, request.behaviour, self.name, request_id, self._clock.now(), self.vendor)
 
     def _decide(self, call: Call) -> Behaviour:
         if self._script:

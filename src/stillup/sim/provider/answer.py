@@ -55,15 +55,15 @@ class Shape(Struct, frozen=True, kw_only=True):
     """A streamed answer in a protocol's events.
 
     ``opening`` says nothing yet, each of ``tokens`` carries a piece of content, ``closing`` winds up, and ``end`` is
-    the end marker. ``error`` is what breaks it off, ``ping`` what keeps it alive.
+    the end marker. ``error`` is what breaks it off, ``ping`` what keeps it alive; none for what has no streams.
     """
 
     opening: tuple[bytes, ...]
     tokens: tuple[bytes, ...]
     closing: tuple[bytes, ...]
     end: tuple[bytes, ...]
-    error: bytes
-    ping: bytes
+    error: bytes = b""
+    ping: bytes = b""
 
 
 def answer_to(call: Call, behaviour: Behaviour, name: str) -> Answer:

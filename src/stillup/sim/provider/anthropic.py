@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from stillup.sim.provider.answer import Answer, Shape, sse
-from stillup.sim.provider.eventstream import bedrock_chunk, bedrock_exception
+from stillup.sim.provider.eventstream import bedrock_chunk
 
 _SIGNATURE = "c2ltdWxhdGVk"
 _BORN = "2026-01-01T00:00:00Z"
@@ -44,11 +44,6 @@ def shape(answer: Answer, *, is_bedrock: bool = False) -> Shape:
             event("message_delta", delta={"stop_reason": _stop(answer), "stop_sequence": None}, usage=usage),
         ),
         end=(event("message_stop", **metrics),),
-        error=bedrock_exception("modelStreamErrorException", "Overloaded")
-        if is_bedrock
-        else event(
-            "error", error={"type": "overloaded_error", "message": "Overloaded"}, request_id=_request_id(answer)
-        ),
         ping=event("ping"),
     )
 
@@ -97,10 +92,6 @@ def _tool_use(answer: Answer) -> dict[str, Any]:
 
 def _head(answer: Answer) -> dict[str, Any]:
     return {"id": f"msg_{answer.key}", "type": "message", "role": "assistant", "model": answer.model}
-
-
-def _request_id(answer: Answer) -> str:
-    return f"req_{answer.key}"
 
 
 def _stop(answer: Answer) -> str:

@@ -53,7 +53,10 @@ class Failure(StrEnum):
     STALL = "stall"
     """*After*, silence until ``release()``."""
     ERROR_EVENT = "error_event"
-    """*After*, the protocol's own error event, then a clean end. A whole answer is an error's body."""
+    """*After*, the protocol's own error event, then a clean end. A whole answer is an error's body. It says what an
+    error of ``status`` and ``reason`` says."""
+    FAILED_EVENT = "failed_event"
+    """The same, by the other event there is for it in OpenAI's Responses: ``response.failed``."""
     MALFORMED = "malformed"
     """*After*, one event whose JSON is broken; the rest follows. A whole answer is broken JSON."""
     ENDS_EARLY = "ends_early"
@@ -69,7 +72,19 @@ class Reason(StrEnum):
 
     PLAIN = "plain"
     QUOTA = "quota"
-    """Credit or a day's allowance is used up."""
+    """A plan's or a day's allowance is used up."""
+    CREDIT = "credit"
+    """What was paid in advance is used up."""
+    NO_TIER = "no_tier"
+    """This plan has none of it at all: Google's ``limit: 0``."""
+    SLOW_DOWN = "slow_down"
+    """Use grows too fast: OpenAI's ``slow_down``, Anthropic's acceleration limit."""
+    CAPACITY = "capacity"
+    """A rate limit's status, and it is the provider that has no room: Mistral's tiers, Groq's flex."""
+    LOADING = "loading"
+    """The model is not in memory yet."""
+    EDGE = "edge"
+    """The content delivery network in front of it says so, in a page of HTML."""
     CONTEXT = "context"
     """The request is longer than the model's context."""
     FILTER = "filter"
@@ -90,6 +105,8 @@ class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason = Reason.PLAIN
     after: Count = 5
     share: Share = 1.0
+    generates_only: bool = False
+    """What generates nothing works all the same: lists of models, counts."""
     retry_after: str = ""
     """The value of a Retry-After header: seconds or a date. Empty: no such header."""
     headers: dict[str, str] = {}
@@ -104,12 +121,16 @@ class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     first_token_after_s: Seconds = 0.0
     gap_s: Seconds = 0.0
     """Between two tokens, two pings, two dripping bytes."""
+    pings: Count = 0
+    """So many signs of life come before the answer: an event stream's comments, empty lines before a whole answer."""
     model: str = ""
     input_tokens: Count = 10
     cached_tokens: Count = 0
     left: Share = 0.9
+    no_request_id: bool = False
+    """The answer has no request id: null in a body, and no header."""
     needs_key: bool = False
-    """A request without any credential gets 401."""
+    """A request without any credential is refused, as that provider does it."""
 
     @property
     def is_healthy(self) -> bool:

@@ -20,6 +20,9 @@ class Dialect(StrEnum):
     CHAT = "chat"
     RESPONSES = "responses"
     GEMINI = "gemini"
+    DEEPL = "deepl"
+    OLLAMA = "ollama"
+    LLAMACPP = "llamacpp"
 
 
 class What(StrEnum):
@@ -31,6 +34,10 @@ class What(StrEnum):
     MODELS = "models"
     MODEL = "model"
     STORED = "stored"
+    ABOUT = "about"
+    """What the server says of itself: its health, its version, what is used up."""
+    SHOW = "show"
+    """What is known of one model; the request names it in its body."""
     NOTHING = "nothing"
     """No such address."""
 
@@ -64,8 +71,14 @@ class Call(Struct, frozen=True, kw_only=True):
     problem: str = ""
     """Why it is no proper request."""
 
+    @property
+    def is_lost(self) -> bool:
+        """Nothing stands at its address."""
+        return self.what is What.NOTHING
+
 
 _G, _A, _R = Dialect.GEMINI, Dialect.ANTHROPIC, Dialect.RESPONSES
+_D, _O, _L = Dialect.DEEPL, Dialect.OLLAMA, Dialect.LLAMACPP
 _PATHS: tuple[tuple[re.Pattern[str], Dialect, What], ...] = tuple(
     (re.compile(pattern), dialect, what)
     for pattern, dialect, what in (
@@ -85,11 +98,23 @@ _PATHS: tuple[tuple[re.Pattern[str], Dialect, What], ...] = tuple(
         (r"/models/(?P<model>[^:]+):(?P<verb>streamGenerateContent|generateContent)$", _G, What.GENERATE),
         (r"/models/(?P<model>[^:]+):countTokens$", _G, What.COUNT),
         (r"/models/(?P<model>[^:]+):(embedContent|batchEmbedContents)$", _G, What.EMBED),
+        (r"/v2/translate$", _D, What.GENERATE),
+        (r"/v2/(usage|languages)$", _D, What.ABOUT),
+        (r"/api/(chat|generate)$", _O, What.GENERATE),
+        (r"/api/embed$", _O, What.EMBED),
+        (r"/api/show$", _O, What.SHOW),
+        (r"/api/(tags|version|ps)$", _O, What.ABOUT),
+        (r"/completion$", _L, What.GENERATE),
+        (r"/(health|props)$", _L, What.ABOUT),
         (r"/models$", Dialect.CHAT, What.MODELS),
         (r"/models/(?P<model>[^:]+)$", Dialect.CHAT, What.MODEL),
     )
 )
-_WITH_BODY = frozenset({What.GENERATE, What.COUNT, What.EMBED})
+_WITH_BODY = frozenset({What.GENERATE, What.COUNT, What.EMBED, What.SHOW})
+_NO_MODEL = frozenset({Dialect.DEEPL, Dialect.LLAMACPP})
+"""Where a request need not say which model is meant: there is one."""
+_STREAMS_BY_ITSELF = frozenset({Dialect.OLLAMA})
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict")
 _CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
 
 
@@ -112,6 +137,9 @@ def read_call(method: str, target: str, headers: Mapping[str, str], body: bytes)
         return msgspec.structs.replace(call, problem=f"{method} is not allowed here")
     if what not in _WITH_BODY:
         return call
+    if dialect is Dialect.DEEPL and "json" not in headers.get("content-type", "json"):
+        form = parse_qs(body.decode("utf-8", "replace"))
+        return _with_body(call, form | {"target_lang": "".join(form.get("target_lang", ()))}, "", query)
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
@@ -135,33 +163,41 @@ def _place(
 def _who_asks(path: str, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> Dialect:
     if "anthropic-version" in headers or "x-api-key" in headers:
         return Dialect.ANTHROPIC
-    if "x-goog-api-key" in headers or "key" in query or "/v1beta/" in path:
+    if "x-goog-api-key" in headers or "key" in query or "/v1beta/" in path or "/publishers/google/" in path:
         return Dialect.GEMINI
     return Dialect.CHAT
 
 
 def _with_body(call: Call, body: dict[str, Any], verb: str, query: Mapping[str, list[str]]) -> Call:
-    model = call.model or body.get("model")
+    model = call.model or body.get("model") or ("simulated-1" if call.dialect in _NO_MODEL else "")
     if not isinstance(model, str) or not model:
         return msgspec.structs.replace(call, problem="model: Field required")
+    if call.dialect is Dialect.DEEPL and not (body.get("text") and body.get("target_lang")):
+        return msgspec.structs.replace(call, problem="Bad request. Reason: Parameter 'text' or 'target_lang' missing.")
     options = body.get("stream_options")
-    generation = body.get("generationConfig")
-    most = next((body[k] for k in ("max_tokens", "max_completion_tokens", "max_output_tokens") if body.get(k)), None)
-    if isinstance(generation, dict):
-        most = generation.get("maxOutputTokens") or most
     thinking = body.get("thinking")
+    streams = body.get("stream", call.dialect in _STREAMS_BY_ITSELF)
+    most = _most_tokens(body)
     return msgspec.structs.replace(
         call,
         model=model,
         body=body,
-        stream=body.get("stream") is True or "stream" in verb.lower(),
+        stream=(streams is True or "stream" in verb.lower()) and call.dialect is not Dialect.DEEPL,
         is_array=call.dialect is Dialect.GEMINI and query.get("alt") != ["sse"],
         is_bedrock="invoke" in verb,
         tool=_wanted_tool(call.dialect, body),
         thinks=isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive"),
-        most_tokens=most if isinstance(most, int) else None,
+        most_tokens=most,
         wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
     )
+
+
+def _most_tokens(body: Mapping[str, Any]) -> int | None:
+    """The client's limit, wherever its protocol has it."""
+    inner = [body.get("generationConfig"), body.get("options")]
+    google, ollama = ((part if isinstance(part, dict) else {}) for part in inner)
+    found = [google.get("maxOutputTokens"), ollama.get("num_predict"), *(body.get(key) for key in _LIMITS)]
+    return next((most for most in found if isinstance(most, int) and most > 0), None)
 
 
 def _wanted_tool(dialect: Dialect, body: Mapping[str, Any]) -> Tool | None:
@@ -181,7 +217,7 @@ def _wanted_tool(dialect: Dialect, body: Mapping[str, Any]) -> Tool | None:
 
 def _offered(dialect: Dialect, tools: object) -> list[dict[str, Any]]:
     rows = [t for t in tools if isinstance(t, dict)] if isinstance(tools, list) else []
-    if dialect is Dialect.CHAT:
+    if dialect in (Dialect.CHAT, Dialect.OLLAMA):
         return [t["function"] for t in rows if isinstance(t.get("function"), dict)]
     if dialect is Dialect.GEMINI:
         named = [t.get("functionDeclarations") or t.get("function_declarations") or () for t in rows]

@@ -37,13 +37,11 @@ def shape(answer: Answer) -> Shape:
     if answer.wants_usage:
         closing.append(sse(_head(answer, "chat.completion.chunk") | {"choices": [], "usage": _usage(answer)}))
     first = {"role": "assistant", "content": None if answer.tool else "", "refusal": None}
-    error = {"message": "The server had an error while processing your request.", "type": "server_error"}
     return Shape(
         opening=(_chunk(answer, first),),
         tokens=tuple(_chunk(answer, delta) for delta in deltas),
         closing=tuple(closing),
         end=(_DONE,),
-        error=sse({"error": error | {"param": None, "code": None}}),
         ping=b": keep-alive\n\n",
     )
 

@@ -19,25 +19,35 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from stillup.sim.gate import bound
-from stillup.sim.provider.behaviour import Behaviour, Failure
+from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
 from stillup.sim.provider.connection import Connection, Request
 from stillup.sim.provider.heads import head_bytes
 from stillup.sim.provider.steps import Send, Step
+from stillup.sim.provider.voices import vendor_of, voices
 from stillup.sim.provider_server import ProviderServer
 
-_USAGE = "usage: python -m stillup.sim.provider_server NAME PORT CONTROLPORT [FIELD=VALUE ...]"
+_USAGE = "usage: python -m stillup.sim.provider_server NAME PORT CONTROLPORT [--vendor VENDOR] [FIELD=VALUE ...]"
 _HELP = f"""\
 {_USAGE}
 
-A scripted provider on loopback that speaks every protocol; it runs until it is interrupted.
+A scripted provider on loopback that speaks every protocol; it runs until it is interrupted. The protocols are those of
+Anthropic, OpenAI (Chat Completions and Responses), Gemini, Bedrock, Vertex, DeepL, Ollama and llama.cpp.
 
   NAME         what it calls itself in every answer
   PORT         where it answers; 0 takes a free one
   CONTROLPORT  where it takes orders: /set?FIELD=VALUE&..., /script, /release, /reset, /stats, /last
+  VENDOR       whose API it stands for: its words for errors, its headers, what keeps its streams alive; without it
+               each protocol is its maker's. One of these, or a service's id: {", ".join(voices())}
   FIELD=VALUE  how it answers from the start; healthy where nothing is said
 
 Fields: {", ".join(Behaviour.__struct_fields__)}
 Failures (failure=...): {", ".join(Failure)}
+Reasons (reason=..., of failure=status, error_first, error_event, failed_event): {", ".join(Reason)}
+
+  --vendor deepl failure=status status=456                     the allowance is used up
+  --vendor gemini failure=status status=503 generates_only=1   the list of models answers, generation fails
+  --vendor openrouter failure=error_event status=502 after=3   an error inside the stream
+  --vendor deepseek pings=5 first_token_after_s=2              kept alive, then answered
 """
 
 
@@ -108,14 +118,14 @@ def _told(request: Request) -> dict[str, Any]:
     }
 
 
-async def serve(name: str, port: int, control_port: int, behaviour: Behaviour) -> None:
+async def serve(name: str, port: int, control_port: int, behaviour: Behaviour, vendor: str = "") -> None:
     """Serve on both ports until a signal ends it."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, ended.set)
-    async with ProviderServer(name, port=port) as server:
+    async with ProviderServer(name, port=port, vendor=vendor) as server:
         server.set(behaviour)
         control = Control(server)
         sock = bound(control_port)
@@ -134,15 +144,37 @@ def _fields(words: Sequence[str]) -> dict[str, str]:
     return dict(word.split("=", 1) for word in words)
 
 
+def _vendor(words: list[str]) -> str:
+    """Take ``--vendor X`` out of the words.
+
+    :raises ValueError: no such vendor.
+    """
+    at = next((i for i, word in enumerate(words) if word.partition("=")[0] == "--vendor"), None)
+    if at is None:
+        return ""
+    option = words.pop(at)
+    name = option.partition("=")[2] if "=" in option else words.pop(at) if at < len(words) else ""
+    if not vendor_of(name):
+        msg = f"{name or '--vendor'} is no vendor; there are {', '.join(voices())}"
+        raise ValueError(msg)
+    return vendor_of(name)
+
+
 def run(arguments: Sequence[str]) -> int:
     """The program; its exit code."""
     if {"-h", "--help"} & set(arguments):
         sys.stdout.write(_HELP)
         return 0
-    if len(arguments) < 3:
+    words = list(arguments)
+    try:
+        vendor = _vendor(words)
+    except ValueError as exc:
+        sys.stderr.write(f"{_USAGE}\n{exc}\n")
+        return 64
+    if len(words) < 3:
         sys.stderr.write(f"{_USAGE}\n")
         return 64
-    name, port, control_port, *fields = arguments
+    name, port, control_port, *fields = words
     try:
         behaviour = behaviour_of(_fields(fields))
         ports = int(port), int(control_port)
@@ -152,7 +184,7 @@ def run(arguments: Sequence[str]) -> int:
     with contextlib.suppress(ImportError):
         from uvloop import new_event_loop
 
-        asyncio.Runner(loop_factory=new_event_loop).run(serve(name, *ports, behaviour))
+        asyncio.Runner(loop_factory=new_event_loop).run(serve(name, *ports, behaviour, vendor))
         return 0
-    asyncio.run(serve(name, *ports, behaviour))
+    asyncio.run(serve(name, *ports, behaviour, vendor))
     return 0

@@ -22,16 +22,12 @@ def shape(answer: Answer, *, is_array: bool) -> Shape:
     words = ("",) if answer.tool is not None else answer.words  # a call is never split
     said = [_chunk(answer, word) for word in words]
     last = _around(answer, [{"text": ""}], is_last=True)
-    error = {
-        "error": {"code": 503, "message": "The model is overloaded. Please try again later.", "status": "UNAVAILABLE"}
-    }
     if is_array:
         return Shape(
             opening=(),
             tokens=tuple((b",\r\n" if i else b"[") + msgspec.json.encode(c) + b"\n" for i, c in enumerate(said)),
             closing=(),
             end=((b",\r\n" if said else b"[") + msgspec.json.encode(last) + b"\n]\n",),
-            error=b",\r\n" + msgspec.json.encode(error) + b"\n]\n",
             ping=b" ",
         )
     return Shape(
@@ -39,7 +35,6 @@ def shape(answer: Answer, *, is_array: bool) -> Shape:
         tokens=tuple(_sse(c) for c in said),
         closing=(),
         end=(_sse(last),),
-        error=_sse(error),
         ping=b": keep-alive\r\n\r\n",
     )
 

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from stillup.sim.provider import anthropic, chat, errors, gemini, responses
-from stillup.sim.provider.answer import Shape, answer_to
+from stillup.sim.provider import anthropic, chat, deepl, errors, gemini, llamacpp, ollama, responses
+from stillup.sim.provider.answer import Answer, Shape, answer_to
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
 from stillup.sim.provider.call import Call, Dialect, What
+from stillup.sim.provider.heads import phrase
+from stillup.sim.provider.voices import Voice
 
 JSON = "application/json"
-_TYPES = {Dialect.ANTHROPIC: JSON, Dialect.GEMINI: f"{JSON}; charset=UTF-8"}
-_STREAM = "text/event-stream; charset=utf-8"
-_MODELS = {
-    Dialect.ANTHROPIC: ("claude-simulated-1",),
-    Dialect.GEMINI: ("gemini-simulated-1",),
-    Dialect.CHAT: ("gpt-simulated-1",),
+_HTML = "text/html; charset=utf-8"
+_TYPES = {
+    Dialect.ANTHROPIC: JSON,
+    Dialect.GEMINI: f"{JSON}; charset=UTF-8",
+    Dialect.OLLAMA: f"{JSON}; charset=utf-8",
+    Dialect.LLAMACPP: f"{JSON}; charset=utf-8",
 }
-_WHOLE = {
+_STREAM = "text/event-stream; charset=utf-8"
+_AMAZON = "application/vnd.amazon.eventstream"
+_LINES = "application/x-ndjson"
+_WHOLE: dict[Dialect, Callable[[Answer], bytes]] = {
     Dialect.ANTHROPIC: anthropic.whole,
     Dialect.CHAT: chat.whole,
     Dialect.RESPONSES: responses.whole,
     Dialect.GEMINI: gemini.whole,
+    Dialect.LLAMACPP: llamacpp.whole,
 }
-
-
 _COUNTED = {
     Dialect.ANTHROPIC: anthropic.count,
     Dialect.RESPONSES: responses.count,
@@ -48,29 +55,34 @@ class Stream(Struct, frozen=True, kw_only=True):
     content_type: str = _STREAM
 
 
-def reply_to(call: Call, behaviour: Behaviour, name: str, request_id: str) -> Whole | Stream:
-    """What the server called ``name`` answers to a call."""
+def reply_to(call: Call, behaviour: Behaviour, name: str, request_id: str | None, voice: Voice) -> Whole | Stream:
+    """What the server called ``name`` answers to a call, where it speaks with that voice."""
     if behaviour.failure is Failure.HTML:
         body = errors.page("Guest network", "Accept the terms of this network to go online.")
-        return Whole(status=200, body=body, content_type="text/html; charset=utf-8")
-    refused = _refusal(call, behaviour)
+        return Whole(status=200, body=body, content_type=_HTML)
+    refused = _refusal(call, behaviour, voice)
     if refused is not None:
         status, reason, text = refused
-        body = errors.error_body(call.dialect, status, reason, text, request_id)
-        return Whole(status=status, body=body, content_type=_json(call))
+        if reason is Reason.EDGE:
+            return Whole(status=status, body=errors.edge_page(status, phrase(status)), content_type="text/html")
+        error = errors.said(
+            voice, call.dialect, status, reason, text=text, request_id=request_id, wait=behaviour.retry_after
+        )
+        return Whole(status=status, body=errors.body_of(error), content_type=_json(call))
     if call.what is What.GENERATE:
-        return _generated(call, behaviour, name)
-    return Whole(status=200, body=msgspec.json.encode(_other(call, behaviour, name)), content_type=_json(call))
+        return _generated(call, behaviour, name, request_id, voice)
+    return Whole(status=200, body=msgspec.json.encode(_other(call, behaviour, name, voice)), content_type=_json(call))
 
 
-def _refusal(call: Call, behaviour: Behaviour) -> tuple[int, Reason, str] | None:
-    if behaviour.needs_key and not call.has_key:
-        return 401, Reason.PLAIN, "x-api-key header is required" if call.dialect is Dialect.ANTHROPIC else ""
+def _refusal(call: Call, behaviour: Behaviour, voice: Voice) -> tuple[int, Reason, str] | None:
+    if behaviour.needs_key and voice.no_key and not call.has_key:
+        text = "x-api-key header is required" if call.dialect is Dialect.ANTHROPIC and not call.is_bedrock else ""
+        return voice.no_key, Reason.PLAIN, text
     if behaviour.failure is Failure.STATUS:
         return behaviour.status, behaviour.reason, ""
     if call.problem:
         return 405 if call.problem.endswith("not allowed here") else 400, Reason.PLAIN, call.problem
-    if call.what is What.NOTHING:
+    if call.is_lost:
         return 404, Reason.PLAIN, f"Unknown request URL: {call.method} {call.path}"
     return None
 
@@ -79,38 +91,93 @@ def _json(call: Call) -> str:
     return _TYPES.get(call.dialect, JSON)
 
 
-def _generated(call: Call, behaviour: Behaviour, name: str) -> Whole | Stream:
+def _generated(call: Call, behaviour: Behaviour, name: str, request_id: str | None, voice: Voice) -> Whole | Stream:
     answer = answer_to(call, behaviour, name)
+    is_chat = call.path.endswith("/chat")
+    if call.dialect is Dialect.OLLAMA and not ollama.is_question(call.body):
+        return Whole(status=200, body=ollama.loaded(answer, is_chat=is_chat), content_type=_json(call))
     if not call.stream:
-        return Whole(status=200, body=_WHOLE[call.dialect](answer), content_type=_json(call))
+        if call.dialect is Dialect.DEEPL:
+            body = deepl.whole(answer, call.body)
+        elif call.dialect is Dialect.OLLAMA:
+            body = ollama.whole(answer, is_chat=is_chat)
+        else:
+            body = _WHOLE[call.dialect](answer)
+        return Whole(status=200, body=body, content_type=_json(call))
+    stream = _streamed(call, answer, voice)
+    broken = _broken_off(call, behaviour, answer, request_id, voice, stream.shape)
+    return replace(stream, shape=replace(stream.shape, error=broken))
+
+
+def _streamed(call: Call, answer: Answer, voice: Voice) -> Stream:
+    """The stream, without what breaks it off."""
     if call.dialect is Dialect.ANTHROPIC:
         shape = anthropic.shape(answer, is_bedrock=call.is_bedrock)
-        return Stream(shape=shape, content_type="application/vnd.amazon.eventstream" if call.is_bedrock else _STREAM)
+        return Stream(shape=shape, content_type=_AMAZON if call.is_bedrock else _STREAM)
     if call.dialect is Dialect.GEMINI:
         shape = gemini.shape(answer, is_array=call.is_array)
         return Stream(shape=shape, content_type=_json(call) if call.is_array else "text/event-stream")
-    return Stream(shape=responses.shape(answer) if call.dialect is Dialect.RESPONSES else chat.shape(answer))
+    if call.dialect is Dialect.OLLAMA:
+        return Stream(shape=ollama.shape(answer, is_chat=call.path.endswith("/chat")), content_type=_LINES)
+    if call.dialect is Dialect.LLAMACPP:
+        return Stream(shape=llamacpp.shape(answer))
+    if call.dialect is Dialect.RESPONSES:
+        return Stream(shape=responses.shape(answer))
+    shape = chat.shape(answer)
+    if voice.ping:
+        shape = replace(shape, ping=voice.ping.encode())
+    # Without [DONE] the chunk that says why it ended is the end.
+    return Stream(shape=shape if voice.has_done else replace(shape, closing=(), end=shape.closing))
 
 
-def _other(call: Call, behaviour: Behaviour, name: str) -> object:
+def _broken_off(
+    call: Call, behaviour: Behaviour, answer: Answer, request_id: str | None, voice: Voice, shape: Shape
+) -> bytes:
+    """The event that breaks a stream off."""
+    error = errors.said(
+        voice, call.dialect, behaviour.status, behaviour.reason, request_id=request_id, wait=behaviour.retry_after
+    )
+    if call.dialect is Dialect.RESPONSES:
+        number = sum(map(len, (shape.opening, shape.tokens, shape.closing, shape.end)))
+        is_failed = behaviour.failure is Failure.FAILED_EVENT
+        return responses.error_event(answer, error, number, is_failed=is_failed)
+    if call.is_array:
+        return b",\r\n" + errors.body_of(error) + b"\n]\n"
+    return errors.event_of(error, answer.key, answer.model)
+
+
+def _other(call: Call, behaviour: Behaviour, name: str, voice: Voice) -> object:
     answer = answer_to(call, behaviour, name)
     if call.what is What.STORED:
         return responses.stored(answer, call.model, call.method, call.path)
     if call.what is What.EMBED:
-        return (
-            gemini.embeddings(call.path, call.body)
-            if call.dialect is Dialect.GEMINI
-            else chat.embeddings(answer, call.body)
-        )
+        return _embedded(call, answer)
     if call.what is What.COUNT:
         return _COUNTED[call.dialect](answer)
-    return _listed(call)
+    if call.what is What.SHOW:
+        return ollama.show(call.model)
+    if call.what is What.ABOUT:
+        return _about(call, behaviour, voice)
+    return _listed(call, voice)
 
 
-def _listed(call: Call) -> object:
-    names = _MODELS[call.dialect]
-    if call.dialect is Dialect.ANTHROPIC:
-        return anthropic.model(call.model) if call.model else anthropic.models(names)
+def _embedded(call: Call, answer: Answer) -> object:
     if call.dialect is Dialect.GEMINI:
-        return gemini.model(call.model) if call.model else gemini.models(names)
-    return chat.model(call.model) if call.model else chat.models(names)
+        return gemini.embeddings(call.path, call.body)
+    embeddings = ollama.embeddings if call.dialect is Dialect.OLLAMA else chat.embeddings
+    return embeddings(answer, call.body)
+
+
+def _about(call: Call, behaviour: Behaviour, voice: Voice) -> object:
+    if call.dialect is Dialect.DEEPL:
+        return deepl.about(call.path, behaviour.left)
+    about = ollama.about if call.dialect is Dialect.OLLAMA else llamacpp.about
+    return about(call.path, voice.models)
+
+
+def _listed(call: Call, voice: Voice) -> object:
+    if call.dialect is Dialect.ANTHROPIC:
+        return anthropic.model(call.model) if call.model else anthropic.models(voice.models)
+    if call.dialect is Dialect.GEMINI:
+        return gemini.model(call.model) if call.model else gemini.models(voice.models)
+    return chat.model(call.model) if call.model else chat.models(voice.models)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from stillup.sim.provider.answer import CREATED, Answer, Shape, sse
+from stillup.sim.provider.errors import Said
 
 
 def whole(answer: Answer) -> bytes:
@@ -45,15 +46,24 @@ def shape(answer: Answer) -> Shape:
     closing.append(event("response.output_item.done", output_index=0, item=item))
     over = _over(answer)
     end = event(f"response.{over}", response=_response(answer, over, [item], _usage(answer)))
-    said = {"code": "server_error", "message": "The server had an error while processing your request.", "param": None}
     return Shape(
         opening=tuple(opening),
         tokens=tuple(tokens),
         closing=tuple(closing),
         end=(end,),
-        error=event("error", **said),
         ping=b": keep-alive\n\n",
     )
+
+
+def error_event(answer: Answer, error: Said, number: int, *, is_failed: bool) -> bytes:
+    """The event that breaks off a stream: ``error``, or a response that failed; ``number`` is its own in the stream."""
+    code = error.code or error.kind
+    if is_failed:
+        failed = _response(answer, "failed", [], None) | {"error": {"code": code, "message": error.text}}
+        told: dict[str, Any] = {"type": "response.failed", "response": failed}
+    else:
+        told = {"type": "error", "code": code, "message": error.text, "param": error.param}
+    return sse(told | {"sequence_number": number}, told["type"])
 
 
 def _over(answer: Answer) -> str:

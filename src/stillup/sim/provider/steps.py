@@ -7,13 +7,15 @@ from datetime import datetime
 from itertools import chain
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stillup.sim.provider import errors
 from stillup.sim.provider.answer import Shape
-from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
-from stillup.sim.provider.call import Call
+from stillup.sim.provider.behaviour import Behaviour, Failure
+from stillup.sim.provider.call import Call, What
 from stillup.sim.provider.heads import head_bytes, headers_of
 from stillup.sim.provider.reply import Stream, Whole, reply_to
+from stillup.sim.provider.voices import at_home, voice_for
 
 _DRIP_S = 0.5
 _PING_S = 0.05
@@ -48,8 +50,13 @@ class Hangup(Struct, frozen=True):
 Step = Send | Pause | Silence | Hangup
 
 
-def steps(call: Call, behaviour: Behaviour, name: str, request_id: str, now: datetime) -> Iterator[Step]:
-    """Everything that happens on the connection after a request was read."""
+def steps(
+    call: Call, behaviour: Behaviour, name: str, request_id: str, now: datetime, vendor: str = ""
+) -> Iterator[Step]:
+    """Everything that happens on the connection after a request was read; ``vendor`` is whose API it is."""
+    call = at_home(call, vendor)
+    if behaviour.generates_only and call.what is not What.GENERATE:
+        behaviour = replace(behaviour, failure=Failure.NONE)
     failure = behaviour.failure
     if failure in (Failure.RESET, Failure.REFUSED, Failure.RESET_AT_ONCE):
         yield Hangup(is_reset=True)
@@ -61,10 +68,14 @@ def steps(call: Call, behaviour: Behaviour, name: str, request_id: str, now: dat
         yield Silence()
     if behaviour.headers_after_s:
         yield Pause(behaviour.headers_after_s)
-    reply = reply_to(call, behaviour, name, request_id)
-    headers = headers_of(call, behaviour, request_id, now)
+    voice, shown_id = voice_for(call, vendor), None if behaviour.no_request_id else request_id
+    reply = reply_to(call, behaviour, name, shown_id, voice)
+    headers = headers_of(call, behaviour, shown_id, now, voice)
     if isinstance(reply, Whole):
-        yield from _whole(call, reply, behaviour, headers, request_id)
+        if reply.status == 200 and failure in _SAYS_ERROR:
+            error = errors.said(voice, call.dialect, behaviour.status, behaviour.reason, request_id=shown_id)
+            reply = replace(reply, body=errors.body_of(error))
+        yield from _whole(call, reply, behaviour, headers)
     else:
         yield from _stream(reply, behaviour, headers)
 
@@ -85,16 +96,16 @@ def _drip(data: bytes, gap_s: float) -> Iterator[Step]:
         yield Pause(gap_s)
 
 
-def _whole(call: Call, reply: Whole, behaviour: Behaviour, headers: dict[str, str], request_id: str) -> Iterator[Step]:
+def _whole(call: Call, reply: Whole, behaviour: Behaviour, headers: dict[str, str]) -> Iterator[Step]:
     body, failure = reply.body, behaviour.failure if reply.status == 200 else Failure.NONE
     content_type = "application/octet-stream" if failure is Failure.WRONG_TYPE else reply.content_type
     yield Pause(behaviour.first_token_after_s + behaviour.gap_s * behaviour.tokens if reply.status == 200 else 0)
-    if failure in (Failure.ERROR_FIRST, Failure.ERROR_EVENT):
-        body = errors.error_body(call.dialect, 529, Reason.PLAIN, "Overloaded", request_id)
-    elif failure in (Failure.EMPTY, Failure.OPENING_ONLY):
+    if failure in (Failure.EMPTY, Failure.OPENING_ONLY):
         body = b""
     elif failure in (Failure.MALFORMED, Failure.ENDS_EARLY):
         body = body[: len(body) // 2]
+    # What keeps a whole answer alive stands before it and belongs to it: empty lines.
+    body = b"\n" * behaviour.pings + body if reply.status == 200 else body
     length = len(body) + (_MISSING_BYTES if failure is Failure.WRONG_LENGTH else 0)
     framing = {"Transfer-Encoding": "chunked"} if failure is Failure.PINGS else {"Content-Length": str(length)}
     yield from _head(reply.status, {"Content-Type": content_type, **framing, **headers}, behaviour)
@@ -167,7 +178,7 @@ def _events(shape: Shape, behaviour: Behaviour) -> Iterator[Step]:
     if failure is Failure.ERROR_FIRST:
         yield Send(_first(shape))
         return
-    yield Send(b"".join(shape.opening))
+    yield Send(shape.ping * behaviour.pings + b"".join(shape.opening))
     if behaviour.first_token_after_s:
         yield Pause(behaviour.first_token_after_s)
     if failure is Failure.OPENING_ONLY:
@@ -194,12 +205,13 @@ def _tokens(shape: Shape, behaviour: Behaviour) -> Iterator[Step]:
         yield from _gone_wrong(shape, shape.end[0], failure)
 
 
-_ENDS = frozenset({Failure.ERROR_EVENT, Failure.ENDS_EARLY})
+_SAYS_ERROR = frozenset({Failure.ERROR_FIRST, Failure.ERROR_EVENT, Failure.FAILED_EVENT})
+_ENDS = frozenset({Failure.ERROR_EVENT, Failure.FAILED_EVENT, Failure.ENDS_EARLY})
 _AFTER = _BREAKS | _ENDS | {Failure.MALFORMED}
 
 
 def _gone_wrong(shape: Shape, token: bytes, failure: Failure) -> Iterator[Step]:
-    if failure is Failure.ERROR_EVENT:
+    if failure in _SAYS_ERROR:
         yield Send(shape.error)
     elif failure is Failure.MALFORMED:
         yield Send(_broken(token))

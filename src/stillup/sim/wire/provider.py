@@ -8,11 +8,14 @@ from stillup.sim.modes import ONLY_STREAMS, STATUS, Mode
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
 from stillup.sim.provider.call import Call, Dialect
 from stillup.sim.provider.errors import page
+from stillup.sim.provider.voices import voice_of
 from stillup.sim.wire.reply import HTML, Reply, json_reply
 
 _AFTER_WORDS = 1
 _SLOW_S = 20.0
 _KEYLESS = (401, 403, 400, 200)
+_CUT_IN = frozenset({Mode.ERROR_FIRST, Mode.STREAM_ERROR})
+"""An error inside a 200: that the provider is overloaded, in its own words."""
 REASONS = {Mode.TOO_LONG: Reason.CONTEXT, Mode.FILTERED: Reason.FILTER, Mode.QUOTA: Reason.QUOTA}
 """What an error of some modes says beyond its status."""
 _FAILURES = {
@@ -44,19 +47,27 @@ _FAILURES = {
 """What a request meets in each mode that is no status; where the connection itself fails, one that was kept alive."""
 
 
-def api_behaviour(mode: Mode, call: Call, text: str, retry_after: str = "") -> Behaviour:
-    """How a provider's API answers one call in a mode; ``text`` is what it says in health."""
+def api_error(mode: Mode, dialect: Dialect, vendor: str) -> tuple[int, Reason]:
+    """The status and the reason of the error a mode means in a protocol at a vendor's API.
+
+    Some have statuses of their own: 529 is Anthropic's, 456 DeepL's. An error inside a 200 says: overloaded.
+    """
+    reason = REASONS.get(mode, Reason.PLAIN)
+    return voice_of(dialect, vendor).status(STATUS.get(mode, STATUS[Mode.OVERLOADED]), reason), reason
+
+
+def api_behaviour(mode: Mode, call: Call, text: str, retry_after: str = "", vendor: str = "") -> Behaviour:
+    """How a provider's API answers one call in a mode; ``text`` is what it says in health, ``vendor`` whose it is."""
     if mode in ONLY_STREAMS and not call.stream:
         mode = Mode.OK
-    if mode not in STATUS:
+    if mode not in STATUS and mode not in _CUT_IN:
         slow_s = _SLOW_S if mode is Mode.SLOW_FIRST_TOKEN else 0.0
         failure = _FAILURES[mode]
         return Behaviour(failure=failure, after=_AFTER_WORDS, text=text, needs_key=True, first_token_after_s=slow_s)
-    status = STATUS[mode]
-    if status == 529 and call.dialect is not Dialect.ANTHROPIC:
-        status = 503  # 529 is Anthropic's alone
-    reason = REASONS.get(mode, Reason.PLAIN)
-    return Behaviour(failure=Failure.STATUS, status=status, reason=reason, retry_after=retry_after)
+    status, reason = api_error(mode, call.dialect, vendor)
+    if mode in STATUS:
+        return Behaviour(failure=Failure.STATUS, status=status, reason=reason, retry_after=retry_after)
+    return Behaviour(failure=_FAILURES[mode], status=status, after=_AFTER_WORDS, text=text, needs_key=True)
 
 
 def page_of(name: str, layer: Layer, mode: Mode) -> Reply:

@@ -10,7 +10,7 @@ import h11
 from stillup import __version__
 from stillup.errors import NotConfigured
 from stillup.secret import Secret
-from stillup.sources.ladder.dialects import DIALECTS, Tally
+from stillup.sources.ladder.dialects import DIALECTS, Dialect, Tally
 from stillup.sources.ladder.faults import Fault
 from stillup.sources.ladder.plan import Ask
 from stillup.sources.ladder.result import Reply
@@ -28,7 +28,8 @@ class Receipt:
 
     def __init__(self, dialect: str, elapsed_ms: Callable[[], float]) -> None:
         self.elapsed_ms = elapsed_ms
-        self._tally = Tally(DIALECTS[dialect]) if dialect else None
+        self._dialect = DIALECTS[dialect] if dialect else None
+        self._tally = Tally(self._dialect) if self._dialect else None
         self._status = 0
         self._ms = 0.0
         self._headers: dict[str, str] = {}
@@ -50,13 +51,20 @@ class Receipt:
         data = data[: MAX_BODY_BYTES - len(self._body)]
         self._body += data
         is_enough = len(self._body) >= MAX_BODY_BYTES
-        if self._tally is None or not _is_stream(self._headers):
+        if self._tally is None or not self._is_answer:
             return is_enough
         return self._tally.feed(data, self.elapsed_ms()) or is_enough
 
     def end(self) -> None:
         """Note that the body is whole."""
         self._is_whole = True
+        if self._tally is not None and self._is_answer:
+            self._tally.end(self.elapsed_ms())
+
+    @property
+    def _is_answer(self) -> bool:
+        """It is a model's answer by status and content type: only then its events are its own."""
+        return self._dialect is not None and 200 <= self._status < 300 and is_framed(self._headers, self._dialect)
 
     def reply(self, fault: str = "") -> Reply | None:
         """The answer as far as it came; None without a head."""
@@ -144,7 +152,7 @@ def _request(ask: Ask) -> h11.Request:
     headers: list[tuple[str, str | Secret]] = [
         ("host", target.authority),
         ("user-agent", f"stillup/{__version__} (personal status monitor)"),
-        ("accept", "text/event-stream" if ask.dialect else "*/*"),
+        ("accept", DIALECTS[ask.dialect].framing.value if ask.dialect else "*/*"),
         ("accept-encoding", "identity"),
         ("connection", "close"),
         *ask.headers,
@@ -177,8 +185,9 @@ async def _next(wire: Wire, connection: h11.Connection) -> h11.Event:
             raise ConnectionResetError(msg)
 
 
-def _is_stream(headers: dict[str, str]) -> bool:
-    return headers.get("content-type", "").lower().startswith("text/event-stream")
+def is_framed(headers: dict[str, str], dialect: Dialect) -> bool:
+    """Whether an answer comes as that protocol's do."""
+    return headers.get("content-type", "").lower().startswith(dialect.framing.value)
 
 
 def body_fault(fault: str) -> str:

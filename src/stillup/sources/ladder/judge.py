@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Struct
 
 from stillup.model.service import Layer
+from stillup.sources.ladder.dialects import DIALECTS
+from stillup.sources.ladder.exchange import is_framed
 from stillup.sources.ladder.faults import OURS, Fault, Stage
 from stillup.sources.ladder.kinds import OVERLOADED_STATUS, kind_in, names_error, own_fault, provider_fault
 from stillup.sources.ladder.plan import Due, Step
@@ -96,12 +98,14 @@ def _error(step: Step, reply: Reply) -> str:
     """The error word of an answer, empty where the rung is up. First match wins; the order is the rule."""
     if step.has_key and (ours := own_fault(reply.status, reply.body)) is not None:
         return ours.value
-    if not _is_up(step, reply.status):
+    # A limit's status is among those that are up; a body that says the provider has no room knows better.
+    is_full = step.has_key and reply.status >= 400 and kind_in(reply.body) is Fault.OVERLOADED
+    if is_full or not _is_up(step, reply.status):
         return provider_fault(reply.status, reply.body)
     if not 200 <= reply.status < 300:
         return ""
     if step.due is Due.STREAM:
-        return _stream_error(reply)
+        return _stream_error(step, reply)
     if reply.fault:
         return reply.fault
     return Fault.WRONG_CONTENT.value if step.due is Due.DATA and not _is_data(reply) else ""
@@ -113,10 +117,10 @@ def _is_up(step: Step, status: int) -> bool:
     return status < 500 and status != OVERLOADED_STATUS
 
 
-def _stream_error(reply: Reply) -> str:
+def _stream_error(step: Step, reply: Reply) -> str:
     if reply.stream_error:
         return reply.stream_error
-    if not reply.headers.get("content-type", "").lower().startswith("text/event-stream"):
+    if not is_framed(reply.headers, DIALECTS[step.ask.dialect]):
         kind = kind_in(reply.body) or (Fault.SERVER_ERROR if names_error(reply.body) else None)
         return (kind or Fault.WRONG_CONTENT).value
     if reply.is_stream_whole:

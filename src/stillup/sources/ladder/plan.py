@@ -52,7 +52,11 @@ class Ask(Struct, frozen=True, kw_only=True):
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One rung of the service's ladder. ``has_edge``: another rung speaks for this host's edge."""
+    """One rung of the service's ladder.
+
+    ``has_edge``: another rung speaks for this host's edge. ``has_key``: it asks a model, with our key or on our own
+    machine, so that some errors are ours.
+    """
 
     id: str
     component: str
@@ -127,19 +131,20 @@ def _step(endpoint: Endpoint, ctx: Context, options: Options, here: Here) -> Ste
         due=Due.DATA if endpoint.layer in _API_LAYERS else Due.ANYTHING,
         up=endpoint.up,
     )
-    if not endpoint.key_env:
+    dialect = DIALECTS.get(endpoint.protocol)
+    if not endpoint.key_env and (dialect is None or dialect.needs_key):
         return step
     key = ctx.setting.key or _key_from(here.keys, endpoint.key_env)
     model = options.model or endpoint.model
     why = _why_not(endpoint, target, key, model)
-    if why or key is None:
+    if why or dialect is None:
         return Skipped(step.title, why)
-    dialect = DIALECTS[endpoint.protocol]
     return replace(
         step,
         ask=replace(
             step.ask,
-            headers=dialect.headers(key),
+            target=replace(target, path=dialect.path(target.path, model)),
+            headers=dialect.headers(key) if key else (),
             body=step.ask.body or dialect.body(model),
             dialect=endpoint.protocol,
         ),
@@ -152,15 +157,17 @@ def _step(endpoint: Endpoint, ctx: Context, options: Options, here: Here) -> Ste
 
 
 def _why_not(endpoint: Endpoint, target: Target, key: Secret | None, model: str) -> str:
-    if key is None:
+    dialect = DIALECTS.get(endpoint.protocol)
+    if key is None and (dialect is None or dialect.needs_key):
         return "no key"
-    if endpoint.protocol not in DIALECTS:
+    if dialect is None:
         return "its protocol is not known"
-    if not model and not endpoint.body:
+    if dialect.needs_model and not model and not endpoint.body:
         return "no model is set"
-    if not target.is_tls and not target.is_loopback:
-        return "a key is sent over TLS only"
-    return ""
+    if key is None or not dialect.needs_key:
+        return ""
+    is_bare = not target.is_tls and not target.is_loopback
+    return dialect.refuses(key, endpoint.url) or ("a key is sent over TLS only" if is_bare else "")
 
 
 def _target(endpoint: Endpoint, ctx: Context, options: Options) -> Target:
