@@ -19,7 +19,7 @@ from stillup.private import check_folder, private_folder
 
 _FILE = "x-spent"
 _MOST_BYTES = 256 * 1024
-_LINE = re.compile(rb"(\d{4}-\d\d-\d\d) (-?\d{1,12})")
+_LINE = re.compile(rb"^(\d{4}-\d\d-\d\d) (-?\d{1,12})$", re.MULTILINE)
 _MILLIONTHS = 1_000_000
 
 

@@ -70,10 +70,10 @@ def past_from(ctx: Context) -> datetime | None:
 
 def lines(source: str, told: Iterable[Told], ctx: Context, begins: datetime) -> list[Signal]:
     """The signals of one reading; from ``begins`` on, a window in which nothing is told is known to be empty."""
-    from_ = past_from(ctx)
+    from_, known = past_from(ctx), [line for line in told if line.n > 0]
     if from_ is None:
-        return [*_counted_now(source, [t for t in told if ctx.since is None or t.at > ctx.since], ctx)]
-    return _past(source, [t for t in told if t.at > from_], ctx, covered_from=max(from_, begins))
+        return [*_counted_now(source, [t for t in known if ctx.since is None or t.at > ctx.since], ctx)]
+    return _past(source, [t for t in known if t.at > from_], ctx, covered_from=max(from_, begins))
 
 
 def _past(source: str, told: Sequence[Told], ctx: Context, *, covered_from: datetime) -> list[Signal]:
@@ -111,7 +111,7 @@ def _summed(told: Iterable[Told]) -> list[tuple[Key, int]]:
     total: Counter[Key] = Counter()
     for line in told:
         total[line.key] += line.n
-    return sorted(((key, min(n, _MOST)) for key, n in total.items() if n > 0), key=repr)
+    return sorted(((key, min(n, _MOST)) for key, n in total.items()), key=repr)
 
 
 def _counted(source: str, key: Key, count: int, ctx: Context, at: datetime) -> Counted:
