@@ -62,7 +62,6 @@ ABSENT: dict[str, dict[str, str]] = {
         **dict.fromkeys(NO_MODEL, "it has no models"),
         **dict.fromkeys(("copilot", "cursor", "midjourney"), "it has no public API with a key"),
         "perplexity": "a question also costs a search, and its streams have no end marker that the ladder knows",
-        "deepl": "its API is none of the ladder's protocols",
         "vertex": "the protocols its keys open are none of the ladder's",
         "azure-openai": "everyone's own resource has an address of its own",
     },

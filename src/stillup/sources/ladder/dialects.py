@@ -240,7 +240,7 @@ def _deepl_key(key: Secret) -> Headers:
 
 
 def _deepl_body(_model: str) -> bytes:
-    return msgspec.json.encode({"text": ["yes"], "source_lang": "EN", "target_lang": "DE"})
+    return msgspec.json.encode({"text": ["Hi"], "source_lang": "EN", "target_lang": "DE"})
 
 
 def _deepl_refuses(key: Secret, url: str) -> str:
