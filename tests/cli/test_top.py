@@ -312,14 +312,14 @@ async def test_s_changes_the_order_on_the_screen(tmp_path):
         assert await shown_.end() == 0
 
 
-async def test_where_it_is_no_terminal_it_is_a_table_once_and_a_reader_that_goes_ends_it_quietly(tmp_path):
+async def test_where_it_is_no_terminal_it_is_a_table_once_and_then_lines(tmp_path):
     async with playing(tmp_path) as (command, environ):
         process = await asyncio.create_subprocess_exec(
-            *command, "--for", "0.2", env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *command, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
-        said, errors = await asyncio.wait_for(process.communicate(), 60)
-        assert (process.returncode, errors) == (0, b"")
-        text = said.decode()
-        assert "\x1b" not in text
-        assert re.search(r"✗  Claude +partial outage", text)
-        assert "a line for each change" in text
+        said = (await asyncio.wait_for(process.stdout.readuntil(b"a line for each change"), 60)).decode()
+        process.send_signal(signal.SIGINT)
+        _, errors = await asyncio.wait_for(process.communicate(), 60)
+        assert (process.returncode, errors.strip()) == (130, b"")
+        assert "\x1b" not in said
+        assert re.search(r"✗  Claude +partial outage", said)

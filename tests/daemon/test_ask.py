@@ -1,7 +1,8 @@
 """One look: what is asked of whom, for how long it is waited, and that many are judged as each alone."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -9,15 +10,17 @@ from stillup.catalog.load import capabilities, catalogue, find_service
 from stillup.config import parse_config
 from stillup.daemon import ask as asking
 from stillup.daemon.advice import able, alternatives, stand_ins, usual_task
-from stillup.daemon.ask import MOST_PAGES, ask, ask_many, judge, judge_many
-from stillup.daemon.jobs import MOST_KEYLESS, is_one_look, is_page, jobs_for, spared
+from stillup.daemon.ask import MOST_PAGES, ask, ask_many, judge, judge_many, thinned
+from stillup.daemon.jobs import MOST_KEYLESS, is_one_look, is_page, jobs_for, profile_of, spared
 from stillup.model.service import Capability, State
-from stillup.model.signal import Alive, Declared
+from stillup.model.signal import Alive, Counted, Declared
 from stillup.registry import SOURCES, SourceSpec, usable_sources
 from stillup.sources.base import Reading
 from stillup.sources.report import FailureKind, Report
 from stillup.sources.schedule import Why
 from stillup.testing import FakeClock
+from stillup.verdict.monitor import Monitor
+from stillup.verdict.settings import ONE_LOOK
 
 NOW = datetime(2026, 4, 7, 14, 58, 20, tzinfo=UTC)
 PAGES = [spec.id for spec in usable_sources() if spec.page and spec.one_look]
@@ -155,3 +158,42 @@ def test_a_stand_in_is_chosen_for_what_the_service_does():
     assert usual_task(find_service("claude")) is Capability.CHAT
     assert usual_task(find_service("midjourney"), Capability.CODING) is Capability.IMAGE
     assert usual_task(find_service("cloudflare")) is None
+
+
+def told_every_minute(counts, minutes=240):
+    """A source that told its last hours minute by minute: ``counts`` by minutes before now, silence else."""
+    about = {"service": "claude", "source": "reddit"}
+    start = NOW.replace(second=0)
+    return tuple(
+        Counted(at=start - timedelta(minutes=m), window_s=60, count=counts[m], **about)
+        if m in counts
+        else Alive(at=start - timedelta(minutes=m), **about)
+        for m in range(minutes, -1, -1)
+    )
+
+
+def test_of_a_long_silence_every_third_window_is_enough_and_no_count_is_lost():
+    lines = told_every_minute({7: 2, 100: 1})
+    kept = thinned(lines)
+    assert len(kept) < 0.6 * len(lines)
+    assert [x for x in kept if isinstance(x, Counted)] == [x for x in lines if isinstance(x, Counted)]
+    assert kept == [x for x in lines if x in set(kept)]
+    gaps = [(b.at - a.at).total_seconds() for a, b in pairwise(kept)]
+    assert max(gaps) <= 180
+    assert kept[-1] == lines[-1]
+
+
+@pytest.mark.parametrize("counts", [{}, {100: 1}, {3: 9, 2: 12, 1: 15, 0: 9}, {130: 6, 129: 9, 128: 8}])
+def test_what_is_judged_is_the_same_without_the_silent_windows(counts):
+    def judged(lines):
+        monitor = Monitor(profile_of, ONE_LOOK)
+        monitor.step(NOW.replace(second=0) + timedelta(minutes=1), lines)
+        (evidence,) = monitor.evidence("claude")
+        said = monitor.verdicts("claude")[None]
+        return said.state, said.confidence, said.since, evidence.standing, evidence.log_e, evidence.usual or 0.0
+
+    lines = told_every_minute(counts)
+    *exact, log_e, usual = judged(lines)
+    *thin, thin_log_e, thin_usual = judged(thinned(lines))
+    assert thin == exact
+    assert (thin_log_e, thin_usual) == (pytest.approx(log_e, rel=0.1, abs=0.1), pytest.approx(usual, rel=0.1))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from math import ceil
 from random import Random
@@ -22,6 +22,7 @@ from stillup.daemon.jobs import forecaster, is_one_look, is_page, jobs_for, prof
 from stillup.errors import Blame
 from stillup.model.evidence import Evidence
 from stillup.model.service import Capability, Family, State
+from stillup.model.signal import Alive, Signal
 from stillup.model.verdict import Verdict
 from stillup.net import Net
 from stillup.registry import SOURCES
@@ -33,8 +34,20 @@ from stillup.verdict.settings import ONE_LOOK, TICK_S
 DEADLINE_S = 2.2
 """Sources that have not answered by then are named as late; start-up and printing have the rest of three seconds."""
 
+MANY_DEADLINE_S = 2.4
+"""The same for many services, whose judgement and printing have the rest of three and a half."""
+
+_MANY_AT_ONCE, _MANY_PER_HOST = 128, 6
+"""Requests that run together where many services are asked: they go to some hundred hosts, a few of which are asked
+about every service. Six to one host at a time is what any browser does."""
+
 MOST_PAGES = 6
 """So many stand-ins are looked up on their pages, the catalogue's first ones: more would cost strangers for nothing."""
+
+_SILENT_WINDOWS = 3
+"""So many windows without a count are taken as one: as many as the judgement takes for silence and not for a gap."""
+
+_WHOLE, _MANY_LINES = timedelta(hours=1), 100
 
 _GRACE_S = 0.3
 """For so long after the last word on what was asked for, the stand-ins' pages are waited for."""
@@ -69,9 +82,9 @@ async def ask(
     """
     now = clock.now()
     pages = _page_jobs(config, stand_ins(service, task), environ, now)
-    reports = await _reports(
-        jobs_for(config, [service], environ, now, only=is_one_look), pages, config, clock, deadline_s
-    )
+    jobs = jobs_for(config, [service], environ, now, only=is_one_look)
+    async with Net(clock, cache_dir=config.data_folder / "cache") as net:
+        reports = await _reports(jobs, pages, net, clock, deadline_s)
     return judge(service, reports, claims, now)
 
 
@@ -80,7 +93,7 @@ async def ask_many(
     config: Config,
     environ: Mapping[str, str],
     clock: Clock,
-    deadline_s: float = DEADLINE_S,
+    deadline_s: float = MANY_DEADLINE_S,
     task: Capability | None = None,
 ) -> list[FirstAnswer]:
     """Look once at several services, answers in their order.
@@ -95,27 +108,28 @@ async def ask_many(
     there = {s.id for s in services}
     others = {s.id: s for service in services for s in stand_ins(service, task or Capability.CHAT) if s.id not in there}
     pages = _page_jobs(config, list(others.values()), environ, now)
-    asked = await _reports([job for job in jobs if job not in left_out], pages, config, clock, deadline_s)
-    return judge_many(services, [*asked, *(_not_asked(job, now) for job in left_out)], now)
+    cache = config.data_folder / "cache"
+    async with Net(clock, cache_dir=cache, at_once=_MANY_AT_ONCE, per_host=_MANY_PER_HOST) as net:
+        reports = await _reports([job for job in jobs if job not in left_out], pages, net, clock, deadline_s)
+    return judge_many(services, [*reports, *(_not_asked(job, now) for job in left_out)], now)
 
 
 async def _reports(
-    jobs: Sequence[Job], pages: Sequence[Job], config: Config, clock: Clock, deadline_s: float
+    jobs: Sequence[Job], pages: Sequence[Job], net: Net, clock: Clock, deadline_s: float
 ) -> list[Report]:
     """What the sources say; ``pages`` of other services as far as they are there by the time the rest is."""
     beside: list[Report] = []
-    async with Net(clock, cache_dir=config.data_folder / "cache") as net:
-        # The judgement brings numpy, a quarter of a second to load: time that is free while sources are waited for.
-        ready = asyncio.create_task(asyncio.to_thread(import_module, "stillup.verdict.monitor"))
-        luck = Random()  # noqa: S311 - jitter, not secrets
-        others = asyncio.create_task(Poller(pages, net, clock, luck, beside.append).once(deadline_s))
-        try:
-            reports = await Poller(jobs, net, clock, luck).once(deadline_s)
-            await asyncio.wait({others}, timeout=_GRACE_S)
-        finally:
-            others.cancel()
-            await asyncio.gather(others, return_exceptions=True)
-        await ready
+    # The judgement brings numpy, a quarter of a second to load: time that is free while sources are waited for.
+    ready = asyncio.create_task(asyncio.to_thread(import_module, "stillup.verdict.monitor"))
+    luck = Random()  # noqa: S311 - jitter, not secrets
+    others = asyncio.create_task(Poller(pages, net, clock, luck, beside.append).once(deadline_s))
+    try:
+        reports = await Poller(jobs, net, clock, luck).once(deadline_s)
+        await asyncio.wait({others}, timeout=_GRACE_S)
+    finally:
+        others.cancel()
+        await asyncio.gather(others, return_exceptions=True)
+    await ready
     return [*reports, *beside]
 
 
@@ -161,7 +175,7 @@ def judge_many(
     from stillup.verdict.monitor import Monitor
 
     monitor = Monitor(profile_of, ONE_LOOK, forecaster())
-    signals = [signal for report in reports if report.reading for signal in report.reading.signals]
+    signals = [s for report in reports if report.reading for s in thinned(report.reading.signals)]
     newest = max([now, *(signal.at for signal in signals)])  # the minute may have ended while the sources answered
     monitor.step(datetime.fromtimestamp(ceil(newest.timestamp() / TICK_S) * TICK_S, UTC), signals)
     weighed = [(claim, as_evidence(claim, _family(claim), now)) for claim in claims]
@@ -184,6 +198,26 @@ def judge_many(
             )
         )
     return answers
+
+
+def thinned(lines: Sequence[Signal]) -> list[Signal]:
+    """One reading's lines without most of those that only say, of a past window, that nothing was counted in it.
+
+    A source read every minute tells a day as 1,440 such windows, each a minute to be judged. Three of them in a row
+    are one stretch of silence for the judgement, so the last of each three is enough; the last hour, the beginning,
+    and what stands beside a count stay whole.
+    """
+    in_order = sorted(lines, key=lambda line: line.at)
+    if len(lines) < _MANY_LINES:
+        return list(lines)
+    recent = in_order[-1].at - _WHOLE
+    spoken = {_stretch(line) for line in lines if not isinstance(line, Alive)}
+    needed = {*{_stretch(line): line for line in in_order if isinstance(line, Alive)}.values(), in_order[0]}
+    return [x for x in lines if not isinstance(x, Alive) or x.at > recent or x in needed or _stretch(x) in spoken]
+
+
+def _stretch(line: Signal) -> int:
+    return ceil(line.at.timestamp() / (_SILENT_WINDOWS * TICK_S))
 
 
 def _family(claim: Claim) -> Family:
