@@ -162,7 +162,7 @@ class Stream:
         async with self._opening:
             if self._socket is None or not self._socket.is_open:
                 await self._open(now, meter)
-        await self._be_current(now)
+            await self._be_current(now)
         posts = list(followed.posts)
         followed.posts.clear()
         return posts, followed.since
@@ -185,13 +185,16 @@ class Stream:
         self.inbox.take(frame, self._net.wall_s())
 
     async def _be_current(self, now: datetime) -> None:
-        """Wait a little for the present where the newest frame is old.
+        """Wait a little for the present where the newest frame is old, or the stream new.
+
+        What is still on its way then comes with the next reading.
 
         :raises Unreachable: it does not come.
         """
-        if self._behind(now) <= _CURRENT:
+        if self.inbox.current.is_set() and self._behind(now) <= _CURRENT:
             return
-        self.inbox.current.clear()
+        if self._behind(now) > _CURRENT:
+            self.inbox.current.clear()
         try:
             async with asyncio.timeout(_CATCH_UP_S):
                 await self.inbox.current.wait()
