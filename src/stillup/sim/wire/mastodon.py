@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import escape
 
 from stillup.catalog.load import Service, catalogue
@@ -11,7 +11,7 @@ from stillup.sim.wire.reply import Reply, json_reply, millis
 from stillup.sim.wire.routes import Desk, Visit
 from stillup.sim.wire.short import Short, shorts
 
-_LOOK_BACK = timedelta(days=2)
+_LOOK_BACK, _STRETCH = timedelta(days=2), timedelta(hours=6)
 _ONE_IN = 3
 _USUAL, _MOST = 20, 40
 
@@ -24,15 +24,22 @@ def answer(desk: Desk, visit: Visit, rest: str) -> Reply:
     since = visit.params.get("since_id", "")
     limit = visit.params.get("limit", "")
     number = min(_MOST, int(limit)) if limit.isdigit() and len(limit) < 4 else _USUAL
-    found = [
-        (short, service)
-        for service in catalogue().values()
-        if tag in _tags(service)
-        for short in shorts(desk.stories, service, visit.now - _LOOK_BACK, visit.now, one_in=_ONE_IN, chatter=True)
-    ]
-    fresh = [(s, of) for s, of in found if not since.isdigit() or _number(s) > int(since[:20])]
-    newest = sorted(fresh, key=lambda pair: _number(pair[0]), reverse=True)[:number]
-    return json_reply([_status(short, tag) for short, _ in newest])
+    after_id = int(since[:20]) if since.isdigit() else -1
+    return json_reply([_status(short, tag) for short in _newest(desk, tag, visit.now, after_id, number)])
+
+
+def _newest(desk: Desk, tag: str, now: datetime, after_id: int, number: int) -> list[Short]:
+    """The newest posts, written a stretch at a time from now backwards: nobody asks for all of two days."""
+    services = [service for service in catalogue().values() if tag in _tags(service)]
+    found: list[Short] = []
+    for stretch in range(_LOOK_BACK // _STRETCH):
+        until = now - stretch * _STRETCH
+        for service in services:
+            written = shorts(desk.stories, service, until - _STRETCH, until, one_in=_ONE_IN, chatter=True)
+            found += [short for short in written if _number(short) > after_id]
+        if len(found) >= number:
+            break
+    return sorted(found, key=_number, reverse=True)[:number]
 
 
 def concerns(visit: Visit, rest: str) -> list[str]:  # noqa: ARG001 - the path says it all
