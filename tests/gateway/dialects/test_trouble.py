@@ -33,6 +33,11 @@ BAD_KEY = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_
 GROQ_RATE = "Rate limit reached … Upgrade to Dev Tier today at https://console.groq.com/settings/billing"
 GEMINI_RATE = "You exceeded your current quota, please check your plan and billing details."
 OPENAI_QUOTA = "You exceeded your current quota, please check your plan and billing details."
+XAI_SPENT = b"Your team x has either used all available credits or reached its monthly spending limit."
+MISTRAL_FULL = (
+    b'{"object": "error", "message": "Service tier capacity exceeded for this model.", '
+    b'"type": "invalid_request_error", "param": null, "code": null}'
+)
 
 TABLE = [
     (A, 529, anthropic("overloaded_error", "Overloaded"), Fault.OVERLOADED),
@@ -41,6 +46,8 @@ TABLE = [
     (A, 503, anthropic("overloaded_error"), Fault.OVERLOADED),
     (O, 503, openai("The engine is currently overloaded"), Fault.OVERLOADED),
     (O, 503, openai("m", code="slow_down"), Fault.OVERLOADED),
+    (O, 503, openai("llama is currently over capacity", "internal_server_error"), Fault.OVERLOADED),
+    (O, 503, b'{"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}', Fault.OVERLOADED),
     (O, 503, b"upstream connect error", Fault.SERVER_ERROR),
     (G, 503, gemini(503, "UNAVAILABLE", "The model is overloaded."), Fault.OVERLOADED),
     (G, 500, gemini(500, "INTERNAL"), Fault.SERVER_ERROR),
@@ -58,6 +65,13 @@ TABLE = [
     (O, 429, openai(OPENAI_QUOTA, "insufficient_quota", "insufficient_quota"), Fault.QUOTA),
     (O, 429, openai(OPENAI_QUOTA), Fault.QUOTA),
     (O, 429, openai("Request too large for gpt-x on tokens per min", "tokens", "rate_limit_exceeded"), Fault.TOO_LONG),
+    (O, 429, openai("The credits are used up", "insufficient_quota", "credit_balance_exhausted"), Fault.QUOTA),
+    (O, 429, openai("m", "requests", "credit_balance_exhausted"), Fault.QUOTA),
+    (O, 429, openai("m", "requests", "slow_down"), Fault.RATE_LIMITED),
+    (O, 429, b'{"code": "Some resource has been exhausted", "error": "' + XAI_SPENT + b'"}', Fault.QUOTA),
+    (O, 403, b'{"code": "c", "error": "You have run out of credits or need a subscription."}', Fault.QUOTA),
+    (O, 429, MISTRAL_FULL, Fault.OVERLOADED),
+    (O, 429, b'{"object": "error", "message": "Rate limit exceeded", "type": "rate_limited"}', Fault.RATE_LIMITED),
     (G, 429, gemini(429, "RESOURCE_EXHAUSTED", GEMINI_RATE, details=PER_MINUTE), Fault.RATE_LIMITED),
     (G, 429, gemini(429, "RESOURCE_EXHAUSTED", GEMINI_RATE, details=PER_DAY), Fault.QUOTA),
     (G, 429, gemini(429, "RESOURCE_EXHAUSTED", "… limit: 0, model: gemini-x"), Fault.QUOTA),
@@ -72,6 +86,12 @@ TABLE = [
     (A, 403, b"<html>billing</html>", Fault.UNAUTHORIZED),
     (G, 400, gemini(400, "INVALID_ARGUMENT", "API key not valid.", details=BAD_KEY), Fault.UNAUTHORIZED),
     (G, 400, gemini(400, "INVALID_ARGUMENT", "API key expired. Please renew"), Fault.UNAUTHORIZED),
+    (
+        O,
+        400,
+        b'{"code": "Client specified an invalid argument", "error": "Incorrect API key provided: a***b."}',
+        Fault.UNAUTHORIZED,
+    ),
     (A, 408, b"", Fault.REQUEST_TIMEOUT),
     (A, 409, b"", Fault.BAD_REQUEST),
     (A, 413, anthropic("request_too_large"), Fault.TOO_LONG),

@@ -16,7 +16,8 @@ _WORDS = {
     Fault.OVERLOADED: (
         "overloaded_error overloaded engine_overloaded engine_overloaded_error server_overloaded model_overloaded "
         "server_is_overloaded slow_down unavailable service_unavailable service_unavailable_error "
-        "serviceunavailableexception modelnotreadyexception capacity_exceeded service_tier_capacity_exceeded"
+        "serviceunavailableexception modelnotreadyexception capacity_exceeded service_tier_capacity_exceeded "
+        "provider_overloaded unavailable_error"
     ),
     Fault.RATE_LIMITED: (
         "rate_limit_error rate_limit_exceeded rate_limit rate_limited rate_limit_reached resource_exhausted "
@@ -25,7 +26,7 @@ _WORDS = {
     Fault.QUOTA: (
         "insufficient_quota billing_error billing_hard_limit_reached billing_not_active billing_disabled "
         "credit_balance_too_low insufficient_credits insufficient_balance payment_required quota_exceeded "
-        "servicequotaexceededexception usage_limit_reached usage_not_included"
+        "servicequotaexceededexception usage_limit_reached usage_not_included credit_balance_exhausted"
     ),
     Fault.UNAUTHORIZED: (
         "authentication_error permission_error permission_denied unauthenticated unauthorized forbidden "
@@ -72,7 +73,8 @@ _PHRASES = (
         Fault.QUOTA,
         re.compile(
             r"credit balance|insufficient (credit|balance|funds|quota)|out of credits|never purchased credits"
-            r"|requires more credits|key limit exceeded|check your plan and billing",
+            r"|requires more credits|key limit exceeded|check your plan and billing"
+            r"|used all available credits|monthly spending limit",
             re.IGNORECASE,
         ),
     ),
@@ -86,11 +88,13 @@ _PHRASES = (
     ),
     (
         Fault.UNAUTHORIZED,
-        re.compile(r"(api[ _]?key|token)[^.]{0,20}(not valid|invalid|expired|incorrect)", re.IGNORECASE),
+        re.compile(
+            r"(api[ _]?key|token)[^.]{0,20}(not valid|invalid|expired|incorrect)|incorrect api[ _]?key", re.IGNORECASE
+        ),
     ),
 )
 """What providers write where they give no code of their own; the first that is found counts."""
-_OVERLOADED = re.compile(r"overloaded|at capacity|capacity exceeded|no capacity", re.IGNORECASE)
+_OVERLOADED = re.compile(r"overloaded|(at|over|no) capacity|capacity exceeded", re.IGNORECASE)
 _GEMINI_QUOTA = re.compile(r"limit: 0\b|PerDay")
 """Google answers 429 both for a minute's limit and for a quota that a wait of minutes does not mend."""
 
@@ -213,8 +217,12 @@ _BY_STATUS = {402: Fault.QUOTA, 408: Fault.REQUEST_TIMEOUT, 413: Fault.TOO_LONG,
 def _too_many(error: Said) -> Fault:
     if "resource_exhausted" in error.words:
         return Fault.QUOTA if _GEMINI_QUOTA.search(error.text) else Fault.RATE_LIMITED
+    if "slow_down" in error.words:
+        return Fault.RATE_LIMITED  # with 503 it is OpenAI that has no room; here it is this client that grew too fast
     if error.fault in {Fault.QUOTA, Fault.OVERLOADED}:
         return error.fault
+    if error.fault in {None, Fault.BAD_REQUEST} and _OVERLOADED.search(error.text):
+        return Fault.OVERLOADED  # Mistral's full tiers come as an "invalid_request_error"
     # "Request too large for … tokens per minute": no wait makes it fit.
     phrase = _by_phrase(error)
     if phrase is Fault.TOO_LONG or (phrase is Fault.QUOTA and error.fault is None):
