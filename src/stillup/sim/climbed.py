@@ -48,7 +48,7 @@ _ERRORS_OF_WHOLE = {mode: error for mode, error in _ERRORS.items() if mode not i
 }
 """The same where the answer comes in one piece."""
 _CUT_IN = frozenset({Mode.ERROR_FIRST, Mode.STREAM_ERROR})
-_TOLD_BY_API = frozenset({Mode.NOT_FOUND, Mode.TOO_LARGE})
+_TOLD_BY_API = frozenset({Mode.NOT_FOUND, Mode.CONFLICT, Mode.TOO_LARGE})
 """Errors whose body proves that an API answered, though their status alone would not."""
 _BELOW_EDGE = frozenset({Mode.DNS, Mode.TLS, Mode.REFUSED})
 _NEEDS_API = frozenset({Mode.HTML, Mode.CAPTIVE})

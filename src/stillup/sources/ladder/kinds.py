@@ -52,6 +52,7 @@ _OWN_STATUS = {
     402: Fault.BILLING,
     403: Fault.PERMISSION,
     404: Fault.INVALID_REQUEST,
+    409: Fault.INVALID_REQUEST,
     413: Fault.INVALID_REQUEST,
     422: Fault.INVALID_REQUEST,
     429: Fault.RATE_LIMIT,
@@ -62,7 +63,7 @@ _VAGUE = frozenset((Fault.INVALID_REQUEST, Fault.SERVER_ERROR))
 _SPENT = re.compile(
     r"credit balance|insufficient (balance|credit)|used all available credits|run out of credits", re.IGNORECASE
 )
-_FULL = re.compile(r"capacity exceeded|over capacity|at capacity", re.IGNORECASE)
+_FULL = re.compile(r"overloaded|capacity exceeded|(over|at|no) capacity", re.IGNORECASE)
 # Google's reason and OpenRouter's type of an error stand deeper in it.
 _DEEPER = re.compile(rb'"(?:reason|error_type)"\s*:\s*"([A-Za-z_]{1,60})"')
 
