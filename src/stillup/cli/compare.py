@@ -13,6 +13,7 @@ import click
 
 from stillup.cli.common import color_option, config_option, console, exit_code, json_option, load
 from stillup.cli.glance import worst_code
+from stillup.cli.many import uncollected
 from stillup.cli.say import put, say
 from stillup.cli.which import which
 from stillup.clock import SystemClock
@@ -57,7 +58,8 @@ def command(
             raise UsageError(msg)
         services = which([s.id for s in services.can[:_MOST]], need)
     config, clock = load(config_path), SystemClock()
-    answers = asyncio.run(ask_many(services.can, config, os.environ, clock, task=need))
+    with uncollected():
+        answers = asyncio.run(ask_many(services.can, config, os.environ, clock, task=need))
     incidents, kept_since = _record(config, answers[0].at, [a.service.id for a in answers])
     compared = [compare(a, incidents, kept_since.get(a.service.id)) for a in answers]
     if as_json:
