@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stillup.sim.provider.control import run
+from stillup.sim.provider.voices import voices
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["A", "--help"]])
@@ -14,6 +15,7 @@ def test_who_asks_for_help_gets_the_usage_the_fields_and_the_failures(arguments,
     assert told.startswith("usage: python -m stillup.sim.provider_server NAME PORT CONTROLPORT")
     assert "first_token_after_s" in told
     assert "cut_inside" in told
+    assert "deepseek" in told
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,9 @@ def test_who_asks_for_help_gets_the_usage_the_fields_and_the_failures(arguments,
         (["A", "1"], ""),
         (["A", "x", "0"], "invalid literal for int() with base 10: 'x'\n"),
         (["A", "0", "0", "cut"], "cut is no FIELD=VALUE\n"),
+        (["A", "0", "0", "--vendor", "odd"], f"odd is no vendor; there are {', '.join(voices())}\n"),
+        (["A", "0", "0", "--vendor"], f"--vendor is no vendor; there are {', '.join(voices())}\n"),
+        (["--vendor=deepl", "A", "0"], ""),
         (["A", "0", "0", "failure=odd"], "Invalid enum value 'odd' - at `$.failure`\n"),
     ],
 )

@@ -182,6 +182,27 @@ async def test_the_port_for_orders_obeys():
     assert await child.wait() == 0
 
 
+@pytest.mark.parametrize("option", [["--vendor", "deepl"], ["--vendor=deepl"]])
+async def test_as_a_program_it_stands_for_the_vendor_it_is_given(client, option):
+    program = [
+        sys.executable,
+        "-m",
+        "stillup.sim.provider_server",
+        "B",
+        "0",
+        "0",
+        *option,
+        "failure=status",
+        "status=456",
+    ]
+    child = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
+    url = (await child.stdout.readline()).decode().split()[0]
+    async with client.post(f"{url}/v2/translate", json={"text": ["a"], "target_lang": "DE"}) as answer:
+        assert (answer.status, await answer.json()) == (456, {"message": "Quota Exceeded"})
+    child.terminate()
+    assert await child.wait() == 0
+
+
 async def test_a_program_called_wrongly_says_how():
     program = [sys.executable, "-m", "stillup.sim.provider_server", "B"]
     child = await asyncio.create_subprocess_exec(*program, stderr=asyncio.subprocess.PIPE)
