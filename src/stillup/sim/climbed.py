@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from stillup.catalog.load import Endpoint, Service
 from stillup.model.service import Layer
 from stillup.model.signal import Alive, Outcome, Signal
+from stillup.secret import Secret
+from stillup.sim.configure import DUMMY_KEY
 from stillup.sim.modes import ONLY_APIS, ONLY_STREAMS, STATUS, Mode
 from stillup.sim.provider.call import Call, read_call
 from stillup.sim.provider.errors import error_body
@@ -48,11 +50,14 @@ _ERRORS_OF_WHOLE = {mode: error for mode, error in _ERRORS.items() if mode not i
 }
 """The same where the answer comes in one piece."""
 _CUT_IN = frozenset({Mode.ERROR_FIRST, Mode.STREAM_ERROR})
-_TOLD_BY_API = frozenset({Mode.NOT_FOUND, Mode.CONFLICT, Mode.TOO_LARGE})
+_TOLD_BY_API = frozenset(
+    {Mode.BAD_REQUEST, Mode.TOO_LONG, Mode.FILTERED, Mode.NOT_FOUND, Mode.CONFLICT, Mode.TOO_LARGE}
+)
 """Errors whose body proves that an API answered, though their status alone would not."""
 _BELOW_EDGE = frozenset({Mode.DNS, Mode.TLS, Mode.REFUSED})
 _NEEDS_API = frozenset({Mode.HTML, Mode.CAPTIVE})
 _SOURCE = "probe"
+_KEY = Secret(DUMMY_KEY)
 _LATENCY_MS = 80.0
 
 
@@ -80,6 +85,8 @@ def climbed(stories: Stories, service: Service, now: datetime) -> Iterator[Signa
     yield outcome(Layer.LOCAL)
     yield outcome(Layer.NETWORK)
     for endpoint in service.endpoints:
+        if endpoint.key_env and DIALECTS[endpoint.protocol].refuses(_KEY, endpoint.url):
+            continue
         mode = stories.mode(service.id, endpoint.id, now, endpoint.model)
         error = _found(endpoint, mode, vendor_of(service.id))
         if error == Fault.INVALID_REQUEST.value:
@@ -100,7 +107,8 @@ def _found(endpoint: Endpoint, mode: Mode, vendor: str) -> str | None:
     is_api = is_keyed or endpoint.layer is Layer.API_GATEWAY
     call = at_home(read_call(endpoint.method, urlsplit(endpoint.url).path, {}, b""), vendor)
     if mode in STATUS:
-        return _refused(endpoint, mode, call, vendor) if is_api else _status(endpoint, STATUS[mode], b"")
+        is_page = not is_api or call.is_lost
+        return _status(endpoint, STATUS[mode], b"") if is_page else _refused(endpoint, mode, call, vendor)
     if not is_keyed:
         is_hidden = mode in ONLY_APIS or (mode in _NEEDS_API and not is_api)
         return None if is_hidden else _ERRORS.get(mode)
@@ -112,7 +120,7 @@ def _found(endpoint: Endpoint, mode: Mode, vendor: str) -> str | None:
 
 def _refused(endpoint: Endpoint, mode: Mode, call: Call, vendor: str) -> str | None:
     status, reason = api_error(mode, call.dialect, vendor)
-    body = b"" if call.is_lost else error_body(call.dialect, status, reason, vendor=vendor)
+    body = error_body(call.dialect, status, reason, vendor=vendor)
     if endpoint.layer is Layer.INFERENCE:
         ours = own_fault(status, body)
         return ours.value if ours else provider_fault(status, body)
