@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stillup.cli.ask import uncollected
 from stillup.cli.common import color_option, config_option, console, exit_code, json_option, load
 from stillup.cli.glance import worst_code
-from stillup.cli.many import uncollected
 from stillup.cli.say import put, say
 from stillup.cli.which import which
 from stillup.clock import SystemClock

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from stillup.catalog.load import Service, capabilities
+from stillup.cli.ask import put_reasons, uncollected
 from stillup.cli.columns import Cell, Column, cut, lines
 from stillup.cli.common import console, exit_code
 from stillup.cli.glance import Glance, glance, onset, rank, shortened, worst_code
@@ -87,20 +86,8 @@ def look_at(services: Which, config: Config, *, explain: bool, as_json: bool, co
     out = console(color=color)
     out.print(render(many, out.width))
     if explain:
-        from stillup.cli.ask import put_reasons
-
         put_reasons(many.answers, out)
     return many.code
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the collector of cycles: what one look holds is bounded, and walking it over and over takes a tenth."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 # -- for a terminal ---------------------------------------------------------------------------------------------------
