@@ -76,6 +76,17 @@ def test_each_quarter_carries_what_is_usual_for_a_whole_one(context):
     assert "in the quarter-hour before (3 usual)" in reading.says
 
 
+def test_the_sites_own_clock_says_which_quarter_is_the_last(context):
+    """Asked just before a quarter ends and answered just after: the last number is the new quarter's."""
+    asked = LAST_END - timedelta(seconds=5)
+    ctx = context(now=asked, since=asked - timedelta(minutes=1))
+    body = Company(stats_24=(3.0, 40.0, 1.0))
+
+    assert counts(reading_of(body, ctx, answered_at=LAST_END + timedelta(seconds=2)))[(asked, None)] == 40
+    assert counts(reading_of(body, ctx))[(asked, None)] == 1
+    assert counts(reading_of(body, ctx, answered_at=asked + timedelta(hours=3)))[(asked, None)] == 1
+
+
 def test_a_shorter_baseline_belongs_to_the_newest_quarters(context):
     reading = SOURCE.parse(company(17, 16, 9, baseline=(2,)), context())
     assert [s.expected for s in reading.signals if isinstance(s, Counted) and s.problem is None] == [None, None, 2.0]

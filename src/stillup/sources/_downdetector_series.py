@@ -94,12 +94,17 @@ def problem_shares(indicators: tuple[Indicator, ...]) -> dict[Problem, float]:
     return dict(sorted(shares.items(), key=lambda kv: -kv[1]))
 
 
-def reading_of(company: Company, ctx: Context, indicators: tuple[Indicator, ...] = ()) -> Reading:
-    """The counts of a company's day.
+def reading_of(
+    company: Company, ctx: Context, indicators: tuple[Indicator, ...] = (), answered_at: datetime | None = None
+) -> Reading:
+    """The counts of a company's day. ``answered_at`` is what the site's own clock said when it answered.
+
+    The lists have no times in them: which quarter-hour the last number is for, that clock decides. An answer that came
+    just after a quarter began, to a question from just before it, would else be read a quarter too early throughout.
 
     :raises Malformed: there are no reports in it.
     """
-    quarters = [q for q in _quarters(company, ctx.now) if q.end - _WINDOW < ctx.now]
+    quarters = [q for q in _quarters(company, _near(answered_at, ctx.now)) if q.end - _WINDOW < ctx.now]
     if not quarters:
         msg = "the answer has no report counts up to now"
         raise Malformed(msg)
@@ -114,6 +119,11 @@ def reading_of(company: Company, ctx: Context, indicators: tuple[Indicator, ...]
         says=_says(quarters, ctx.now, company.status),
         links=(Link(link, "Downdetector"),) if link else (),
     )
+
+
+def _near(answered_at: datetime | None, now: datetime) -> datetime:
+    """The site's clock where it is to be believed: one that is far off says more of itself than of the time."""
+    return answered_at if answered_at is not None and abs(answered_at - now) < _WINDOW else now
 
 
 def _quarters(company: Company, now: datetime) -> list[Quarter]:

@@ -15,11 +15,12 @@ The answers as its documentation and client libraries describe them; none was se
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 from stillup.errors import Malformed, NotConfigured, SourceError
-from stillup.net import Net, Request
+from stillup.net import Answer, Net, Request
 from stillup.secret import Secret
 from stillup.sources._downdetector_series import (
     Company,
@@ -70,11 +71,23 @@ class Downdetector(HttpSource):
             wanted = _about(ctx, _chosen(found.body, ctx))
         extra = asyncio.create_task(_problems(wanted[1], net))
         try:
-            company = decode_json((await net.fetch(wanted[0])).body, Company)
-            return reading_of(company, ctx, await extra)
+            answer = await net.fetch(wanted[0])
+            company = decode_json(answer.body, Company)
+            return reading_of(company, ctx, await extra, _clock_of(answer))
         finally:
             extra.cancel()
             await asyncio.gather(extra, return_exceptions=True)
+
+
+def _clock_of(answer: Answer) -> datetime | None:
+    """What the site's clock said; None for an answer that was kept, or where it says nothing readable."""
+    if answer.from_cache:
+        return None
+    try:
+        at = parsedate_to_datetime(answer.headers.get("date", "")[:60])
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 async def _problems(wanted: Request, net: Net) -> tuple[Indicator, ...]:
