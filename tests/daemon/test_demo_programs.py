@@ -141,7 +141,7 @@ def test_the_timeline_says_a_gateways_reason_in_words():
     timeline = Timeline(console(color=False), scenario("ok"))
     turns = tuple(Turn(THROUGH, told(upstream="a", reason=reason)) for reason in ("overloaded", "trickle"))
 
-    lines = [line for line, _ in timeline.lines(Moment(at=NOON, verdict=None, evidence=(), turns=turns))]
+    lines = [line for line, _ in timeline.lines(Moment(at=NOON, turns=turns))]
 
     assert [line.partition("by a ")[2] for line in lines] == [
         "(after it was overloaded)",
@@ -153,7 +153,7 @@ def test_the_timeline_says_who_answers_now_and_who_gets_no_answer():
     timeline = Timeline(console(color=False), scenario("ok"))
     turns = (Turn(THROUGH, told(upstream="stand-in")), Turn(ALONE, told(ok=False)))
 
-    lines = [line for line, _ in timeline.lines(Moment(at=NOON, verdict=None, evidence=(), turns=turns))]
+    lines = [line for line, _ in timeline.lines(Moment(at=NOON, turns=turns))]
 
     assert lines == [
         "12:00  ↪ with the gateway, a program is answered by stand-in (outage confirmed)",

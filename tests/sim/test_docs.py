@@ -14,10 +14,12 @@ from stillup.sim.load import names, parse
 PAGE = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text("utf-8")
 
 
-def test_the_example_of_the_page_can_be_played():
-    example = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+def test_the_examples_of_the_page_can_be_played():
+    small, many = (parse(text, "scenarios.md") for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
 
-    assert parse(example[1], "scenarios.md").expect.calm == ("api",)
+    assert small.expect.calm == ("api",)
+    assert many.services == ("aws", "github", "claude", "mistral")
+    assert len(many.sources) == 2
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ async def test_a_stream_may_break_with_an_error_event(play, client, made_up):
 
 @pytest.mark.parametrize(
     ("mode", "last"),
-    [("ok", b"data: [DONE]"), ("stream_error", b'"server_error"'), ("overloaded", b'"server_error"')],
+    [("ok", b"data: [DONE]"), ("stream_error", b'"server_is_overloaded"'), ("overloaded", b'"server_is_overloaded"')],
 )
 async def test_a_service_that_speaks_openais_protocol_answers_and_fails_in_it(play, client, made_up, mode, last):
     world, _ = await play(replace(made_up(failing(mode, ("inference",))), service="chatgpt"), at(12, 15))
@@ -431,3 +431,10 @@ async def test_modes_below_http_may_also_hit_the_sources_own_server(play, client
     clock.set(at(12, 20) + timedelta(seconds=1))
     async with client.get(url) as answer:
         assert answer.status == 200
+
+
+async def test_the_sites_clocks_are_the_worlds(play, client):
+    world, _ = await play(APRIL, datetime(2026, 4, 7, 14, 40, 9, tzinfo=UTC))
+
+    async with client.get(f"{world.base_url}/statuspage/claude/api/v2/status.json") as answer:
+        assert answer.headers.getall("Date") == ["Tue, 07 Apr 2026 14:40:09 GMT"]

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 import click
+from msgspec import structs
 
 from stillup.cli.common import MARKS, STYLES, Finite, color_option, console
 from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
+    from rich.table import Table as RichTable
+    from rich.text import Text
 
     from stillup.daemon.demo import Moment, Outcome
     from stillup.daemon.demo_programs import Tally, Turn
+    from stillup.model.incident import Incident
     from stillup.model.verdict import Verdict
     from stillup.sim.outcome import Check
-    from stillup.sim.scenario import Fault, Scenario
+    from stillup.sim.scenario import Scenario
 
 _PLAY_S = 60.0
+_FASTEST, _FASTEST_FOR_ALL = 240.0, 600.0
+"""Times real time, for one service and divided by several, unless told otherwise: faster, and a reading would not be
+done before the next is due."""
 
 
 @click.command(
@@ -31,7 +38,7 @@ _PLAY_S = 60.0
     "that goes without. Needs no key and no internet.",
 )
 @click.option("--scenario", "name", default="2026-04-07", show_default=True, help="A name of --list, or a TOML file.")
-@click.option("--speed", type=Finite(1, 2000), help="Times real time (default: the whole in a minute).")
+@click.option("--speed", type=Finite(1, 2000), help="Times real time (default: the whole in a minute, at most 240).")
 @click.option("--headless", is_flag=True, help="Print the timeline only; exit 1 unless the story came out right.")
 @click.option("--list", "list_only", is_flag=True, help="The scenarios there are.")
 @color_option
@@ -41,40 +48,61 @@ def command(name: str, speed: float | None, headless: bool, list_only: bool, col
 
     out = console(color=color)
     if list_only:
-        for one in names():
-            out.print(f"{one:14} {clean(load(one).title, 200)}")
+        out.print(_listed(map(load, names())))
         return 0
     return _play(load(name), speed, out, headless=headless)
 
 
-def _play(scenario: Scenario, speed: float | None, out: Console, *, headless: bool) -> int:
-    from stillup.daemon.demo import first_minute, play
-    from stillup.sim.outcome import checks
+def _listed(scenarios: Iterable[Scenario]) -> RichTable:
+    """Every scenario: its name, how long it lasts, whom it tells of, and what it is."""
+    from rich.table import Table as RichTable
 
-    length_s = (scenario.ends - first_minute(scenario)).total_seconds()
-    speed = speed or max(1.0, length_s / _PLAY_S)
+    from stillup.verdict.telling.units import span
+
+    table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("scenario", "lasts"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("services", overflow="fold", max_width=22)
+    table.add_column("what happens", overflow="fold")
+    for one in scenarios:
+        lasts = span((one.ends - one.starts).total_seconds())
+        table.add_row(one.id, lasts, " ".join(one.services), clean(one.title, 200))
+    return table
+
+
+def _play(scenario: Scenario, speed: float | None, out: Console, *, headless: bool) -> int:
+    from stillup.daemon.demo import first_minute, last_minute, play
+    from stillup.sim.outcome import judged
+
+    until = last_minute(scenario)
+    length_s = (until - first_minute(scenario)).total_seconds()
+    speed = speed or min(max(1.0, length_s / _PLAY_S), _FASTEST, _FASTEST_FOR_ALL / len(scenario.services))
     _opening(out, scenario, speed)
     stage = Timeline(out, scenario) if headless or not out.is_terminal else Stage(out, scenario)
     with stage:
         outcome = asyncio.run(play(scenario, speed, stage.tell))
     _summary(out, scenario, outcome)
-    judged = [*checks(scenario.expect, outcome.changes), *_kept_working(outcome)]
-    if not judged:
+    found = [*judged(scenario, outcome.changes, until), *_kept_working(outcome)]
+    if not found:
         return 0
     out.print("\nDid the story come out right?", style="bold")
-    for check in judged:
+    for check in found:
         out.print(f"  {'✓' if check.ok else '✗'} {check.says}", style="green" if check.ok else "red")
-    return 0 if all(check.ok for check in judged) else 1
+    return 0 if all(check.ok for check in found) else 1
 
 
 def _opening(out: Console, scenario: Scenario, speed: float) -> None:
-    from stillup.catalog.load import catalogue
+    from stillup.daemon.demo import first_minute, last_minute
     from stillup.sim.configure import asked_by_programs
     from stillup.verdict.telling.units import span
 
     out.print(f"SIMULATED: {clean(scenario.title, 200)} ({scenario.id}).", style="bold")
     out.print(f"Every site, report and text is made up on this machine; {speed:.0f} times real time.")
-    if asked_by_programs(catalogue()[scenario.service]) is not None and speed > 1:
+    until = last_minute(scenario)
+    if until < scenario.ends:
+        played = span((until - first_minute(scenario)).total_seconds())
+        out.print(f"It lasts {span((scenario.ends - scenario.starts).total_seconds())}; the first {played} are played.")
+    if asked_by_programs(scenario) is not None and speed > 1:
         # Its seconds of caution would else look like a gateway that is slow to go back.
         out.print(
             f"Only the gateway's own waits are real, and a second of them is {span(speed)} here: when a fault is over, "
@@ -86,17 +114,18 @@ def _opening(out: Console, scenario: Scenario, speed: float) -> None:
 def _summary(out: Console, scenario: Scenario, outcome: Outcome) -> None:
     out.print("\nWhat was found", style="bold")
     if not outcome.incidents:
-        out.print("  No outage of the service.")
+        out.print("  No outage.")
     for incident in outcome.incidents:
-        out.print(f"  {incident.state.value.replace('_', ' ')}, {incident.confidence.value}, onset put at "
-                  f"{incident.since:%H:%M} UTC")  # fmt: skip
+        state = incident.state.value.replace("_", " ")
+        onset = f"{incident.confidence.value}, onset put at {incident.since:%H:%M} UTC"
+        out.print(f"  {_whose(scenario, incident.service)}{state}, {onset}")
         for family, at in sorted(incident.first_seen, key=lambda seen: seen[1]):
             out.print(f"    {at:%H:%M}  {family.value} saw it")
         lead = incident.lead()
         if lead is not None:
             out.print(f"    {lead.total_seconds() / 60:.0f} min before the official page")
         if incident.recovered_at is not None:
-            out.print(f"    {incident.recovered_at:%H:%M}  recovered{_after_truth(scenario, incident.recovered_at)}")
+            out.print(f"    {incident.recovered_at:%H:%M}  recovered{_after_truth(scenario, incident)}")
     if outcome.programs:
         out.print(f"\nA program that kept asking ({outcome.programs[0].client})", style="bold")
     for tally in outcome.programs:
@@ -126,18 +155,33 @@ def _kept_working(outcome: Outcome) -> Iterator[Check]:
         yield Check(through.lost == 0 and through.asked > 0, says)
 
 
-def _after_truth(scenario: Scenario, at: datetime) -> str:
-    ended = [f.to for f in scenario.faults if f.to <= at]
-    return f", {(at - max(ended)).total_seconds() / 60:.0f} min after the true end" if ended else ""
+def _after_truth(scenario: Scenario, incident: Incident) -> str:
+    at = incident.recovered_at
+    faults = [f for part in scenario.parts if part.service == incident.service for f in part.faults]
+    ended = [f.to for f in faults if at is not None and incident.since < f.to <= at]
+    if at is None or not ended:
+        return ""
+    return f", {(at - max(ended)).total_seconds() / 60:.0f} min after the true end"
+
+
+def _whose(scenario: Scenario, service: str) -> str:
+    """The service's name before what is said of it, where a scenario tells of several."""
+    from stillup.catalog.load import catalogue
+
+    return f"{catalogue()[service].name}: " if scenario.also else ""
 
 
 class Timeline:
     """Who said what when, a line each; what follows on from a line stands below its words, not below its time."""
 
     def __init__(self, out: Console, scenario: Scenario) -> None:
+        from stillup.daemon.demo import first_minute
+
         self._out = out
+        self._scenario = scenario
+        self._begins = first_minute(scenario)
         self._truth = _truth(scenario)
-        self._said: Verdict | None = None
+        self._said: dict[str, Verdict] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -159,19 +203,27 @@ class Timeline:
 
     def lines(self, moment: Moment) -> list[tuple[str, str]]:
         """What happened in truth, which side turned, and how the verdict changed."""
-        from stillup.cli.watch import change_line
         from stillup.verdict.telling.explain import says
 
         found = []
         while self._truth and self._truth[0][0] <= moment.at:
             at, text = self._truth.pop(0)
             found.append((f"{at:%H:%M}    {text}", "dim"))
-        found += [(f"{moment.at:%H:%M}  · {says(e)}", "") for e in moment.turned]
+        found += [(f"{moment.at:%H:%M}  · {_whose(self._scenario, s)}{says(e)}", "") for s, e in moment.turned]
         found += [_turn_line(turn) for turn in moment.turns]
-        for change in (c for c in moment.changes if c.component is None):
-            found.append((change_line(change, self._said), STYLES[change.state]))
-            self._said = change
+        for change in (self._in_play(c) for c in moment.changes if c.component is None):
+            found.append((self._change(change), STYLES[change.state]))
+            self._said[change.service] = change
         return found
+
+    def _in_play(self, change: Verdict) -> Verdict:
+        """What was so from the past that sources tell of is so from the beginning of the play."""
+        return structs.replace(change, at=max(change.at, self._begins))
+
+    def _change(self, change: Verdict) -> str:
+        from stillup.cli.watch import change_line
+
+        return change_line(change, self._said.get(change.service))
 
 
 def _turn_line(turn: Turn) -> tuple[str, str]:
@@ -194,17 +246,20 @@ def _reason(word: str) -> str:
 
 def _truth(scenario: Scenario) -> list[tuple[datetime, str]]:
     """In the order of time; what ends stands before what begins in the same minute."""
-    ends = [(fault.to, f"in truth: the fault is over{_which(scenario, fault)}") for fault in scenario.faults]
-    begins = [
-        (f.from_, f"in truth: the fault begins{_which(scenario, f)} ({', '.join(f.components) or 'this machine'})")
-        for f in scenario.faults
-    ]
-    posts = [(o.posted_at, f"in truth: the page posts “{o.stage.value}”") for o in scenario.official]
+    ends, begins, posts = [], [], []
+    for part in scenario.parts:
+        whose = _whose(scenario, part.service)
+        for fault in part.faults:
+            which = f": {fault.id.replace('-', ' ')}" if len(part.faults) > 1 else ""
+            hit = ", ".join((*fault.models, *fault.components)) or "this machine"
+            ends.append((fault.to, f"in truth: {whose}the fault is over{which}"))
+            begins.append((fault.from_, f"in truth: {whose}the fault begins{which} ({hit})"))
+        posts += [(o.posted_at, f"in truth: {whose}the page posts “{o.stage.value}”") for o in part.official]
+    for broken in scenario.sources:
+        of = f" about {broken.service}" if broken.service else ""
+        ends.append((broken.to, f"in truth: {broken.source} answers again{of}"))
+        begins.append((broken.from_, f"in truth: {broken.source} fails{of} ({broken.mode.value.replace('_', ' ')})"))
     return sorted((*ends, *begins, *posts), key=lambda happened: happened[0])
-
-
-def _which(scenario: Scenario, fault: Fault) -> str:
-    return f": {fault.id.replace('-', ' ')}" if len(scenario.faults) > 1 else ""
 
 
 class Stage(Timeline):
@@ -215,7 +270,6 @@ class Stage(Timeline):
 
         super().__init__(out, scenario)
         self._live = Live(console=out, auto_refresh=False, transient=True)
-        self._scenario = scenario
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -234,20 +288,27 @@ class Stage(Timeline):
         from rich.progress_bar import ProgressBar
         from rich.text import Text
 
-        from stillup.daemon.demo import first_minute
-        from stillup.verdict.telling.explain import headline, says
+        from stillup.daemon.demo import first_minute, last_minute
 
         begin = first_minute(self._scenario)
-        whole, done = (self._scenario.ends - begin).total_seconds(), (moment.at - begin).total_seconds()
-        verdict = moment.verdict
-        title = Text(f"\n{moment.at:%H:%M} UTC (simulated)  ", style="bold")
-        if verdict is not None:
-            title.append(f"{MARKS[verdict.state]} {headline(verdict, self._scenario.service)}", STYLES[verdict.state])
-        sides = [Text(f"  {says(e)}", style="red" if e.since else "dim") for e in moment.evidence]
-        asking = [Text(f"  {_tally_line(t)}{_last(t)}", style=_style(t)) for t in moment.programs]
-        return Group(
-            title, *sides, *asking, ProgressBar(total=whole, completed=done, width=min(60, self._out.width - 4))
-        )
+        whole, done = (last_minute(self._scenario) - begin).total_seconds(), (moment.at - begin).total_seconds()
+        lines = [Text(f"\n{moment.at:%H:%M} UTC (simulated)", style="bold"), *self._sides(moment)]
+        lines += [Text(f"  {_tally_line(t)}{_last(t)}", style=_style(t)) for t in moment.programs]
+        return Group(*lines, ProgressBar(total=whole, completed=done, width=min(60, self._out.width - 4)))
+
+    def _sides(self, moment: Moment) -> Iterator[Text]:
+        """The verdict on every service; the word of every side where there is only one service, or it is in alarm."""
+        from rich.text import Text
+
+        from stillup.verdict.telling.explain import headline, says
+
+        for side in moment.sides:
+            if side.verdict is not None:
+                said = f"{MARKS[side.verdict.state]} {headline(side.verdict, side.service)}"
+                yield Text(said, style=STYLES[side.verdict.state])
+            for evidence in side.evidence:
+                if evidence.since or len(moment.sides) == 1:
+                    yield Text(f"  {says(evidence)}", style="red" if evidence.since else "dim")
 
 
 def _last(tally: Tally) -> str:

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
-from stillup.catalog.load import catalogue
 from stillup.clock import ScaledClock
 from stillup.config import parse_config
 from stillup.daemon.demo_programs import Programs, Tally, Turn, close_loop, running
@@ -31,19 +30,28 @@ from stillup.sources.poller import Poller, Report
 from stillup.store import open_store
 from stillup.verdict.monitor import Monitor
 
+LONGEST = timedelta(hours=12)
+"""Of a longer scenario only so much is played; what comes after can be recorded and replayed."""
 LEAD_IN = timedelta(minutes=45)
 """So much calm is played before the first thing happens; what came before that is in the sources' own records."""
+
+
+class Side(Struct, frozen=True):
+    """What is said of one service, and on which grounds."""
+
+    service: str
+    verdict: Verdict | None
+    evidence: tuple[Evidence, ...]
 
 
 class Moment(Struct, frozen=True, kw_only=True):
     """The state of the play after one minute of it."""
 
     at: datetime
-    verdict: Verdict | None
-    evidence: tuple[Evidence, ...]
+    sides: tuple[Side, ...] = ()
     changes: tuple[Verdict, ...] = ()
-    turned: tuple[Evidence, ...] = ()
-    """Families that have just begun or ceased to alarm."""
+    turned: tuple[tuple[str, Evidence], ...] = ()
+    """Families that have just begun or ceased to alarm, each with the service it speaks of."""
     programs: tuple[Tally, ...] = ()
     turns: tuple[Turn, ...] = ()
     """Programs whose fortune has just turned."""
@@ -54,34 +62,36 @@ class Play:
 
     programs: Programs | None = None
 
-    def __init__(self, service: str, monitor: Monitor, tell: Callable[[Moment], None]) -> None:
+    def __init__(self, services: Sequence[str], monitor: Monitor, tell: Callable[[Moment], None]) -> None:
         self.changes: list[Verdict] = []
-        self.reports: dict[str, Report] = {}
-        self._service = service
+        self.reports: dict[tuple[str, str], Report] = {}
+        self._services = services
         self._monitor = monitor
         self._tell = tell
-        self._alarming: set[Family] = set()
+        self._alarming: set[tuple[str, Family]] = set()
 
     def heard(self, report: Report) -> None:
         """Remember the newest word of each source."""
-        self.reports[report.source] = report
+        self.reports[report.service, report.source] = report
 
     def trouble(self, why: str) -> None:
         """A demo keeps nothing that could be missed."""
 
     def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:
         """Tell what this minute brought."""
-        evidence = tuple(self._monitor.evidence(self._service))
-        alarming = {e.family for e in evidence if e.standing is Standing.ALARM}
-        turned = tuple(e for e in evidence if e.family in alarming ^ self._alarming)
+        sides = tuple(
+            Side(service, self._monitor.verdicts(service).get(None), tuple(self._monitor.evidence(service)))
+            for service in self._services
+        )
+        spoken = [(side.service, e) for side in sides for e in side.evidence]
+        alarming = {(service, e.family) for service, e in spoken if e.standing is Standing.ALARM}
+        turned = tuple((service, e) for service, e in spoken if (service, e.family) in alarming ^ self._alarming)
         self._alarming = alarming
         self.changes += changes
-        verdict = self._monitor.verdicts(self._service).get(None)
         self._tell(
             Moment(
                 at=now,
-                verdict=verdict,
-                evidence=evidence,
+                sides=sides,
                 changes=tuple(changes),
                 turned=turned,
                 programs=tuple(self.programs.tallies.values()) if self.programs else (),
@@ -101,9 +111,16 @@ class Outcome(Struct, frozen=True):
 
 def first_minute(scenario: Scenario) -> datetime:
     """When the play begins: shortly before the first thing that happens."""
-    happenings = [f.from_ for f in scenario.faults] + [r.from_ for r in scenario.reactions if r.from_ is not None]
-    happenings += [o.posted_at for o in scenario.official]
+    happenings = [fault.from_ for fault in scenario.sources]
+    for part in scenario.parts:
+        happenings += [f.from_ for f in part.faults] + [r.from_ for r in part.reactions if r.from_ is not None]
+        happenings += [o.posted_at for o in part.official]
     return max(scenario.starts, min(happenings, default=scenario.starts) - LEAD_IN)
+
+
+def last_minute(scenario: Scenario) -> datetime:
+    """When it ends: with the scenario, where that is not too long to be watched."""
+    return min(scenario.ends, first_minute(scenario) + LONGEST)
 
 
 async def play(scenario: Scenario, speed: float, tell: Callable[[Moment], None]) -> Outcome:
@@ -111,20 +128,20 @@ async def play(scenario: Scenario, speed: float, tell: Callable[[Moment], None])
     load_sdk()  # not while the clock runs ahead
     clock = ScaledClock(first_minute(scenario), speed)
     monitor = Monitor(profile_of, forecaster=forecaster())
-    told = Play(scenario.service, monitor, tell)
+    told = Play(scenario.services, monitor, tell)
     with TemporaryDirectory(prefix="stillup-demo-") as folder, open_store(Path(folder) / "demo.db") as store:
         async with World(scenario, clock) as world, Net(clock) as net:
             config = parse_config(f"data = {json.dumps(folder)}\n{world.config()}")
             loop = close_loop(monitor, clock, config)
             live = Live(monitor, clock, Listeners(loop.view, told), store, feeds=(loop.observer.due,))
-            jobs = jobs_for(config, [catalogue()[scenario.service]], world.environ(), clock.now())
+            jobs = jobs_for(config, world.services, world.environ(), clock.now())
             poller = Poller(jobs, net, clock, Random(scenario.seed), live.hear)  # noqa: S311 - jitter, not secrets
             async with running(world, config, loop, speed) as programs:
                 told.programs = programs
-                left_s = (scenario.ends - clock.now()).total_seconds() / speed
+                left_s = (last_minute(scenario) - clock.now()).total_seconds() / speed
                 with suppress(TimeoutError):
                     async with asyncio.timeout(left_s):
                         await live.run(poller)
-        incidents = tuple(store.incidents(scenario.service))
+        incidents = tuple(i for service in scenario.services for i in store.incidents(service))
     tallies = tuple(programs.tallies.values())
     return Outcome(tuple(told.changes), incidents, tuple(told.reports.values()), tallies)

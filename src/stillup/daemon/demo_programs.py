@@ -17,10 +17,8 @@ from stillup.daemon.view import MonitorView
 from stillup.gateway.plan import resolve
 from stillup.gateway.seen.cost import Labels
 from stillup.sim.asker import Told, client_for, keep_asking
-from stillup.sim.configure import asked_by_programs, is_claude_code
 from stillup.sim.modes import Mode
 from stillup.sim.scenario import REQUESTS, STAND_IN
-from stillup.sim.story import Story
 from stillup.sim.world import World
 from stillup.verdict.monitor import Monitor
 
@@ -98,21 +96,20 @@ def close_loop(monitor: Monitor, clock: Clock, config: Config) -> Closed:
 @asynccontextmanager
 async def running(world: World, config: Config, loop: Closed, speed: float) -> AsyncIterator[Programs]:
     """Both programs, asking until this is left. The gateway itself lives in real time, like every network here."""
-    story, clock = world.story, world.clock
-    programs = Programs(lambda at: _could_answer(story, at))
-    endpoint = asked_by_programs(world.service)
-    if endpoint is None:
+    asked, clock = world.asked, world.clock
+    programs = Programs(lambda at: _could_answer(world, at))
+    if asked is None:
         yield programs
         return
     plan = resolve(config, world.environ())
     gateway = build(config, plan, SystemClock(), view=loop.view, observer=loop.observer, say=lambda _: None)
-    stands_for = "; it stands for Claude Code" if is_claude_code(story.scenario, world.service) else ""
+    stands_for = "; it stands for Claude Code" if asked.is_claude_code else ""
     pause_s = max(_LEAST_PAUSE_S, _ASKS_EACH_S / speed)
     async with AsyncExitStack() as stack:
         await gateway.start()
         stack.push_async_callback(gateway.stop, _STOP_S)
         for name, url in ((THROUGH, gateway.address), (ALONE, world.url(REQUESTS))):
-            client = await stack.enter_async_context(client_for(url, endpoint.model, endpoint.protocol))
+            client = await stack.enter_async_context(client_for(url, asked.model, asked.protocol))
             programs.tallies[name] = Tally(name=name, client=client.name + stands_for)
             asking = asyncio.create_task(keep_asking(client, clock, pause_s, _hearing(programs, name)))
             stack.push_async_callback(_ended, asking)
@@ -123,8 +120,9 @@ def _hearing(programs: Programs, name: str) -> Callable[[Told], None]:
     return lambda told: programs.hear(name, told)
 
 
-def _could_answer(story: Story, at: datetime) -> bool:
-    return any(story.mode(target, at) is Mode.OK for target in (REQUESTS, STAND_IN))
+def _could_answer(world: World, at: datetime) -> bool:
+    owner, model = (world.asked.service.id, world.asked.model) if world.asked else (world.service.id, "")
+    return any(world.stories.mode(owner, target, at, model) is Mode.OK for target in (REQUESTS, STAND_IN))
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -171,6 +171,9 @@ def _of_components(part: Part, service: Service) -> Iterator[Complaint]:
         for name in mix.models if mix else ():
             if name not in service.models:
                 yield _unknown((*path, "models"), "model", name, service.models)
+    for name in part.expect.models:
+        if name not in service.models:
+            yield _unknown(("expect", "models"), "model", name, service.models)
     for path, names in used:
         yield from (_unknown(path, "component", n, known) for n in names if n not in known)
     shown = [c.id for c in service.components if c.page_ids] or known

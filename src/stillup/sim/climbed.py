@@ -50,10 +50,6 @@ _ERRORS_OF_WHOLE = {mode: error for mode, error in _ERRORS.items() if mode not i
 }
 """The same where the answer comes in one piece."""
 _CUT_IN = frozenset({Mode.ERROR_FIRST, Mode.STREAM_ERROR})
-_TOLD_BY_API = frozenset(
-    {Mode.BAD_REQUEST, Mode.TOO_LONG, Mode.FILTERED, Mode.NOT_FOUND, Mode.CONFLICT, Mode.TOO_LARGE}
-)
-"""Errors whose body proves that an API answered, though their status alone would not."""
 _BELOW_EDGE = frozenset({Mode.DNS, Mode.TLS, Mode.REFUSED})
 _NEEDS_API = frozenset({Mode.HTML, Mode.CAPTIVE})
 _SOURCE = "probe"
@@ -90,7 +86,9 @@ def climbed(stories: Stories, service: Service, now: datetime) -> Iterator[Signa
         mode = stories.mode(service.id, endpoint.id, now, endpoint.model)
         error = _found(endpoint, mode, vendor_of(service.id))
         if error == Fault.INVALID_REQUEST.value:
-            continue  # the probe blames itself, and says nothing
+            # Refusing the probe's request proves the API, and says nothing about the models behind it.
+            yield outcome(Layer.API_GATEWAY, None, endpoint.component)
+            continue
         layer = Layer.EDGE if mode in _BELOW_EDGE else endpoint.layer
         yield outcome(layer, error, endpoint.component, _family(endpoint, service))
     yield Alive(at=now, service=service.id, source=_SOURCE)
@@ -124,7 +122,7 @@ def _refused(endpoint: Endpoint, mode: Mode, call: Call, vendor: str) -> str | N
     if endpoint.layer is Layer.INFERENCE:
         ours = own_fault(status, body)
         return ours.value if ours else provider_fault(status, body)
-    return None if mode in _TOLD_BY_API else _status(endpoint, status, body)
+    return _status(endpoint, status, body)
 
 
 def _status(endpoint: Endpoint, status: int, body: bytes) -> str | None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from stillup.catalog.load import Endpoint, Service
+from stillup.catalog.load import Endpoint, Service, catalogue
+from stillup.catalog.models import models
 from stillup.registry import usable_sources
-from stillup.sim.scenario import Scenario
+from stillup.sim.scenario import Part, Scenario
 from stillup.sim.transcripts import CLAUDE_CODE, CODEX, GEMINI_CLI
 
 INTERVAL_S = 60
@@ -24,12 +25,17 @@ _PATHS = {
     "google_trends": "/trends",
 }
 """Where a source's own paths begin when it is not below its id."""
+_EACH_MINUTE = frozenset({"statusgator", "downdetector", "reddit", "hackernews", "google_trends"})
+"""What is asked as often as the pages are, unless told otherwise; the rest keep their own pace, or a play lags behind."""
 HERE = frozenset({"probe", "claude_code", "codex", "gemini_cli"})
 """Sources that have no site."""
 _SESSIONS = {"claude_code": CLAUDE_CODE, "codex": CODEX, "gemini_cli": GEMINI_CLI}
 """Where command lines keep their sessions in this world."""
 _STAND_INS = {"anthropic": "bedrock", "openai": "openai"}
 """What the stand-in speaks beside an API: for Claude it is the same model on Bedrock, else another of its kind."""
+
+_ASKED = frozenset(_STAND_INS) | {"gemini"}
+"""Protocols of APIs that programs ask for answers."""
 
 
 class Addresses(Struct, frozen=True, kw_only=True):
@@ -47,7 +53,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
 def config_text(
     scenario: Scenario, services: Sequence[Service], where: Addresses, interval_s: int | None = INTERVAL_S
 ) -> str:
-    """A configuration that asks the world and nobody else; the first service is the one programs ask."""
+    """A configuration that asks the world and nobody else."""
     countries = sorted({t.geo for part in scenario.parts for t in part.trends}) or ["US"]
     every = [] if interval_s is None else [f"interval_s = {interval_s}"]
     lines = [f"# simulated: {scenario.id}", f"services = [{', '.join(_text(s.id) for s in services)}]"]
@@ -55,7 +61,8 @@ def config_text(
         if spec.page:
             lines += _pages(spec.id, services, where.base_url, every)
         elif spec.id not in HERE:
-            lines += _table(spec.id, every, base_url=_text(where.base_url + _PATHS.get(spec.id, f"/{spec.id}")))
+            pace = every if spec.id in _EACH_MINUTE or interval_s != INTERVAL_S else []
+            lines += _table(spec.id, pace, base_url=_text(where.base_url + _PATHS.get(spec.id, f"/{spec.id}")))
         if spec.id == "x":
             lines.append("max_usd_per_day = 1000")  # nothing is paid here, and no reading is held back
         if spec.id == "google_trends":
@@ -66,25 +73,56 @@ def config_text(
     for service in services:
         endpoints = (f"{name} = {_text(url)}" for name, url in where.endpoints[service.id].items())
         lines += [f"[sources.probe.{service.id}]", f"endpoints = {{ {', '.join(endpoints)} }}"]
-    return "\n".join(lines + _gateway(scenario, services[0], where)) + "\n"
+    return "\n".join(lines + _gateway(scenario, where)) + "\n"
 
 
-def asked_by_programs(service: Service) -> Endpoint | None:
-    """The endpoint that says how programs ask this service's models; None where they cannot."""
-    return next((e for e in service.endpoints if e.protocol in _STAND_INS), None)
+class Asked(Struct, frozen=True):
+    """What the programs of a scenario ask: a service's models, how, and by which name."""
+
+    part: Part
+    service: Service
+    endpoint: Endpoint
+    model: str
+
+    @property
+    def protocol(self) -> str:
+        """What they speak to it: its own protocol, or OpenAI's, which every API here speaks."""
+        return self.endpoint.protocol if self.endpoint.protocol in _STAND_INS else "openai"
+
+    @property
+    def is_claude_code(self) -> bool:
+        """Whether they stand for Claude Code: a part that tells what its requests meet is about that one."""
+        return any(f.transcript_status for f in self.part.faults) and self.service.component("code") is not None
 
 
-def is_claude_code(scenario: Scenario, service: Service) -> bool:
-    """Whether the programs stand for Claude Code: a scenario that tells what its requests meet is about that one."""
-    return any(f.transcript_status for f in scenario.faults) and service.component("code") is not None
+def asked_by_programs(scenario: Scenario) -> Asked | None:
+    """The first service of the scenario whose models can be asked, in trouble if one is; None where there is none.
+
+    Where one model is in trouble, that is the one they ask for.
+    """
+    found = []
+    for part in scenario.parts:
+        service = catalogue()[part.service]
+        endpoint = next((e for e in service.endpoints if e.protocol in _ASKED), None)
+        if endpoint is not None:
+            found.append(Asked(part, service, endpoint, _model(part, endpoint)))
+    return next((asked for asked in found if asked.part.faults), found[0] if found else None)
 
 
-def _gateway(scenario: Scenario, service: Service, where: Addresses) -> list[str]:
-    """A gateway to the service's API as programs here reach it, and behind it the stand-in."""
-    endpoint = asked_by_programs(service)
-    if endpoint is None:
+def _model(part: Part, endpoint: Endpoint) -> str:
+    named = next((model for fault in part.faults for model in fault.models), None)
+    if named is None:
+        return endpoint.model
+    return next((model for model in models() if named in model), named)
+
+
+def _gateway(scenario: Scenario, where: Addresses) -> list[str]:
+    """A gateway to an API as programs here reach it, and behind it the stand-in."""
+    asked = asked_by_programs(scenario)
+    if asked is None:
         return []
-    protocol, stand_in = endpoint.protocol, _STAND_INS[endpoint.protocol]
+    service, endpoint = asked.service, asked.endpoint
+    protocol, stand_in = asked.protocol, _STAND_INS[asked.protocol]
     path = "/v1" if protocol == "openai" else ""
     first = {
         "id": service.id,
@@ -92,7 +130,7 @@ def _gateway(scenario: Scenario, service: Service, where: Addresses) -> list[str
         "base_url": where.requests + path,
         "key_env": endpoint.key_env,
         "service": service.id,
-        "component": "code" if is_claude_code(scenario, service) else endpoint.component,
+        "component": "code" if asked.is_claude_code else endpoint.component,
     }
     other = {"id": "stand-in", "protocol": stand_in, "base_url": where.stand_in + path, "key_env": STAND_IN_KEY}
     if stand_in == "bedrock":

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from stillup.catalog.load import catalogue
 from stillup.model.service import Confidence, State
 from stillup.model.verdict import Verdict
-from stillup.sim.scenario import Expect
+from stillup.sim.scenario import Expect, Scenario
 from stillup.verdict.locate.regions import country
 
 _ORDER = (None, Confidence.SUSPECTED, Confidence.CONFIRMED)
@@ -22,8 +25,23 @@ class Check(Struct, frozen=True):
     says: str
 
 
+def judged(scenario: Scenario, changes: Sequence[Verdict], until: datetime | None = None) -> Iterator[Check]:
+    """Judge the changes of one whole scenario, service by service; of a part, what was expected ``until`` then."""
+    for part in scenario.parts:
+        own = [c for c in changes if c.service == part.service]
+        whose = f"{catalogue()[part.service].name}: " if scenario.also else ""
+        for check in checks(_by_then(part.expect, until or scenario.ends), own):
+            yield Check(check.ok, whose + check.says)
+
+
+def _by_then(expect: Expect, until: datetime) -> Expect:
+    """What of it can be expected so early."""
+    times = ("suspected_by", "confirmed_by", "recovered_by", "official_at")
+    return replace(expect, **{t: None for t in times if (at := getattr(expect, t)) is not None and at > until})
+
+
 def checks(expect: Expect, changes: Sequence[Verdict]) -> Iterator[Check]:
-    """Judge the changes of one whole scenario."""
+    """Judge the changes of one service."""
     service = [c for c in changes if c.component is None]
     faults = [c for c in service if c.state.is_fault]
     first = faults[0].at if faults else None
@@ -71,6 +89,17 @@ def _what(expect: Expect, changes: Sequence[Verdict], service: Sequence[Verdict]
         yield _contains("regions", set(expect.regions), named | {country(r) for r in named})
     if expect.problems:
         yield _contains("problems", {p.value for p in expect.problems}, {p for c in service for p in c.problems})
+    if expect.models:
+        yield _contains("models", set(expect.models), {m for c in changes for m in c.models})
+    if expect.diagnosis is not None:
+        likely = {c.diagnosis[0].class_ for c in service if c.state.is_fault and c.diagnosis}
+        was = ", ".join(sorted(c.value for c in likely)) or "nothing"
+        ok = expect.diagnosis in likely
+        yield Check(ok, f"diagnosis {expect.diagnosis.value}" + ("" if ok else f" (was: {was})"))
+    if expect.alarms_at_most is not None:
+        ill = [c.state.is_fault for c in service]
+        alarms = sum(is_now and not was for was, is_now in pairwise((False, *ill)))
+        yield Check(alarms <= expect.alarms_at_most, f"alarms: {expect.alarms_at_most} at most (were {alarms})")
     if expect.scope is not None:
         scopes = {c.scope for c in service}
         yield Check(expect.scope in scopes, f"scope {expect.scope.value}")

@@ -12,11 +12,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from stillup.model.service import Confidence, Layer, Problem, Scope, Stage, State
+from stillup.model.service import Confidence, Layer, OutageClass, Problem, Scope, Stage, State
 from stillup.sim.modes import Mode
 
 At = Annotated[datetime, Meta(tz=True)]
 Id = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+ModelName = Annotated[str, Meta(min_length=1, max_length=60)]
 Region = Annotated[str, Meta(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 Weight = Annotated[float, Meta(ge=0, le=1e6)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -54,7 +55,7 @@ class Mix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     regions: dict[Region, Weight] = {}
     problems: dict[Problem, Weight] = {}
     clients: dict[Id, Weight] = {}
-    models: dict[Id, Weight] = {}
+    models: dict[ModelName, Weight] = {}
     """By the catalogue's names."""
 
 
@@ -230,7 +231,12 @@ class Expect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     calm: tuple[Id, ...] = ()
     regions: tuple[Region, ...] = ()
     problems: tuple[Problem, ...] = ()
+    models: tuple[ModelName, ...] = ()
     scope: Scope | None = None
+    diagnosis: OutageClass | None = None
+    """The class thought likeliest at the end of the trouble, or at any time in it."""
+    alarms_at_most: Annotated[int, Meta(ge=0)] | None = None
+    """How often at most it may go from well to ill: once for one outage, however it flaps."""
     not_before: At | None = None
     """No alarm may come before this."""
 

@@ -30,7 +30,7 @@ from stillup.sim.scenario import SOURCES, Stream
 from stillup.sim.stories import Stories
 from stillup.sim.story import Story
 from stillup.sim.texts import post_of
-from stillup.sim.wire import claude_code, google_trends, hackernews, reddit, statusgator
+from stillup.sim.wire import claude_code, codex, gemini_cli, google_trends, hackernews, reddit, statusgator
 from stillup.sim.wire.routes import Desk, Visit, site_of
 from stillup.sources.base import Context, HttpSource, Setting, merge
 
@@ -156,8 +156,8 @@ def mirror(step: Step, source: str, known: datetime) -> Iterable[Signal]:
 
 
 def traffic(step: Step, source: str, known: datetime) -> Iterable[Signal]:
-    """Claude Code's own requests."""
-    lines = b"".join(claude_code.rows(step.stories, step.after, known))
+    """A command line's own requests."""
+    lines = b"".join(_ROWS[source](step.stories, step.after, known))
     return cast("ClaudeCode", load_source(source)).parse(lines, step.context()).signals
 
 
@@ -193,7 +193,10 @@ _OWN: dict[str, Told] = {
     "statusgator": mirror,
     "probe": probe,
     "claude_code": traffic,
+    "codex": traffic,
+    "gemini_cli": traffic,
 }
+_ROWS = {"claude_code": claude_code.rows, "codex": codex.rows, "gemini_cli": gemini_cli.rows}
 
 
 @lru_cache(maxsize=256)

@@ -19,7 +19,7 @@ from stillup.catalog.load import Endpoint, Service, catalogue
 from stillup.clock import Clock
 from stillup.model.service import Layer
 from stillup.sim.api import Api
-from stillup.sim.configure import INTERVAL_S, Addresses, config_text, dummy_keys
+from stillup.sim.configure import INTERVAL_S, Addresses, asked_by_programs, config_text, dummy_keys
 from stillup.sim.failing import BELOW_HTTP
 from stillup.sim.gate import Gate, Handler, drop
 from stillup.sim.modes import Mode
@@ -59,6 +59,8 @@ class World:
         self.stories = Stories(self.story, services)
         self.clock = clock
         self._service: Service = catalogue()[scenario.service]
+        self.asked = asked_by_programs(scenario)
+        """What programs ask; None where there is nothing for them."""
         self._desk = Desk(self.stories)
         self._folder = folder
         self._gates: dict[Place, Gate] = {}
@@ -162,7 +164,7 @@ class World:
             for s in self.services
             for e in s.endpoints
         }
-        asked = self._service
+        asked = self.asked.service if self.asked else self._service
         servers["", REQUESTS] = self._api((asked.id, REQUESTS), asked.name)
         servers["", STAND_IN] = self._api(("", STAND_IN), "The stand-in")
         for place, server in servers.items():
@@ -180,7 +182,7 @@ class World:
         def retry_after(model: str) -> str:
             return story.retry_after(place[1], self.clock.now(), model)
 
-        return Api(name, partial(self._mode, place), self.clock, retry_after)
+        return Api(name, partial(self._mode, place), self.clock, retry_after, place[0])
 
     async def _serve_sources(self, request: web.BaseRequest) -> web.StreamResponse:
         broken = provider.page_instead(self._mode(("", SOURCES)))
@@ -193,7 +195,7 @@ class World:
         site = site_of(place_of(request.path)[0])
         if site is not None and hasattr(site, "serve"):
             return await self._serve_socket(site.serve, request, visit)
-        return answer(request, self._desk.reply(visit))
+        return answer(request, self._desk.reply(visit), visit.now)
 
     async def _visit(self, request: web.BaseRequest) -> Visit:
         return Visit(

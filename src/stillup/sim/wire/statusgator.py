@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.model.service import State
+from stillup.registry import usable_sources
 from stillup.sim.page import page_id
 from stillup.sim.wire.reply import Reply, json_reply, seconds
 from stillup.sim.wire.statuspage import Site
@@ -42,10 +43,18 @@ def mirrored(desk: Desk, services: Iterable[Service], base_url: str, now: dateti
     rows = []
     for position, service in enumerate(services, 1):
         mirror = desk.story_of(service.id).scenario.statusgator
-        site = desk.page_site(service, f"{base_url}/statuspage", now - timedelta(seconds=mirror.delay_s))
+        then = _last_read(desk, service, now - timedelta(seconds=mirror.delay_s))
+        site = desk.page_site(service, f"{base_url}/statuspage", then)
         is_warned = any(w.from_ <= now < w.to for w in mirror.early_warnings)
         rows.append(_monitor(position, site, now, is_warned=is_warned))
     return _listed(rows)
+
+
+def _last_read(desk: Desk, service: Service, then: datetime) -> datetime:
+    """When the page could be read last: nobody mirrors what does not answer."""
+    pages = (spec.id for spec in usable_sources() if spec.page and spec.id in service.sources)
+    faults = (desk.stories.source_fault(page, (service.id,), then) for page in pages)
+    return min((fault.from_ for fault in faults if fault is not None), default=then)
 
 
 def _listed(rows: list[dict[str, object]]) -> Reply:
