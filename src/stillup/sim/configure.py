@@ -26,7 +26,7 @@ _PATHS = {
 }
 """Where a source's own paths begin when it is not below its id."""
 _EACH_MINUTE = frozenset({"statusgator", "downdetector", "reddit", "hackernews", "google_trends"})
-"""What is asked as often as the pages are, unless told otherwise; the rest keep their own pace, or a play lags behind."""
+"""What is asked as often as the pages are, unless told otherwise; the rest keep their own pace, or plays would lag."""
 HERE = frozenset({"probe", "claude_code", "codex", "gemini_cli"})
 """Sources that have no site."""
 _SESSIONS = {"claude_code": CLAUDE_CODE, "codex": CODEX, "gemini_cli": GEMINI_CLI}
