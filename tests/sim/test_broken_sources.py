@@ -15,15 +15,20 @@ from stillup.errors import BadDataError, SourceError
 from stillup.model.service import State
 from stillup.model.signal import Declared
 from stillup.net import Net
-from stillup.registry import load_source
+from stillup.registry import load_source, usable_sources
 from stillup.sim.modes import OF_SITES, Mode
 from stillup.sim.record import signals
+from stillup.sim.signals import sources_of
+from stillup.sim.wire.routes import site_of
 from stillup.sources.base import Context
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SILENT = {Mode.HANG}
 """Found by waiting for as long as a source does, which is too long for a test."""
-SITES = ("statuspage", "statusgator", "downdetector", "reddit", "hackernews", "google_trends")
+CLAUDE = catalogue()["claude"]
+SITES = [
+    s.id for s in usable_sources() if s.id in CLAUDE.sources and hasattr(site_of(s.id), "page" if s.page else "answer")
+]
 RED = """
 [[official]]
 at = 2026-01-05T12:15:00Z
@@ -112,7 +117,7 @@ async def test_a_site_may_fail_for_one_service_alone(read, made_up, source):
         await read(scenario, source, at(20), "github")
 
 
-@pytest.mark.parametrize("source", SITES)
+@pytest.mark.parametrize("source", [source for source, _ in sources_of("claude") if source in SITES])
 def test_a_record_has_no_word_of_a_source_while_its_site_fails(made_up, source):
     recorded = list(signals(made_up(broken(source, "html"))))
 
@@ -136,6 +141,22 @@ async def test_an_error_may_say_when_to_come_again(play, made_up):
         session.get(f"{world.base_url}/reddit/r/ClaudeAI/new/.rss") as answer,
     ):
         assert (answer.status, answer.headers["Retry-After"]) == (429, "90")
+
+
+async def test_a_socket_ends_when_its_site_breaks_and_opens_again_when_it_is_well(play, made_up):
+    world, clock = await play(made_up(broken("bluesky", "unavailable")), at(9))
+    url = f"{world.base_url}/bluesky/subscribe"
+
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        socket = await session.ws_connect(url)
+        clock.set(at(10))
+        async with asyncio.timeout(5):
+            while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                pass
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+            await session.ws_connect(url)
+        clock.set(at(40))
+        await (await session.ws_connect(url)).close()
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,12 @@ import pytest
 from stillup.catalog.load import catalogue
 from stillup.config import parse_config
 from stillup.errors import BadDataError
+from stillup.model.signal import Alive, Declared, Outcome
 from stillup.registry import usable_sources
 from stillup.sim.load import load
 from stillup.sim.modes import Mode
 from stillup.sim.scenario import Stream
+from stillup.sim.signals import Step, sources_of, told_by
 from stillup.sim.stories import Stories, calm
 from stillup.sim.story import Story
 from stillup.sim.texts import communities_of
@@ -167,6 +169,19 @@ def test_a_service_that_no_scenario_tells_of_lives_its_usual_day():
 
     assert len(day) == pytest.approx(2 * calm(catalogue()["chatgpt"]).reports_per_day, rel=0.25)
     assert stories.of("chatgpt").mode("edge", APRIL.faults[0].from_) is Mode.OK
+
+
+@pytest.mark.parametrize("service", catalogue())
+def test_on_a_quiet_day_every_source_of_every_service_speaks_and_none_of_trouble(service):
+    stories = Stories(Story(APRIL), (service,))
+    step = Step(stories, catalogue()[service], APRIL.ends, APRIL.ends + timedelta(minutes=5))
+
+    for source, told in sources_of(service):
+        signals = list(told_by(step, source, told))
+        assert any(isinstance(s, Alive) for s in signals), source
+        assert not any(isinstance(s, Outcome) and s.ok is False for s in signals), source
+        if source != "aws":  # on its page something is always open, somewhere
+            assert not any(isinstance(s, Declared) and s.state.is_fault for s in signals), source
 
 
 def test_two_quiet_services_do_not_swing_together():
