@@ -188,9 +188,9 @@ def _footer(many: Many, *, short: bool) -> list[str]:
 
 
 def _unread(many: Many) -> list[str]:
-    """What could not be read, a line for each kind of source and reason; sources without a key in one line."""
+    """What could not be read, a line for each reason; sources without a key in one line."""
     keyless: dict[str, None] = {}
-    failed: dict[tuple[str, str], list[str]] = {}
+    failed: dict[str, dict[str, list[str]]] = {}
     for answer in many.answers:
         for report in answer.reports:
             if report.error is None:
@@ -199,8 +199,11 @@ def _unread(many: Many) -> list[str]:
             if report.error.kind is FailureKind.NOT_CONFIGURED:
                 keyless[title] = None
             else:
-                failed.setdefault((title, report.error.says), []).append(answer.service.name)
-    notes = [f"Not read: {title} of {_few(names)}: {says}." for (title, says), names in failed.items()]
+                failed.setdefault(report.error.says, {}).setdefault(title, []).append(answer.service.name)
+    notes = [
+        f"Not read ({why}): {'; '.join(f'{title} of {_few(names)}' for title, names in sides.items())}."
+        for why, sides in failed.items()
+    ]
     if keyless:
         notes.append(f"Not asked, not set up: {', '.join(keyless)} (`stillup doctor` says what is missing).")
     return notes
@@ -213,8 +216,7 @@ def _titles() -> Mapping[str, str]:
 
 
 def _few(names: Sequence[str]) -> str:
-    more = len(names) - _SHOWN_NAMES
-    return ", ".join(names) if more <= 1 else f"{', '.join(names[:_SHOWN_NAMES])} and {more} more"
+    return ", ".join(names) if len(names) <= _SHOWN_NAMES else f"{len(names)} services"
 
 
 # -- for programs -----------------------------------------------------------------------------------------------------
