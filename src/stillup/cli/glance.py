@@ -80,6 +80,13 @@ def _sides(verdict: Verdict, evidence: Sequence[Evidence]) -> str:
     return f"{told}; page calm" if SIDES[Family.OFFICIAL] in calm else told
 
 
+def fewer(sides: str) -> str:
+    """``3 sides calm`` for the names of those that are."""
+    names = sides.removeprefix("calm: ")
+    number = names.count(",") + 1
+    return sides if names == sides else f"{number} side{'s' if number > 1 else ''} calm"
+
+
 def shortened(state: str) -> str:
     """``major outage?`` for a suspected one, ``major outage`` for one that is confirmed."""
     return state.replace(", suspected", "?").replace(", confirmed", "")

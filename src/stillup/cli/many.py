@@ -18,7 +18,7 @@ from stillup.catalog.load import Service, capabilities
 from stillup.cli.ask import put_reasons, uncollected
 from stillup.cli.columns import Cell, Column, cut, lines
 from stillup.cli.common import console, exit_code
-from stillup.cli.glance import Glance, glance, onset, rank, shortened, worst_code
+from stillup.cli.glance import Glance, fewer, glance, onset, rank, shortened, worst_code
 from stillup.cli.say import put
 from stillup.cli.which import Which
 from stillup.clock import SystemClock
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 _SHOWN_NAMES = 4
 _CODES = "0 up, 1 degraded or suspected, 2 outage confirmed, 3 unknown, 4 only you"
-_SHORT, _NARROW, _WIDE = 70, 44, 100
-"""Columns of a terminal: below the first states are shortened, from the last on it is told who says so."""
+_SHORT, _NARROW, _WIDE, _BROAD = 70, 44, 100, 130
+"""Columns of a terminal: below the first states are shortened, from the third on it is told who says so."""
 _Cell = Callable[[FirstAnswer, Glance], str]
 
 
@@ -106,7 +106,7 @@ def render(many: Many, width: int) -> Group:
 def _columns(many: Many, width: int) -> list[Column]:
     """What there is room for, most needed first: state, since, what is broken, who says so, what to use."""
     seen = [(a, glance(a.service, a.verdict, a.evidence)) for a in many.answers]
-    short, wide = width < _SHORT, width >= _WIDE
+    short, wide, broad = width < _SHORT, width >= _WIDE, width >= _BROAD
 
     def column(title: str, say: _Cell, style: Callable[[Glance], str] = lambda _: "", *, soft: bool = False) -> Column:
         cells = tuple(Cell(say(a, g), style(g)) for a, g in seen)
@@ -119,11 +119,11 @@ def _columns(many: Many, width: int) -> list[Column]:
     ]
     if many.task:
         columns.append(column("Cost", lambda a, _: _cost(a.service, many.task, short=short)))
-    columns.append(column("Since", lambda _, g: onset(g.since, many.at, short=not wide), soft=width < _NARROW))
+    columns.append(column("Since", lambda _, g: onset(g.since, many.at, short=not broad), soft=width < _NARROW))
     if not short:
         columns.append(column("Broken", lambda a, g: g.broken or _why_unknown(a), soft=True))
     if wide:
-        columns.append(column("Who says so", lambda _, g: g.sides, soft=True))
+        columns.append(column("Who says so", lambda _, g: g.sides if broad else fewer(g.sides), soft=True))
         columns.append(column("Use instead", lambda a, _: _instead(a, many.task), soft=True))
     return columns
 
