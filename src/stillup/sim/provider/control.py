@@ -37,7 +37,8 @@ Anthropic, OpenAI (Chat Completions and Responses), Gemini, Bedrock, Vertex, Dee
   PORT         where it answers; 0 takes a free one
   CONTROLPORT  where it takes orders: /set?FIELD=VALUE&..., /script, /release, /reset, /stats, /last
   VENDOR       whose API it stands for: its words for errors, its headers, what keeps its streams alive; without it
-               each protocol is its maker's. One of these, or a service's id: {", ".join(voices())}
+               each protocol is its maker's. A service's id of the catalogue, or one of these:
+               {", ".join(voices())}
   FIELD=VALUE  how it answers from the start; healthy where nothing is said
 
 Fields: {", ".join(Behaviour.__struct_fields__)}
