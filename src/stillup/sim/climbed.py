@@ -81,8 +81,9 @@ def climbed(stories: Stories, service: Service, now: datetime) -> Iterator[Signa
     yield outcome(Layer.LOCAL)
     yield outcome(Layer.NETWORK)
     for endpoint in service.endpoints:
-        if endpoint.key_env and DIALECTS[endpoint.protocol].refuses(_KEY, endpoint.url):
-            continue
+        dialect = DIALECTS.get(endpoint.protocol)
+        if endpoint.key_env and (dialect is None or dialect.refuses(_KEY, endpoint.url)):
+            continue  # it is not climbed
         mode = stories.mode(service.id, endpoint.id, now, endpoint.model)
         error = _found(endpoint, mode, vendor_of(service.id))
         if error == Fault.INVALID_REQUEST.value:
@@ -110,7 +111,8 @@ def _found(endpoint: Endpoint, mode: Mode, vendor: str) -> str | None:
     if not is_keyed:
         is_hidden = mode in ONLY_APIS or (mode in _NEEDS_API and not is_api)
         return None if is_hidden else _ERRORS.get(mode)
-    is_whole = DIALECTS[endpoint.protocol].framing is Framing.WHOLE
+    dialect = DIALECTS.get(endpoint.protocol)
+    is_whole = dialect is None or dialect.framing is Framing.WHOLE
     if mode in _CUT_IN:
         return None if is_whole and mode in ONLY_STREAMS else _cut_in(mode, call, vendor)
     return (_ERRORS_OF_WHOLE if is_whole else _ERRORS).get(mode)
