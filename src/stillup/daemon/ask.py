@@ -34,9 +34,6 @@ from stillup.verdict.settings import ONE_LOOK, TICK_S
 DEADLINE_S = 2.2
 """Sources that have not answered by then are named as late; start-up and printing have the rest of three seconds."""
 
-MANY_DEADLINE_S = 2.4
-"""The same for many services, whose judgement and printing have the rest of three and a half."""
-
 _MANY_AT_ONCE, _MANY_PER_HOST = 128, 6
 """Requests that run together where many services are asked: they go to some hundred hosts, a few of which are asked
 about every service. Six to one host at a time is what any browser does."""
@@ -95,7 +92,7 @@ async def ask_many(
     config: Config,
     environ: Mapping[str, str],
     clock: Clock,
-    deadline_s: float = MANY_DEADLINE_S,
+    deadline_s: float = DEADLINE_S,
     task: Capability | None = None,
 ) -> list[FirstAnswer]:
     """Look once at several services, answers in their order.
@@ -142,10 +139,12 @@ async def _probes_first(
     """The same for many: a hundred answers read at once take this machine's time, and a probe would call that slow."""
     probes = [job for job in jobs if job.spec.family is Family.PROBE]
     rest = [job for job in jobs if job.spec.family is not Family.PROBE]
+    real_s = asyncio.get_running_loop().time
+    end_s = real_s() + deadline_s
     climbing = asyncio.create_task(Poller(probes, net, clock, Random()).once(deadline_s))  # noqa: S311 - as above
     try:
         await asyncio.wait({climbing}, timeout=_HEAD_START_S)
-        reports = await _reports(rest, pages, net, clock, deadline_s - _HEAD_START_S)
+        reports = await _reports(rest, pages, net, clock, round(max(0.1, end_s - real_s()), 1))
         return [*reports, *await climbing]
     finally:
         climbing.cancel()
