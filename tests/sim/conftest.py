@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from stillup.catalog.load import catalogue
+from stillup.net import Net
+from stillup.registry import load_source
 from stillup.sim.load import parse
 from stillup.sim.scenario import Scenario
 from stillup.sim.world import World
+from stillup.sources.base import Context, Setting
 from stillup.testing import FakeClock
 
 HEAD = """
@@ -42,3 +46,27 @@ async def play(tmp_path: Path):
             return await running.enter_async_context(World(scenario, clock, tmp_path / "transcripts")), clock
 
         yield start
+
+
+@pytest.fixture
+async def look(tmp_path):
+    """``look(platform, scenario, now)`` reads a service's page in the world; ``look.net`` and ``look.url`` ask it."""
+    async with AsyncExitStack() as running:
+        clock = FakeClock()
+        net = await running.enter_async_context(Net(clock))
+        worlds: dict[str, World] = {}
+
+        async def url(scenario, now):
+            clock.set(now)
+            if scenario.id not in worlds:
+                worlds[scenario.id] = await running.enter_async_context(World(scenario, clock, tmp_path / scenario.id))
+            await worlds[scenario.id].sync()
+            return worlds[scenario.id].base_url
+
+        async def read(platform, scenario, now, *, service="claude", since=None, path="", **options):
+            setting = Setting(base_url=f"{await url(scenario, now)}/{platform}/{service}{path}", options=options)
+            ctx = Context(now=now, service=catalogue()[service], setting=setting, since=since)
+            return await load_source(platform).read_here(ctx, net)
+
+        read.net, read.url = net, url
+        yield read

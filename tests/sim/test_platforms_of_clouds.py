@@ -3,7 +3,6 @@ their sources read it back."""
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,15 +10,11 @@ import pytest
 from stillup.catalog.load import catalogue
 from stillup.model.service import Stage, State
 from stillup.model.signal import Alive, Declared
-from stillup.net import Net, Request
-from stillup.registry import load_source
+from stillup.net import Request
 from stillup.sim.load import load
 from stillup.sim.page import page_at
 from stillup.sim.wire.statuspage import BORN, shown
-from stillup.sim.world import World
-from stillup.sources.base import Context, Setting
 from stillup.sources.pages.recognise import recognise
-from stillup.testing import FakeClock
 
 ROWS = ("flashcat", "checkly", "google_cloud", "google_workspace", "aws", "azure")
 FEEDS = ("atom", "rss", "azure")
@@ -41,31 +36,6 @@ MOMENTS = {
     "in another outage": (OVERLOAD, datetime(2026, 3, 10, 14, 0, tzinfo=UTC)),
 }
 each_moment = pytest.mark.parametrize("moment", MOMENTS)
-
-
-@pytest.fixture
-async def look(tmp_path):
-    """``look(platform, scenario, now)`` reads a service's page in the world; ``look.net`` and ``look.url`` ask it."""
-    async with AsyncExitStack() as running:
-        clock = FakeClock()
-        net = await running.enter_async_context(Net(clock))
-        worlds: dict[str, World] = {}
-
-        async def url(scenario, now):
-            clock.set(now)
-            if scenario.id not in worlds:
-                worlds[scenario.id] = await running.enter_async_context(World(scenario, clock, tmp_path / scenario.id))
-            await worlds[scenario.id].sync()
-            return worlds[scenario.id].base_url
-
-        async def read(platform, scenario, now, *, path="", **options):
-            base = f"{await url(scenario, now)}/{platform}/claude{path}"
-            setting = Setting(base_url=base, options=options)
-            ctx = Context(now=now, service=catalogue()["claude"], setting=setting)
-            return await load_source(platform).read_here(ctx, net)
-
-        read.net, read.url = net, url
-        yield read
 
 
 def of_world(scenario, now) -> dict[str, State]:

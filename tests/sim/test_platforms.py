@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from stillup.catalog.load import catalogue
+from stillup.catalog.load import SourceHint, catalogue
 from stillup.errors import Refused
 from stillup.model.service import Stage, State
 from stillup.model.signal import Declared
-from stillup.net import Net, Request
+from stillup.net import Request
 from stillup.registry import load_source
 from stillup.sim.load import load
 from stillup.sim.page import page_at
 from stillup.sim.wire.statuspage import BORN, shown
-from stillup.sim.world import World
 from stillup.sources.base import Context, Setting
 from stillup.sources.incidentio import impacts_of
-from stillup.testing import FakeClock
+from stillup.sources.pages import drift
+from stillup.sources.pages.recognise import recognise
 
 PLATFORMS = ("incidentio", "instatus", "betterstack", "datadog")
 each_platform = pytest.mark.parametrize("platform", PLATFORMS)
@@ -40,30 +40,6 @@ MOMENTS = {
     "in another outage": (OVERLOAD, datetime(2026, 3, 10, 14, 0, tzinfo=UTC)),
     "and as it is watched": (OVERLOAD, datetime(2026, 3, 10, 14, 20, tzinfo=UTC)),
 }
-
-
-@pytest.fixture
-async def look(tmp_path):
-    """``look(platform, scenario, now)`` reads a service's page in the world; ``look.net`` and ``look.url`` ask it."""
-    async with AsyncExitStack() as running:
-        clock = FakeClock()
-        net = await running.enter_async_context(Net(clock))
-        worlds: dict[str, World] = {}
-
-        async def url(scenario, now):
-            clock.set(now)
-            if scenario.id not in worlds:
-                worlds[scenario.id] = await running.enter_async_context(World(scenario, clock, tmp_path / scenario.id))
-            await worlds[scenario.id].sync()
-            return worlds[scenario.id].base_url
-
-        async def read(platform, scenario, now, service="claude", since=None):
-            setting = Setting(base_url=f"{await url(scenario, now)}/{platform}/{service}")
-            ctx = Context(now=now, service=catalogue()[service], setting=setting, since=since)
-            return await load_source(platform).read_here(ctx, net)
-
-        read.net, read.url = net, url
-        yield read
 
 
 def states(reading, now):
@@ -156,3 +132,25 @@ async def test_a_page_has_no_other_paths(look, platform):
 
     with pytest.raises(Refused, match="404"):
         await look.net.fetch(Request(url=f"{base}/{platform}/claude/anything"))
+
+
+@pytest.mark.parametrize("platform", ["statuspage", *PLATFORMS, "flashcat", "checkly"])
+async def test_each_platform_is_recognised_by_its_answers(platform, look):
+    now = april(14, 56)
+    found = await recognise(f"{await look.url(APRIL, now)}/{platform}/claude", look.net, now)
+    assert found.source.id == platform
+    assert len([row for row in found.page.rows if not row.group]) == len(shown(catalogue()["claude"]))
+    assert len([i for i in found.page.incidents if i.is_open]) == 1
+
+
+async def test_a_page_that_another_platform_makes_by_now_is_read_all_the_same_and_it_is_said(look):
+    drift.forget()
+    now, base = april(14, 56), await look.url(APRIL, april(14, 56))
+    service = replace(catalogue()["claude"], sources={"instatus": SourceHint()})
+    for place in ("instatus", "incidentio", "instatus"):
+        ctx = Context(now=now, service=service, setting=Setting(base_url=f"{base}/{place}/claude"))
+        reading = await load_source("instatus").read(ctx, look.net)
+        assert states(reading, now)["web"] is State.MAJOR_OUTAGE
+        assert {s.source for s in reading.signals} == {"instatus"}
+        assert bool(reading.notes) is (place == "incidentio")
+    drift.forget()
