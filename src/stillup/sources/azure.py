@@ -101,6 +101,8 @@ def _rows(body: bytes) -> Iterator[Row]:
     """
     cells: dict[str, list[_Label]] = {}
     for row in _page(body).iter("tr"):
+        if row.find(".//tr") is not None:
+            continue  # a table in a cell: its own rows are read, and no cell twice
         name, labels = _row(row)
         if name and labels:
             cells.setdefault(name, []).extend(_Label(label) for label in labels if label != _NOT_OFFERED)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import islice
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ from stillup.sources.pages.words import stage_of
 
 _MAINTENANCE, _RESOLVED = "maintenance", "resolved"
 _UNDATED = datetime.min.replace(tzinfo=UTC)
+_MOST_OPEN, _MOST_HITS = 100, 5000
 _T = TypeVar("_T")
 
 
@@ -110,7 +112,7 @@ class _Update(Struct, frozen=True):
 
     def post(self) -> Post:
         """Updates have no stages; those of machines are one word that is one."""
-        affected = tuple(hit.affected() for hit in self.affected_resources or ())
+        affected = tuple(hit.affected() for hit in (self.affected_resources or ())[:_MOST_HITS])
         stage = stage_of(self.message)
         return Post(at=moment(self.published_at), stage=stage, body=self.message or "", affected=affected)
 
@@ -146,18 +148,22 @@ class _Report(Struct, frozen=True):
             return post
         return replace(post, stage=Stage.SCHEDULED if post.at < starts else Stage.IN_PROGRESS)
 
+    def has_ended(self, now: datetime) -> bool:
+        """Whether it says so itself."""
+        ends = moment(self.ends_at)
+        return self.aggregate_state == _RESOLVED or (ends is not None and ends <= now)
+
     @property
     def _is_work(self) -> bool:
         return self.report_type == _MAINTENANCE
 
     def _stage(self, affected: tuple[Affected, ...], posts: list[Post], now: datetime) -> Stage | None:
         """Reports have no stage: it comes from their times and words; ``ends_at`` may stay empty after the end."""
-        starts, ends = moment(self.starts_at), moment(self.ends_at)
-        last = posts[0].stage if posts else None
+        starts, last = moment(self.starts_at), posts[0].stage if posts else None
         # What a report lists is how it began; each update overrides it, and may name a few of them only.
         left = {a.id: a.state for a in (*affected, *(a for post in reversed(posts) for a in post.affected))}
-        is_over = self.aggregate_state == _RESOLVED or (last is not None and last.is_over)
-        if is_over or (ends is not None and ends <= now) or set(left.values()) == {State.OPERATIONAL}:
+        is_over = self.has_ended(now) or (last is not None and last.is_over)
+        if is_over or set(left.values()) == {State.OPERATIONAL}:
             return Stage.COMPLETED if self._is_work else Stage.RESOLVED
         if not self._is_work:
             return last
@@ -204,12 +210,14 @@ def _row(resource_id: str, resource: _Resource, sections: Mapping[str, _Section]
 
 
 def _incidents(document: _Document, names: dict[str, str], now: datetime) -> Iterable[Incident]:
+    """The open ones. Reports may share an update, so what is read of them is bounded and not by their size alone."""
     updates = {u.id: _read(u.attributes, _Update).post() for u in document.of("status_update")}
-    for item in document.of("status_report"):
-        refs = _read(item.relationships, _Related).status_updates.data
-        posts = [updates[ref.id] for ref in refs if ref.id in updates]
+    reports = ((item, _read(item.attributes, _Report)) for item in document.of("status_report"))
+    for item, report in islice(((i, r) for i, r in reports if not r.has_ended(now)), _MOST_OPEN):
+        refs = dict.fromkeys(ref.id for ref in _read(item.relationships, _Related).status_updates.data)
+        posts = [updates[ref] for ref in refs if ref in updates]
         posts.sort(key=lambda post: post.at or _UNDATED, reverse=True)
-        yield _read(item.attributes, _Report).incident(item.id, document.data.attributes, posts, names, now)
+        yield report.incident(item.id, document.data.attributes, posts, names, now)
 
 
 def _read(raw: Raw, kind: type[_T]) -> _T:

@@ -146,7 +146,9 @@ class Checkly(PageSource):
             events = (e for e in decode_json(listed, _Unresolved).incidents if e.is_open)
             incidents = tuple(e.incident(s.id for s in e.services or ()) for e in events)
         calm = State.UNKNOWN if listed is None else State.OPERATIONAL
-        return Page(rows=tuple(Row(s.id, s.name, _state(s.id, incidents, calm)) for s in services), incidents=incidents)
+        states, of_all = _worst(incidents)
+        rows = (Row(s.id, s.name, _worse(states.get(s.id), of_all, calm)) for s in services)
+        return Page(rows=tuple(rows), incidents=incidents)
 
     def answered(self, answers: Mapping[str, bytes], ctx: Context) -> Reading:
         reading = reading_of(self.id, self.page_of(answers, ctx.now), ctx)
@@ -203,10 +205,20 @@ def _going_on(services: Iterable[_Past]) -> Iterable[Incident]:
     return (event.incident(hit[id_]) for id_, event in events.items())
 
 
-def _state(service: str, incidents: tuple[Incident, ...], calm: State) -> State:
-    """The worst of what is open about one service, or about all."""
-    about = [i.implies for i in incidents if not i.rows or any(r.id == service for r in i.rows)]
-    return max(about, key=lambda s: s.severity, default=calm)
+def _worst(incidents: Iterable[Incident]) -> tuple[dict[str, State], State | None]:
+    """The worst of what is open, about each service that is named and about all; None where nothing is."""
+    states: dict[str, State] = {}
+    of_all: State | None = None
+    for incident in incidents:
+        if not incident.rows:
+            of_all = _worse(of_all, incident.implies, incident.implies)
+        for row in incident.rows:
+            states[row.id] = _worse(states.get(row.id), incident.implies, incident.implies)
+    return states, of_all
+
+
+def _worse(one: State | None, other: State | None, calm: State) -> State:
+    return max((s for s in (one, other) if s is not None), key=lambda s: s.severity, default=calm)
 
 
 def _says_nothing(signal: Signal) -> bool:

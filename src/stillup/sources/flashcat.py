@@ -115,7 +115,8 @@ class _Change(Struct, frozen=True):
         """Updates come in any order; they are put newest first."""
         updates = sorted(self.updates or (), key=lambda u: u.at_seconds or 0.0, reverse=True)[:MOST_POSTS]
         posts = tuple(u.post(self.type) for u in updates)
-        states = {a.component_id: self._state_now(a, posts) for a in self.affected_components or ()}
+        told = {a.id: a.state for post in reversed(posts) for a in reversed(post.affected)}
+        states = {a.component_id: self._state_now(a, told) for a in self.affected_components or ()}
         return Incident(
             id=str(self.change_id),
             title=english(self.title),
@@ -126,12 +127,11 @@ class _Change(Struct, frozen=True):
         )
 
     @staticmethod
-    def _state_now(affected: _Affected, posts: tuple[Post, ...]) -> State:
+    def _state_now(affected: _Affected, told: Mapping[str, State]) -> State:
         """The change's own word on it, else the newest update's that names it; unknown when neither says."""
         if affected.status is not None:
             return _STATES[affected.status]
-        told = (a.state for post in posts for a in post.affected if a.id == affected.component_id)
-        return next(told, State.UNKNOWN)
+        return told.get(affected.component_id, State.UNKNOWN)
 
 
 class _Page(Struct, frozen=True):

@@ -32,7 +32,7 @@ from stillup.sources.pages.source import PageSource
 from stillup.sources.pages.words import Names
 
 _PRODUCTS_EVERY_S = 3600.0
-_MOST_OPEN = 100
+_MOST_OPEN, _MOST_PRODUCTS = 100, 1000
 
 
 class _Word(StrEnum):
@@ -71,14 +71,17 @@ class _Update(Struct, frozen=True):
     created: str
     text: str | None = None
 
-    def post(self, products: Iterable[str], severity: str | None) -> Post:
-        """``products`` are those it left in that state: none of an incident in one place, which leaves them green."""
-        state = _state(_KNOWN[self.status], severity) if self.status in _KNOWN else State.UNKNOWN
+    def left(self, severity: str | None) -> State:
+        """The state in which it left what it is about."""
+        return _state(_KNOWN[self.status], severity) if self.status in _KNOWN else State.UNKNOWN
+
+    def post(self, affected: tuple[Affected, ...]) -> Post:
+        """``affected`` is what it left in that state: nothing of an incident in one place, which leaves it green."""
         return Post(
             at=moment(self.created),
             stage=Stage.RESOLVED if self.status == _Word.AVAILABLE else None,
             body=self.text or "",
-            affected=tuple(Affected(id_, state) for id_ in products),
+            affected=affected,
         )
 
 
@@ -106,17 +109,20 @@ class _Incident(Struct, frozen=True):
         return _state(_now(newest.status if newest else self.status_impact), self.severity)
 
     def incident(self, base: str) -> Incident:
-        products = tuple(dict.fromkeys(p.id for p in self.affected_products))
+        products = tuple(dict.fromkeys(p.id for p in self.affected_products))[:_MOST_PRODUCTS]
+        state = self.state
         region = of_google(location.id for location in self.currently_affected_locations)
-        everywhere = () if region else products
+        everywhere, updates = () if region else products, self.updates[:MOST_POSTS]
+        # Once for each state: thirty updates of a hundred products are not three thousand things to say.
+        left = {s: tuple(Affected(i, s) for i in everywhere) for s in {u.left(self.severity) for u in updates}}
         return Incident(
             id=self.id,
             title=self.external_desc or self.service_name,
-            stage=None if self.state.is_fault else Stage.RESOLVED,
-            implies=self.state,
+            stage=None if state.is_fault else Stage.RESOLVED,
+            implies=state,
             link=http_url(f"{base}/{self.uri.lstrip('/')}") if base and self.uri else "",
-            rows=tuple(Row(id_, "", self.state) for id_ in products),
-            posts=tuple(u.post(everywhere, self.severity) for u in self.updates[:MOST_POSTS]),
+            rows=tuple(Row(id_, "", state) for id_ in products),
+            posts=tuple(u.post(left[u.left(self.severity)]) for u in updates),
             region=region,
         )
 

@@ -71,7 +71,8 @@ def _codes(incident: Incident) -> list[str]:
 def declared(case: Case, board: Board, ctx: Context) -> Iterator[Declared]:
     """What an incident says now, once for each component and each model."""
     newest = case.incident.posts[0].body if case.incident.posts else ""
-    states = {part: _state_now(case.incident, part, board) for part in case.parts}
+    was_red = any(a.in_trouble for p in case.incident.posts for a in p.affected)
+    states = {part: _state_now(case.incident, part, board, was_red=was_red) for part in case.parts}
     yield from _lines(case, states, board, ctx, Post(at=ctx.now, stage=case.incident.stage, body=newest))
 
 
@@ -79,8 +80,7 @@ def posted(case: Case, board: Board, ctx: Context, after: datetime | None = None
     """What an incident's updates said when they were posted, oldest first; only those later than ``after``."""
     for post in reversed(case.incident.posts):
         if post.at is not None and post.at <= ctx.now and (after is None or post.at > after):
-            then = {part: _state_then(case.incident, post, part, board) for part in case.parts}
-            yield from _lines(case, {p: s for p, s in then.items() if s is not None}, board, ctx, post)
+            yield from _lines(case, _states_then(case, post, board), board, ctx, post)
 
 
 def newest(past: Iterable[Signal], now: Iterable[Signal] = ()) -> tuple[Signal, ...]:
@@ -90,7 +90,7 @@ def newest(past: Iterable[Signal], now: Iterable[Signal] = ()) -> tuple[Signal, 
     return (*by_time[max(0, len(by_time) + len(of_now) - _MOST_SIGNALS) :], *of_now)
 
 
-def _state_now(incident: Incident, part: str | None, board: Board) -> State:
+def _state_now(incident: Incident, part: str | None, board: Board, *, was_red: bool) -> State:
     """The component's own state while it shows trouble, else what the incident's impact implies."""
     if incident.stage and incident.stage.is_over:
         return State.OPERATIONAL
@@ -98,19 +98,22 @@ def _state_now(incident: Incident, part: str | None, board: Board) -> State:
     if shown.is_fault or shown is State.MAINTENANCE:
         return shown
     implied = _implied(incident, incident.stage)
-    was_red = any(a.in_trouble for p in incident.posts for a in p.affected)
     # The page turned its components green again and only keeps watching: that is no outage any more.
     return State.DEGRADED if was_red and implied.is_outage else implied
 
 
-def _state_then(incident: Incident, post: Post, part: str | None, board: Board) -> State | None:
-    """What a post said of a component when it was posted; None when it spoke of others, or left this one alone."""
+def _states_then(case: Case, post: Post, board: Board) -> dict[str | None, State]:
+    """What a post said of the incident's components when it was posted, without those it left alone."""
     if post.stage and post.stage.is_over:
-        return State.OPERATIONAL
+        return dict.fromkeys(case.parts, State.OPERATIONAL)
     if not post.affected:
-        return _implied(incident, post.stage)
-    told = [a.state for a in post.affected if a.in_trouble and board.ours.get(a.id) == part]
-    return max(told, key=lambda s: s.severity, default=None)
+        return dict.fromkeys(case.parts, _implied(case.incident, post.stage))
+    told: dict[str | None, State] = {}
+    for a in post.affected:
+        part = board.ours.get(a.id)
+        if a.in_trouble and part in case.parts:
+            told[part] = max(told.get(part, a.state), a.state, key=lambda s: s.severity)
+    return {part: told[part] for part in case.parts if part in told}
 
 
 def _implied(incident: Incident, stage: Stage | None) -> State:
