@@ -165,7 +165,7 @@ class ProbeOptions(SourceOptions, frozen=True, kw_only=True):
     ] = None
     deadline_s: Annotated[
         Annotated[float, Meta(gt=0, le=60)] | None,
-        _says("Seconds after which a reading is given up. Default: 2.5 when asked once, 10 when watching"),
+        _says("Seconds after which a reading is given up. Default: 2 when asked once, 10 when watching"),
     ] = None
 
 

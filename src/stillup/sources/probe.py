@@ -16,6 +16,7 @@ from stillup.net import Net, Resolver, look_up
 from stillup.sources.base import Context, Link, Reading
 from stillup.sources.ladder.controls import Answered, Checked, Control, check, judge_try, plan_controls
 from stillup.sources.ladder.judge import judge
+from stillup.sources.ladder.lookup import Shared
 from stillup.sources.ladder.options import Options, read_options
 from stillup.sources.ladder.pace import deadline_of
 from stillup.sources.ladder.plan import Here, Skipped, Step, here_for, plan_steps
@@ -42,7 +43,7 @@ class Probe:
     ) -> None:
         self._tls = tls
         self._clock = clock or SystemClock()
-        self._resolver = resolver
+        self._resolver = Shared(resolver)
         self._purse = Purse()
 
     def covers(self, ctx: Context) -> bool:

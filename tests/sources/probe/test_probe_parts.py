@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillup.catalog.load import catalogue
+from stillup.daemon import ask
 from stillup.model.service import Layer
 from stillup.net import Address
 from stillup.secret import Secret
@@ -22,7 +23,7 @@ from stillup.sources.ladder.faults import FOREIGN, Fault, ProxyRefused, Stage, f
 from stillup.sources.ladder.ground import Ground
 from stillup.sources.ladder.judge import judge
 from stillup.sources.ladder.kinds import kind_in, own_fault, provider_fault
-from stillup.sources.ladder.options import Options
+from stillup.sources.ladder.options import DEADLINE_ONCE_S, Options
 from stillup.sources.ladder.pace import page_pace
 from stillup.sources.ladder.plan import Here, here_for, plan_steps
 from stillup.sources.ladder.purse import Purse
@@ -161,10 +162,14 @@ def test_every_service_of_the_catalogue_can_be_planned():
         assert all(step.ask.target.is_tls for step in plan.steps)
 
 
+def test_the_probe_ends_well_before_the_look_it_is_part_of():
+    assert DEADLINE_ONCE_S + 0.1 < ask.DEADLINE_S
+
+
 def test_the_pace_of_a_person_fits_into_the_deadline():
     pace = page_pace(None, once=True)
-    assert (pace.tries, pace.patience_s, pace.overlap_s) == (3, 2.0, 0.6)
-    assert pace.cutoff_s < 2.5
+    assert (pace.tries, pace.patience_s, pace.overlap_s) == (3, 1.8, 0.48)
+    assert pace.cutoff_s < DEADLINE_ONCE_S
     last_start_s = (pace.tries - 1) * (pace.overlap_s or 0.0)
     assert pace.cutoff_s - last_start_s >= pace.least_s
 
