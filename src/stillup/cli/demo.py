@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stillup.sim.scenario import Scenario
 
 _PLAY_S = 60.0
-_FASTEST, _FASTEST_FOR_ALL = 240.0, 600.0
+_FASTEST, _FASTEST_FOR_ALL = 150.0, 400.0
 """Times real time, for one service and divided by several, unless told otherwise: faster, and a reading would not be
 done before the next is due."""
 
@@ -38,7 +38,7 @@ done before the next is due."""
     "that goes without. Needs no key and no internet.",
 )
 @click.option("--scenario", "name", default="2026-04-07", show_default=True, help="A name of --list, or a TOML file.")
-@click.option("--speed", type=Finite(1, 2000), help="Times real time (default: the whole in a minute, at most 240).")
+@click.option("--speed", type=Finite(1, 2000), help="Times real time (default: the whole in a minute, at most 150).")
 @click.option("--headless", is_flag=True, help="Print the timeline only; exit 1 unless the story came out right.")
 @click.option("--list", "list_only", is_flag=True, help="The scenarios there are.")
 @color_option

@@ -131,7 +131,7 @@ async def play(scenario: Scenario, speed: float, tell: Callable[[Moment], None])
     told = Play(scenario.services, monitor, tell)
     with TemporaryDirectory(prefix="stillup-demo-") as folder, open_store(Path(folder) / "demo.db") as store:
         async with World(scenario, clock) as world, Net(clock) as net:
-            config = parse_config(f"data = {json.dumps(folder)}\n{world.config()}")
+            config = parse_config(f"data = {json.dumps(folder)}\n{world.config(opt_in=False)}")
             loop = close_loop(monitor, clock, config)
             live = Live(monitor, clock, Listeners(loop.view, told), store, feeds=(loop.observer.due,))
             jobs = jobs_for(config, world.services, world.environ(), clock.now())

@@ -51,13 +51,20 @@ class Addresses(Struct, frozen=True, kw_only=True):
 
 
 def config_text(
-    scenario: Scenario, services: Sequence[Service], where: Addresses, interval_s: int | None = INTERVAL_S
+    scenario: Scenario,
+    services: Sequence[Service],
+    where: Addresses,
+    interval_s: int | None = INTERVAL_S,
+    *,
+    opt_in: bool = True,
 ) -> str:
     """A configuration that asks the world and nobody else."""
     countries = sorted({t.geo for part in scenario.parts for t in part.trends}) or ["US"]
     every = [] if interval_s is None else [f"interval_s = {interval_s}"]
     lines = [f"# simulated: {scenario.id}", f"services = [{', '.join(_text(s.id) for s in services)}]"]
     for spec in usable_sources():
+        if spec.opt_in and not opt_in:
+            continue  # off unless switched on, here as anywhere
         if spec.page:
             lines += _pages(spec.id, services, where.base_url, every)
         elif spec.id not in HERE:

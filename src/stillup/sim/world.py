@@ -106,12 +106,13 @@ class World:
         """The folder in which Claude Code's transcripts grow."""
         return self._transcripts.folder if self._transcripts else Path()
 
-    def config(self, interval_s: int | None = INTERVAL_S) -> str:
+    def config(self, interval_s: int | None = INTERVAL_S, *, opt_in: bool = True) -> str:
         """The TOML of a configuration that points every source and upstream here; the data folder is yours to add.
 
-        ``interval_s`` is how often each source is asked; None: as often as in earnest.
+        ``interval_s`` is how often each source is asked; None: as often as in earnest. ``opt_in``: whether those are on
+        that a user has to switch on.
         """
-        return config_text(self.scenario, self.services, self._addresses(), interval_s)
+        return config_text(self.scenario, self.services, self._addresses(), interval_s, opt_in=opt_in)
 
     def environ(self) -> dict[str, str]:
         """Dummy keys under the names the sources look for."""
