@@ -10,15 +10,18 @@ import pytest
 from rich.console import Console
 
 from stillup.cli.common import console
-from stillup.cli.demo import Timeline, _opening
+from stillup.cli.demo import Timeline, _listed, _opening
 from stillup.clock import SystemClock
 from stillup.config import parse_config
-from stillup.daemon.demo import Moment, play
+from stillup.daemon.demo import LONGEST, Moment, first_minute, last_minute, play
 from stillup.daemon.demo_programs import ALONE, THROUGH, Programs, Tally, Turn
 from stillup.daemon.gateway import build
 from stillup.gateway.plan import resolve
+from stillup.model.evidence import Evidence, Standing
+from stillup.model.service import Confidence, Family, State
+from stillup.model.verdict import Verdict
 from stillup.sim.asker import Told, ask_once, client_for
-from stillup.sim.load import parse
+from stillup.sim.load import load, names, parse
 from stillup.sim.modes import Mode
 from stillup.sim.world import World
 from stillup.testing import FakeClock
@@ -179,3 +182,64 @@ def test_the_demo_says_that_its_gateway_waits_in_real_time():
     assert "a second of them is 4 min here: when a fault is over" in said_at_first("claude", 240)
     assert "gateway" not in said_at_first("claude", 1)
     assert "gateway" not in said_at_first("github", 240)
+
+
+MANY = """
+[[sources]]
+source = "reddit"
+from = 2026-01-05T12:02:00Z
+to = 2026-01-05T12:06:00Z
+mode = "rate_limited"
+[[also]]
+service = "github"
+[[also.faults]]
+id = "g"
+from = 2026-01-05T12:03:00Z
+to = 2026-01-05T12:05:00Z
+layer = "edge"
+components = { web = 1 }
+targets = { endpoints = "bad_gateway" }
+"""
+
+
+def test_the_timeline_of_several_services_says_which_and_what_of_the_sources_fails():
+    timeline = Timeline(console(color=False), scenario("ok", more=MANY))
+    ill = Verdict(at=NOON, service="github", state=State.DEGRADED, confidence=Confidence.SUSPECTED)
+    crowd = Evidence(family=Family.CROWD, standing=Standing.ALARM)
+
+    moment = Moment(at=NOON + timedelta(minutes=9), changes=(ill,), turned=(("github", crowd),))
+    lines = [line for line, _ in timeline.lines(moment)]
+
+    assert lines[:6] == [
+        "12:02    in truth: reddit fails (rate limited)",
+        "12:03    in truth: GitHub: the fault begins (web)",
+        "12:04    in truth: Claude: the fault begins (this machine)",
+        "12:05    in truth: GitHub: the fault is over",
+        "12:06    in truth: reddit answers again",
+        "12:08    in truth: Claude: the fault is over",
+    ]
+    assert lines[6].startswith("12:09  · GitHub: crowd")
+    assert lines[7].startswith("12:00  ! GitHub: degraded, suspected")
+
+
+async def test_a_play_of_several_services_judges_each():
+    outcome = await play(scenario("overloaded", more=MANY), 300.0, lambda moment: None)
+
+    assert {change.service for change in outcome.changes} == {"claude", "github"}
+    assert {report.service for report in outcome.reports} == {"claude", "github"}
+
+
+def test_the_list_names_every_scenario_with_its_services_and_length():
+    out = Console(file=StringIO(), width=200)
+    out.print(_listed(map(load, names())))
+    told = out.file.getvalue()
+
+    assert all(name in told for name in names())
+    assert "aws claude bedrock" in told
+    assert "364 days" in told
+
+
+def test_of_a_long_scenario_the_beginning_is_played():
+    year = load("calm-year")
+    assert last_minute(year) - first_minute(year) == LONGEST
+    assert last_minute(load("2026-04-07")) == load("2026-04-07").ends
