@@ -8,9 +8,13 @@ import sys
 import threading
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 
+from stillup.catalog.draft import Draft, Part, draft_text
 from stillup.catalog.load import read_service
+from stillup.cli.add_service import _write
+from stillup.errors import BadDataError
 from stillup.testing import Head, http, serving
 
 PAGE = {
@@ -145,3 +149,18 @@ def test_a_file_of_ones_own_stands_for_the_shipped_service_of_that_name(stillup,
     (tmp_path / "services" / "claude.toml").write_text(own)
     done = stillup("claude", "--json")
     assert "My Claude" in done.stdout or done.returncode == 3, done.stderr
+
+
+def test_a_draft_that_would_not_be_read_again_is_not_written(tmp_path):
+    """One file that cannot be read stops every command, so none is left behind."""
+    target = tmp_path / "services" / "evil.toml"
+    with pytest.raises(BadDataError, match=r"evil\.toml"):
+        _write(target, "# a line with \x1b in it\n")
+    assert not target.parent.exists()
+
+
+def test_rows_whose_names_look_like_numbered_ones_stay_apart():
+    parts = [Part("1", "API"), Part("2", "API"), Part("3", "API 2"), Part("4", "API-2")]
+    draft = Draft(name="X", home="", platform="statuspage", page_url="https://s.example", parts=parts)
+    components = msgspec.toml.decode(draft_text(draft))["components"]
+    assert len({c["id"] for c in components}) == 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain, count
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -56,15 +57,16 @@ def _head(draft: Draft) -> Iterator[str]:
 
 def _components(draft: Draft) -> Iterator[str]:
     """Each row a component. Two rows of one name are two components: the page's ids tell them apart."""
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     for part in draft.parts:
         name = slug(part.name) or "part"
-        number = taken[name] = taken.get(name, 0) + 1
-        yield from ("", "[[components]]", f"id = {_text(name if number == 1 else f'{name}-{number}')}")
+        id_ = next(n for n in chain([name], (f"{name}-{number}" for number in count(2))) if n not in taken)
+        taken.add(id_)
+        yield from ("", "[[components]]", f"id = {_text(id_)}")
         yield f"name = {_text(part.name)}"
         yield f"page_ids = [{_text(part.page_id)}]"
         alias = part.name.lower().strip()
-        yield f"aliases = [{_text(alias)}]" if number == 1 and alias else "aliases = []"
+        yield f"aliases = [{_text(alias)}]" if id_ == name and alias else "aliases = []"
 
 
 def _page(draft: Draft) -> Iterator[str]:

@@ -22,6 +22,7 @@ from stillup.errors import BadDataError, CatalogError, UsageError
 from stillup.model.service import Capability, Layer, OutageClass
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_MEND = "; mend the file or take it away"
 _Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -213,14 +214,26 @@ def read_service(path: Path) -> Service:
 
     :raises BadDataError: it cannot be read, breaks the format, or does not bear the id of its file.
     """
-    mend = "; mend the file or take it away"
     try:
-        service = _decode(str(path), path.read_text("utf-8-sig"), Service)
-    except (OSError, UnicodeDecodeError, CatalogError) as exc:
-        msg = f"{exc if isinstance(exc, CatalogError) else f'{path}: cannot be read'}{mend}"
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        msg = f"{path}: cannot be read{_MEND}"
+        raise BadDataError(msg) from exc
+    return service_of(text, path)
+
+
+def service_of(text: str, path: Path) -> Service:
+    """One service from what stands, or is about to stand, in a file of the user's own. Pure.
+
+    :raises BadDataError: it breaks the format, or does not bear the id of its file.
+    """
+    try:
+        service = _decode(str(path), text, Service)
+    except CatalogError as exc:
+        msg = f"{exc}{_MEND}"
         raise BadDataError(msg) from exc
     if service.id != path.stem or not _ID.fullmatch(service.id):
-        msg = f"{path}: id: is {service.id[:40]!r}; allowed: the file's own name, lower case, digits and -{mend}"
+        msg = f"{path}: id: is {service.id[:40]!r}; allowed: the file's own name, lower case, digits and -{_MEND}"
         raise BadDataError(msg)
     return service
 

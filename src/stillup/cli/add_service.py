@@ -102,8 +102,9 @@ def _draft(name: str, home: str, found: Found) -> Draft:
 
 
 def _write(path: Path, text: str) -> None:
-    from stillup.catalog.load import read_service
+    from stillup.catalog.load import service_of
 
+    service_of(text, path)  # before it is there: one file that cannot be read stops every command
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
@@ -112,4 +113,3 @@ def _write(path: Path, text: str) -> None:
     except OSError as exc:
         msg = f"{path}: cannot be written: {exc.strerror}"
         raise BadDataError(msg) from exc
-    read_service(path)

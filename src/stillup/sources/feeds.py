@@ -47,7 +47,8 @@ class Feed(PageSource):
             msg = "no entry of the feed says at what stage its incident is"
             raise Malformed(msg)
         incidents = tuple(_incident(e) for e in entries if e.is_over or is_open(e, now))
-        worst = max((i.implies for i in incidents if i.is_open), key=lambda s: s.severity, default=State.OPERATIONAL)
+        # That nothing is open is no word on how anything is: feeds stay behind when a page moves away from them.
+        worst = max((i.implies for i in incidents if i.is_open), key=lambda s: s.severity, default=State.UNKNOWN)
         return Page(name=title, incidents=incidents, whole=worst if entries else None)
 
     def answered(self, answers: Mapping[str, bytes], ctx: Context) -> Reading:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from stillup.errors import Malformed, RateLimited, SourceError, Unreachable
 from stillup.net import MIB, Net, Request
 from stillup.registry import load_source, usable_sources
+from stillup.sources.decode import http_url
 from stillup.sources.pages.page import Page
 from stillup.sources.pages.source import PageSource
 
@@ -91,10 +92,18 @@ def _feeds(base: str, html: bytes) -> Iterator[tuple[str, str]]:
         kind, href = _FEED.search(tag), _HREF.search(tag)
         if kind is None or href is None:
             continue
-        at = urljoin(f"{base}/", href[1].decode("ascii", "ignore"))
-        if urlsplit(at)[:2] == urlsplit(base)[:2] and at not in seen:
+        # What stands there is the page's to choose, and goes into a file of the user's and onto the terminal.
+        at = http_url(_joined(base, href[1].decode("ascii", "ignore")))
+        if at and urlsplit(at)[:2] == urlsplit(base)[:2] and at not in seen:
             seen.add(at)
             yield kind[1].decode().lower(), at
+
+
+def _joined(base: str, href: str) -> str:
+    try:
+        return urljoin(f"{base}/", href)
+    except ValueError:  # `//[`: no address at all
+        return ""
 
 
 async def _html(base: str, net: Net) -> bytes:
