@@ -10,7 +10,7 @@ from rich.console import Console
 from stillup.catalog.load import find_service
 from stillup.cli.answer import render_answer
 from stillup.cli.answer_json import answer_json
-from stillup.cli.common import exit_code, span
+from stillup.cli.common import console, exit_code, span
 from stillup.daemon.ask import judge
 from stillup.errors import Blame
 from stillup.model.service import Capability, Confidence, Layer, Scope, State
@@ -153,3 +153,22 @@ def test_exit_codes(state, confidence, scope, code):
 )
 def test_spans_read_as_words(seconds, words):
     assert span(seconds) == words
+
+
+def test_what_is_piped_has_no_blanks_at_the_end_of_a_line(outage, capsys):
+    console().print(render_answer(outage, Capability.CHAT, 100))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 20
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_where_this_machine_is_cut_off_nothing_else_is_offered():
+    tries = tuple(
+        Outcome(at=NOW, service="claude", source="probe", layer=Layer.LOCAL, ok=False, error="offline")
+        for _ in range(3)
+    )
+    answer = judge(CLAUDE, [report("probe", (*tries, alive("probe")))], [], NOW)
+    text = printed(answer, 100)
+    assert answer.verdict.scope is Scope.YOU
+    assert "Check this machine's connection" in text
+    assert "Use instead" not in text

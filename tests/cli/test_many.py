@@ -115,8 +115,42 @@ def test_where_it_is_narrow_a_question_mark_stands_for_suspected_and_is_explaine
 
 def test_what_could_not_be_read_is_said_once_for_all_services_it_was_asked_for():
     text = " ".join(printed(look(), 120).split())
-    assert re.search(r"Not read \(no answer within 2\.2 s\): Reddit of (Gemini, DeepL|DeepL, Gemini)\.", text)
+    assert re.search(r"Not read \(no answer in time\): Reddit of (Gemini, DeepL|DeepL, Gemini)\.", text)
     assert "Not asked, not set up: Downdetector" in text
+
+
+def test_the_same_reason_of_many_hosts_is_one_line_and_what_was_spared_was_not_asked():
+    def failed(service, kind, says):
+        return report(service, "reddit", error=Failure(kind=kind, says=says, blame=Blame.NETWORK))
+
+    reports = [
+        failed("claude", FailureKind.UNREACHABLE, "www.reddit.com: DNS: name not found"),
+        failed("chatgpt", FailureKind.UNREACHABLE, "status.openai.com: DNS: name not found"),
+        failed("deepl", FailureKind.RATE_LIMITED, "not asked: Reddit turns away who asks for so many"),
+    ]
+    chosen = which(["claude", "chatgpt", "deepl"], None)
+    many = Many(answers=ordered(judge_many(chosen.can, reports, NOW), None), at=NOW, which=chosen)
+    text = " ".join(printed(many, 120).split())
+    assert "Not read (DNS: name not found): Reddit of ChatGPT, Claude." in text
+    assert "Not asked (Reddit turns away who asks for so many): Reddit of DeepL." in text
+
+
+def test_where_this_machine_is_cut_off_that_is_said_once_and_of_no_service():
+    def offline(service):
+        tries = [
+            Outcome(at=NOW, service=service, source="probe", layer=Layer.LOCAL, ok=False, error="offline")
+            for _ in range(3)
+        ]
+        return report(service, "probe", *tries)
+
+    chosen = which(["claude", "chatgpt"], None)
+    answers = judge_many(chosen.can, [offline("claude"), offline("chatgpt")], NOW)
+    many = Many(answers=ordered(answers, None), at=NOW, which=chosen)
+    text = printed(many, 100)
+    assert text.startswith("? It is you, not them\n  this machine or its network fails")
+    assert "ChatGPT" not in text
+    assert many.code == 4
+    assert all(len(line) <= 50 for line in printed(many, 50).splitlines())
 
 
 def test_a_service_that_no_source_can_be_asked_about_is_said_so_and_is_unknown():

@@ -14,7 +14,7 @@ from stillup.model.reason import Reason
 from stillup.model.service import Confidence, Family, Layer, OutageClass, Scope, Stage, State
 from stillup.model.verdict import Diagnosis, Forecast, Verdict
 from stillup.verdict.telling import units
-from stillup.verdict.telling.explain import because, headline, moved, outcome, rule, says, side, who
+from stillup.verdict.telling.explain import because, headline, moved, outcome, page_is_read, rule, says, side, who
 from stillup.verdict.telling.narrate import Telling, as_json, paragraph, sentence
 
 NOW = datetime(2026, 4, 7, tzinfo=UTC)
@@ -146,6 +146,29 @@ def test_the_rule_shows_what_was_observed_and_what_follows():
 )
 def test_the_outcome_names_who_decided(families, ends):
     assert outcome(verdict(families=families, confidence=Confidence.CONFIRMED)) == ends
+
+
+@pytest.mark.parametrize(
+    ("evidence", "ends"),
+    [
+        ([page()], "the official page does not say so yet"),
+        ([page(Standing.NO_DATA)], "no official page could be read"),
+        ([], "no official page could be read"),
+    ],
+)
+def test_a_page_that_is_calm_and_one_that_cannot_be_read_are_told_apart(evidence, ends):
+    agreed = verdict(
+        confidence=Confidence.CONFIRMED, reason=Reason.FAMILIES_AGREE, families=(Family.CROWD, Family.PROBE)
+    )
+    assert because(agreed, page_is_read=page_is_read(evidence)).endswith(ends)
+    assert because(agreed).endswith("the official page is not among them")  # true either way
+    assert rule(agreed, evidence).endswith(ends.removesuffix(" yet"))
+
+
+def test_what_was_confirmed_is_never_called_suspected_in_the_same_breath():
+    left = verdict(confidence=Confidence.CONFIRMED, reason=Reason.ONE_FAMILY_ALARMS, families=(Family.CROWD,))
+    assert "suspected" not in because(left)
+    assert "suspected" in because(verdict(reason=Reason.ONE_FAMILY_ALARMS, families=(Family.CROWD,)))
 
 
 def test_nobody_heard_is_said():

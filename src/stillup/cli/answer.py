@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -18,10 +18,11 @@ from stillup.cli.yours import sentence
 from stillup.daemon.advice import CLEAR, alternatives, likely_class, parts_up, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
+from stillup.model.evidence import Evidence
 from stillup.model.service import Capability, Scope, State
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice
-from stillup.verdict.telling.explain import STATE_WORDS, because, headline, rule, who
+from stillup.verdict.telling.explain import STATE_WORDS, because, headline, page_is_read, rule, who
 from stillup.verdict.telling.units import chance
 
 _NARROW = 60
@@ -33,21 +34,21 @@ def render_answer(answer: FirstAnswer, task: Capability, width: int) -> Group:
     style = "yellow" if verdict.scope in (Scope.YOU, Scope.YOUR_QUOTA) else STYLES[verdict.state]
     parts: list[RenderableType] = [
         Text(f"{MARKS[verdict.state]} {headline(verdict, answer.service.name)}", style=f"bold {style}"),
-        _indent(Text(_second_line(verdict, answer.at))),
+        _indent(Text(_second_line(verdict, answer.evidence, answer.at))),
     ]
     facts = list(_facts(answer))
     if facts:
         parts += ["", _indent(_pairs(facts))]
     parts += _evidence(answer, width)
     parts += _numbered("What to do now", what_to_do(answer.service, verdict, answer.components))
-    if verdict.state.is_fault or verdict.scope is not None:
+    if verdict.state.is_fault or verdict.scope is Scope.YOUR_QUOTA:  # where this machine fails others are as far away
         parts += _alternatives(alternatives(answer.service, task, answer.elsewhere), task)
     parts += workarounds_block(answer)
     return Group(*parts)
 
 
-def _second_line(verdict: Verdict, now: datetime) -> str:
-    parts = [because(verdict)]
+def _second_line(verdict: Verdict, evidence: Sequence[Evidence], now: datetime) -> str:
+    parts = [because(verdict, page_is_read=page_is_read(evidence))]
     if verdict.state.is_fault and verdict.since is not None:
         ago = span((now - verdict.since).total_seconds())
         parts.insert(0, f"since {clock_time(verdict.since, now)}" + ("" if ago == "now" else f" ({ago})"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -15,7 +16,10 @@ from stillup.model.service import Confidence, Scope, State
 from stillup.model.verdict import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
+    from rich.segment import Segment
 
     from stillup.catalog.load import Service
     from stillup.config import Config
@@ -38,6 +42,9 @@ class Finite(click.FloatRange):
             self.fail(f"{value!r} is not a number.", param, ctx)
         return number
 
+
+_BLANKS = re.compile(r"[ ]+$", re.MULTILINE)
+"""What pads a row to the width of the terminal."""
 
 STYLES = {
     State.OPERATIONAL: "green",
@@ -73,6 +80,10 @@ def console(*, color: bool | None = None, stderr: bool = False) -> Console:
     from rich.console import Console
 
     class Terminal(Console):
+        def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+            text = super()._render_buffer(buffer)
+            return text if self.is_terminal else _BLANKS.sub("", text)  # what is piped is read by others
+
         def on_broken_pipe(self) -> None:
             raise ReaderGone  # rich would exit with 1, which means "degraded" here
 

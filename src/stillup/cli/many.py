@@ -24,14 +24,17 @@ from stillup.cli.which import Which
 from stillup.clock import SystemClock
 from stillup.daemon.advice import ability, alternatives, usual_task
 from stillup.daemon.ask import FirstAnswer, ask_many
-from stillup.model.service import Capability, Confidence, State
+from stillup.model.service import Capability, Confidence, Scope, State
 from stillup.model.verdict import iso
-from stillup.sources.report import FailureKind
+from stillup.response.playbook import steps
+from stillup.sources.report import Failure, FailureKind
+from stillup.verdict.telling.explain import because
 
 if TYPE_CHECKING:
     from stillup.config import Config
 
 _SHOWN_NAMES = 4
+_NOT_ASKED = "not asked: "
 _CODES = "0 up, 1 degraded or suspected, 2 outage confirmed, 3 unknown, 4 only you"
 _SHORT, _NARROW, _WIDE, _BROAD = 70, 44, 100, 130
 """Columns of a terminal: below the first states are shortened, from the third on it is told who says so."""
@@ -54,6 +57,12 @@ class Many(Struct, frozen=True, kw_only=True):
     def mute(self) -> tuple[FirstAnswer, ...]:
         """Those that no source can be asked about."""
         return tuple(a for a in self.answers if not a.reports)
+
+    @property
+    def only_you(self) -> bool:
+        """Whether nothing can be said of any of them because this machine or its network fails."""
+        asked = [a.verdict for a in self.answers if a.reports]
+        return len(asked) > 1 and all(v.scope is Scope.YOU and v.state is State.UNKNOWN for v in asked)
 
     @property
     def code(self) -> int:
@@ -95,12 +104,27 @@ def look_at(services: Which, config: Config, *, explain: bool, as_json: bool, co
 
 def render(many: Many, width: int) -> Group:
     """The table with a line of summary before it and what could not be read below, for so many columns."""
+    if many.only_you:
+        return _cut_off(many)
     parts: list[RenderableType] = [_summary(many)]
     if many.task:
         parts.append(_usable(many, many.task))
     table: list[RenderableType] = [*lines(_columns(many, width), width, header=width >= 60)]
     footer = [Text(words, style="dim") for words in _footer(many, short=width < _SHORT)]
     return Group(*parts, *(["", *table] if table else []), "", *footer)
+
+
+def _cut_off(many: Many) -> Group:
+    """What is the same of all of them is said once, and what each source did not answer says no more."""
+    number = len(many.answers)
+    return Group(
+        Text(f"? It is you, not {'them' if number > 1 else many.answers[0].service.name}", style="bold yellow"),
+        Text(f"  {because(many.answers[0].verdict)}; of {number} services nothing can be seen from here"),
+        "",
+        *(Text(f"  {step}") for step in steps(many.answers[0].verdict, (), ())),
+        "",
+        Text(f"Exit code {many.code} ({_CODES}). `stillup SERVICE` has the evidence.", style="dim"),
+    )
 
 
 def _columns(many: Many, width: int) -> list[Column]:
@@ -199,14 +223,25 @@ def _unread(many: Many) -> list[str]:
             if report.error.kind is FailureKind.NOT_CONFIGURED:
                 keyless[title] = None
             else:
-                failed.setdefault(report.error.says, {}).setdefault(title, []).append(answer.service.name)
+                why = _reason_of(report.error)
+                failed.setdefault(why, {}).setdefault(title, []).append(answer.service.name)
     notes = [
-        f"Not read ({why}): {'; '.join(f'{title} of {_few(names)}' for title, names in sides.items())}."
+        f"{why}: {'; '.join(f'{title} of {_few(names)}' for title, names in sides.items())}."
         for why, sides in failed.items()
     ]
     if keyless:
         notes.append(f"Not asked, not set up: {', '.join(keyless)} (`stillup doctor` says what is missing).")
     return notes
+
+
+def _reason_of(error: Failure) -> str:
+    """Why a source was not read, without the host: the same reason of many hosts is one line."""
+    if error.kind is FailureKind.LATE:
+        return "Not read (no answer in time)"
+    if error.says.startswith(_NOT_ASKED):
+        return f"Not asked ({error.says.removeprefix(_NOT_ASKED)})"
+    host, told, why = error.says.partition(": ")
+    return f"Not read ({why if told and '.' in host and ' ' not in host else error.says})"
 
 
 def _titles() -> Mapping[str, str]:

@@ -181,7 +181,8 @@ def change_line(change: Verdict, before: Verdict | None = None) -> str:
     said = f"{subject}: {news}"
     if news is None:
         onset = f"since {clock_time(change.since, change.at)}" if change.since and change.state.is_fault else ""
-        parts = [headline(change, subject), onset, who(change, lambda c: names.get(c, c)), because(change)]
+        hit = who(change, lambda c: names.get(c, c)) if change.state.is_fault else ""  # *only you* is in the headline
+        parts = [headline(change, subject), onset, hit, because(change)]
         said = "; ".join(p for p in parts if p)
     return f"{change.at:%H:%M}  {MARKS[change.state]} {clean(said, 2000)}"  # names may come from a file
 

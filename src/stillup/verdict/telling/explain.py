@@ -41,12 +41,18 @@ _REASON_WORDS = {
     Reason.ALL_CALM: "every side that could be read is calm",
     Reason.PAGE_SAYS_FAULT: "the official page says so",
     Reason.PAGE_AND_FAMILIES_AGREE: "the official page says so, and independent sides agree",
-    Reason.FAMILIES_AGREE: "two or more independent sides agree, the official page does not say so yet",
     Reason.ONE_FAMILY_ALARMS: "one side alone is in alarm: suspected, not more",
     Reason.PAGE_NOT_UPDATED: "the sides that had alarmed have recovered; the official page is still red",
     Reason.MAINTENANCE: "the official page announces maintenance",
     Reason.ONLY_YOU: "this machine or its network fails, not the service",
     Reason.YOUR_QUOTA: "a limit, key or bill of yours stands in the way, not an outage",
+}
+
+_STANDS = "confirmed before; one side alone is still in alarm, and what was found stands until it is over"
+_AGREED = {
+    None: "two or more independent sides agree, the official page is not among them",
+    True: "two or more independent sides agree, the official page does not say so yet",
+    False: "two or more independent sides agree; no official page could be read",
 }
 
 _SCOPE_WORDS = {
@@ -69,9 +75,18 @@ def headline(verdict: Verdict, name: str) -> str:
     return f"{words}, {verdict.confidence.value}" if verdict.confidence else words
 
 
-def because(verdict: Verdict) -> str:
-    """The named reason as a sentence."""
+def because(verdict: Verdict, *, page_is_read: bool | None = None) -> str:
+    """The named reason as a sentence. ``page_is_read``: whether the official page is heard; None: not known here."""
+    if verdict.reason is Reason.ONE_FAMILY_ALARMS and verdict.confidence is Confidence.CONFIRMED:
+        return _STANDS
+    if verdict.reason is Reason.FAMILIES_AGREE:
+        return _AGREED[page_is_read]
     return _REASON_WORDS[verdict.reason]
+
+
+def page_is_read(evidence: Sequence[Evidence]) -> bool:
+    """Whether the official page is among those that are heard."""
+    return any(e.family is Family.OFFICIAL and e.standing is not Standing.NO_DATA for e in evidence)
 
 
 def who(verdict: Verdict, naming: Naming | None = None) -> str:
@@ -118,11 +133,11 @@ def _spaced(words: Sequence[str]) -> list[str]:
 def rule(verdict: Verdict, evidence: Sequence[Evidence], now: datetime | None = None) -> str:
     """The rule with the observed values: what each side says, and what follows from it."""
     sides = "; ".join(side(e, now) for e in evidence) or "nothing heard"
-    return f"{sides} → {outcome(verdict)}"
+    return f"{sides} → {outcome(verdict, page_is_read=page_is_read(evidence))}"
 
 
-def outcome(verdict: Verdict) -> str:
-    """What the rule makes of it: ``confirmed by 2 independent families``."""
+def outcome(verdict: Verdict, *, page_is_read: bool = True) -> str:
+    """What the rule makes of it: ``confirmed by 2 independent families``; ``page_is_read`` as in ``because``."""
     if verdict.confidence is None:
         return f"{STATE_WORDS[verdict.state]}: {because(verdict)}"
     independent = sum(1 for f in verdict.families if f is not Family.OFFICIAL)
@@ -133,7 +148,8 @@ def outcome(verdict: Verdict) -> str:
         return f"suspected by {sides}: one alone is never enough"
     if independent < 2:
         return f"confirmed before, now said by {sides}; what was found stands until it is over"
-    return f"confirmed by {sides}; the official page does not say so"
+    page = "the official page does not say so" if page_is_read else "no official page could be read"
+    return f"confirmed by {sides}; {page}"
 
 
 def side(evidence: Evidence, now: datetime | None = None, naming: Naming = str) -> str:

@@ -16,7 +16,7 @@ from stillup.model.reason import Reason
 from stillup.model.service import Family, OutageClass, State
 from stillup.model.verdict import Diagnosis, Verdict, iso
 from stillup.verdict.diagnosis.diagnose import layers
-from stillup.verdict.telling.explain import FAMILY_WORDS, Naming, because, headline, outcome, side, who
+from stillup.verdict.telling.explain import FAMILY_WORDS, Naming, because, headline, outcome, page_is_read, side, who
 from stillup.verdict.telling.units import chance, percent, span
 
 _CLEAR = 0.5
@@ -48,7 +48,7 @@ def sentence(telling: Telling) -> str:
     """One sentence: the verdict, what each side observed, and the rule's outcome."""
     verdict = telling.verdict
     sides = "; ".join(_sides(telling)) or "nothing heard"
-    return f"{headline(verdict, telling.title)}: {sides} → {outcome(verdict)}."
+    return f"{headline(verdict, telling.title)}: {sides} → {_outcome(telling)}."
 
 
 def paragraph(telling: Telling) -> str:
@@ -57,7 +57,7 @@ def paragraph(telling: Telling) -> str:
     parts = [_opening(telling), _since(telling), _hit(telling)]
     sides = "; ".join(_sides(telling))
     parts.append(f"What each side says: {sides}." if sides else "No side was heard.")
-    parts.append(f"By the rule that is {outcome(verdict)}.")
+    parts.append(f"By the rule that is {_outcome(telling)}.")
     parts += [_cause(verdict.diagnosis), _ahead(telling), _lead(telling)]
     return " ".join(part for part in parts if part)
 
@@ -77,8 +77,8 @@ def as_json(telling: Telling) -> dict[str, object]:
         "probability_words": None if verdict.probability is None else chance(verdict.probability),
         "since": iso(verdict.since),
         "reason": verdict.reason.value,
-        "because": because(verdict),
-        "rule": outcome(verdict),
+        "because": because(verdict, page_is_read=page_is_read(telling.evidence)),
+        "rule": _outcome(telling),
         "scope": verdict.scope and verdict.scope.value,
         "components": list(verdict.components),
         "regions": list(verdict.regions),
@@ -91,6 +91,10 @@ def as_json(telling: Telling) -> dict[str, object]:
         "first_seen": {f.value: iso(at) for f, at in incident.first_seen} if incident else {},
         "lead_s": None if lead is None else lead.total_seconds(),
     }
+
+
+def _outcome(telling: Telling) -> str:
+    return outcome(telling.verdict, page_is_read=page_is_read(telling.evidence))
 
 
 def _sides(telling: Telling) -> Iterator[str]:
