@@ -13,10 +13,10 @@ from stillup.errors import Blame, Malformed, NotConfigured, RateLimited, Refused
 from stillup.net import Meter, Request
 from stillup.net.client import MOST_SOCKETS
 from stillup.secret import Secret
-from stillup.testing import answers, http
+from stillup.testing import Head, answers, http
 
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-TEXT, BINARY, CLOSE = 1, 2, 8
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
 def welcome(head):
@@ -210,3 +210,55 @@ async def test_a_flood_leaves_others_their_turn(serve, connect):
         await asyncio.sleep(0)
         turns += 1
     assert turns >= 2_000 // 64
+
+
+@pytest.mark.parametrize("empty", [frame(b"", PING), frame(b"", PONG), frame(b"", TEXT), frame(b"", BINARY)])
+async def test_a_flood_of_empty_frames_ends_it(empty, serve, connect):
+    """They have no bytes, so no bound of the buffer holds them; answered one by one they take all turns."""
+    server = await serve(sends(empty * 20_000))
+    socket = await (await connect()).socket(Request(url=server.url()), lambda _: None)
+    assert isinstance(await ended(socket), Malformed)
+
+
+async def test_pings_alone_are_no_word(serve, connect):
+    async def script(head, writer):
+        writer.write(welcome(head))
+        while True:
+            writer.write(frame(b"x", PING))
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    socket = await (await connect()).socket(Request(url=(await serve(script)).url()), print, silence_s=0.3)
+    assert isinstance(await ended(socket), Unreachable)
+
+
+async def test_a_ping_is_answered(connect):
+    answered = asyncio.get_running_loop().create_future()
+
+    async def script(reader, writer):
+        told = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        key = next(line for line in told if line.lower().startswith("sec-websocket-key")).split(": ")[1]
+        writer.write(welcome(Head("GET", "/", {"sec-websocket-key": key})) + frame(b"", PING))
+        answered.set_result(await reader.readexactly(1))
+        writer.close()
+
+    async with await asyncio.start_server(script, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        socket = await (await connect()).socket(Request(url=f"http://127.0.0.1:{port}"), lambda _: None)
+        async with asyncio.timeout(5):
+            assert await answered == bytes([0x80 | PONG])
+        assert isinstance(await ended(socket), Unreachable)
+
+
+async def test_a_server_that_talks_on_after_the_goodbye_does_not_hold_up_the_end(serve, connect):
+    async def script(head, writer):
+        writer.write(welcome(head))
+        while True:
+            writer.write(frame(b"{}") * 100)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    socket = await (await connect()).socket(Request(url=(await serve(script)).url()), lambda _: None)
+    async with asyncio.timeout(5):
+        await socket.close()
+    assert not socket.is_open

@@ -154,7 +154,7 @@ class Net:
             except failures.FOREIGN as exc:
                 error = failures.translate(exc, errand.host, loop.time() - started_s)
             else:
-                self._sockets.append(Socket(opened, errand.host, take))
+                self._sockets.append(Socket(opened, errand.host, take, silence_s))
                 return self._sockets[-1]
         raise error
 

@@ -1,14 +1,16 @@
 """A WebSocket that is held open: every text frame is handed on as it comes, within bounds.
 
-A frame has a size, a second has a number of frames, and silence has an end; nothing is compressed (a bomb has no fuse)
-and no redirect is followed: the address is the user's or the catalogue's own, and a page must not send this machine
-elsewhere for hours. A socket that ends stays ended and says why; whoever wants another opens it, at its own cadence.
+A frame has a size, a second has a number of frames and of bytes, and silence has an end, pings or no; nothing is
+compressed (a bomb has no fuse) and no redirect is followed: the address is the user's or the catalogue's own, and a
+page must not send this machine elsewhere for hours. A socket that ends stays ended and says why; whoever wants another
+opens it, at its own cadence.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import aiohttp
@@ -31,10 +33,12 @@ Take = Callable[[bytes], None]
 """Who is given the frames. It must not block."""
 
 MOST_PER_S = 4_000
-"""Frames that are taken a second; what comes faster waits at the other end of the wire."""
+MOST_BYTES_PER_S = 8 << 20
+"""Frames, and bytes of them, that are taken a second; what comes faster waits at the other end of the wire."""
 _BREATH = 64
 """Frames after which everybody else gets a turn."""
 _PING_S = 30.0
+_WORDS = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
 _GOODBYE_S = 0.2
 """How long the other side may take to say goodbye."""
 
@@ -86,6 +90,7 @@ async def connect(
             compress=0,
             max_msg_size=max_bytes,
             heartbeat=_PING_S,
+            autoping=False,  # answered here: aiohttp would answer a flood of them without giving anybody else a turn
             timeout=aiohttp.ClientWSTimeout(ws_receive=silence_s, ws_close=_GOODBYE_S),
             decode_text=False,
         )
@@ -100,10 +105,11 @@ async def connect(
 class Socket:
     """One open WebSocket. ``error`` says why it ended, None while it is open or once it was closed by us."""
 
-    def __init__(self, socket: Opened, host: str, take: Take) -> None:
+    def __init__(self, socket: Opened, host: str, take: Take, silence_s: float) -> None:
         self._socket = socket
         self._host = host
         self._take = take
+        self._silence_s = silence_s
         self.error: SourceError | None = None
         self._listening = asyncio.create_task(self._listen())
 
@@ -116,34 +122,57 @@ class Socket:
         """End it; a goodbye is said, and not waited for long."""
         self._listening.cancel()
         await asyncio.gather(self._listening, return_exceptions=True)
-        await self._socket.close()
+        await self._say_goodbye()
+
+    async def _say_goodbye(self) -> None:
+        """Close the connection, whatever still comes: aiohttp would read on for as long as frames do."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await self._socket.close()
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
-        began_s = last_s = loop.time()
+        began_s = last_s = self._word_s = loop.time()
         try:
             while self.error is None:
+                size = empty = 0
                 for _ in range(_BREATH):
                     last_s = loop.time()
-                    self.error = self._one(await self._socket.receive())
+                    message = await self._socket.receive()
+                    length = len(message.data) if message.type in _WORDS else 0
+                    size, empty = size + length, empty + (length == 0)
+                    self._word_s = loop.time() if length else self._word_s
+                    self.error = await self._one(message) or self._idles(loop.time() - began_s, empty)
                     if self.error is not None:
                         break
                 # Frames that wait in the buffer are given without a pause: this is where others get their turn.
-                await asyncio.sleep(max(0.0, began_s + _BREATH / MOST_PER_S - loop.time()))
+                least_s = max(_BREATH / MOST_PER_S, size / MOST_BYTES_PER_S)
+                await asyncio.sleep(max(0.0, began_s + least_s - loop.time()))
                 began_s = loop.time()
         except failures.FOREIGN as exc:
             self.error = failures.translate(exc, self._host, loop.time() - last_s)
         except Exception as exc:  # noqa: BLE001 - a fault in a reader of ours must be seen, not swallowed by a task
             self.error = SourceError(f"{self._host}: a fault of stillup's own: {type(exc).__name__}")
         finally:
-            await self._socket.close()
+            await self._say_goodbye()
 
-    def _one(self, message: aiohttp.WSMessage | http.WSMessageTextBytes) -> SourceError | None:
+    def _idles(self, within_s: float, empty: int) -> SourceError | None:
+        """Why to end when nothing is said: too long, or with so many empty frames that they would fill the memory."""
+        if asyncio.get_running_loop().time() - self._word_s > self._silence_s:
+            return Unreachable(f"{self._host}: says nothing any more")
+        # What has no bytes counts for nothing in the buffer's bound, so only reading it slowly would let it grow.
+        is_flood = empty > _BREATH // 2 and within_s < 1.0
+        return Malformed(f"{self._host}: floods the stream with empty frames") if is_flood else None
+
+    async def _one(self, message: aiohttp.WSMessage | http.WSMessageTextBytes) -> SourceError | None:
         """Hand one frame on; the reason why none follows. Binary frames are nobody's and passed over."""
         if message.type is aiohttp.WSMsgType.TEXT:
             self._take(message.data)
             return None
-        if message.type is aiohttp.WSMsgType.BINARY:
+        if message.type is aiohttp.WSMsgType.PING:
+            await self._socket.pong(message.data)
+            return None
+        if message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.PONG):
             return None
         if message.type is aiohttp.WSMsgType.ERROR:
             return self._broken(message.data)
