@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 from rich.console import Console
 
 from stillup.catalog.load import find_service
@@ -172,3 +173,9 @@ def test_where_this_machine_is_cut_off_nothing_else_is_offered():
     assert answer.verdict.scope is Scope.YOU
     assert "Check this machine's connection" in text
     assert "Use instead" not in text
+
+
+def test_one_look_at_what_knows_no_past_does_not_say_since_when(outage):
+    assert "since 14:58 UTC (or before; it was seen just now)" in printed(outage, 120)
+    earlier = structs.replace(outage.verdict, since=NOW - timedelta(minutes=20))
+    assert "since 14:38 UTC (20 min)" in printed(structs.replace(outage, verdict=earlier), 120)

@@ -90,7 +90,7 @@ def test_the_worst_come_first_and_what_is_unknown_before_what_works():
 
 def test_a_line_says_the_state_since_when_what_is_broken_who_says_so_and_what_to_use():
     claude = next(row for row in printed(look(), 160).splitlines() if "Claude " in row)
-    for word in ("✗", "partial outage, confirmed", "14:5", "claude.ai", "page", "ChatGPT"):
+    for word in ("✗", "partial outage, confirmed", "just seen", "claude.ai", "page", "ChatGPT"):
         assert word in claude
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from stillup.catalog.load import ClassFacts, outage_classes
 from stillup.cli.common import MARKS, STYLES, clock_time, span
+from stillup.cli.glance import just_seen
 from stillup.cli.rows import Row, grounds, rows
 from stillup.cli.workarounds import workarounds_block
 from stillup.cli.yours import sentence
@@ -50,11 +51,15 @@ def render_answer(answer: FirstAnswer, task: Capability, width: int) -> Group:
 def _second_line(verdict: Verdict, evidence: Sequence[Evidence], now: datetime) -> str:
     parts = [because(verdict, page_is_read=page_is_read(evidence))]
     if verdict.state.is_fault and verdict.since is not None:
-        ago = span((now - verdict.since).total_seconds())
-        parts.insert(0, f"since {clock_time(verdict.since, now)}" + ("" if ago == "now" else f" ({ago})"))
+        parts.insert(0, f"since {clock_time(verdict.since, now)} ({_ago(verdict.since, now)})")
     if verdict.state.is_fault and verdict.probability is not None:
         parts.append(f"a fault is {chance(verdict.probability)}")
     return "; ".join(parts)
+
+
+def _ago(since: datetime, now: datetime) -> str:
+    """What only says how it is at this moment does not say since when."""
+    return "or before; it was seen just now" if just_seen(since, now) else span((now - since).total_seconds())
 
 
 def _facts(answer: FirstAnswer) -> Iterable[tuple[str, str]]:

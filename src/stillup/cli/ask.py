@@ -36,7 +36,7 @@ _LONGEST_S = 7 * 86_400
     help="Is SERVICE down? The verdict with its evidence, what is broken, since when, what to do and what to use. "
     "Of several, or of `all`: a line each, worst first.",
 )
-@click.argument("names", nargs=-1, required=True, metavar="SERVICE...")
+@click.argument("names", nargs=-1, required=True, metavar="[SERVICE]...")
 @click.option(
     "--task",
     type=click.Choice([c.value for c in Capability]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
@@ -108,6 +108,11 @@ def worst_code(codes: Sequence[int]) -> int:
     Of none it is unknown.
     """
     return next((code for code in (2, 1, 4, 3) if code in codes), 0 if codes else 3)
+
+
+def just_seen(since: datetime, now: datetime) -> bool:
+    """Whether one look cannot say since when: many sources know of no past, and their word begins with the look."""
+    return now - since < timedelta(minutes=2)
 
 
 def onset(since: datetime | None, now: datetime, *, short: bool) -> str:

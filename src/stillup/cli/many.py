@@ -18,7 +18,7 @@ from stillup.catalog.load import Service, capabilities
 from stillup.cli.ask import put_reasons, uncollected
 from stillup.cli.columns import Cell, Column, cut, lines
 from stillup.cli.common import console, exit_code
-from stillup.cli.glance import Glance, fewer, glance, onset, rank, shortened, worst_code
+from stillup.cli.glance import Glance, fewer, glance, just_seen, onset, rank, shortened, worst_code
 from stillup.cli.say import put
 from stillup.cli.which import Which
 from stillup.clock import SystemClock
@@ -143,13 +143,17 @@ def _columns(many: Many, width: int) -> list[Column]:
     ]
     if many.task:
         columns.append(column("Cost", lambda a, _: _cost(a.service, many.task, short=short)))
-    columns.append(column("Since", lambda _, g: onset(g.since, many.at, short=not broad), soft=width < _NARROW))
+    columns.append(column("Since", lambda _, g: _since(g.since, many.at, short=not broad), soft=width < _NARROW))
     if not short:
         columns.append(column("Broken", lambda a, g: g.broken or _why_unknown(a), soft=True))
     if wide:
         columns.append(column("Who says so", lambda _, g: g.sides if broad else fewer(g.sides), soft=True))
         columns.append(column("Use instead", lambda a, _: _instead(a, many.task), soft=True))
     return columns
+
+
+def _since(since: datetime | None, now: datetime, *, short: bool) -> str:
+    return "just seen" if since is not None and just_seen(since, now) else onset(since, now, short=short)
 
 
 def _name_style(line: Glance) -> str:
