@@ -179,3 +179,50 @@ def test_one_look_at_what_knows_no_past_does_not_say_since_when(outage):
     assert "since 14:58 UTC (or before; it was seen just now)" in printed(outage, 120)
     earlier = structs.replace(outage.verdict, since=NOW - timedelta(minutes=20))
     assert "since 14:38 UTC (20 min)" in printed(structs.replace(outage, verdict=earlier), 120)
+
+
+def tried(component, *, ok, error=None):
+    about = {"at": NOW, "service": "claude", "source": "probe", "layer": Layer.API_GATEWAY, "component": component}
+    return [Outcome(**about, ok=ok, error=error)] * (1 if ok else 3)
+
+
+def calm_page(*components):
+    lines = (declared(State.OPERATIONAL, c) for c in components)
+    return report("statuspage", [*lines, alive("statuspage")])
+
+
+def test_a_page_that_knows_of_no_fault_cannot_vouch_for_the_other_parts():
+    probe = report("probe", [*tried("api", ok=False, error="reset"), *tried("web", ok=True), alive("probe")])
+    answer = judge(CLAUDE, [calm_page("api", "web", "cowork"), probe], [], NOW)
+    text = " ".join(printed(answer, 120).split())
+    assert "Works claude.ai Unsure Claude Cowork: no fault seen, but only the page calls them well" in text
+    assert "Go on with what still works: claude.ai." in text
+    object_ = json.loads(answer_json(answer, None))
+    assert (object_["works"], object_["works_by_page_only"]) == (["claude.ai"], ["Claude Cowork"])
+
+
+def test_a_page_that_tells_of_the_fault_is_believed_of_the_other_parts(outage):
+    text = printed(outage, 120)
+    assert "Works" in text
+    assert "Unsure" not in text
+
+
+def test_of_whom_only_the_page_was_read_it_is_not_said_that_he_is_up(outage):
+    assert "ChatGPT (its page says it is up)" in printed(outage, 200)
+    pages = [declared(State.OPERATIONAL, service="chatgpt")]
+    requests = [Alive(at=NOW, service="chatgpt", source="codex")]
+    both = [report("statuspage", pages, service="chatgpt"), report("codex", requests, service="chatgpt")]
+    fault = report("statuspage", [declared(State.MAJOR_OUTAGE, "web"), alive("statuspage")])
+    assert "ChatGPT (up now)" in printed(judge(CLAUDE, [fault, *both], [], NOW), 200)
+
+
+def test_for_what_nothing_could_stand_in_nothing_is_offered(outage):
+    out = Console(file=io.StringIO(), width=100)
+    out.print(render_answer(outage, None, 100))
+    assert "Use instead" not in out.file.getvalue()
+    assert json.loads(answer_json(outage, None))["alternatives"] == []
+
+
+def test_no_more_are_offered_than_a_person_reads(outage):
+    offers = printed(outage, 250).split("Use instead")[1].splitlines()[1:]
+    assert 3 <= len([line for line in offers if line.strip()]) <= 6

@@ -16,21 +16,23 @@ from stillup.cli.glance import just_seen
 from stillup.cli.rows import Row, grounds, rows
 from stillup.cli.workarounds import workarounds_block
 from stillup.cli.yours import sentence
-from stillup.daemon.advice import CLEAR, alternatives, likely_class, parts_up, what_to_do
+from stillup.daemon.advice import CLEAR, alternatives, likely_class, other_parts, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
 from stillup.model.evidence import Evidence
-from stillup.model.service import Capability, Scope, State
+from stillup.model.service import Capability, OutageClass, Scope, State
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice
 from stillup.verdict.telling.explain import STATE_WORDS, because, headline, page_is_read, rule, who
 from stillup.verdict.telling.units import chance
 
 _NARROW = 60
+_OFFERS = 6
+"""So many are enough to choose from; all that are up are shown."""
 
 
-def render_answer(answer: FirstAnswer, task: Capability, width: int) -> Group:
-    """All of it, for a terminal ``width`` columns wide."""
+def render_answer(answer: FirstAnswer, task: Capability | None, width: int) -> Group:
+    """All of it, for a terminal ``width`` columns wide; ``task`` is what a stand-in would be needed for."""
     verdict = answer.verdict
     style = "yellow" if verdict.scope in (Scope.YOU, Scope.YOUR_QUOTA) else STYLES[verdict.state]
     parts: list[RenderableType] = [
@@ -41,9 +43,10 @@ def render_answer(answer: FirstAnswer, task: Capability, width: int) -> Group:
     if facts:
         parts += ["", _indent(_pairs(facts))]
     parts += _evidence(answer, width)
-    parts += _numbered("What to do now", what_to_do(answer.service, verdict, answer.components))
-    if verdict.state.is_fault or verdict.scope is Scope.YOUR_QUOTA:  # where this machine fails others are as far away
-        parts += _alternatives(alternatives(answer.service, task, answer.elsewhere), task)
+    parts += _numbered("What to do now", what_to_do(answer.service, verdict, answer.components, answer.reports))
+    # Where this machine fails others are as far away.
+    if task is not None and (verdict.state.is_fault or verdict.scope is Scope.YOUR_QUOTA):
+        parts += _alternatives(alternatives(answer.service, task, answer.elsewhere, answer.by_page), task)
     parts += workarounds_block(answer)
     return Group(*parts)
 
@@ -67,9 +70,11 @@ def _facts(answer: FirstAnswer) -> Iterable[tuple[str, str]]:
     names = {c.id: c.name for c in answer.service.components}
     if verdict.components:
         yield "Broken", ", ".join(f"{names.get(c, c)}{_state_of(answer, c)}" for c in verdict.components)
-    works = parts_up(answer.service, verdict, answer.components)
-    if works:
-        yield "Works", ", ".join(works)
+    others = other_parts(answer.service, verdict, answer.components, answer.reports)
+    if others.up:
+        yield "Works", ", ".join(others.up)
+    if others.page_only:
+        yield "Unsure", f"{', '.join(others.page_only)}: no fault seen, but only the page calls them well"
     if verdict.scope is not None:
         yield "Who", who(verdict)
     for line in yours(answer.reports, answer.at):
@@ -87,8 +92,10 @@ def _facts(answer: FirstAnswer) -> Iterable[tuple[str, str]]:
 
 def _classes(verdict: Verdict) -> str:
     """The likeliest class, and the next when it is not clear."""
-    named = [f"{outage_classes()[d.class_].title} ({d.p:.0%})" for d in verdict.diagnosis[:2]]
-    return named[0] if verdict.diagnosis[0].p >= CLEAR else "not clear, " + " or ".join(named)
+    named = [(d.class_, f"{outage_classes()[d.class_].title} ({d.p:.0%})") for d in verdict.diagnosis[:3]]
+    if verdict.diagnosis[0].p >= CLEAR:
+        return named[0][1]
+    return "not clear, maybe " + " or ".join([words for c, words in named if c is not OutageClass.UNKNOWN][:2])
 
 
 def _state_of(answer: FirstAnswer, component: str) -> str:
@@ -134,7 +141,7 @@ def _alternatives(choices: list[Choice], task: Capability) -> list[RenderableTyp
     parts: list[RenderableType] = ["", Text(f"Use instead for {task.value}", style="bold")]
     if not choices:
         parts.append(_indent(Text("Nothing in the catalogue is known to stand in for this.", style="dim")))
-    for choice in choices:
+    for choice in choices[: max(_OFFERS, sum(c.state is State.OPERATIONAL for c in choices))]:
         offer = choice.offer
         mark = "✓" if choice.state is State.OPERATIONAL else "?"
         cost = "free tier" if offer.free else "paid"

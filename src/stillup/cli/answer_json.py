@@ -8,7 +8,7 @@ from msgspec import structs
 from stillup.cli.rows import grounds, rows, telling
 from stillup.cli.workarounds import workarounds_json
 from stillup.cli.yours import sentence
-from stillup.daemon.advice import alternatives, likely_class, parts_up, what_to_do
+from stillup.daemon.advice import alternatives, likely_class, other_parts, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
 from stillup.model.service import Capability
@@ -16,21 +16,23 @@ from stillup.verdict.telling.explain import headline, rule
 from stillup.verdict.telling.narrate import as_json
 
 
-def answer_json(answer: FirstAnswer, task: Capability) -> str:
+def answer_json(answer: FirstAnswer, task: Capability | None) -> str:
     """One JSON object on several lines."""
     return msgspec.json.format(msgspec.json.encode(answer_object(answer, task)), indent=2).decode()
 
 
-def answer_object(answer: FirstAnswer, task: Capability) -> dict[str, object]:
+def answer_object(answer: FirstAnswer, task: Capability | None) -> dict[str, object]:
     """The object of one service, as values that can be encoded."""
     facts = likely_class(answer.verdict)
+    others = other_parts(answer.service, answer.verdict, answer.components, answer.reports)
     return {
         **answer.verdict.wire(),
         "headline": headline(answer.verdict, answer.service.name),
         "rule": rule(answer.verdict, grounds(answer)),
         "explained": as_json(telling(answer)),
         "component_verdicts": [v.wire() for _, v in sorted(answer.components.items())],
-        "works": parts_up(answer.service, answer.verdict, answer.components),
+        "works": others.up,
+        "works_by_page_only": others.page_only,
         "yours": [
             {**structs.asdict(line), "says": sentence(line, answer.verdict, answer.at)}
             for line in yours(answer.reports, answer.at)
@@ -39,7 +41,7 @@ def answer_object(answer: FirstAnswer, task: Capability) -> dict[str, object]:
         "sources": rows(answer),
         "impact": facts and facts.impact,
         "usual_duration_s": facts and [facts.usual_min_s, facts.usual_max_s],
-        "todo": what_to_do(answer.service, answer.verdict, answer.components),
-        "alternatives": alternatives(answer.service, task, answer.elsewhere),
+        "todo": what_to_do(answer.service, answer.verdict, answer.components, answer.reports),
+        "alternatives": alternatives(answer.service, task, answer.elsewhere, answer.by_page),
         "workarounds": workarounds_json(answer),
     }

@@ -40,8 +40,8 @@ _LONGEST_S = 7 * 86_400
 @click.option(
     "--task",
     type=click.Choice([c.value for c in Capability]),
-    help="What you need it for (default: chat): alternatives are chosen for that. Of several services only those that "
-    "can do it are shown, in the order in which they are recommended.",
+    help="What you need it for (default: chat, where it can that): alternatives are chosen for that. Of several "
+    "services only those that can do it are shown, in the order in which they are recommended.",
 )
 @click.option(
     "--seen",
@@ -67,6 +67,7 @@ def command(
     """Answer once, or keep watching."""
     from stillup.catalog.load import find_service
     from stillup.cli.which import is_one, which
+    from stillup.daemon.advice import usual_task
 
     need = Capability(task) if task else None
     if is_one(names):
@@ -75,7 +76,7 @@ def command(
         config = load(config_path)
         if keep_watching:
             return _watch(one, config, as_json=as_json, color=color)
-        return _answer(one, config, claims, need or Capability.CHAT, explain=explain, as_json=as_json, color=color)
+        return _answer(one, config, claims, need or usual_task(one), explain=explain, as_json=as_json, color=color)
     if seen:
         msg = "--seen is a number about one service: name that one alone"
         raise UsageError(msg)
@@ -110,7 +111,7 @@ def _answer(
     service: Service,
     config: Config,
     claims: list[Claim],
-    task: Capability,
+    task: Capability | None,
     *,
     explain: bool,
     as_json: bool,

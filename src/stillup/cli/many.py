@@ -269,9 +269,7 @@ def many_json(many: Many) -> str:
         "at": iso(many.at),
         "exit_code": many.code,
         "task": many.task,
-        "services": {
-            a.service.id: answer_object(a, usual_task(a.service, many.task) or Capability.CHAT) for a in many.answers
-        },
+        "services": {a.service.id: answer_object(a, usual_task(a.service, many.task)) for a in many.answers},
         "no_source": [a.service.id for a in many.mute],
         "not_able": [s.id for s in many.which.cannot],
     }

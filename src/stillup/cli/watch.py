@@ -30,10 +30,10 @@ from stillup.cli.common import (
 )
 from stillup.cli.say import put, say
 from stillup.clock import Clock, SystemClock
+from stillup.daemon.advice import usual_task
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.jobs import forecaster, jobs_for, profile_of, settings_of
 from stillup.daemon.live import Listener, Live
-from stillup.model.service import Capability
 from stillup.model.verdict import Verdict
 from stillup.net import Net
 from stillup.sources.decode import clean
@@ -224,4 +224,4 @@ class Table(_Told):
             evidence=tuple(self.monitor.evidence(self._service.id)),
             reports=tuple(self._reports.values()),
         )
-        self._screen.update(render_answer(answer, Capability.CHAT, self._screen.console.width), refresh=True)
+        self._screen.update(render_answer(answer, usual_task(self._service), self._screen.console.width), refresh=True)

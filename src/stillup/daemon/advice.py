@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from stillup.catalog.load import Ability, ClassFacts, Service, capabilities, catalogue, outage_classes
-from stillup.model.service import Capability, OutageClass, State
+from stillup.model.service import Capability, Family, OutageClass, State
+from stillup.model.signal import Outcome
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice, Offer, choose, healthy_parts
 from stillup.response.playbook import steps
@@ -15,6 +18,7 @@ from stillup.sources.report import Report
 
 CLEAR = 0.5
 """From this probability on a class is named alone and its advice given."""
+_OF_LATE = timedelta(minutes=10)
 LEANS = 0.5
 """From this confidence on a service is taken to fail with what it stands on."""
 
@@ -27,16 +31,47 @@ def likely_class(verdict: Verdict) -> ClassFacts | None:
     return outage_classes()[likeliest.class_ if likeliest.p >= CLEAR else OutageClass.UNKNOWN]
 
 
-def parts_up(service: Service, verdict: Verdict, components: Mapping[str, Verdict]) -> tuple[str, ...]:
-    """Names of the parts of the service that are known to work while others are broken."""
+class Parts(Struct, frozen=True):
+    """Names of the parts of a service that are not broken while others are."""
+
+    up: tuple[str, ...] = ()
+    """Known to work."""
+    page_only: tuple[str, ...] = ()
+    """Of these only the page says so, which knows nothing of what is broken either."""
+
+
+def other_parts(
+    service: Service, verdict: Verdict, components: Mapping[str, Verdict], reports: Sequence[Report]
+) -> Parts:
+    """The parts of the service that work while others are broken, and how far that is known.
+
+    A page that does not know of the fault cannot vouch for the other parts: then those count that were tried.
+    """
     names = {c.id: c.name for c in service.components}
-    return healthy_parts(names, verdict.components, {c: v.state for c, v in components.items()})
+    states = {c: v.state for c, v in components.items()}
+    if not verdict.state.is_fault or Family.OFFICIAL in verdict.families:
+        return Parts(healthy_parts(names, verdict.components, states))
+    tried = _answering(reports, verdict.at)
+    up = healthy_parts({c: name for c, name in names.items() if c in tried}, verdict.components, states)
+    return Parts(up, healthy_parts({c: n for c, n in names.items() if c not in tried}, verdict.components, states))
 
 
-def what_to_do(service: Service, verdict: Verdict, components: Mapping[str, Verdict]) -> tuple[str, ...]:
+def _answering(reports: Sequence[Report], now: datetime) -> set[str]:
+    """The components that answered a try of late."""
+    return {
+        line.component
+        for report in reports
+        for line in (report.reading.signals if report.reading else ())
+        if isinstance(line, Outcome) and line.ok and line.component and now - line.at < _OF_LATE
+    }
+
+
+def what_to_do(
+    service: Service, verdict: Verdict, components: Mapping[str, Verdict], reports: Sequence[Report]
+) -> tuple[str, ...]:
     """The steps, in order."""
     facts = likely_class(verdict)
-    return steps(verdict, facts.todo if facts else (), parts_up(service, verdict, components))
+    return steps(verdict, facts.todo if facts else (), other_parts(service, verdict, components, reports).up)
 
 
 def able(task: Capability) -> list[Service]:
@@ -68,8 +103,15 @@ def usual_task(service: Service, task: Capability | None = None) -> Capability |
     return can[0] if can else None
 
 
-def alternatives(service: Service, task: Capability, states: Mapping[str, State]) -> list[Choice]:
-    """Services to use instead for a task, best first; those known to be down are left out."""
+def alternatives(
+    service: Service, task: Capability | None, states: Mapping[str, State], by_page: Collection[str] = ()
+) -> list[Choice]:
+    """Services to use instead for a task, best first; those known to be down are left out.
+
+    Of those in ``by_page`` only the page was read.
+    """
+    if task is None:
+        return []
     offers = []
     for other in stand_ins(service, task):
         how = ability(other, task)
@@ -87,7 +129,7 @@ def alternatives(service: Service, task: Capability, states: Mapping[str, State]
             )
     # Something of a cloud is degraded somewhere on most days: only its outage rules out who stands on it.
     broken = [d.service for d in service.dependencies if states.get(d.service, State.UNKNOWN).is_outage]
-    return choose(offers, states, broken)
+    return choose(offers, states, broken, by_page)
 
 
 def _stands_on(service: Service) -> tuple[str, ...]:

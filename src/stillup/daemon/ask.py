@@ -49,7 +49,10 @@ _HEAD_START_S = 0.4
 _WHOLE, _MANY_LINES = timedelta(hours=1), 100
 
 _GRACE_S = 0.3
-"""For so long after the last word on what was asked for, the stand-ins' pages are waited for, and a probe."""
+"""For so long after the last word on what was asked for, the stand-ins' pages are waited for."""
+
+_PROBE_GRACE_S = 1.0
+"""For so long after the deadline a probe is waited for. It ends itself before; only a busy machine makes it late."""
 
 
 class FirstAnswer(Struct, frozen=True, kw_only=True):
@@ -62,6 +65,8 @@ class FirstAnswer(Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...]
     reports: tuple[Report, ...]
     claims: tuple[tuple[Claim, Evidence], ...] = ()
+    by_page: frozenset[str] = frozenset()
+    """Those of ``elsewhere`` of which only the official page was read."""
     elsewhere: dict[str, State] = {}
     """How the services that could stand in are: those asked for beside it by all sources, others by their pages."""
 
@@ -73,14 +78,14 @@ async def ask(
     clock: Clock,
     claims: Sequence[Claim] = (),
     deadline_s: float = DEADLINE_S,
-    task: Capability = Capability.CHAT,
+    task: Capability | None = Capability.CHAT,
 ) -> FirstAnswer:
-    """Look once at one service; ``task`` is what a stand-in would be needed for.
+    """Look once at one service; ``task`` is what a stand-in would be needed for (None: nothing could stand in).
 
     :raises stillup.errors.ConfigError: a key's file cannot be read.
     """
     now = clock.now()
-    pages = _page_jobs(config, stand_ins(service, task), environ, now)
+    pages = _page_jobs(config, stand_ins(service, task) if task else [], environ, now)
     jobs = jobs_for(config, [service], environ, now, only=is_one_look)
     async with Net(clock, cache_dir=config.data_folder / "cache") as net:
         reports = await _probes_beside(jobs, pages, net, clock, deadline_s)
@@ -139,15 +144,14 @@ async def _probes_beside(
     """The same with the probes by themselves, and before the rest where that is much.
 
     A hundred answers read at once take this machine's time, and a probe would call that slow. It ends by itself before
-    the deadline; where the machine is so busy that it does not, it is waited for: what failed is worth more than a
-    quarter of a second.
+    the deadline; where the machine is so busy that it does not, it is waited for a little: what fails is worth it.
     """
     probes = [job for job in jobs if job.spec.family is Family.PROBE]
     rest = [job for job in jobs if job.spec.family is not Family.PROBE]
     real_s = asyncio.get_running_loop().time
     end_s = real_s() + deadline_s
     luck = Random()  # noqa: S311 - as above
-    climbing = asyncio.create_task(Poller(probes, net, clock, luck).once(deadline_s + _GRACE_S))
+    climbing = asyncio.create_task(Poller(probes, net, clock, luck).once(deadline_s + _PROBE_GRACE_S))
     try:
         if head_start_s:
             await asyncio.wait({climbing}, timeout=head_start_s)
@@ -206,6 +210,7 @@ def judge_many(
     weighed = [(claim, as_evidence(claim, _family(claim), now)) for claim in claims]
     read = dict.fromkeys(r.service for r in reports)
     states = {s: v.state for s in read if (v := monitor.verdicts(s).get(None))}
+    beyond_page = {r.service for r in reports if not is_page(SOURCES[r.source])}
     answers = []
     for service in services:
         said = monitor.verdicts(service.id)
@@ -219,6 +224,7 @@ def judge_many(
                 evidence=tuple(monitor.evidence(service.id)),
                 reports=tuple(r for r in reports if r.service == service.id),
                 elsewhere={s: state for s, state in states.items() if s != service.id},
+                by_page=frozenset(states.keys() - beyond_page - {service.id}),
                 claims=tuple(weighed),
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -36,13 +36,22 @@ def healthy_parts(components: Mapping[str, str], broken: Sequence[str], tried: M
     return tuple(name for c, name in components.items() if c not in broken and tried.get(c) is State.OPERATIONAL)
 
 
-def choose(offers: Sequence[Offer], states: Mapping[str, State], broken_dependencies: Sequence[str]) -> list[Choice]:
-    """Offers worth making, best first: known to be up, then unknown; never one that is down or shares the fault."""
+def choose(
+    offers: Sequence[Offer],
+    states: Mapping[str, State],
+    broken_dependencies: Sequence[str],
+    by_page: Collection[str] = (),
+) -> list[Choice]:
+    """Offers worth making, best first: known to be up, then unknown; never one that is down or shares the fault.
+
+    Of those in ``by_page`` only the official page was read, which may be the last to know.
+    """
     choices = []
     for offer in offers:
         state = states.get(offer.service, State.UNKNOWN)
         if state.is_fault or state is State.MAINTENANCE or set(offer.depends_on) & set(broken_dependencies):
             continue
-        why = "up now" if state is State.OPERATIONAL else "not checked now"
+        up = "its page says it is up" if offer.service in by_page else "up now"
+        why = up if state is State.OPERATIONAL else "not checked now"
         choices.append(Choice(offer=offer, state=state, why=why))
     return sorted(choices, key=lambda c: c.state is not State.OPERATIONAL)
