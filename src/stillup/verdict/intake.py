@@ -11,6 +11,8 @@ from stillup.model.signal import Counted, Declared, Outcome, Signal
 from stillup.registry import SOURCES
 from stillup.verdict.settings import TICK_S
 
+_IDS_S = 2 * 3600
+"""For so long after its tick a line's id is known: what comes later than five minutes is dropped as it is."""
 _IDS_KEPT = 50_000
 _STRANGERS_KEPT = 1000
 
@@ -21,7 +23,8 @@ class Intake:
     def __init__(self) -> None:
         self._waiting: dict[int, list[Signal]] = {}
         self._ticks: list[int] = []
-        self._ids: dict[tuple[type, str, str], None] = {}
+        self._ids: dict[tuple[type, str, str], int] = {}
+        """The lines that have come, with their tick, oldest first but for what came out of order."""
         self.done_s = -1
         """The newest tick that has been judged; what belongs to it or before comes too late."""
         self.late = 0
@@ -42,7 +45,7 @@ class Intake:
             key = (type(line), line.source, line.id)
             if key in self._ids:
                 return
-            self._ids[key] = None
+            self._ids[key] = tick
             if len(self._ids) > _IDS_KEPT:
                 del self._ids[next(iter(self._ids))]
         waiting = self._waiting.get(tick)
@@ -59,6 +62,7 @@ class Intake:
     def take(self, tick: int) -> list[Signal]:
         """The lines of a tick in the order of their times; of identical ones (outcomes excepted) only one."""
         self.done_s = tick
+        self._forget()
         if not self._ticks or self._ticks[0] != tick:
             return []
         heappop(self._ticks)
@@ -72,6 +76,14 @@ class Intake:
                 lines.append(line)
         lines.sort(key=_order)
         return lines
+
+    def _forget(self) -> None:
+        """Drop the ids of long ago."""
+        while self._ids:
+            oldest = next(iter(self._ids))
+            if self._ids[oldest] >= self.done_s - _IDS_S:
+                return
+            del self._ids[oldest]
 
 
 def _order(line: Signal) -> tuple[float, bool]:
