@@ -251,6 +251,17 @@ def test_a_long_ledger_is_cut_to_its_day(tmp_path, now):
     assert (tmp_path / "x-spent").stat().st_size < 100
 
 
+def test_a_day_of_very_many_spendings_is_summed_whole(tmp_path, now):
+    """Where a cap is high, a day has more lines than the file may; they must not become free."""
+    tmp_path.chmod(0o700)
+    (tmp_path / "x-spent").write_bytes(b"2026-05-12 5000\n" * 20_000)
+    assert Ledger(tmp_path).spent_usd(now.date()) == pytest.approx(100)
+    assert not Ledger(tmp_path).take(1.0, 100.5, now)
+    assert Ledger(tmp_path).take(0.4, 100.5, now)
+    assert (tmp_path / "x-spent").stat().st_size < 100
+    assert Ledger(tmp_path).spent_usd(now.date()) == pytest.approx(100.4)
+
+
 # -- when texts are read ----------------------------------------------------------------------------------------------
 
 CALM = (0, 1, 0, 0, 1) * 12
@@ -281,6 +292,13 @@ async def test_texts_are_paid_for_by_the_post(site, ask, now):
     site.search = found(now, "claude is down", "claude down again", "claude is down, error 500")
     reading = await ask(now, max_usd_per_day=100.0)
     assert reading.says.endswith("; 3 of 3 read are about trouble; $0.02 of $100.00 today")
+
+
+async def test_posts_that_were_not_asked_for_are_paid_for_too(site, ask, now):
+    site.counts = counts(now - timedelta(seconds=30), *CALM, 90, 90, 90, 90, 90)
+    site.search = found(now, *("claude is down",) * 30)
+    reading = await ask(now, max_usd_per_day=100.0)
+    assert "$0.15 of" in reading.says or "$0.16 of" in reading.says
 
 
 async def test_the_share_that_is_about_trouble_is_taken_for_the_share_of_all(site, ask, now):

@@ -58,12 +58,12 @@ class _Record(Struct, frozen=True):
 class _Commit(Struct, frozen=True):
     operation: str
     collection: str
-    rkey: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~:-]{1,64}$")] = ""
+    rkey: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~:-]{1,64}\Z")] = ""
     record: _Record | None = None
 
 
 class _Frame(Struct, frozen=True):
-    did: Annotated[str, Meta(pattern=r"^did:[a-z]{1,20}:[A-Za-z0-9._:%-]{1,200}$")]
+    did: Annotated[str, Meta(pattern=r"^did:[a-z]{1,20}:[A-Za-z0-9._:%-]{1,200}\Z")]
     time_us: Annotated[int, Meta(ge=0, lt=2**53)]
     kind: str
     commit: _Commit | None = None

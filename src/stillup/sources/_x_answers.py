@@ -51,7 +51,7 @@ class _Metrics(Struct, frozen=True):
 
 
 class _Tweet(Struct, frozen=True):
-    id: Annotated[str, Meta(pattern=r"^\d{1,20}$")]
+    id: Annotated[str, Meta(pattern=r"^\d{1,20}\Z")]
     text: str
     created_at: _Text
     geo: _Geo | None = None

@@ -18,7 +18,7 @@ from stillup.net import Net
 from stillup.private import check_folder, private_folder
 
 _FILE = "x-spent"
-_MOST_BYTES = 256 * 1024
+_LONG_BYTES, _MOST_BYTES = 64 * 1024, 1 << 20
 _LINE = re.compile(rb"^(\d{4}-\d\d-\d\d) (-?\d{1,12})$", re.MULTILINE)
 _MILLIONTHS = 1_000_000
 
@@ -52,8 +52,8 @@ class Ledger:
         return False
 
     def give_back(self, cost_usd: float, now: datetime) -> None:
-        """What was set aside and not needed."""
-        if cost_usd > 0:
+        """What was set aside and not needed; less than nothing where more was needed."""
+        if cost_usd:
             self._note(-cost_usd, now.date())
 
     def _note(self, cost_usd: float, day: date) -> None:
@@ -69,11 +69,15 @@ class Ledger:
                 file.write(f"{day.isoformat()} {amount}\n".encode())
 
     def _prune(self, path: Path, day: date) -> None:
-        """Keep this day's lines alone, once the file is long: a line is 16 bytes, so every few months."""
+        """Keep this day's sum alone, once the file is long: a line is 16 bytes, so every few months.
+
+        Never a part of its lines: what does not fit would be money that nobody spent.
+        """
         with suppress(FileNotFoundError):
-            if path.stat().st_size > _MOST_BYTES // 2:
+            if path.stat().st_size > _LONG_BYTES:
                 fresh = path.with_suffix(".part")
-                fresh.write_bytes(b"".join(m[0] + b"\n" for m in self._lines(path, day)))
+                spent = sum(int(m[2]) for m in self._lines(path, day))
+                fresh.write_bytes(f"{day.isoformat()} {spent}\n".encode())
                 fresh.chmod(0o600)
                 fresh.replace(path)
 

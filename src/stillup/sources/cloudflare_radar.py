@@ -38,7 +38,7 @@ _RANGE = "1d"
 _MOST = "100"
 _LONGEST = timedelta(days=1)
 """What has no end stands so long: some are never closed."""
-_Code = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
+_Code = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
 
 
 class _Cause(Struct, frozen=True, rename="camel"):

@@ -19,11 +19,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stillup.catalog.load import Endpoint
-from stillup.errors import Malformed, SourceError
+from stillup.errors import Malformed, NotConfigured, SourceError
 from stillup.model.service import Layer
 from stillup.model.signal import Alive, Outcome
 from stillup.model.verdict import iso
-from stillup.net import Net, Request
+from stillup.net import MIB, Net, Request
+from stillup.net.route import is_closed
 from stillup.secret import Secret
 from stillup.sources.base import Context, HttpSource, Link, Reading
 from stillup.sources.decode import decode_json
@@ -36,14 +37,18 @@ _PATIENCE_S = 20.0
 """Real seconds a measurement is waited for; what has come in by then is read. Globalping itself gives up after 30."""
 _PAUSE_S = 0.5
 """Between two looks at a measurement, as its documentation asks."""
+_MOST_LOOKS, _MAX_BYTES = 20, MIB
+"""As many looks as countries may be named; and a measurement is fetched up to forty times."""
+_AT_HOME = frozenset(("local", "localhost", "internal", "intranet", "lan", "home", "corp", "private", "arpa"))
+"""Endings of names that mean nothing on the public internet, and something in a network of one's own."""
 _LOOKED_LIKE_AN_ANSWER = frozenset(range(200, 500))
 """Where the catalogue does not say which statuses are an answer."""
 
-_Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
+_Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
 
 
 class _Job(Struct, frozen=True):
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,600}$")]
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,600}\Z")]
 
 
 class _Probe(Struct, frozen=True):
@@ -86,10 +91,14 @@ class Globalping(HttpSource):
         """The order for one measurement."""
         front = _front(ctx)
         url = urlsplit(front.url if front else ctx.service.home)
+        host = url.hostname or ""
+        if "." not in host or is_closed(host) or host.rsplit(".", 1)[-1] in _AT_HOME:
+            msg = "its front page is on no public host, whose name is nobody else's business"
+            raise NotConfigured(msg)
         countries = ctx.setting.options.get("countries") or COUNTRIES
         order = {
             "type": "http",
-            "target": url.hostname or "",
+            "target": host,
             "locations": [{"country": str(c), "limit": 1} for c in countries],  # type: ignore[attr-defined]
             "measurementOptions": {"protocol": "HTTPS", "request": {"method": "HEAD", "path": url.path or "/"}},
         }
@@ -106,7 +115,7 @@ class Globalping(HttpSource):
             raise Malformed(msg)
         front = _front(ctx)
         up = (front and front.up) or _LOOKED_LIKE_AN_ANSWER
-        looks = [(look, _is_up(look.result, up)) for look in measured.results[:500]]
+        looks = [(look, _is_up(look.result, up)) for look in measured.results[:_MOST_LOOKS]]
         told = [(look, ok) for look, ok in looks if ok is not None]
         if not told:
             msg = "no probe of Globalping could look"
@@ -159,7 +168,9 @@ def _request(ctx: Context, path: str, json: bytes | None = None) -> Request:
     key = ctx.setting.key
     secret = (("Authorization", Secret(f"Bearer {key.reveal()}")),) if key else ()
     url = f"{(ctx.setting.base_url or _API).rstrip('/')}{path}"
-    return Request(url=url, headers=(*secret, ("Accept", "application/json")), json=json, ours=True)
+    return Request(
+        url=url, headers=(*secret, ("Accept", "application/json")), json=json, ours=True, max_bytes=_MAX_BYTES
+    )
 
 
 def _is_up(result: _Result, up: tuple[int, ...] | frozenset[int]) -> bool | None:

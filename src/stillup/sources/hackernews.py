@@ -24,7 +24,7 @@ _TEXT_CHARS = 1500
 
 
 class _Hit(Struct, frozen=True, rename={"object_id": "objectID"}):
-    object_id: Annotated[str, Meta(pattern=r"^\d{1,12}$")]
+    object_id: Annotated[str, Meta(pattern=r"^\d{1,12}\Z")]
     created_at_i: Annotated[int, Meta(gt=0, lt=2**33)]
     title: str | None = None
     story_text: str | None = None

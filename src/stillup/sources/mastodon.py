@@ -35,7 +35,7 @@ _Number = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 class _Status(Struct, frozen=True):
     """One post; whose it is is not read."""
 
-    id: Annotated[str, Meta(pattern=r"^\d{1,20}$")]
+    id: Annotated[str, Meta(pattern=r"^\d{1,20}\Z")]
     created_at: Annotated[str, Meta(max_length=40)]
     content: str
     spoiler_text: str = ""

@@ -61,11 +61,14 @@ class Told(Struct, frozen=True):
 
 
 def past_from(ctx: Context) -> datetime | None:
-    """From when the past is to be counted in windows; None when the last reading was just now."""
+    """From when the past is to be counted in windows; None when the last reading was just now.
+
+    Never longer than :data:`HISTORY`: a clock that was at 1970 until the network set it makes a gap of millions.
+    """
     if ctx.since is None:
         return ctx.now - HISTORY
-    pause = ctx.now - ctx.since
-    return ctx.since if pause > _GAP_INTERVALS * timedelta(seconds=ctx.setting.interval_s) else None
+    is_gap = ctx.now - ctx.since > _GAP_INTERVALS * timedelta(seconds=ctx.setting.interval_s)
+    return max(ctx.since, ctx.now - HISTORY) if is_gap else None
 
 
 def lines(source: str, told: Iterable[Told], ctx: Context, begins: datetime) -> list[Signal]:
