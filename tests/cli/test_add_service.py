@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
-from stillup.catalog.draft import Draft, Part, draft_text
+from stillup.catalog.draft import Draft, Part, draft_text, slug
 from stillup.catalog.load import read_service
 from stillup.cli.add_service import _write
 from stillup.errors import BadDataError
@@ -164,3 +164,26 @@ def test_rows_whose_names_look_like_numbered_ones_stay_apart():
     draft = Draft(name="X", home="", platform="statuspage", page_url="https://s.example", parts=parts)
     components = msgspec.toml.decode(draft_text(draft))["components"]
     assert len({c["id"] for c in components}) == 4
+
+
+@pytest.mark.parametrize("name", ["top", "ALL", "Add service"])
+def test_a_name_that_means_something_else_already_is_refused(stillup, name):
+    done = stillup("add-service", name, "--status-page", "https://status.example.org")
+    assert done.returncode == 64
+    assert "means something else already" in done.stderr
+
+
+def test_a_page_that_nobody_knows_is_no_error_of_ours_and_a_feed_is_hinted_at(stillup, tmp_path):
+    with page(None) as url:
+        done = stillup("add-service", "Example AI", "--status-page", url)
+    assert done.returncode == 65
+    assert "no status page software that is known here" in done.stderr
+    assert "feed" in done.stderr
+    gone = stillup("add-service", "Example AI", "--status-page", url)
+    assert gone.returncode == 65
+    assert "nothing is written" in gone.stderr
+    assert not (tmp_path / "services").exists()
+
+
+def test_letters_with_accents_are_kept_as_letters():
+    assert slug("Überdienst Café") == "uberdienst-cafe"

@@ -173,7 +173,7 @@ def test_what_was_confirmed_is_never_called_suspected_in_the_same_breath():
 
 def test_nobody_heard_is_said():
     told = rule(verdict(State.UNKNOWN, None), [])
-    assert told == "nothing heard → unknown: no source could be read: unknown is unknown"
+    assert told == "nothing heard → unknown: nobody who could tell was heard: unknown is unknown"
 
 
 # -- one sentence, one paragraph, JSON -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain, count
+from unicodedata import combining, normalize
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -37,8 +38,9 @@ class Draft(Struct, frozen=True, kw_only=True):
 
 
 def slug(name: str) -> str:
-    """A name as an id: lower case, digits and hyphens; empty when nothing of it can be one."""
-    return _NOT_ID.sub("-", name.lower()).strip("-")[:_ID_CHARS].strip("-")
+    """A name as an id: lower case without accents, digits and hyphens; empty when nothing of it can be one."""
+    plain = "".join(c for c in normalize("NFKD", name.lower()) if not combining(c))
+    return _NOT_ID.sub("-", plain).strip("-")[:_ID_CHARS].strip("-")
 
 
 def draft_text(draft: Draft) -> str:

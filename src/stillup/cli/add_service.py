@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stillup.cli.common import config_option, load
-from stillup.errors import BadDataError, UsageError
+from stillup.errors import BadDataError, Malformed, SourceError, UsageError
 from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
@@ -60,8 +60,13 @@ def command(name: str, url: str, home: str, only_print: bool, force: bool, confi
 
 def _called(name: str) -> str:
     from stillup.catalog.draft import slug
+    from stillup.cli.main import COMMANDS
+    from stillup.cli.which import ALL
 
     called = clean(name, _NAME_CHARS)
+    if slug(called) in (ALL, *COMMANDS):
+        msg = f"`stillup {slug(called)}` means something else already; give the service another name"
+        raise UsageError(msg)
     if not slug(called):
         msg = f"{name[:40]!r} cannot be a service's name; allowed: at least one letter a to z or digit"
         raise UsageError(msg)
@@ -90,7 +95,14 @@ async def _look(url: str, config: Config) -> Found:
 
     clock = SystemClock()
     async with Net(clock, cache_dir=config.data_folder / "cache") as net:
-        return await recognise(url, net, clock.now())
+        try:
+            return await recognise(url, net, clock.now())
+        except Malformed as exc:
+            msg = f"{exc}; where it has a feed (RSS or Atom), the feed's own address will do"
+            raise BadDataError(msg) from exc
+        except SourceError as exc:
+            msg = f"the page could not be read, nothing is written: {exc}"
+            raise BadDataError(msg) from exc
 
 
 def _draft(name: str, home: str, found: Found) -> Draft:

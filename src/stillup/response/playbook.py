@@ -11,7 +11,7 @@ from stillup.model.verdict import Verdict
 def steps(verdict: Verdict, usual: Sequence[str], parts_up: Sequence[str]) -> tuple[str, ...]:
     """The steps for a verdict; ``usual`` belong to the likely class, ``parts_up`` is what still works."""
     if verdict.scope is Scope.YOU:
-        return ("Check this machine's connection, VPN, proxy and DNS; other sites fail from here too.",)
+        return ("Check this machine's connection, VPN, proxy and DNS: see whether other sites open from here.",)
     if verdict.scope is Scope.YOUR_QUOTA:
         return (
             "Wait for your limit to reset, or check key, plan and credit; others are not affected.",
@@ -19,7 +19,7 @@ def steps(verdict: Verdict, usual: Sequence[str], parts_up: Sequence[str]) -> tu
         )
     if not verdict.state.is_fault:
         if verdict.state is State.UNKNOWN:
-            return ("Nothing could be read. Run `stillup doctor` to see why.",)
+            return ("Run `stillup doctor`: it says which sources can be read from here, and why others cannot.",)
         return ()
     still_up = (f"Go on with what still works: {', '.join(parts_up)}.",) if parts_up else ()
     return ("Copy unsent text somewhere safe before you reload anything.", *still_up, *usual)

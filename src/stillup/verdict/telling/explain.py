@@ -37,7 +37,7 @@ _SPEAKS_NATS = 2.3  # an e-value under ten is not worth showing
 _PER_MINUTE = " a minute"
 
 _REASON_WORDS = {
-    Reason.NO_DATA: "no source could be read: unknown is unknown",
+    Reason.NO_DATA: "nobody who could tell was heard: unknown is unknown",
     Reason.ALL_CALM: "every side that could be read is calm",
     Reason.PAGE_SAYS_FAULT: "the official page says so",
     Reason.PAGE_AND_FAMILIES_AGREE: "the official page says so, and independent sides agree",
