@@ -106,6 +106,66 @@ def test_a_trap_is_refused_by_its_name_however_well_it_offers(trap, named):
     assert tip(WORKS + trap) is None
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "\u0441laude.ai",  # a Cyrillic letter
+        "cl\u00e2ude.ai",
+        "claude\u3002com\u3002evil",
+        "claude-mirror.dev",
+        "claude.ai-login.ru",
+        "claude.ai.evil.dev",
+        "a.b.c.d.claude.ai.evil.dev",
+        "claude.support",
+        "evil.cn",
+        "evil.sh/x",
+        "\uff45\uff56\uff49\uff4c.com",
+        "evil\u2024com",
+        "evil\u200b.com",
+        "evil[.]com",
+        "evil(dot)com",
+        "evil . com",
+        "evil .com",
+        "xn--laude-1ya.ai",
+        "claude.ai@evil.com",
+        "me@evil.com",
+        "_evil.com",
+        "203.0.113.9",
+    ],
+)
+def test_an_address_is_seen_however_it_is_written(host):
+    for text in (f"{WORKS}Or use {host} instead", f"{host}: {WORKS}"):
+        assert refusal_of(text), text
+        assert tip(text) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "settings.json",
+        "CLAUDE.md",
+        "~/.claude.json",
+        "2.0.9",
+        "Sonnet 4.5",
+        "v2.1.3",
+        "1.1.1.1",
+        "anthropic.RateLimitError",
+        "@anthropic-ai/claude-code@2.0.1",
+        "node.js",
+        "e.g. the cache",
+        "ログインできない。クッキーを消す",
+    ],
+)
+def test_a_file_a_version_or_a_resolver_is_no_address(words):
+    assert refusal_of(f"{WORKS}I mean {words}, that is all.") == ""
+
+
+@pytest.mark.parametrize("word", ["t\u0435legram", "\u0441laude support", "wh\u0430tsapp"])
+def test_a_word_that_is_meant_to_be_misread_is_refused(word):
+    assert refusal_of(f"{WORKS}Ask {word}") == "meant_to_be_misread"
+    assert refusal_of(f"{WORKS}\u0411\u0435\u0437 VPN\u043e\u043c, API-\u0448\u043a\u0430") == ""
+
+
 def test_where_remedies_live_may_be_named():
     for place in (
         "https://status.claude.com",
@@ -193,7 +253,24 @@ def test_every_rule_is_named_once_and_each_that_tells_something_says_so():
 
 
 @pytest.mark.parametrize(
-    "piece", ["a ", "use ", "a.", "1. a\n", "use the ", "login ", "https://", "- ", "/a", "é", "my "]
+    "piece",
+    [
+        "a ",
+        "use ",
+        "a.",
+        "a-",
+        "a .",
+        "[.]",
+        "\ufdfa",
+        "1. a\n",
+        "use the ",
+        "login ",
+        "https://",
+        "- ",
+        "/a",
+        "é",
+        "my ",
+    ],
 )
 def test_a_long_text_is_read_in_time_that_grows_with_its_length(piece):
     offer_of("warm", CLAUDE)

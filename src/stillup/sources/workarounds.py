@@ -7,6 +7,7 @@ messenger's "support", a shortened link, somebody's key or program, a sale) is d
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Annotated, Literal
@@ -35,13 +36,24 @@ _STILL = (
 )
 _STEPS = "steps"
 _PARTS = ("trouble", "what", "that")
-_ELSEWHERE = "leads_elsewhere"
-_HOST = re.compile(
-    r"(?:https?://|\bwww\.)(?P<link>[^\s/?#:)\]>\"']{1,200})"
-    r"|(?<![@\w.-])(?P<bare>[a-z0-9-]{1,60}(?:\.[a-z0-9-]{1,60}){0,3}"
-    r"\.(?:com|net|org|io|ai|app|xyz|site|shop|online|co|me|info|link|click|top|store|club|live|ly|gg|tk|example))\b(?!@)"
+_ELSEWHERE, _MISREAD = "leads_elsewhere", "meant_to_be_misread"
+_LINK = re.compile(r"(?:https?://|\bwww\.)([^\s/?#:)\]>\"']{1,200})")
+_NAMED = re.compile(r"(?<![\w.-])([\w-]+(?:\.[\w-]+)+)(/\w)?")
+"""What may be a host without ``https`` before it, in any script: letters that look like others' are the usual trap."""
+_DISGUISED = re.compile(
+    r"\s?[\[({<]\s?(?:\.|dot)\s?[\])}>]\s?|(?<=[a-z0-9])[\u3002\uff61](?=[a-z0-9])|\s+\.\s*(?=(?:com|net|org|io|ai|app)\b)"
 )
-"""Addresses, with or without ``https``; a host that is a file name (CLAUDE.md) has another ending."""
+"""A dot as people write it who do not want it seen for one."""
+_FILES = frozenset((
+    "conf", "cfg", "cpp", "css", "csv", "env", "exe", "go", "html", "ini", "jar", "java", "js", "json", "jsonl", "jsx",
+    "local", "lock", "log", "md", "mjs", "pdf", "php", "plist", "png", "py", "rb", "rs", "sh", "sqlite", "toml", "ts",
+    "tsx", "txt", "xml", "yaml", "yml",
+))  # fmt: skip
+_MIXED = re.compile(r"[a-z][\u0400-\u052f]+[a-z]|\b[\u0400-\u052f]+[a-z]")
+"""A word of Latin letters with Cyrillic ones in it: it is meant to be misread."""
+_NAMES_OF_ERRORS = ("error", "exception", "timeout", "warning")
+_RESOLVERS = frozenset(("1.1.1.1", "1.0.0.1", "8.8.8.8", "8.8.4.4", "9.9.9.9", "127.0.0.1", "0.0.0.0"))  # noqa: S104
+"""Numbers that a remedy may name; any other could be anybody's."""
 
 
 class _Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,10 +114,32 @@ def offer_of(text: str, service: Service) -> Offer:
 
 
 def refusal_of(text: str) -> str:
-    """The name of the first rule that forbids passing a text on; empty where none does."""
-    lowered = text[:4000].casefold()
+    """The name of the first rule that forbids passing a text on; empty where none does.
+
+    It is read as it is seen: without what is invisible, and with wide and odd letters as those they look like.
+    """
+    seen = "".join(c for c in text[:4000] if c.isprintable() or c.isspace())
+    lowered = unicodedata.normalize("NFKC", seen).casefold()[:8000]
     named = next((name for name, pattern in _refusals() if pattern.search(lowered)), "")
-    return named or (_ELSEWHERE if any(not _is_known(m["link"] or m["bare"]) for m in _HOST.finditer(lowered)) else "")
+    if named or _MIXED.search(lowered):
+        return named or _MISREAD
+    return _ELSEWHERE if _leads_elsewhere(_DISGUISED.sub(".", lowered)) else ""
+
+
+def _leads_elsewhere(text: str) -> bool:
+    linked = (m[1] for m in _LINK.finditer(text))
+    named = (m[1] for m in _NAMED.finditer(text) if _is_host(m[1], has_path=bool(m[2])))
+    return any(not _is_known(host) for host in (*linked, *named))
+
+
+def _is_host(name: str, *, has_path: bool) -> bool:
+    """Whether a name with dots is an address: no file, number or version, and no error of a program's."""
+    end = name.rpartition(".")[2]
+    if re.fullmatch(r"\d{1,3}(?:\.\d{1,3}){3}", name):
+        return name not in _RESOLVERS
+    if end in _FILES:
+        return has_path
+    return len(end) > 1 and (end.isalpha() or end.startswith("xn--")) and not end.endswith(_NAMES_OF_ERRORS)
 
 
 def _is_known(named: str) -> bool:
