@@ -48,11 +48,12 @@ def command(name: str, url: str, home: str, only_print: bool, force: bool, confi
         click.echo(text, nl=False)
         return 0
     path = own_folder() / f"{draft.id}.toml"
+    ships = draft.id in catalogue() and not path.exists()
     if path.exists() and not force:
         msg = f"{path} is there already; --force writes over it, --print shows the draft"
         raise UsageError(msg)
     _write(path, text)
-    stands_for = " It stands for the shipped one of that name." if draft.id in catalogue() else ""
+    stands_for = " It stands for the shipped one of that name." if ships else ""
     click.echo(f"{len(draft.parts)} components from {found.base} (made by {found.source.id}).{stands_for}")
     click.echo(f"Written: {path}\nTry it:  stillup {draft.id}")
     return 0

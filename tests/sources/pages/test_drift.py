@@ -81,6 +81,14 @@ async def test_a_page_that_moved_to_another_platform_is_read_there_and_it_is_sai
     assert moved(reading) == ["127.0.0.1 is made by statuspage now, no longer by instatus; read so all the same"]
 
 
+async def test_a_page_that_moved_and_has_nothing_of_the_service_is_said_to_be_both(site, on, answer):
+    other = json.loads(answer("statuspage/good.json"))
+    other["components"] = [{"id": "x1", "name": "Another thing", "status": "operational"}]
+    server, net = await site({"/": ELSEWHERE, "/api/v2/summary.json": json.dumps(other).encode()})
+    with pytest.raises(Malformed, match="made by statuspage now, no longer by instatus, and none of this service's"):
+        await OLD.read(on(server.url().rstrip("/")), net)
+
+
 async def test_where_it_moved_to_is_remembered(site, on, answer):
     server, net = await site({"/": ELSEWHERE, "/api/v2/summary.json": answer("statuspage/quiet.json")})
     ctx = on(server.url().rstrip("/"))

@@ -26,6 +26,10 @@ _GONE = frozenset((404, 405, 410))
 _MOST_PAGES = 1000
 
 
+class _Foreign(Malformed):
+    """A page of known software that has nothing of the service."""
+
+
 class _Moved(Struct, frozen=True):
     """Which platform a page was found on, and when it was looked for; None: on no other that is known."""
 
@@ -63,6 +67,8 @@ async def read_wherever(source: PageSource, ctx: Context, net: Net) -> Reading:
         why = exc
     try:
         return await _look(source, key, ctx, net)
+    except _Foreign:
+        raise
     except SourceError:
         raise why from None
 
@@ -83,7 +89,11 @@ async def _look(source: PageSource, key: tuple[str, str], ctx: Context, net: Net
         del _moved[next(iter(_moved))]
     _moved[key] = _Moved(ctx.now)
     found = await recognise(key[1], net, ctx.now, leave_out=source.id)
-    reading = _note(reading_of(source.id, found.page, ctx), source, found.source, key[1])
+    try:
+        reading = _note(reading_of(source.id, found.page, ctx), source, found.source, key[1])
+    except Malformed as exc:  # which of both is true is for a person to see
+        msg = f"{_made_by(key[1], found.source, source)}, and {exc}"
+        raise _Foreign(msg) from exc
     _moved[key] = _Moved(ctx.now, found.source, found.base)
     return reading
 
@@ -97,5 +107,9 @@ async def _read_as(other: PageSource, base: str, source: PageSource, ctx: Contex
 
 
 def _note(reading: Reading, source: PageSource, other: PageSource, base: str) -> Reading:
-    note = f"{host_of(base)} is made by {other.id} now, no longer by {source.id}; read so all the same"
+    note = f"{_made_by(base, other, source)}; read so all the same"
     return replace(reading, notes=(note, *reading.notes))
+
+
+def _made_by(base: str, other: PageSource, source: PageSource) -> str:
+    return f"{host_of(base)} is made by {other.id} now, no longer by {source.id}"
