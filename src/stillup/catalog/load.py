@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from stat import S_ISREG
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -23,6 +24,8 @@ from stillup.model.service import Capability, Layer, OutageClass
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _MEND = "; mend the file or take it away"
+_MAX_BYTES = 1 << 20
+_WHITE = re.compile(r"[\n\t]")
 _Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -215,6 +218,11 @@ def read_service(path: Path) -> Service:
     :raises BadDataError: it cannot be read, breaks the format, or does not bear the id of its file.
     """
     try:
+        found = path.stat()
+        # A pipe would hold up every command, and a device would never end.
+        if not S_ISREG(found.st_mode) or found.st_size > _MAX_BYTES:
+            msg = f"{path}: is no file of at most {_MAX_BYTES // 1024} KiB{_MEND}"
+            raise BadDataError(msg)
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         msg = f"{path}: cannot be read{_MEND}"
@@ -235,7 +243,22 @@ def service_of(text: str, path: Path) -> Service:
     if service.id != path.stem or not _ID.fullmatch(service.id):
         msg = f"{path}: id: is {service.id[:40]!r}; allowed: the file's own name, lower case, digits and -{_MEND}"
         raise BadDataError(msg)
+    odd = next((t for t in _texts(msgspec.to_builtins(service)) if not _WHITE.sub("", t).isprintable()), None)
+    if odd is not None:
+        msg = f"{path}: has a character in {odd[:60]!a} that cannot be shown{_MEND}"
+        raise BadDataError(msg)
     return service
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from (*_texts(key), *_texts(inner))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
 
 
 @cache
