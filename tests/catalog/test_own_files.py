@@ -9,7 +9,6 @@ import pytest
 from stillup.catalog.load import read_service
 from stillup.errors import BadDataError
 
-
 MINE = 'id = "mine"\nname = {}\nvendor = "V"\nhome = "https://v.example"\n'
 
 

@@ -194,28 +194,3 @@ def test_only_a_service_that_ships_is_said_to_be_stood_for(stillup):
         assert "stands for" not in stillup("add-service", "Example AI", "--status-page", url).stdout
         assert "stands for" not in stillup("add-service", "Example AI", "--status-page", url, "--force").stdout
         assert "stands for" in stillup("add-service", "Claude", "--status-page", url).stdout
-
-
-MINE = 'id = "mine"\nname = {}\nvendor = "V"\nhome = "https://v.example"\n'
-
-
-@pytest.mark.parametrize("name", [r'"\u001b]0;owned\u0007"', r'"\u202emine"', r'"a\u200bb"', r'"\u009b31m"'])
-def test_a_file_of_ones_own_with_what_fools_a_terminal_is_refused(name, tmp_path):
-    (tmp_path / "mine.toml").write_text(MINE.format(name))
-    with pytest.raises(BadDataError, match="cannot be shown") as caught:
-        read_service(tmp_path / "mine.toml")
-    assert str(caught.value).isprintable()
-
-
-def test_a_pipe_or_an_endless_file_among_ones_own_holds_nothing_up(tmp_path):
-    os.mkfifo(tmp_path / "mine.toml")
-    (tmp_path / "other.toml").symlink_to("/dev/zero")
-    (tmp_path / "large.toml").write_text(MINE.format('"Mine"') + "#" * (1 << 20))
-    for name in ("mine", "other", "large"):
-        with pytest.raises(BadDataError, match="is no file of at most 1024 KiB"):
-            read_service(tmp_path / f"{name}.toml")
-
-
-def test_a_file_of_ones_own_may_be_in_any_language(tmp_path):
-    (tmp_path / "mine.toml").write_text(MINE.format('"Dienst \u00fc \u670d\u52a1"'), "utf-8")
-    assert read_service(tmp_path / "mine.toml").name == "Dienst \u00fc \u670d\u52a1"
