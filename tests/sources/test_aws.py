@@ -114,6 +114,15 @@ def test_an_event_of_one_service_stands_for_it_without_a_list(page, context):
     assert by_region(read(page(change=alone), context()))["US-VA"] is State.DEGRADED
 
 
+@pytest.mark.parametrize("listed", [None, {}])
+def test_an_event_of_several_services_that_names_none_calls_none_of_them_well(listed, page, context):
+    def nothing(events):
+        events[0] |= {"service": "multipleservices-us-east-1", "impacted_services": listed}
+
+    with pytest.raises(Malformed, match="does not say which"):
+        read(page(change=nothing), context())
+
+
 @pytest.mark.parametrize("word", ["4", "", "open", -1])
 def test_a_status_nobody_knows_is_malformed(page, context, word):
     def change(events):

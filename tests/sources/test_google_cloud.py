@@ -138,11 +138,17 @@ async def test_the_list_of_products_may_be_missing_and_is_asked_for_once_an_hour
     assert [r.min_interval_s for r in CLOUD.page_requests("https://x.example")] == [60.0, 3600.0]
 
 
-def test_an_open_incident_without_products_is_nobodys(page, context):
+def test_an_open_outage_that_names_no_product_calls_none_of_them_well(page, context):
     def empty(body):
         body[0]["affected_products"] = []
 
-    assert set(general(CLOUD.parse(page(change=empty), context())).values()) == {State.OPERATIONAL}
+    def informs(body):
+        empty(body)
+        body[0]["most_recent_update"]["status"] = "SERVICE_INFORMATION"
+
+    with pytest.raises(Malformed, match="which products"):
+        CLOUD.parse(page(change=empty), context())
+    assert set(general(CLOUD.parse(page(change=informs), context())).values()) == {State.OPERATIONAL}
 
 
 def test_a_list_of_months_is_read(page, context):

@@ -92,6 +92,11 @@ class _Event(Struct, frozen=True):
         found = _SERVICE.fullmatch(self.service)
         return (found and found[2]) or (*self.arn.split(":", 4), "", "", "", "")[3] or None
 
+    @property
+    def is_of_several(self) -> bool:
+        """Whether the service it stands under is none, and the list of those it is about all there is."""
+        return self.service.startswith("multipleservices")
+
     def is_standing(self, now: datetime) -> bool:
         """Open for so long that it is how things are."""
         return self.began is not None and now - self.began > STANDING
@@ -184,6 +189,10 @@ def _is_named(event: _Event, names: Names) -> bool:
 
 def _page(events: list[_Event], ours: Mapping[str, str], now: datetime) -> Page:
     open_ones = [e for e in events if e.is_open]
+    if any(e.is_of_several and not e.impacted_services and not e.is_standing(now) for e in open_ones):
+        # Its region has no other word for them: to call them well because none is named would be a guess.
+        msg = "an open event of several services does not say which"
+        raise Malformed(msg)
     levels: dict[str, dict[str, int]] = {key: {} for key in ours}
     titles = dict(ours)
     for event in open_ones:

@@ -188,7 +188,12 @@ def _page(answers: Mapping[str, bytes], base: str) -> Page:
     if "products" in answers:
         # Alone this list says what is on the dashboard: a product that left it is no longer spoken of.
         titles = {p.id: p.title for p in decode_json(answers["products"], _Products).products}
-    open_ones = [i for i in listed if not i.end and i.affected_products][:_MOST_OPEN]
+    going_on = [i for i in listed if not i.end][:_MOST_OPEN]
+    open_ones = [i for i in going_on if i.affected_products]
+    if any(i.state.is_fault for i in going_on if not i.affected_products):
+        # It could be any product's: to call them all well because none is named would be a guess.
+        msg = "an open incident does not say which products it is about"
+        raise Malformed(msg)
     incidents = tuple(i.incident(base) for i in open_ones)
     worst: dict[str, State] = {}
     for row in (row for i in incidents if i.region is None for row in i.rows):
