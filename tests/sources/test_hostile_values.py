@@ -64,3 +64,10 @@ def test_the_name_of_a_private_host_is_not_sent_to_globalping(host, context):
     ctx = replace(ctx, service=replace(ctx.service, endpoints=(front,)))
     with pytest.raises(NotConfigured, match="no public host"):
         load_source("globalping").requests(ctx)
+
+
+def test_a_limit_met_at_the_end_of_the_calendar_is_let_pass(context):
+    row = {"id": "1", "timestamp": "9999-12-31T23:59:59Z", "type": "error"}
+    row["content"] = "[API Error: quota will reset after 999h99m99999s]"
+    line = json.dumps(row, separators=(",", ":")).encode()
+    assert [type(s) for s in load_source("gemini_cli").parse(line, context("gemini")).signals] == [Alive]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -95,8 +95,7 @@ class GeminiCli(LocalSource):
                 word, opens_in = _word(sentence)
                 left_out += word == ""
                 if word:
-                    resets_at = at + opens_in if opens_in else None
-                    tries.append(Try(at=at, request=row.id, error=word, resets_at=resets_at))
+                    tries.append(Try(at=at, request=row.id, error=word, resets_at=_later(at, opens_in)))
         return Tries(tuple(sorted(tries, key=lambda t: t.at)), left_out)
 
 
@@ -134,6 +133,13 @@ def _word(sentence: str) -> tuple[str | None, timedelta | None]:
         # Google answers 503 when a model is overloaded.
         return ("overloaded" if code == 503 else None if code == 400 else by_status(code)), None
     return next((word for pattern, word in _SENTENCES if pattern.search(text)), ""), None
+
+
+def _later(at: datetime, by: timedelta | None) -> datetime | None:
+    try:
+        return at + by if by else None
+    except OverflowError:  # a line dated at the end of the calendar
+        return None
 
 
 def _opens_in(text: str) -> timedelta | None:
