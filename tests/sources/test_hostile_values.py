@@ -13,7 +13,7 @@ from stillup.errors import Malformed, NotConfigured
 from stillup.model.service import Layer
 from stillup.model.signal import Alive
 from stillup.registry import load_source
-from stillup.sources.posts import reading_of
+from stillup.sources.posts import Post, reading_of
 
 
 def _radar(found):
@@ -71,3 +71,8 @@ def test_a_limit_met_at_the_end_of_the_calendar_is_let_pass(context):
     row["content"] = "[API Error: quota will reset after 999h99m99999s]"
     line = json.dumps(row, separators=(",", ":")).encode()
     assert [type(s) for s in load_source("gemini_cli").parse(line, context("gemini")).signals] == [Alive]
+
+
+def test_posts_that_are_all_dated_at_the_end_of_the_calendar_wait(context):
+    post = Post(id="a", at=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), title="claude is down")
+    assert [type(s) for s in reading_of("mastodon", [post], context()).signals] == [Alive]

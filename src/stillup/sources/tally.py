@@ -76,7 +76,7 @@ def lines(source: str, told: Iterable[Told], ctx: Context, begins: datetime) -> 
     from_, known = past_from(ctx), [line for line in told if line.n > 0]
     if from_ is None:
         return [*_counted_now(source, [t for t in known if ctx.since is None or t.at > ctx.since], ctx)]
-    return _past(source, [t for t in known if t.at > from_], ctx, covered_from=max(from_, begins))
+    return _past(source, [t for t in known if t.at > from_], ctx, covered_from=min(ctx.now, max(from_, begins)))
 
 
 def _past(source: str, told: Sequence[Told], ctx: Context, *, covered_from: datetime) -> list[Signal]:
