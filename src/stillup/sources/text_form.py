@@ -90,7 +90,7 @@ def _names(
 ) -> Names:
     others, not_components = lists
     rivals = {s.id: s for s in catalogue().values() if s.id != called[0]}
-    # A vendor of several services (Google, Microsoft) is none of them, and one that is a service itself is that service.
+    # A vendor of several services (Google, Microsoft) is none of them; one that is a service itself is that service.
     if vendor.lower() not in {n.lower() for s in rivals.values() for n in (s.id, s.name, s.vendor)}:
         called = (*called, vendor)
     called = tuple(name.lower() for name in called)
