@@ -142,6 +142,31 @@ async def test_a_reading_that_arrives_after_its_minute_belongs_to_the_minute_it_
     assert driven._in_time(msgspec.structs.replace(late, at=START - timedelta(hours=1)), START) is None
 
 
+def quarters(minute, about):
+    """Eight reports a minute from the 60th on, by the quarter of an hour: the open one so far, and one just over."""
+    per_minute = 8 if minute > 60 else 0
+    into, ago = round(minute) % 15, {"window_s": 900, "expected": 1.0}
+    lines = [Counted(**about, **ago, count=per_minute * into)] if per_minute and into else []
+    if into == 1 and minute > 70:  # the one before is read again after its end, as it is for good
+        end = about["at"].replace(second=0, microsecond=0) - timedelta(minutes=into)
+        lines.insert(0, Counted(**{**about, "at": end}, **ago, count=per_minute * 15))
+    return lines
+
+
+async def test_a_quarter_of_an_hour_read_when_it_is_over_is_not_taken_for_the_one_that_has_begun(live):
+    heard, driven, path = await live(130, Script("downdetector", quarters))
+    told = [c.state for c in heard.changes if c.component is None]
+    assert told[0] is State.OPERATIONAL
+    assert all(state.is_fault for state in told[1:])  # never calm between two quarters
+    crowd = next(e for e in driven.monitor.evidence("claude") if e.family is Family.CROWD)
+    assert crowd.numbers[0].observed / (crowd.numbers[0].window_s / 60) == pytest.approx(8, rel=0.2)
+    with open_store(path) as store:
+        lines = [msgspec.json.encode(signal) for signal in store.signals("claude")]
+    assert any(b'"until"' in line for line in lines)
+    replayed = list(Replay(Monitor(profile_of)).run(lines))
+    assert [(c.at, c.essence) for c in replayed] == [(c.at, c.essence) for c in heard.changes]
+
+
 async def test_a_wall_clock_set_back_does_not_stop_the_judging(live):
     heard, driven, _ = await live(30, Script("statuspage", page))
     driven._store = None

@@ -14,7 +14,7 @@ from stillup.clock import Clock
 from stillup.errors import StoreError
 from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
-from stillup.model.signal import Signal
+from stillup.model.signal import Counted, Signal
 from stillup.model.verdict import Verdict
 from stillup.sources.poller import Poller, Report
 from stillup.store import Key
@@ -129,7 +129,12 @@ class Live:
         if self._judged is None or signal.at > self._judged:
             return signal
         # The past that a source tells at its first reading is of use only before the first minute is judged.
-        return structs.replace(signal, at=now) if signal.at > self._judged - _LATE else None
+        if signal.at <= self._judged - _LATE:
+            return None
+        if isinstance(signal, Counted):
+            # The quarter of an hour that was over a moment ago must not be taken for the one that has begun.
+            return structs.replace(signal, at=now, until=signal.until or signal.at)
+        return structs.replace(signal, at=now)
 
     def _event_now(self) -> datetime:
         wall = self._clock.now()

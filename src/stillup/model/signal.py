@@ -48,7 +48,8 @@ class Counted(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, t
     """So many reports, posts or searches in a window of ``window_s`` seconds.
 
     ``expected`` is the usual count for such a window where the source itself publishes one. Everything but ``count``
-    is the key: of two lines with one key and window the last one stands.
+    is the key: of two lines with one key and window the last one stands. The window is the one that ``at`` lies in, or
+    the one that ended at ``until`` where the line came later than that.
     """
 
     at: At
@@ -62,6 +63,7 @@ class Counted(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, t
     client: Name | None = None
     model: Name | None = None
     expected: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    until: At | None = None
     id: Name | None = None
     family: Family | None = None
 

@@ -96,7 +96,7 @@ class CountStream:
         """Note one line. Of two lines with one key and window the last one stands: only the difference is new."""
         self.window_s = float(line.window_s)
         self._spoke_s = at_s
-        window = ceil(at_s / line.window_s)
+        window = ceil((line.until.timestamp() if line.until else at_s) / line.window_s)
         leaf = Leaf(line.component, line.region, line.problem and line.problem.value, line.client, line.model)
         key = (line.window_s, window, leaf, line.id)
         more = line.count - self._finals.get(key, 0)
