@@ -115,7 +115,11 @@ def _speed(one: Compared) -> list[str]:
         name = _LAYERS.get(rung.layer, rung.layer.value)
         fails = f"fails: {rung.error.replace('_', ' ')}" if rung.error else ""
         took = f"{rung.ms:.0f} ms" if rung.ms is not None else ""
-        said.append(f"{name} " + (f"{took}, other tries {fails}" if took and fails else took or fails))
+        said.append(
+            f"{name} {took}, other tries {fails.replace('fails', 'fail', 1)}"
+            if took and fails
+            else f"{name} {took or fails}"
+        )
     return said or [UNKNOWN]
 
 

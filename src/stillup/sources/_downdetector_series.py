@@ -187,6 +187,7 @@ def _says(quarters: list[Quarter], now: datetime, status: str | None) -> str:
     told = f"{newest.reports:.0f} reports in the quarter-hour to {newest.end:%H:%M} UTC{usual}"
     if newest.end > now:
         before = f", {quarters[-2].reports:.0f} in the quarter-hour before" if len(quarters) > 1 else ""
-        told = f"{newest.reports:.0f} reports since {newest.end - _WINDOW:%H:%M} UTC{before}{usual}"
+        reports = f"{newest.reports:.0f} report{'' if round(newest.reports) == 1 else 's'}"
+        told = f"{reports} since {newest.end - _WINDOW:%H:%M} UTC{before}{usual}"
     word = f"; it says {status}" if status in _THEIR_WORDS else ""
     return f"{told}, {sum(q.reports for q in quarters[-96:]):.0f} in 24 h{word}"
