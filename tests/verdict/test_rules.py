@@ -329,3 +329,13 @@ def test_made_up_names_fill_no_memory_and_are_counted(timeline):
     assert len(watch._outcomes) <= 512
     assert len(watch._books[Family.OFFICIAL].components) <= 256
     assert timeline.replay.monitor.overflow > 0
+
+
+def test_where_tries_that_ask_no_model_fail_too_it_is_not_only_the_model_that_was_tried(timeline):
+    timeline.alive("statuspage", 0, 100)
+    for minute in range(100):
+        ok = minute < 50
+        timeline.add(minute, "outcome", "probe", component="web", layer="auth", ok=ok)
+        timeline.add(minute, "outcome", "probe", component="api", layer="inference", ok=ok, model="haiku")
+    faults = [v for v in timeline.run() if v.component is None and v.state.is_fault]
+    assert faults[-1].scope is Scope.COMPONENT
