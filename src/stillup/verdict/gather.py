@@ -55,8 +55,8 @@ class Gathering:
         self._regions: set[str] = set()
         self._problems: set[str] = set()
         self._models: set[str] = set()
-        self._failing_models: set[str | None] = set()
-        """Of tries; None stands for tries that ask no model."""
+        self._failing_models: set[str] = set()
+        """Of tries; the empty one stands for tries that ask no model."""
         self._log_e = 0.0
         self._rates: tuple[float, float, str, float] | None = None  # observed, usual, of what, in how many seconds
         self._numbers: list[Numbers] = []
@@ -129,11 +129,11 @@ class Gathering:
         self._since.append(stream.alarm_since_s)
         self._problems.add((stream.problem or _PROBLEM_OF_ERROR.get(key.layer, Problem.OTHER)).value)
         self._regions.update([key.region] if key.region else [])
-        self._failing_models.add(key.model)
+        self._failing_models.add(key.model or "")
 
     def _which_models(self) -> set[str]:
         """Tries name models only while none fails that asks no model: then it is more than them."""
-        return self._models | ({m for m in self._failing_models if m} if None not in self._failing_models else set())
+        return self._models | (set() if "" in self._failing_models else self._failing_models)
 
     def _failures(self, stream: OutcomeStream, seconds: float) -> None:
         ok, failed = stream.tally()
