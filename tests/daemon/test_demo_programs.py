@@ -144,7 +144,7 @@ def test_the_timeline_says_a_gateways_reason_in_words():
     timeline = Timeline(console(color=False), scenario("ok"))
     turns = tuple(Turn(THROUGH, told(upstream="a", reason=reason)) for reason in ("overloaded", "trickle"))
 
-    lines = [line for line, _ in timeline.lines(Moment(at=NOON, turns=turns))]
+    lines = [line.text for line in timeline.lines(Moment(at=NOON, turns=turns))]
 
     assert [line.partition("by a ")[2] for line in lines] == [
         "(after it was overloaded)",
@@ -156,7 +156,7 @@ def test_the_timeline_says_who_answers_now_and_who_gets_no_answer():
     timeline = Timeline(console(color=False), scenario("ok"))
     turns = (Turn(THROUGH, told(upstream="stand-in")), Turn(ALONE, told(ok=False)))
 
-    lines = [line for line, _ in timeline.lines(Moment(at=NOON, turns=turns))]
+    lines = [line.text for line in timeline.lines(Moment(at=NOON, turns=turns))]
 
     assert lines == [
         "12:00  ↪ with the gateway, a program is answered by stand-in (outage confirmed)",
@@ -204,11 +204,13 @@ targets = { endpoints = "bad_gateway" }
 
 def test_the_timeline_of_several_services_says_which_and_what_of_the_sources_fails():
     timeline = Timeline(console(color=False), scenario("ok", more=MANY))
-    ill = Verdict(at=NOON, service="github", state=State.DEGRADED, confidence=Confidence.SUSPECTED)
+    ill = Verdict(
+        at=NOON + timedelta(minutes=9), service="github", state=State.DEGRADED, confidence=Confidence.SUSPECTED
+    )
     crowd = Evidence(family=Family.CROWD, standing=Standing.ALARM)
 
     moment = Moment(at=NOON + timedelta(minutes=9), changes=(ill,), turned=(("github", crowd),))
-    lines = [line for line, _ in timeline.lines(moment)]
+    lines = [line.text for line in timeline.lines(moment)]
 
     assert lines[:6] == [
         "12:02    in truth: reddit fails (rate limited)",
@@ -219,7 +221,23 @@ def test_the_timeline_of_several_services_says_which_and_what_of_the_sources_fai
         "12:08    in truth: Claude: the fault is over",
     ]
     assert lines[6].startswith("12:09  · GitHub: crowd")
-    assert lines[7].startswith("12:00  ! GitHub: degraded, suspected")
+    assert lines[7].startswith("12:09  ! GitHub: degraded, suspected")
+
+
+def test_the_timeline_is_in_the_order_of_its_times_although_minutes_are_judged_late_and_programs_go_on_meanwhile():
+    out = Console(file=StringIO(), width=200)
+    minute = [NOON + timedelta(minutes=m) for m in range(12)]
+    ill = Verdict(at=minute[5], service="claude", state=State.DEGRADED, confidence=Confidence.SUSPECTED)
+    early = Turn(ALONE, told(ok=False, minute=4))
+    late = Turn(THROUGH, told(upstream="stand-in", minute=9))
+    last = Turn(ALONE, told(ok=True, minute=11))
+
+    with Timeline(out, scenario("ok")) as timeline:
+        timeline.tell(Moment(at=minute[7], changes=(ill,), turns=(early, late)))
+        timeline.tell(Moment(at=minute[10], turns=(last,)))
+
+    told_of = [" ".join(line.split()[:2]) for line in out.file.getvalue().splitlines()]
+    assert told_of == ["12:04 in", "12:04 ✗", "12:05 !", "12:08 in", "12:09 ↪", "12:11 ↪"]
 
 
 async def test_a_play_of_several_services_judges_each():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import click
 from msgspec import structs
@@ -171,6 +171,14 @@ def _whose(scenario: Scenario, service: str) -> str:
     return f"{catalogue()[service].name}: " if scenario.also else ""
 
 
+class _Line(NamedTuple):
+    """A line of the timeline; ``text`` begins with its time."""
+
+    at: datetime
+    text: str
+    style: str
+
+
 class Timeline:
     """Who said what when, a line each; what follows on from a line stands below its words, not below its time."""
 
@@ -182,18 +190,24 @@ class Timeline:
         self._begins = first_minute(scenario)
         self._truth = _truth(scenario)
         self._said: dict[str, Verdict] = {}
+        self._held: list[_Line] = []
+        """What the programs told after the minute that was judged: minutes are judged when they are over."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        return None
+        self._print(self._held)
+        self._held = []
 
     def tell(self, moment: Moment) -> None:
         """Print what this minute brought."""
+        self._print(self.lines(moment))
+
+    def _print(self, lines: Iterable[_Line]) -> None:
         from rich.table import Table
 
-        for line, style in self.lines(moment):
+        for _, line, style in lines:
             row = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
             row.add_column(no_wrap=True)
             row.add_column(overflow="fold")
@@ -201,20 +215,24 @@ class Timeline:
             row.add_row(time, text, style=style)
             self._out.print(row)
 
-    def lines(self, moment: Moment) -> list[tuple[str, str]]:
-        """What happened in truth, which side turned, and how the verdict changed."""
+    def lines(self, moment: Moment) -> list[_Line]:
+        """What happened in truth, which side turned, and how the verdict changed, in the order of time."""
         from stillup.verdict.telling.explain import says
 
-        found = []
+        found = self._held
         while self._truth and self._truth[0][0] <= moment.at:
             at, text = self._truth.pop(0)
-            found.append((f"{at:%H:%M}    {text}", "dim"))
-        found += [(f"{moment.at:%H:%M}  · {_whose(self._scenario, s)}{says(e)}", "") for s, e in moment.turned]
+            found.append(_Line(at, f"{at:%H:%M}    {text}", "dim"))
+        for service, side in moment.turned:
+            said = f"{moment.at:%H:%M}  · {_whose(self._scenario, service)}{says(side)}"
+            found.append(_Line(moment.at, said, ""))
         found += [_turn_line(turn) for turn in moment.turns]
         for change in (self._in_play(c) for c in moment.changes if c.component is None):
-            found.append((self._change(change), STYLES[change.state]))
+            found.append(_Line(change.at, self._change(change), STYLES[change.state]))
             self._said[change.service] = change
-        return found
+        found.sort(key=lambda line: line.at)
+        self._held = [line for line in found if line.at > moment.at]
+        return [line for line in found if line.at <= moment.at]
 
     def _in_play(self, change: Verdict) -> Verdict:
         """What was so from the past that sources tell of is so from the beginning of the play."""
@@ -226,12 +244,13 @@ class Timeline:
         return change_line(change, self._said.get(change.service))
 
 
-def _turn_line(turn: Turn) -> tuple[str, str]:
+def _turn_line(turn: Turn) -> _Line:
     told = turn.told
     if not told.ok:
-        return f"{told.at:%H:%M}  ✗ {turn.name}, a program gets no answer: {clean(told.says, 80)}", "red"
+        says = f"✗ {turn.name}, a program gets no answer: {clean(told.says, 80)}"
+        return _Line(told.at, f"{told.at:%H:%M}  {says}", "red")
     by = f" by {told.upstream} ({_reason(told.reason)})" if told.upstream else ""
-    return f"{told.at:%H:%M}  ↪ {turn.name}, a program is answered{by}", "cyan"
+    return _Line(told.at, f"{told.at:%H:%M}  ↪ {turn.name}, a program is answered{by}", "cyan")
 
 
 def _reason(word: str) -> str:
@@ -276,6 +295,7 @@ class Stage(Timeline):
         return self
 
     def __exit__(self, *_: object) -> None:
+        super().__exit__()
         self._live.__exit__(None, None, None)
 
     def tell(self, moment: Moment) -> None:
