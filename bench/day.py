@@ -157,6 +157,11 @@ def tell(heard: Watch, spent_s: float, hours: float, folder: str) -> None:
     print(f"disk     {disk:.1f} MB")
     wrong = [c for c in heard.changes if c.state.is_fault]
     print(f"readings {heard.readings}, {heard.failed.total()} failed; {len(wrong)} changes to a fault (none is true)")
+    for change in wrong[:8]:
+        families = ", ".join(f.value for f in change.families)
+        print(
+            f"         {change.at:%H:%M} {change.service} {change.component or ''}: {change.state.value} ({families})"
+        )
     for says, number in heard.failed.most_common(8):
         print(f"         {number} x {says[:120]}")
 
