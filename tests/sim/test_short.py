@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from importlib.resources import files
 
+import msgspec
 import pytest
 
 from stillup.catalog.load import catalogue
+from stillup.model.service import Problem
 from stillup.sim.load import load
 from stillup.sim.scenario import Stream
 from stillup.sim.stories import Stories
-from stillup.sim.story import Story
+from stillup.sim.story import Happening, Story
 from stillup.sim.texts import post_of
 from stillup.sim.wire.short import shorts
 from stillup.sources.text import classify
@@ -32,6 +36,53 @@ def test_a_few_of_those_in_trouble_offer_a_way_round_and_no_other_text_is_taken_
     assert all(classify(f"{p.title}\n{p.body}", CLAUDE).about_outage for p in offered)
     words = ("Clearing", "private window", "magic link", "API still", "VPN", "restarting", "smaller model", "new chat")
     assert [p.title for p in offered if not any(word in p.title for word in words)] == []
+
+
+def written_of(service: str):
+    """A text of every kind of trouble many times over, each once: (problem, title, body)."""
+    of = catalogue()[service]
+    happened = (
+        Happening(name=f"{service}-{problem}-{n}", at=APRIL.starts, stream=Stream.POSTS, problem=problem)
+        for problem in Problem
+        for n in range(150)
+    )
+    posts = ((h.problem, post_of(h, of, 1)) for h in happened)
+    return {(problem, post.title, post.body) for problem, post in posts}
+
+
+CHATS = re.compile(
+    r"chat|message|conversation|\bapp\b|magic link|VPN|phone|prompt|529|line of text|sentence|paragraph", re.IGNORECASE
+)
+
+
+@pytest.mark.parametrize(
+    "service", ["aws", "gcp", "azure", "cloudflare", "github", "bedrock", "vertex", "azure-openai"]
+)
+def test_of_clouds_and_code_hosts_nobody_writes_as_of_an_assistant(service):
+    written = written_of(service)
+    assert [text for _, *text in written if CHATS.search(" ".join(text))] == []
+    of = catalogue()[service]
+    said = {f"{title}\n{body}": problem for problem, title, body in written}
+    assert [text for text in said if not classify(text, of).about_outage] == []
+    offers = {text for text in said if offer_of(text, of).is_one}
+    assert offers
+    assert offers == {
+        t for t in said if any(w in t for w in ("region ", "region\n", "still works", "private window", "another zone"))
+    }
+
+
+@pytest.mark.parametrize("service", ["deepl", "stackoverflow", "copilot"])
+def test_of_a_tool_without_a_chat_nobody_is_told_to_start_a_new_one(service):
+    assert [text for _, *text in written_of(service) if "chat" in " ".join(text).lower()] == []
+
+
+def test_another_kind_of_service_has_other_words_and_the_same_chances():
+    kinds = msgspec.toml.decode((files("stillup.sim") / "texts.toml").read_text("utf-8"))
+    for instead in kinds.pop("instead").values():
+        for name, banks in instead.items():
+            pairs = [(banks, kinds[name])] if name == "chatter" else [(banks[p], kinds[name][p]) for p in banks]
+            for own, general in pairs:
+                assert {key: len(own[key]) for key in own} == {key: len(general[key]) for key in general}
 
 
 def test_nobody_offers_a_way_round_a_rumour():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from random import Random
@@ -11,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from stillup.catalog.load import Component, Service
-from stillup.model.service import Problem
+from stillup.model.service import Capability, Problem
 from stillup.sim.draw import chance
 from stillup.sim.scenario import Stream
 from stillup.sim.story import Happening
@@ -25,9 +26,28 @@ _OFFER = 0.06
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
+class _Kind(StrEnum):
+    """What a service is to those who write of it."""
+
+    ASSISTANT = "assistant"
+    """People chat with it."""
+    TOOL = "tool"
+    """People use it in a browser or an app, and there is no chat."""
+    INFRASTRUCTURE = "infrastructure"
+    """Programs use it: a cloud, a code host, models for rent."""
+
+
 class _Bank(Struct, frozen=True):
     titles: tuple[str, ...]
     bodies: tuple[str, ...]
+
+
+class _Instead(Struct, frozen=True, forbid_unknown_fields=True):
+    """What people write of another kind of service; where it has nothing, they write as of all others."""
+
+    trouble: dict[Problem, _Bank] = {}
+    workarounds: dict[Problem, _Bank] = {}
+    chatter: _Bank | None = None
 
 
 class _Texts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +59,7 @@ class _Texts(Struct, frozen=True, forbid_unknown_fields=True):
     stories: _Bank
     trending: _Bank
     places: dict[str, str]
+    instead: dict[_Kind, _Instead]
 
 
 class Post(Struct, frozen=True, kw_only=True):
@@ -62,7 +83,7 @@ class Post(Struct, frozen=True, kw_only=True):
 def post_of(happening: Happening, service: Service, seed: int) -> Post:
     """The post that this happening left."""
     random = chance(seed, "text", happening.name)
-    bank = _bank(happening, seed)
+    bank = _bank(happening, service, seed)
     component = service.component(happening.component or "")
     words = {"name": service.name, "part": component.name if component else service.name}
     if happening.model and random.random() < _NAME_A_MODEL:
@@ -119,18 +140,27 @@ def short_words(post: Post, service: Service, number: int) -> str:
     return f"{random.choice(_texts().short.titles).format(name=service.name)} {post.body}"
 
 
-def _bank(happening: Happening, seed: int) -> _Bank:
+def _bank(happening: Happening, service: Service, seed: int) -> _Bank:
     texts = _texts()
+    instead = texts.instead.get(_kind(service), _Instead())
     if happening.stream is Stream.CHATTER:
-        return texts.chatter
+        return instead.chatter or texts.chatter
     if happening.stream is Stream.STORIES:
         return texts.stories
     if happening.rumour:
         return texts.rumour
     problem = happening.problem or Problem.OTHER
     if problem in texts.workarounds and chance(seed, "offer", happening.name).random() < _OFFER:
-        return texts.workarounds[problem]
-    return texts.trouble.get(problem, texts.trouble[Problem.OTHER])
+        return instead.workarounds.get(problem, texts.workarounds[problem])
+    return instead.trouble.get(problem) or texts.trouble.get(problem, texts.trouble[Problem.OTHER])
+
+
+def _kind(service: Service) -> _Kind:
+    """By what the catalogue says people do with it, and where."""
+    if not any("web" in ability.access for ability in service.abilities):
+        return _Kind.INFRASTRUCTURE
+    chats = any(ability.capability is Capability.CHAT for ability in service.abilities)
+    return _Kind.ASSISTANT if chats else _Kind.TOOL
 
 
 @cache
