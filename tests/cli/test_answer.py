@@ -226,3 +226,24 @@ def test_for_what_nothing_could_stand_in_nothing_is_offered(outage):
 def test_no_more_are_offered_than_a_person_reads(outage):
     offers = printed(outage, 250).split("Use instead")[1].splitlines()[1:]
     assert 3 <= len([line for line in offers if line.strip()]) <= 6
+
+
+@pytest.mark.parametrize("width", [40, 100])
+def test_trouble_of_what_it_stands_on_has_a_line_and_an_object(width):
+    page = report("statuspage", [declared(State.PARTIAL_OUTAGE, "web"), alive("statuspage")], "page")
+    aws = Declared(at=NOW, service="aws", source="aws", state=State.PARTIAL_OUTAGE)
+    answer = judge(CLAUDE, [page, report("aws", [aws], service="aws")], [], NOW)
+    assert "Stands on Amazon Web Services: partial outage by its page" in " ".join(printed(answer, width).split())
+    (base,) = json.loads(answer_json(answer, Capability.CODING))["stands_on"]
+    assert base == {
+        "service": "aws",
+        "name": "Amazon Web Services",
+        "state": "partial_outage",
+        "page_only": True,
+        "confidence": 0.5,
+    }
+
+
+def test_what_it_stands_on_is_not_spoken_of_while_it_is_well(outage):
+    assert "Stands on" not in printed(outage, 100)
+    assert json.loads(answer_json(outage, Capability.CODING))["stands_on"] == []

@@ -9,11 +9,12 @@ import pytest
 from stillup.catalog.load import capabilities, catalogue, find_service
 from stillup.config import parse_config
 from stillup.daemon import ask as asking
-from stillup.daemon.advice import able, alternatives, stand_ins, usual_task
-from stillup.daemon.ask import MOST_PAGES, ask, ask_many, judge, judge_many, thinned
+from stillup.daemon.advice import LEANS, able, alternatives, bases, shaken, stand_ins, usual_task
+from stillup.daemon.ask import MOST_BASES, MOST_PAGES, ask, ask_many, judge, judge_many, thinned
 from stillup.daemon.jobs import MOST_KEYLESS, is_one_look, is_page, jobs_for, profile_of, spared
-from stillup.model.service import Capability, State
+from stillup.model.service import Capability, OutageClass, State
 from stillup.model.signal import Alive, Counted, Declared
+from stillup.model.verdict import Verdict
 from stillup.registry import SOURCES, SourceSpec, usable_sources
 from stillup.sources.base import Reading
 from stillup.sources.report import FailureKind, Report
@@ -71,7 +72,8 @@ async def test_of_the_stand_ins_only_pages_are_asked_of_the_first_for_the_task(t
     answer = await ask(find_service("claude"), config(tmp_path), {}, FakeClock(NOW), task=task)
     others = {service: source for source, service in pages.asked if service != "claude"}
     first = [s for s in capabilities()[task].order if s != "claude" and set(catalogue()[s].sources) & set(PAGES)]
-    assert set(others) == set(first[:MOST_PAGES])
+    below = [b.id for b in bases(find_service("claude"))]
+    assert set(others) == {*[s for s in first if s not in below][:MOST_PAGES], *below}
     assert all(SOURCES[source].page for source in others.values())
     assert set(answer.elsewhere) == set(others)
 
@@ -88,7 +90,7 @@ async def test_a_stand_in_that_does_not_answer_holds_nothing_up(tmp_path, monkey
     monkeypatch.setattr(asking, "_GRACE_S", 0.01)
     look = ask(find_service("claude"), config(tmp_path), {}, FakeClock(NOW), deadline_s=3600.0)
     answer = await asyncio.wait_for(look, 30)
-    assert answer.elsewhere == {}
+    assert answer.elsewhere.keys() == {"cloudflare", "aws"}
     assert all(r.ok for r in answer.reports)
 
 
@@ -197,3 +199,66 @@ def test_what_is_judged_is_the_same_without_the_silent_windows(counts):
     *thin, thin_log_e, thin_usual = judged(thinned(lines))
     assert thin == exact
     assert (thin_log_e, thin_usual) == (pytest.approx(log_e, rel=0.1, abs=0.1), pytest.approx(usual, rel=0.1))
+
+
+def stood_on(service, most):
+    sure = sorted(find_service(service).dependencies, key=lambda d: -d.confidence)
+    return [d.service for d in sure if d.confidence >= LEANS and set(catalogue()[d.service].sources) & set(PAGES)][
+        :most
+    ]
+
+
+@pytest.mark.parametrize("service", ["claude", "perplexity", "copilot", "github"])
+async def test_the_pages_of_what_a_service_stands_on_are_asked_too(service, tmp_path, monkeypatch):
+    pages = Pages(monkeypatch)
+    answer = await ask(find_service(service), config(tmp_path), {}, FakeClock(NOW), task=None)
+    others = [(source, s) for source, s in pages.asked if s != service]
+    assert {s for _, s in others} == set(stood_on(service, MOST_BASES))
+    assert all(SOURCES[source].page for source, _ in others)
+    assert len(others) == len(set(others))
+    assert set(answer.elsewhere) == answer.by_page == set(stood_on(service, MOST_BASES))
+
+
+async def test_of_many_what_they_stand_on_is_asked_once(tmp_path, monkeypatch):
+    pages = Pages(monkeypatch)
+    await ask_many([find_service("claude"), find_service("perplexity")], config(tmp_path), {}, FakeClock(NOW))
+    asked = [s for source, s in pages.asked if SOURCES[source].page]
+    assert asked.count("aws") == asked.count("cloudflare") == 1
+
+
+async def test_a_cloud_whose_page_does_not_answer_holds_nothing_up(tmp_path, monkeypatch):
+    Pages(monkeypatch, ["aws", "cloudflare"])
+    monkeypatch.setattr(asking, "_GRACE_S", 0.01)
+    look = ask(find_service("claude"), config(tmp_path), {}, FakeClock(NOW), deadline_s=3600.0, task=None)
+    answer = await asyncio.wait_for(look, 30)
+    assert answer.elsewhere == {}
+    assert all(r.ok for r in answer.reports)
+
+
+def test_what_a_service_stands_on_is_told_when_it_is_in_trouble_the_surest_first():
+    claude, fails = find_service("claude"), Verdict(at=NOW, service="claude", state=State.PARTIAL_OUTAGE)
+    states = {"aws": State.DEGRADED, "cloudflare": State.PARTIAL_OUTAGE, "gcp": State.MAJOR_OUTAGE}
+    told = shaken(claude, fails, states, {"aws"})
+    assert [(b.service, b.state, b.page_only) for b in told] == [
+        ("cloudflare", State.PARTIAL_OUTAGE, False),
+        ("aws", State.DEGRADED, True),
+    ]
+
+
+def test_a_cloud_that_is_degraded_somewhere_is_not_spoken_of_while_all_is_well():
+    well = Verdict(at=NOW, service="claude", state=State.OPERATIONAL)
+    assert shaken(find_service("claude"), well, {"aws": State.DEGRADED, "cloudflare": State.OPERATIONAL}, ()) == []
+    assert [b.service for b in shaken(find_service("claude"), well, {"aws": State.MAJOR_OUTAGE}, ())] == ["aws"]
+
+
+def test_a_first_answer_can_name_what_the_service_stands_on_as_the_cause():
+    before = NOW - timedelta(minutes=12)
+    aws = Declared(at=before, service="aws", source="aws", state=State.MAJOR_OUTAGE)
+    below = Report(source="aws", service="aws", started_at=NOW, elapsed_ms=1, next_at=NOW, why_next=Why.CADENCE,
+                   reading=Reading(signals=(aws, Alive(at=NOW, service="aws", source="aws"))))  # fmt: skip
+    claude, down = find_service("claude"), page("claude", State.MAJOR_OUTAGE)
+
+    def blamed(*reports):
+        return {d.class_: d.p for d in judge(claude, reports, [], NOW).verdict.diagnosis}
+
+    assert blamed(down, below)[OutageClass.DEPENDENCY] > 0.5 > blamed(down).get(OutageClass.DEPENDENCY, 0.0)

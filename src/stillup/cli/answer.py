@@ -16,7 +16,7 @@ from stillup.cli.glance import just_seen
 from stillup.cli.rows import Row, grounds, rows
 from stillup.cli.workarounds import workarounds_block
 from stillup.cli.yours import sentence
-from stillup.daemon.advice import CLEAR, alternatives, likely_class, other_parts, what_to_do
+from stillup.daemon.advice import CLEAR, alternatives, likely_class, other_parts, shaken, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
 from stillup.model.evidence import Evidence
@@ -79,6 +79,10 @@ def _facts(answer: FirstAnswer) -> Iterable[tuple[str, str]]:
         yield "Who", who(verdict)
     for line in yours(answer.reports, answer.at):
         yield "Yours", sentence(line, verdict, answer.at)
+    below = shaken(answer.service, verdict, answer.elsewhere, answer.by_page)
+    if below:
+        told = (f"{b.name}: {STATE_WORDS[b.state]}{' by its page' if b.page_only else ''}" for b in below)
+        yield "Stands on", "; ".join(told)
     facts = likely_class(verdict)
     if facts is not None:
         yield "Likely", f"{_classes(verdict)}: {facts.impact}"

@@ -8,7 +8,7 @@ from msgspec import structs
 from stillup.cli.rows import grounds, rows, telling
 from stillup.cli.workarounds import workarounds_json
 from stillup.cli.yours import sentence
-from stillup.daemon.advice import alternatives, likely_class, other_parts, what_to_do
+from stillup.daemon.advice import alternatives, likely_class, other_parts, shaken, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
 from stillup.model.service import Capability
@@ -37,6 +37,7 @@ def answer_object(answer: FirstAnswer, task: Capability | None) -> dict[str, obj
             {**structs.asdict(line), "says": sentence(line, answer.verdict, answer.at)}
             for line in yours(answer.reports, answer.at)
         ],
+        "stands_on": shaken(answer.service, answer.verdict, answer.elsewhere, answer.by_page),
         "evidence": answer.evidence,
         "sources": rows(answer),
         "impact": facts and facts.impact,

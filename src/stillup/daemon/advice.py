@@ -20,7 +20,8 @@ CLEAR = 0.5
 """From this probability on a class is named alone and its advice given."""
 _OF_LATE = timedelta(minutes=10)
 LEANS = 0.5
-"""From this confidence on a service is taken to fail with what it stands on."""
+"""From this confidence on a service is taken to fail with what it stands on: chat goes on when GitHub is down, though
+Codex does not."""
 
 
 def likely_class(verdict: Verdict) -> ClassFacts | None:
@@ -91,6 +92,38 @@ def stand_ins(service: Service, task: Capability) -> list[Service]:
     return [s for s in able(task) if s.id != service.id]
 
 
+def bases(service: Service) -> list[Service]:
+    """What most of a service probably fails with, as far as the catalogue knows it, the surest first."""
+    sure = sorted((d for d in service.dependencies if d.confidence >= LEANS), key=lambda d: -d.confidence)
+    return [catalogue()[d.service] for d in sure if d.service in catalogue()]
+
+
+class Base(Struct, frozen=True, kw_only=True):
+    """Something a service stands on that is in trouble."""
+
+    service: str
+    name: str
+    state: State
+    page_only: bool
+    """Whether only its official page was read."""
+    confidence: float
+    """How sure it is that the service stands on it."""
+
+
+def shaken(service: Service, verdict: Verdict, states: Mapping[str, State], by_page: Collection[str]) -> list[Base]:
+    """What the service stands on and is in trouble, the surest first.
+
+    While nothing is wrong with the service only outages are told: something of a cloud is degraded on most days.
+    """
+    known = {d.service: d.confidence for d in service.dependencies}
+    found = ((base, states.get(base.id, State.UNKNOWN)) for base in bases(service))
+    return [
+        Base(service=b.id, name=b.name, state=state, page_only=b.id in by_page, confidence=known[b.id])
+        for b, state in found
+        if state.is_outage or (state.is_fault and verdict.state.is_fault)
+    ]
+
+
 def usual_task(service: Service, task: Capability | None = None) -> Capability | None:
     """What a stand-in would be needed for: the task asked for, else conversation, else what the service can do.
 
@@ -124,17 +157,12 @@ def alternatives(
                     access=how.access,
                     free=how.free,
                     link=how.link,
-                    depends_on=_stands_on(other),
+                    depends_on=tuple(d.service for d in other.dependencies if d.confidence >= LEANS),
                 )
             )
     # Something of a cloud is degraded somewhere on most days: only its outage rules out who stands on it.
     broken = [d.service for d in service.dependencies if states.get(d.service, State.UNKNOWN).is_outage]
     return choose(offers, states, broken, by_page)
-
-
-def _stands_on(service: Service) -> tuple[str, ...]:
-    """What most of a service probably fails with: chat goes on when GitHub is down, though Codex does not."""
-    return tuple(d.service for d in service.dependencies if d.confidence >= LEANS)
 
 
 def workarounds(

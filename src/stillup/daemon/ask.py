@@ -6,7 +6,7 @@ One service or all of them: it is one look either way, through one client, judge
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from math import ceil
@@ -17,7 +17,7 @@ from msgspec import Struct
 from stillup.catalog.load import Service
 from stillup.clock import Clock
 from stillup.config import Config
-from stillup.daemon.advice import stand_ins
+from stillup.daemon.advice import bases, stand_ins
 from stillup.daemon.jobs import forecaster, is_one_look, is_page, jobs_for, profile_of, spared
 from stillup.errors import Blame
 from stillup.model.evidence import Evidence
@@ -41,6 +41,9 @@ about every service. Six to one host at a time is what any browser does."""
 MOST_PAGES = 6
 """So many stand-ins are looked up on their pages, the catalogue's first ones: more would cost strangers for nothing."""
 
+MOST_BASES = 3
+"""So many of what one service stands on are looked up likewise, the surest first."""
+
 _SILENCE_S = 3 * TICK_S
 """So many minutes without a count are taken as one: as many as the judgement takes for silence and not for a gap."""
 
@@ -49,7 +52,7 @@ _HEAD_START_S = 0.4
 _WHOLE, _MANY_LINES = timedelta(hours=1), 100
 
 _GRACE_S = 0.3
-"""For so long after the last word on what was asked for, the stand-ins' pages are waited for."""
+"""For so long after the last word on what was asked for, the pages of other services are waited for."""
 
 _PROBE_GRACE_S = 1.0
 """For so long after the deadline a probe is waited for. It ends itself before; only a busy machine makes it late."""
@@ -68,7 +71,8 @@ class FirstAnswer(Struct, frozen=True, kw_only=True):
     by_page: frozenset[str] = frozenset()
     """Those of ``elsewhere`` of which only the official page was read."""
     elsewhere: dict[str, State] = {}
-    """How the services that could stand in are: those asked for beside it by all sources, others by their pages."""
+    """How others are, that could stand in or that it stands on: those asked for beside it by all sources, the rest by
+    their pages."""
 
 
 async def ask(
@@ -82,10 +86,12 @@ async def ask(
 ) -> FirstAnswer:
     """Look once at one service; ``task`` is what a stand-in would be needed for (None: nothing could stand in).
 
+    The pages of what it stands on are looked up as well: a fault of theirs may be its cause.
+
     :raises stillup.errors.ConfigError: a key's file cannot be read.
     """
     now = clock.now()
-    pages = _page_jobs(config, stand_ins(service, task) if task else [], environ, now)
+    pages = _beside(config, [service], stand_ins(service, task) if task else [], environ, now)
     jobs = jobs_for(config, [service], environ, now, only=is_one_look)
     async with Net(clock, cache_dir=config.data_folder / "cache") as net:
         reports = await _probes_beside(jobs, pages, net, clock, deadline_s)
@@ -102,16 +108,15 @@ async def ask_many(
 ) -> list[FirstAnswer]:
     """Look once at several services, answers in their order.
 
-    With a ``task``, stand-ins that are not among them are looked up on their pages as well.
+    Stand-ins and what they stand on are looked up on their pages as well, where they are not among them.
 
     :raises stillup.errors.ConfigError: a key's file cannot be read.
     """
     now = clock.now()
     jobs = jobs_for(config, services, environ, now, only=is_one_look)
     left_out = spared(jobs)
-    there = {s.id for s in services}
-    others = {s.id: s for service in services for s in stand_ins(service, task or Capability.CHAT) if s.id not in there}
-    pages = _page_jobs(config, list(others.values()), environ, now)
+    others = [s for service in services for s in stand_ins(service, task or Capability.CHAT)]
+    pages = _beside(config, services, others, environ, now)
     cache = config.data_folder / "cache"
     async with Net(clock, cache_dir=cache, at_once=_MANY_AT_ONCE, per_host=_MANY_PER_HOST) as net:
         asked = [job for job in jobs if job not in left_out]
@@ -162,16 +167,31 @@ async def _probes_beside(
         await asyncio.gather(climbing, return_exceptions=True)
 
 
-def _page_jobs(config: Config, others: Sequence[Service], environ: Mapping[str, str], now: datetime) -> list[Job]:
-    """The official pages of the first services that have one: enough to leave out those that are down."""
-    jobs: list[Job] = []
-    asked = 0
+def _beside(
+    config: Config, services: Sequence[Service], others: Sequence[Service], environ: Mapping[str, str], now: datetime
+) -> list[Job]:
+    """The official pages of what the services stand on, and of the first of the others, none of them twice."""
+    there = {s.id for s in services}
+    below: dict[str, list[Job]] = {}
+    for service in services:
+        below |= _page_jobs(config, [b for b in bases(service) if b.id not in there], environ, now, MOST_BASES)
+    there |= below.keys()
+    rest = {s.id: s for s in others if s.id not in there}
+    above = _page_jobs(config, rest.values(), environ, now, MOST_PAGES)
+    return [job for jobs in (below | above).values() for job in jobs]
+
+
+def _page_jobs(
+    config: Config, others: Iterable[Service], environ: Mapping[str, str], now: datetime, most: int
+) -> dict[str, list[Job]]:
+    """How the first services that have an official page are asked for it, by service."""
+    jobs: dict[str, list[Job]] = {}
     for other in others:
-        found = jobs_for(config, [other], environ, now, only=is_page)
-        jobs += found
-        asked += bool(found)
-        if asked == MOST_PAGES:
+        if len(jobs) == most:
             break
+        found = jobs_for(config, [other], environ, now, only=is_page)
+        if found:
+            jobs[other.id] = found
     return jobs
 
 
