@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-import msgspec
-
 from stillup.sim.draw import chance
-from stillup.sim.scenario import Stream
 from stillup.sim.stories import Stories
 from stillup.sim.story import Happening, Story
 from stillup.sim.wire.reply import millis
+from stillup.sim.wire.sessions import lines
 
 _RETRIES_S = (0.5, 1.5, 3.5, 8.5)
 """When the client notes its retries; a real one goes on for minutes."""
@@ -22,11 +20,7 @@ _MODEL = "claude-{}-simulated-1"
 
 def rows(stories: Stories, after: datetime, until: datetime) -> list[bytes]:
     """The transcript's lines with ``after < timestamp <= until``, oldest first."""
-    story = stories.coder
-    requests = story.happened(Stream.REQUESTS, after - timedelta(seconds=_LATEST_S), until)
-    found = [row for request in requests if not stories.is_cut_off(request.at) for row in _rows(story, request)]
-    found.sort(key=lambda r: r[0])
-    return [msgspec.json.encode(value) + b"\n" for at, value in found if after < at <= until]
+    return lines(stories, stories.coder, _rows, _LATEST_S, (after, until))
 
 
 def _rows(story: Story, request: Happening) -> Iterator[tuple[datetime, dict[str, object]]]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-import msgspec
-
 from stillup.sim.draw import chance
-from stillup.sim.scenario import Stream
 from stillup.sim.stories import Stories
 from stillup.sim.story import Happening, Story
 from stillup.sim.wire.reply import millis
+from stillup.sim.wire.sessions import lines
 
 SERVICE = "chatgpt"
 _LATEST_S = 40.0
@@ -27,11 +25,7 @@ _OTHER = ("We’re currently experiencing high demand, which may cause temporary
 
 def rows(stories: Stories, after: datetime, until: datetime) -> list[bytes]:
     """The rollout's lines with ``after < timestamp <= until``, oldest first."""
-    story = stories.of(SERVICE)
-    requests = story.happened(Stream.REQUESTS, after - timedelta(seconds=_LATEST_S), until)
-    found = [row for request in requests if not stories.is_cut_off(request.at) for row in _rows(story, request)]
-    found.sort(key=lambda r: r[0])
-    return [msgspec.json.encode(value) + b"\n" for at, value in found if after < at <= until]
+    return lines(stories, stories.of(SERVICE), _rows, _LATEST_S, (after, until))
 
 
 def _rows(story: Story, request: Happening) -> Iterator[tuple[datetime, dict[str, object]]]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-import msgspec
-
 from stillup.sim.draw import chance
-from stillup.sim.scenario import Stream
 from stillup.sim.stories import Stories
 from stillup.sim.story import Happening, Story
 from stillup.sim.wire.reply import millis
+from stillup.sim.wire.sessions import lines
 
 SERVICE = "gemini"
 _LATEST_S = 60.0
@@ -27,11 +25,7 @@ _OTHER = "[API Error: An internal error has occurred. (Status: INTERNAL)]"
 
 def rows(stories: Stories, after: datetime, until: datetime) -> list[bytes]:
     """The chat's lines with ``after < timestamp <= until``, oldest first."""
-    story = stories.of(SERVICE)
-    requests = story.happened(Stream.REQUESTS, after - timedelta(seconds=_LATEST_S), until)
-    found = [row for request in requests if not stories.is_cut_off(request.at) for row in _rows(story, request)]
-    found.sort(key=lambda r: r[0])
-    return [msgspec.json.encode(value) + b"\n" for at, value in found if after < at <= until]
+    return lines(stories, stories.of(SERVICE), _rows, _LATEST_S, (after, until))
 
 
 def _rows(story: Story, request: Happening) -> Iterator[tuple[datetime, dict[str, object]]]:
