@@ -122,6 +122,16 @@ async def test_the_configuration_covers_every_service_and_points_nowhere_else(ev
                     assert spec.id in service.sources
 
 
+async def test_the_configuration_says_how_a_page_of_ones_own_is_asked_and_so_it_is(tmp_path):
+    async with World(APRIL, FakeClock(APRIL.starts), tmp_path) as world:
+        text = world.config()
+        own = '\n[sources.statuspage.deepl]\nenabled = true\nbase_url = "http://127.0.0.1:9"\n'
+
+        assert "# a page of your own is asked with `enabled = true` in its own table" in text
+        assert not parse_config(text).setting("statuspage", "deepl", {}).enabled
+        assert parse_config(text + own).setting("statuspage", "deepl", {}).enabled
+
+
 async def test_one_scenario_breaks_several_services_each_at_its_own_time(play, client, made_up):
     world, clock = await play(made_up(ALSO), at(15))
 

@@ -37,6 +37,11 @@ _STAND_INS = {"anthropic": "bedrock", "openai": "openai"}
 _ASKED = frozenset(_STAND_INS) | {"gemini"}
 """Protocols of APIs that programs ask for answers."""
 
+_OFF = (
+    "# Every platform of status pages is switched off but for the pages of these services, which stand in this world;",
+    "# a page of your own is asked with `enabled = true` in its own table, such as [sources.statuspage.mine].",
+)
+
 
 class Addresses(Struct, frozen=True, kw_only=True):
     """Where everything of a world stands."""
@@ -61,7 +66,7 @@ def config_text(
     """A configuration that asks the world and nobody else."""
     countries = sorted({t.geo for part in scenario.parts for t in part.trends}) or ["US"]
     every = [] if interval_s is None else [f"interval_s = {interval_s}"]
-    lines = [f"# simulated: {scenario.id}", f"services = [{', '.join(_text(s.id) for s in services)}]"]
+    lines = [f"# simulated: {scenario.id}", *_OFF, f"services = [{', '.join(_text(s.id) for s in services)}]"]
     for spec in usable_sources():
         if spec.opt_in and not opt_in:
             continue  # off unless switched on, here as anywhere
