@@ -1,11 +1,16 @@
 """Counts: found early at every volume, calm in calm times, never taught by an outage, located."""
 
-from datetime import UTC, datetime
+import random
+from datetime import UTC, datetime, timedelta
 from math import cos, pi
 
 import pytest
 
-from stillup.model.service import State
+from stillup.model.service import Family, Problem, State
+from stillup.model.signal import Counted
+from stillup.verdict.counts.bank import CountBank
+from stillup.verdict.counts.stream import CountStream
+from stillup.verdict.settings import Settings
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -89,6 +94,56 @@ def test_a_correction_downwards_is_owed_not_counted_twice(timeline):
         for count in (40, 0):
             timeline.add(minute, "counted", "downdetector", window_s=1800, count=count)
     assert not any(v.state.is_fault for v in timeline.run())
+
+
+class Quarters:
+    """A stream that is read every five minutes, each time the whole quarter of an hour so far, split by problem."""
+
+    def __init__(self):
+        self.stream = CountStream("downdetector", 300, CountBank(Settings()), Family.CROWD)
+
+    def read(self, minute, **split):
+        """What one reading adds to what is judged, by problem."""
+        at = START + timedelta(minutes=minute)
+        for problem in ("slow", "server_error", "sign_in"):
+            line = Counted(
+                at=at, service="claude", source="downdetector", window_s=900, count=split.get(problem, 0),
+                problem=Problem(problem), expected=2.0 if problem == "slow" else None,
+            )  # fmt: skip
+            self.stream.take(line, at.timestamp())
+        closed = self.stream.close(at.timestamp())
+        assert closed.x == closed.counted.total()
+        assert all(n > 0 for n in closed.counted.values())
+        return {leaf.problem: n for leaf, n in closed.counted.items()}
+
+
+def test_a_report_that_changes_its_problem_between_two_readings_is_counted_once():
+    quarters = Quarters()
+    assert quarters.read(5, slow=30, server_error=10) == {"slow": 30, "server_error": 10}
+    assert quarters.read(10, slow=10, server_error=30) == {}
+    assert quarters.read(14, slow=5, server_error=38, sign_in=3) == {"server_error": 4, "sign_in": 2}
+
+
+def test_the_sum_of_a_window_is_the_last_number_told_for_it_wherever_its_reports_move():
+    rng, quarters = random.Random(3), Quarters()
+    for start in range(0, 24 * 60, 15):
+        counted = told = 0
+        for minute in range(1, 16):
+            told += rng.randrange(4)
+            slow = rng.randint(0, told)
+            error = rng.randint(0, told - slow)
+            split = {"slow": slow, "server_error": error, "sign_in": told - slow - error}
+            counted += sum(quarters.read(start + minute, **split).values())
+            assert counted == told
+
+
+def test_what_a_window_has_shrunk_by_is_owed_by_it_and_not_by_the_next():
+    quarters = Quarters()
+    assert quarters.read(5, slow=40) == {"slow": 40}
+    assert quarters.read(10, slow=3) == {}
+    assert quarters.read(12, slow=3, sign_in=30) == {}
+    assert sum(quarters.read(14, slow=12, sign_in=30).values()) == 2
+    assert quarters.read(20, slow=6) == {"slow": 6}
 
 
 @pytest.mark.parametrize(("window_s", "stamp"), [(300, 0), (300, 150), (900, 0), (900, 1), (900, 450), (3600, 0)])

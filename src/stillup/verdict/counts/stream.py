@@ -14,6 +14,7 @@ from stillup.model.service import Family
 from stillup.model.signal import Counted
 from stillup.verdict.counts.bank import MOST_CELLS, CountBank, Windows
 from stillup.verdict.counts.change import RECOVERED_NATS, count_llr
+from stillup.verdict.counts.fresh import Unjudged, grown
 from stillup.verdict.locate.localise import Leaf, LeafRates, Localised, localise, part_of_day
 from stillup.verdict.locate.regions import country
 from stillup.verdict.settings import TICK_S
@@ -77,7 +78,7 @@ class CountStream:
         self._usual_since: dict[int, float] = {}  # by part of the day
         self._looked_at = 0.0
         self._finals: dict[tuple[int, int, Leaf, str | None], int] = {}  # by window length, window, place, id
-        self._fresh: Counter[Leaf] = Counter()
+        self._unjudged: Unjudged = {}
         self._published: dict[tuple[object, ...], tuple[float, int]] = {}
         self._published_rate = nan
         self._covered_s: float | None = None
@@ -85,7 +86,7 @@ class CountStream:
         self._at_once = True
         self._missed = 0.0  # reports that were usual since the last one came
         self._polled = False  # it is a live poll of windows still open, as ids or published expectations show
-        self._closing: dict[int, Counter[Leaf]] = {}
+        self._closing: Unjudged = {}  # of windows that are judged when they are over
         self._finals_room = _FINALS_ROOM
         self._history: deque[Seen] = deque()
         self._leaf_history: deque[tuple[float, Counter[Leaf]]] = deque()
@@ -104,10 +105,8 @@ class CountStream:
         self._polled = self._polled or line.id is not None or line.expected is not None
         self._at_once = self._polled or line.window_s <= TICK_S
         end_s = window * line.window_s
-        if self._at_once or end_s <= (self._covered_s or 0.0):
-            self._fresh[leaf] += more
-        else:
-            self._closing.setdefault(end_s, Counter())[leaf] += more
+        ready = self._at_once or end_s <= (self._covered_s or 0.0)
+        (self._unjudged if ready else self._closing).setdefault((line.window_s, window), Counter())[leaf] += more
         if line.expected is not None:
             self._published[key] = (line.expected / line.window_s, window)
         if len(self._finals) > self._finals_room:
@@ -143,16 +142,15 @@ class CountStream:
 
     def close(self, covered_s: float) -> Closed | None:
         """What was counted up to ``covered_s`` and not judged yet; None when no time has passed and nothing is new."""
-        for end_s in [end for end in self._closing if end <= covered_s]:
-            self._fresh.update(self._closing.pop(end_s))
+        for span in [span for span in self._closing if span[0] * span[1] <= covered_s]:
+            self._unjudged.setdefault(span, Counter()).update(self._closing.pop(span))
         gap_s = covered_s - self._covered_s if self._covered_s is not None else self.window_s
-        if gap_s <= 0.0 and not self._fresh:
+        counted, self._unjudged = grown(self._unjudged, covered_s)
+        if gap_s <= 0.0 and not counted:
             return None
         # A longer gap than three windows is missing data, not zeros; a correction of the past has no time of its own.
         exposure_s = min(gap_s, 3 * max(self.window_s, TICK_S)) if gap_s > 0 else 0.0
         self._covered_s = max(covered_s, self._covered_s or covered_s)
-        counted = +self._fresh
-        self._fresh = Counter({leaf: n for leaf, n in self._fresh.items() if n < 0})  # a correction is owed, not lost
         if self._published:
             newest = max(window for _, window in self._published.values())
             self._published_rate = sum(rate for rate, window in self._published.values() if window == newest)
