@@ -15,7 +15,7 @@ from stillup.sources.report import Report
 from stillup.verdict.outcomes.stream import ErrorKind, kind_of
 from stillup.verdict.own import lasts_s, opens_at
 
-_PROGRAMS = frozenset({"claude_code", "codex", "gemini_cli"})
+PROGRAMS = frozenset({"claude_code", "codex", "gemini_cli"})
 """The sources that read a program's notes."""
 _NETWORK_LASTS_S = 15 * 60
 
@@ -41,7 +41,7 @@ class Yours(Struct, frozen=True, kw_only=True):
 
 def yours(reports: Iterable[Report], now: datetime) -> tuple[Yours, ...]:
     """What each program that made requests met, in the reports' order."""
-    read = [(r.source, r.reading.signals) for r in reports if r.source in _PROGRAMS and r.reading is not None]
+    read = [(r.source, r.reading.signals) for r in reports if r.source in PROGRAMS and r.reading is not None]
     summed = (_summed(source, [s for s in signals if isinstance(s, Outcome)], now) for source, signals in read)
     return tuple(line for line in summed if line is not None)
 
