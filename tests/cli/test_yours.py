@@ -11,12 +11,14 @@ from stillup.catalog.load import find_service
 from stillup.cli.answer import render_answer
 from stillup.cli.answer_json import answer_object
 from stillup.cli.common import exit_code
-from stillup.cli.yours import sentence
+from stillup.cli.glance import glance
+from stillup.cli.yours import headline_of, own_words, sentence
 from stillup.daemon.ask import judge
 from stillup.daemon.yours import yours
-from stillup.model.service import Capability, Scope
+from stillup.model.service import Capability, Layer, Scope, State
+from stillup.model.signal import Declared, Outcome
 from stillup.model.verdict import Verdict
-from stillup.sources.base import Context, Setting
+from stillup.sources.base import Context, Reading, Setting
 from stillup.sources.claude_code import SOURCE
 from stillup.sources.codex import SOURCE as CODEX
 from stillup.sources.report import Report
@@ -131,8 +133,6 @@ def test_a_limit_that_has_opened_again_is_not_spoken_of():
 
 
 def test_while_the_service_is_down_a_refusal_is_not_said_to_be_yours_alone():
-    from stillup.model.service import State
-
     down = Verdict(at=NOW, service="claude", state=State.MAJOR_OUTAGE)
     (line,) = said(error(401, "authentication_failed", minutes=2), verdict=down)
     assert line.endswith("run /login, or mend the key")
@@ -194,3 +194,50 @@ def test_json_has_the_numbers_behind_the_line():
         "own_at": NOW - timedelta(minutes=2),
         "resets_at": NOW.replace(microsecond=0) + timedelta(hours=3),
     }
+
+
+@pytest.mark.parametrize(
+    ("row", "words", "step"),
+    [
+        (error(401, "authentication_failed", minutes=2), "your sign-in or key", "Sign in again"),
+        (error(403, "permission_error", minutes=2), "your sign-in or key", "Sign in again"),
+        (error(400, "billing_error", minutes=2), "your credit or plan", "Wait for your limit"),
+        (error(429, "rate_limit", quota=limit("five_hour", hours=3), minutes=2), "your limit", "Wait for your limit"),
+        (error(429, "rate_limit", minutes=2), "your limit", "Wait for your limit"),
+    ],
+)
+def test_the_headline_tells_a_refused_key_and_an_empty_purse_from_a_limit(row, words, step):
+    answer = judge(CLAUDE, [report(row)], [], NOW)
+    told = answer_object(answer, Capability.CODING)
+    out = Console(file=io.StringIO(), width=160, force_terminal=False)
+    out.print(render_answer(answer, Capability.CODING, 160))
+    assert told["headline"] == f"Claude: {words}, not an outage"
+    assert out.file.getvalue().startswith(f"? Claude: {words}, not an outage")
+    assert told["todo"][0].startswith(step)
+    assert glance(CLAUDE, answer.verdict, answer.evidence, own_words(answer)).state == words
+
+
+def test_a_key_that_our_own_probe_was_refused_with_is_a_key_too():
+    refused = Outcome(
+        at=NOW, service="claude", source="probe", layer=Layer.INFERENCE, ok=False, error="authentication 401"
+    )
+    probe = Report(
+        source="probe", service="claude", started_at=NOW, elapsed_ms=1, next_at=NOW, why_next=Why.CADENCE,
+        reading=Reading(signals=(refused,)),
+    )  # fmt: skip
+    assert headline_of(judge(CLAUDE, [probe], [], NOW)) == "Claude: your sign-in or key, not an outage"
+
+
+def test_the_newest_trouble_of_ones_own_is_the_one_that_is_named():
+    rows = [error(401, "authentication_failed", "r1", minutes=9), error(429, "rate_limit", "r2", minutes=2)]
+    assert own_words(judge(CLAUDE, [report(*rows)], [], NOW)) == "your limit"
+
+
+def test_while_the_service_fails_no_word_of_ones_own_takes_the_headline():
+    down = Declared(at=NOW, service="claude", source="statuspage", state=State.MAJOR_OUTAGE)
+    page = Report(
+        source="statuspage", service="claude", started_at=NOW, elapsed_ms=1, next_at=NOW, why_next=Why.CADENCE,
+        reading=Reading(signals=(down,)),
+    )  # fmt: skip
+    answer = judge(CLAUDE, [page, report(error(401, "authentication_failed", minutes=2))], [], NOW)
+    assert headline_of(answer) == "Claude: major outage, confirmed"

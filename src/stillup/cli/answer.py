@@ -15,7 +15,7 @@ from stillup.cli.common import MARKS, STYLES, clock_time, span
 from stillup.cli.glance import just_seen
 from stillup.cli.rows import Row, grounds, rows
 from stillup.cli.workarounds import workarounds_block
-from stillup.cli.yours import sentence
+from stillup.cli.yours import headline_of, sentence
 from stillup.daemon.advice import CLEAR, alternatives, likely_class, other_parts, shaken, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
@@ -23,7 +23,7 @@ from stillup.model.evidence import Evidence
 from stillup.model.service import Capability, OutageClass, Scope, State
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice
-from stillup.verdict.telling.explain import STATE_WORDS, because, headline, page_is_read, rule, who
+from stillup.verdict.telling.explain import STATE_WORDS, because, page_is_read, rule, who
 from stillup.verdict.telling.units import chance
 
 _NARROW = 60
@@ -36,7 +36,7 @@ def render_answer(answer: FirstAnswer, task: Capability | None, width: int) -> G
     verdict = answer.verdict
     style = "yellow" if verdict.scope in (Scope.YOU, Scope.YOUR_QUOTA) else STYLES[verdict.state]
     parts: list[RenderableType] = [
-        Text(f"{MARKS[verdict.state]} {headline(verdict, answer.service.name)}", style=f"bold {style}"),
+        Text(f"{MARKS[verdict.state]} {headline_of(answer)}", style=f"bold {style}"),
         _indent(Text(_second_line(verdict, answer.evidence, answer.at))),
     ]
     facts = list(_facts(answer))

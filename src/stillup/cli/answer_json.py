@@ -7,12 +7,12 @@ from msgspec import structs
 
 from stillup.cli.rows import grounds, rows, telling
 from stillup.cli.workarounds import workarounds_json
-from stillup.cli.yours import sentence
+from stillup.cli.yours import headline_of, sentence
 from stillup.daemon.advice import alternatives, likely_class, other_parts, shaken, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
 from stillup.model.service import Capability
-from stillup.verdict.telling.explain import headline, rule
+from stillup.verdict.telling.explain import rule
 from stillup.verdict.telling.narrate import as_json
 
 
@@ -27,7 +27,7 @@ def answer_object(answer: FirstAnswer, task: Capability | None) -> dict[str, obj
     others = other_parts(answer.service, answer.verdict, answer.components, answer.reports)
     return {
         **answer.verdict.wire(),
-        "headline": headline(answer.verdict, answer.service.name),
+        "headline": headline_of(answer),
         "rule": rule(answer.verdict, grounds(answer)),
         "explained": as_json(telling(answer)),
         "component_verdicts": [v.wire() for _, v in sorted(answer.components.items())],

@@ -15,6 +15,7 @@ from stillup.catalog.load import catalogue
 from stillup.catalog.models import Model
 from stillup.cli.common import span
 from stillup.cli.glance import Glance, glance, onset
+from stillup.cli.yours import own_words
 from stillup.daemon.compared import HISTORY, Compared, shared
 from stillup.model.service import Capability, Layer
 from stillup.model.verdict import iso
@@ -59,7 +60,7 @@ def _rows(task: Capability | None) -> list[tuple[str, _Say]]:
 
 
 def _line(one: Compared) -> Glance:
-    return glance(one.service, one.answer.verdict, one.answer.evidence)
+    return glance(one.service, one.answer.verdict, one.answer.evidence, own_words(one.answer))
 
 
 def _table(compared: Sequence[Compared], rows: Sequence[tuple[str, _Say]], width: int) -> list[RenderableType]:

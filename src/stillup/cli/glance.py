@@ -43,9 +43,9 @@ class Glance(Struct, frozen=True, kw_only=True):
     """Who says so: the sides in alarm, else those that are calm."""
 
 
-def glance(service: Service, verdict: Verdict, evidence: Sequence[Evidence]) -> Glance:
-    """The line of one service."""
-    own = _OWN.get(verdict.scope) if verdict.scope and not verdict.state.is_fault else None
+def glance(service: Service, verdict: Verdict, evidence: Sequence[Evidence], own_words: str = "") -> Glance:
+    """The line of one service; ``own_words`` say more closely what it is, where it is the user's own."""
+    own = own_words or _OWN.get(verdict.scope) if verdict.scope and not verdict.state.is_fault else None
     state = own or STATE_WORDS[verdict.state]
     return Glance(
         service=service.id,

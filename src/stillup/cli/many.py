@@ -21,6 +21,7 @@ from stillup.cli.common import console, exit_code
 from stillup.cli.glance import Glance, fewer, glance, just_seen, onset, rank, shortened, worst_code
 from stillup.cli.say import put
 from stillup.cli.which import Which
+from stillup.cli.yours import own_words
 from stillup.clock import SystemClock
 from stillup.daemon.advice import ability, alternatives, usual_task
 from stillup.daemon.ask import FirstAnswer, ask_many
@@ -129,7 +130,7 @@ def _cut_off(many: Many) -> Group:
 
 def _columns(many: Many, width: int) -> list[Column]:
     """What there is room for, most needed first: state, since, what is broken, who says so, what to use."""
-    seen = [(a, glance(a.service, a.verdict, a.evidence)) for a in many.answers]
+    seen = [(a, glance(a.service, a.verdict, a.evidence, own_words(a))) for a in many.answers]
     short, wide, broad = width < _SHORT, width >= _WIDE, width >= _BROAD
 
     def column(title: str, say: _Cell, style: Callable[[Glance], str] = lambda _: "", *, soft: bool = False) -> Column:
@@ -190,7 +191,7 @@ def _summary(many: Many) -> Text:
     number = len(many.answers)
     said = Text(f"{number} service{'s' if number != 1 else ''} at {many.at.astimezone(UTC):%H:%M} UTC: ")
     worst = sorted(many.answers, key=lambda a: rank(a.verdict))
-    seen = [glance(a.service, a.verdict, a.evidence) for a in worst]
+    seen = [glance(a.service, a.verdict, a.evidence, own_words(a)) for a in worst]
     for place, ((state, style), n) in enumerate(Counter((g.state, g.style) for g in seen).items()):
         said.append("; " if place else "").append(f"{n} {state}", style=style)
     return said

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from stillup.catalog.load import Ability, ClassFacts, Service, capabilities, catalogue, outage_classes
-from stillup.model.service import Capability, Family, OutageClass, State
+from stillup.daemon.yours import Own, own_trouble
+from stillup.model.service import Capability, Family, OutageClass, Scope, State
 from stillup.model.signal import Outcome
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice, Offer, choose, healthy_parts
@@ -71,6 +72,9 @@ def what_to_do(
     service: Service, verdict: Verdict, components: Mapping[str, Verdict], reports: Sequence[Report]
 ) -> tuple[str, ...]:
     """The steps, in order."""
+    if verdict.scope is Scope.YOUR_QUOTA and own_trouble(reports, verdict.at) is Own.KEY:
+        usual = steps(verdict, (), ())
+        return ("Sign in again, or check the key and what it may do; others are not affected.", *usual[1:])
     facts = likely_class(verdict)
     return steps(verdict, facts.todo if facts else (), other_parts(service, verdict, components, reports).up)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from enum import StrEnum
 
 from msgspec import Struct
 
@@ -18,6 +20,18 @@ from stillup.verdict.own import lasts_s, opens_at
 PROGRAMS = frozenset({"claude_code", "codex", "gemini_cli"})
 """The sources that read a program's notes."""
 _NETWORK_LASTS_S = 15 * 60
+_NETWORK = "network"
+_OF_LIMIT = re.compile(r"rate|quota|limit|too.?many|exhausted|(?<!\d)429(?!\d)")
+_OF_BILL = re.compile(r"billing|credit|payment|(?<!\d)402(?!\d)")
+
+
+class Own(StrEnum):
+    """What of the user's own stands in the way."""
+
+    LIMIT = "limit"
+    BILL = "bill"
+    KEY = "key"
+    """A sign-in, key or right that was refused."""
 
 
 class Yours(Struct, frozen=True, kw_only=True):
@@ -37,6 +51,20 @@ class Yours(Struct, frozen=True, kw_only=True):
     own: str | None
     own_at: datetime | None
     resets_at: datetime | None
+
+
+def own_trouble(reports: Iterable[Report], now: datetime) -> Own | None:
+    """What of the user's own account stands in the way now, by the newest word; None where nothing is said to."""
+    reports = tuple(reports)
+    told = [(y.own_at, y.own) for y in yours(reports, now) if y.own and y.own_at and y.own != _NETWORK]
+    for report in reports:
+        if report.reading is not None and report.source not in PROGRAMS:
+            tries = [t for t in report.reading.signals if isinstance(t, Outcome) and t.ok is False]
+            told += [(t.at, t.error) for t in tries if t.error and kind_of(t.error) is ErrorKind.YOURS]
+    if not told:
+        return None
+    word = max(told)[1].lower()
+    return Own.LIMIT if _OF_LIMIT.search(word) else Own.BILL if _OF_BILL.search(word) else Own.KEY
 
 
 def yours(reports: Iterable[Report], now: datetime) -> tuple[Yours, ...]:
