@@ -241,3 +241,31 @@ def test_while_the_service_fails_no_word_of_ones_own_takes_the_headline():
     )  # fmt: skip
     answer = judge(CLAUDE, [page, report(error(401, "authentication_failed", minutes=2))], [], NOW)
     assert headline_of(answer) == "Claude: major outage, confirmed"
+
+
+def climbed(*ways_out):
+    """The probe's word on this network: its control hosts, of which each answered or did not."""
+    lines = [
+        Outcome(at=NOW, service="claude", source="probe", layer=Layer.NETWORK, ok=ok, error=None if ok else "dns")
+        for ok in ways_out
+    ]
+    return Report(
+        source="probe", service="claude", started_at=NOW, elapsed_ms=1, next_at=NOW, why_next=Why.CADENCE,
+        reading=Reading(signals=tuple(lines)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ways_out", "own"),
+    [((), "network"), ((False, False), "network"), ((True, False, False), "network"), ((True,), None)],
+)
+def test_a_network_that_was_away_minutes_ago_is_not_yours_to_mend_once_the_control_hosts_answer(ways_out, own):
+    (line,) = yours([report(out_of_reach(6), out_of_reach(5)), climbed(*ways_out)], NOW)
+    assert line.own == own
+
+
+def test_a_limit_stands_though_the_network_is_well():
+    (line,) = yours(
+        [report(error(429, "rate_limit", quota=limit("five_hour", hours=3), minutes=2)), climbed(True)], NOW
+    )
+    assert line.own == "quota:five_hour"

@@ -69,19 +69,33 @@ def own_trouble(reports: Iterable[Report], now: datetime) -> Own | None:
 
 def yours(reports: Iterable[Report], now: datetime) -> tuple[Yours, ...]:
     """What each program that made requests met, in the reports' order."""
+    reports = tuple(reports)
+    reached_at = _reached_at(reports)
     read = [(r.source, r.reading.signals) for r in reports if r.source in PROGRAMS and r.reading is not None]
-    summed = (_summed(source, [s for s in signals if isinstance(s, Outcome)], now) for source, signals in read)
+    summed = (
+        _summed(source, [s for s in signals if isinstance(s, Outcome)], reached_at, now) for source, signals in read
+    )
     return tuple(line for line in summed if line is not None)
 
 
-def _summed(source: str, tries: list[Outcome], now: datetime) -> Yours | None:
+def _reached_at(reports: Iterable[Report]) -> datetime | None:
+    """When the probe got out of this network; None where most of its control hosts fail, or none was asked."""
+    tries = [s for r in reports if r.source == "probe" and r.reading for s in r.reading.signals]
+    ways_out = [t for t in tries if isinstance(t, Outcome) and t.layer is Layer.NETWORK and t.region is None]
+    worked = [t.at for t in ways_out if t.ok]
+    return max(worked) if 2 * len(worked) > len(ways_out) else None
+
+
+def _summed(source: str, tries: list[Outcome], reached_at: datetime | None, now: datetime) -> Yours | None:
     if not tries:
         return None
     answered = [t for t in tries if t.n_ok and t.layer is Layer.INFERENCE]
     failed = [t for t in tries if t.ok is False]
     own = [t for t in failed if kind_of(t.error) is ErrorKind.YOURS or t.layer is Layer.NETWORK]
     theirs = [t for t in failed if t not in own]
-    standing = _standing(own, max((t.at for t in answered), default=None), now)
+    # What this network let out since is no trouble of it any more, whichever program that was.
+    own_now = [t for t in own if t.layer is not Layer.NETWORK or reached_at is None or t.at >= reached_at]
+    standing = _standing(own_now, max((t.at for t in answered), default=None), now)
     return Yours(
         source=source,
         program=SOURCES[source].title.removesuffix(" here"),
