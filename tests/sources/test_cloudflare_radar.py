@@ -93,3 +93,24 @@ def test_an_answer_that_says_it_failed_is_no_calm(context, tag):
     body = json.dumps({"success": False, "errors": [{"code": 1}], "result": result}).encode()
     with pytest.raises(Malformed, match="failed"):
         SOURCE.parse(body, context(), tag)
+
+
+@pytest.mark.parametrize(
+    ("outages", "anomalies", "says"),
+    [
+        ("quiet", "quiet", "no network in trouble; 1 unverified"),
+        ("good", "good", "networks in trouble: IQ; networks in trouble: SY; 1 unverified"),
+        ("good", "quiet", "networks in trouble: IQ; 1 unverified"),
+        ("quiet", "good", "networks in trouble: SY; 1 unverified"),
+    ],
+)
+async def test_the_two_lists_are_said_as_one_and_never_calm_and_in_trouble(
+    site, context, answer, outages, anomalies, says
+):
+    server, net = await site(
+        {
+            "/radar/annotations/outages": answer(f"cloudflare_radar/{outages}-outages.json"),
+            "/radar/traffic_anomalies": answer(f"cloudflare_radar/{anomalies}-anomalies.json"),
+        }
+    )
+    assert (await SOURCE.read(context("claude", base_url=server.url("")), net)).says == says

@@ -17,7 +17,7 @@ day and an outage look alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -38,6 +38,7 @@ _RANGE = "1d"
 _MOST = "100"
 _LONGEST = timedelta(days=1)
 """What has no end stands so long: some are never closed."""
+_CALM, _TROUBLE = "no network in trouble", "networks in trouble: "
 _Code = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
 
 
@@ -127,11 +128,12 @@ class CloudflareRadar(HttpSource):
     async def read(self, ctx: Context, net: Net) -> Reading:
         wanted = self.requests(ctx)
         answers = await net.fetch_all(wanted)
-        whole = merge([self.parse(a.body, ctx, r.tag) for r, a in zip(wanted, answers, strict=True)])
+        parts = [self.parse(a.body, ctx, r.tag) for r, a in zip(wanted, answers, strict=True)]
+        whole = merge(parts)
         speaks = ctx.hint(_ID).slug and not any(isinstance(s, Declared) for s in whole.signals)
         # What was declared has no end of its own: that nothing is open any more must be said.
         clear = (Declared(at=ctx.now, service=ctx.service.id, source=_ID, state=State.OPERATIONAL),) if speaks else ()
-        return replace(whole, signals=(*clear, *whole.signals))
+        return replace(whole, signals=(*clear, *whole.signals), says=_together(parts))
 
 
 def _check(*, success: bool) -> None:
@@ -197,9 +199,16 @@ def _reading(causes: dict[str, str], titles: list[str], ctx: Context, unsure: in
     )
 
 
+def _together(parts: Sequence[Reading]) -> str:
+    """What the lists say, without that none of one list's networks is in trouble where the other names some."""
+    said = list(dict.fromkeys(words for part in parts for words in part.says.split("; ")))
+    calm = [words for words in said if words != _CALM]
+    return "; ".join(calm if any(words.startswith(_TROUBLE) for words in calm) else said)
+
+
 def _says(codes: list[str], titles: list[str], unsure: int) -> str:
     named = ", ".join(codes[:6]) + ("…" if len(codes) > 6 else "")
-    parts = [*titles[:1], f"networks in trouble: {named}" if codes else "no network in trouble"]
+    parts = [*titles[:1], f"{_TROUBLE}{named}" if codes else _CALM]
     return "; ".join([*parts, *([f"{unsure} unverified"] if unsure else [])])
 
 
