@@ -97,7 +97,7 @@ async def _look(url: str, config: Config) -> Found:
     clock = SystemClock()
     async with Net(clock, cache_dir=config.data_folder / "cache") as net:
         try:
-            return await recognise(url, net, clock.now())
+            return await recognise(url, net, clock.now(), takes_quiet_feeds=True)
         except Malformed as exc:
             msg = f"{exc}; where it has a feed (RSS or Atom), the feed's own address will do"
             raise BadDataError(msg) from exc

@@ -47,3 +47,26 @@ def test_no_platform_is_tried_twice_and_the_one_that_failed_is_left_out():
     tried = [(source.id, base) for source, base in candidates("https://s.example", b"", leave_out="statuspage")]
     assert len(tried) == len(set(tried))
     assert "statuspage" not in {source for source, _ in tried}
+
+
+def quiet_feed(kind, title):
+    """A feed of a page on which nothing has ever happened."""
+    if kind == "atom":
+        return b'<feed xmlns="http://www.w3.org/2005/Atom"><title>%s</title></feed>' % title
+    return b'<rss version="2.0"><channel><title>%s</title></channel></rss>' % title
+
+
+@pytest.mark.parametrize("kind", ["atom", "rss"])
+async def test_a_feed_without_an_entry_is_recognised_by_its_title_where_a_person_chose_it(kind, site, now):
+    link = b'<link rel="alternate" type="application/%s+xml" href="/f.xml">' % kind.encode()
+    server, net = await site({"/": HTML % (link, b""), "/f.xml": quiet_feed(kind, b"Example Status")})
+    found = await recognise(server.url(), net, now, takes_quiet_feeds=True)
+    assert (found.source.id, found.base) == (kind, server.url("/f.xml"))
+    assert (found.page.rows, found.page.incidents, found.page.whole) == ((), (), None)
+
+
+@pytest.mark.parametrize(("title", "chosen"), [(b"Example Status", False), (b"Our blog", True), (b"Statusquo", True)])
+async def test_a_feed_without_an_entry_that_no_one_chose_or_that_is_a_blogs_is_none(title, chosen, site, now):
+    server, net = await site({"/": quiet_feed("rss", title)})
+    with pytest.raises(Malformed):
+        await recognise(server.url(), net, now, takes_quiet_feeds=chosen)

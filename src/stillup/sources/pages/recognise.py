@@ -23,6 +23,7 @@ from stillup.sources.pages.source import PageSource
 MOST_TRIED = 9
 _MAX_HTML = 2 * MIB
 _IS_FEED = re.compile(rb"\s*(?:<\?xml[^<>]{0,200}>\s*)?<(rss|feed)\b")
+_OF_STATUS = re.compile(r"(?<![a-z])(?:status|incidents?|uptime)(?![a-z])", re.IGNORECASE)
 _LINK = re.compile(rb"<link\b[^<>]{1,1000}>", re.IGNORECASE)
 _FEED = re.compile(rb"""\btype\s*=\s*["']?application/(atom|rss)\+xml""", re.IGNORECASE)
 _HREF = re.compile(rb"""\bhref\s*=\s*["']([^"'<>\s]{1,500})["']""", re.IGNORECASE)
@@ -36,8 +37,13 @@ class Found(Struct, frozen=True, kw_only=True):
     page: Page
 
 
-async def recognise(url: str, net: Net, now: datetime, leave_out: str = "") -> Found:
+async def recognise(
+    url: str, net: Net, now: datetime, leave_out: str = "", *, takes_quiet_feeds: bool = False
+) -> Found:
     """The platform behind the address of a status page; ``leave_out`` is one that was tried already.
+
+    A feed without an entry shows nothing that could be recognised but its title. With ``takes_quiet_feeds`` one whose
+    title or address calls it a status page's will do: a person chose the page. In a page's place it never does.
 
     :raises Malformed: no platform that is known here.
     :raises SourceError: the page cannot be reached at all, or asks for patience.
@@ -55,10 +61,14 @@ async def recognise(url: str, net: Net, now: datetime, leave_out: str = "") -> F
             raise
         except SourceError:
             continue
-        if page.rows or page.whole is not None or page.incidents:
+        if page.rows or page.whole is not None or page.incidents or (takes_quiet_feeds and _is_quiet(source, at, page)):
             return Found(source=source, base=at, page=page)
     msg = f"no status page software that is known here answers at {urlsplit(base).hostname or base[:80]}"
     raise Malformed(msg)
+
+
+def _is_quiet(source: PageSource, at: str, page: Page) -> bool:
+    return source.is_feed and _OF_STATUS.search(f"{page.name} {at}") is not None
 
 
 def platforms() -> Iterator[PageSource]:
