@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from stillup.catalog.load import catalogue
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Family, Layer, OutageClass, Problem, State
+from stillup.model.signal import Declared
 from stillup.model.verdict import Verdict
 from stillup.verdict.diagnosis.cues import CUES, cues_in
 from stillup.verdict.diagnosis.diagnose import Scene, Upstream, diagnose, explain, layers, observe, upstreams
 from stillup.verdict.diagnosis.likelihoods import CLASSES, PRIOR, RHO, TABLE, WHERE, Group
+from stillup.verdict.monitor import Monitor, bases_first
+from stillup.verdict.settings import Profile
 
 DOCS = Path(__file__).parents[2] / "docs" / "diagnosis.md"
 SEEN = st.dictionaries(st.sampled_from(sorted(TABLE)), st.booleans(), max_size=8)
@@ -141,6 +144,19 @@ def test_parts_regions_and_models_become_observations():
     assert everywhere == {"api_works": False, "everything": True}
 
 
+def test_a_model_that_is_tried_alone_or_fails_with_what_all_models_share_is_not_only_some_models():
+    tries = alarm(Family.PROBE, parts=("api",), models=("haiku",))
+    page = alarm(Family.OFFICIAL, parts=("api",), models=("haiku",))
+    fails, fine = {Layer.INFERENCE: False}, {Layer.INFERENCE: False, Layer.API_GATEWAY: True}
+    shared = {Layer.INFERENCE: False, Layer.AUTH: False}
+    assert "one_model" not in observe([tries], Scene(layers=fails))
+    assert observe([tries], Scene(layers=fine, models_work=("opus",)))["one_model"]
+    assert observe([page], Scene())["one_model"]
+    assert "one_model" not in observe([page], Scene(layers=shared, models_work=("opus",)))
+    assert "one_model" not in observe([page, alarm(Family.TRAFFIC, parts=("code",))], Scene())
+    assert observe([page, alarm(Family.CROWD, parts=("code",))], Scene())["one_model"]
+
+
 # -- words -----------------------------------------------------------------------------------------------------------
 
 
@@ -225,6 +241,38 @@ def test_what_is_known_of_dependencies_comes_from_the_verdicts_on_them():
         Upstream("cloudflare", 0.5, 0.45),
         Upstream("github", 0.5, 0.01),
     )
+
+
+@pytest.mark.parametrize("service", ["assistant", "zebra"])
+def test_a_dependency_that_is_found_down_in_the_same_minute_counts_already(service):
+    monitor = Monitor(lambda s: Profile(service=s, dependencies=() if s == "cloud" else (("cloud", 0.9),)))
+    at = datetime(2026, 4, 7, tzinfo=UTC)
+    changes = monitor.step(
+        at + timedelta(minutes=1),
+        [Declared(at=at, service=s, source="statuspage", state=State.MAJOR_OUTAGE) for s in (service, "cloud")],
+    )
+    assert [c.service for c in changes] == sorted((service, "cloud"))
+    found = next(c.diagnosis for c in changes if c.service == service)
+    assert found[0].class_ is OutageClass.DEPENDENCY
+    assert found[0].for_[0].startswith("cloud is down too")
+
+
+@given(st.dictionaries(st.sampled_from("abcdefg"), st.sets(st.sampled_from("abcdefgh")), max_size=7))
+def test_what_a_service_stands_on_is_judged_before_it_and_circles_do_no_harm(depends):
+    edges = {name: [(d, 0.5) for d in sorted(below)] for name, below in depends.items()}
+    order = bases_first(edges)
+    assert sorted(order) == sorted(depends)
+
+    def reached(name, seen):
+        for below in depends.get(name, set()) - seen:
+            seen.add(below)
+            reached(below, seen)
+        return seen
+
+    for name, below in depends.items():
+        for base in below & set(order):
+            if name not in reached(base, set()):
+                assert order.index(base) < order.index(name)
 
 
 def test_an_api_that_nobody_looked_at_does_not_fail():

@@ -8,7 +8,7 @@ changed. The order in which lines of one minute arrive, and doubles of them, mak
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from math import inf
 
@@ -88,15 +88,15 @@ class Monitor:
 
     def _tick(self, tick: int) -> list[Verdict]:
         """One minute of every service on which something can change; all their counts are judged in one step."""
-        due = [self._watches[name] for name in sorted(self._watches) if self._watches[name].next_tick() <= tick]
-        opened = [watch.open(tick) for watch in due]
-        told = iter(judge(self._bank, [window for windows in opened for window in windows], tick))
-        news = [[next(told) for _ in windows] for windows in opened]
-        changes = [
-            c for watch, of_it in zip(due, news, strict=True) for c in watch.close(tick, counts_changed=any(of_it))
-        ]
-        self._newest.update({c.service: c for c in changes if c.component is None})
-        return changes
+        due = {name: self._watches[name] for name in sorted(self._watches) if self._watches[name].next_tick() <= tick}
+        opened = {name: watch.open(tick) for name, watch in due.items()}
+        told = iter(judge(self._bank, [window for windows in opened.values() for window in windows], tick))
+        news = {name: [next(told) for _ in windows] for name, windows in opened.items()}
+        changes: dict[str, list[Verdict]] = {}
+        for name in bases_first({name: watch.profile.dependencies for name, watch in due.items()}):
+            changes[name] = due[name].close(tick, counts_changed=any(news[name]))
+            self._newest.update({c.service: c for c in changes[name] if c.component is None})
+        return [c for name in due for c in changes[name]]
 
     def _watch(self, service: str) -> ServiceWatch | None:
         watch = self._watches.get(service)
@@ -147,3 +147,24 @@ class Monitor:
     def unknown_sources(self) -> Counter[str]:
         """Lines dropped because nobody knows their source and they name no family."""
         return sum((w.intake.unknown for w in self._watches.values()), Counter())
+
+
+def bases_first(depends: Mapping[str, Iterable[tuple[str, float]]]) -> list[str]:
+    """Each service after those that it stands on, so that it is judged knowing how they are in the same minute.
+
+    ``depends`` gives of each the ids of those, and how sure we are. Of services that stand on each other the first goes
+    last; what is not among the keys is passed over.
+    """
+    placed: dict[str, None] = {}
+    begun: set[str] = set()
+    waiting = [*depends][::-1]
+    while waiting:
+        name = waiting[-1]
+        new = name not in begun
+        begun.add(name)
+        below = [d for d, _ in depends[name] if new and d in depends and d not in begun]
+        if below:
+            waiting += below[::-1]
+        else:
+            placed[waiting.pop()] = None
+    return list(placed)

@@ -360,7 +360,13 @@ class ServiceWatch:
             text="\n".join(t.text for t in told),
             components=components,
             dependencies=upstreams(self.profile.dependencies, self._others.get),
+            models_work=self._models_that_work(),
         )
+
+    def _models_that_work(self) -> tuple[str, ...]:
+        tries = [t for f, t in self._outcomes.values() if t.key.model and self._fresh(f, t.key.source)]
+        fail = {t.key.model for t in tries if t.alarm_since_s is not None}
+        return tuple(sorted({t.key.model for t in tries if t.works and self._now_s - t.last_s <= _RECENT_S} - fail))
 
     def _layers(self) -> dict[Layer, bool]:
         """Of each layer that is tried of late, whether its tries work."""

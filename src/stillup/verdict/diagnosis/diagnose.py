@@ -45,6 +45,9 @@ _SUSPECT = 0.3
 _SURE = 0.97
 """Nobody is surer than this that a dependency is down."""
 
+_TRIES = frozenset({Family.PROBE, Family.TRAFFIC})
+"""The families of tries: each is one request, and all its parts are known."""
+
 _OF_PROBLEM = {
     Problem.SIGN_IN: "sign_in",
     Problem.OVERLOADED: "overloaded",
@@ -79,8 +82,8 @@ class Scene(Struct, frozen=True, kw_only=True):
     """What is known besides the evidence; everything may be missing.
 
     ``own_names`` are what the service and its vendor are called, lower case; ``layers`` says of each layer that is
-    tried whether it works; ``text`` is the title and the updates of what is open on the page; ``components`` are all
-    there are.
+    tried whether it works, ``models_work`` names the models that are tried and do; ``text`` is the title and the
+    updates of what is open on the page; ``components`` are all there are.
     """
 
     own_names: tuple[str, ...] = ()
@@ -89,6 +92,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     text: str = ""
     components: tuple[str, ...] = ()
     dependencies: tuple[Upstream, ...] = ()
+    models_work: tuple[str, ...] = ()
 
 
 def diagnose(
@@ -139,7 +143,7 @@ def _parts(alarms: Sequence[Evidence], scene: Scene) -> dict[str, bool]:
         found["api_works"] = False
     elif components and scene.api_works is not None:
         found["api_works"] = scene.api_works
-    if any(e.models for e in alarms):
+    if _only_some_models(alarms, scene):
         found["one_model"] = True
     if len(scene.components) > 1 and components:
         found["everything"] = components >= set(scene.components)
@@ -147,6 +151,13 @@ def _parts(alarms: Sequence[Evidence], scene: Scene) -> dict[str, bool]:
     if 0 < len(regions) <= 2:
         found["few_regions"] = True
     return found
+
+
+def _only_some_models(alarms: Sequence[Evidence], scene: Scene) -> bool:
+    """Whether models are named and nothing that all of them share fails; of a model tried alone none can be told."""
+    named = [e for e in alarms if e.models and (e.family not in _TRIES or scene.models_work)]
+    shared_fails = any(not works for layer, works in scene.layers.items() if layer is not Layer.INFERENCE)
+    return bool(named) and not shared_fails and all(e.models for e in alarms if e.family in _TRIES)
 
 
 def explain(
