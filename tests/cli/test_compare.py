@@ -2,7 +2,7 @@
 
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.cells import cell_len
@@ -109,3 +109,13 @@ def test_json_has_the_same_with_null_for_what_is_not_known(compared):
 def test_what_cannot_be_compared_is_refused(args, capsys):
     assert run(["compare", *args]) == 64
     assert capsys.readouterr().err
+
+
+def test_a_record_younger_than_the_days_says_when_it_begins(compared):
+    """Sources tell their last day, so it begins before the first watch and is not called watching."""
+    young = compare(compared[0].answer, kept_since=NOW - timedelta(days=1))
+    text = printed([young], 140)
+    assert "(record here begins 06 Apr)" in text
+    assert "watched" not in text
+    old = compare(compared[0].answer, kept_since=NOW - timedelta(days=90))
+    assert "record here begins" not in printed([old], 140)

@@ -172,7 +172,7 @@ def _past(one: Compared) -> list[str]:
     past = one.past
     if past is None:
         return [UNKNOWN]
-    begun = f"(watched here since {past.since:%d %b})" if past.since > one.answer.at - HISTORY else ""
+    begun = f"(record here begins {past.since:%d %b})" if past.since > one.answer.at - HISTORY else ""
     maybe = f", {past.suspected} only suspected" if past.suspected else ""
     if not past.incidents:
         return [f"no outage seen{maybe}", *([begun] if begun else [])]
@@ -197,7 +197,7 @@ def _foot(compared: Sequence[Compared]) -> Text:
     said = f"As of {at:%H:%M} UTC. Prices: US dollars for a million tokens in / out at standard rates"
     dates = {m.as_of for c in compared for m in c.models if m.price}
     said += f", read {min(dates)} or later." if dates else "."
-    said += f" {HISTORY.days} days: as far as it was watched here. Unknown: nobody here has seen it or been told."
+    said += f" {HISTORY.days} days: as far as the record here goes. Unknown: nobody here has seen it or been told."
     return Text(said, style="dim")
 
 
