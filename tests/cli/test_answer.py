@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -247,3 +248,9 @@ def test_trouble_of_what_it_stands_on_has_a_line_and_an_object(width):
 def test_what_it_stands_on_is_not_spoken_of_while_it_is_well(outage):
     assert "Stands on" not in printed(outage, 100)
     assert json.loads(answer_json(outage, Capability.CODING))["stands_on"] == []
+
+
+def test_every_key_of_the_object_is_documented(outage):
+    whole = Path(__file__).parents[2].joinpath("docs", "many.md").read_text("utf-8")
+    told = whole.partition("## One service for programs")[2]
+    assert [key for key in json.loads(answer_json(outage, Capability.CODING)) if f"`{key}`" not in told] == []
