@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from stillup.catalog.load import capabilities, catalogue, find_service
+from stillup.clock import ScaledClock
 from stillup.config import parse_config
 from stillup.daemon import ask as asking
 from stillup.daemon.advice import LEANS, able, alternatives, bases, shaken, stand_ins, usual_task
@@ -16,6 +17,8 @@ from stillup.model.service import Capability, OutageClass, State
 from stillup.model.signal import Alive, Counted, Declared
 from stillup.model.verdict import Verdict
 from stillup.registry import SOURCES, SourceSpec, usable_sources
+from stillup.sim.load import load
+from stillup.sim.world import World
 from stillup.sources.base import Reading
 from stillup.sources.report import FailureKind, Report
 from stillup.sources.schedule import Why
@@ -262,3 +265,14 @@ def test_a_first_answer_can_name_what_the_service_stands_on_as_the_cause():
         return {d.class_: d.p for d in judge(claude, reports, [], NOW).verdict.diagnosis}
 
     assert blamed(down, below)[OutageClass.DEPENDENCY] > 0.5 > blamed(down).get(OutageClass.DEPENDENCY, 0.0)
+
+
+async def test_in_the_outage_of_a_cloud_one_look_lays_the_fault_at_its_door(tmp_path, monkeypatch):
+    monkeypatch.setattr(asking, "_GRACE_S", 20.0)
+    clock = ScaledClock(datetime(2026, 7, 14, 13, 40, tzinfo=UTC), 1.0)
+    async with World(load("cloud-down"), clock) as world:
+        answer = await ask(find_service("claude"), config(tmp_path, world.config()), world.environ(), clock, (), 20.0)
+    assert answer.elsewhere["aws"].is_outage
+    assert "aws" in answer.by_page
+    assert answer.verdict.diagnosis[0].class_ is OutageClass.DEPENDENCY
+    assert [b.service for b in shaken(answer.service, answer.verdict, answer.elsewhere, answer.by_page)] == ["aws"]
