@@ -9,7 +9,7 @@ import pytest
 from stillup.model.service import Family, Problem, State
 from stillup.model.signal import Counted
 from stillup.verdict.counts.bank import CountBank
-from stillup.verdict.counts.stream import CountStream
+from stillup.verdict.counts.stream import CountStream, judge
 from stillup.verdict.settings import Settings
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -172,3 +172,33 @@ def test_the_onset_of_a_second_fault_lies_after_the_first(timeline):
     timeline.counts("downdetector", 330, 400, 0.1).counts("downdetector", 400, 430, 5.0)
     second = [v for v in timeline.run() if v.state.is_fault][-1]
     assert (second.since - START).total_seconds() / 60 >= 395
+
+
+@pytest.mark.parametrize(("seed", "tail", "lasts"), [(3, 0.5, 35), (1, 0.7, 45), (1, 1.0, 35), (2, 1.0, 45)])
+def test_what_the_ebb_of_a_fault_adds_up_to_is_no_second_one_when_half_an_hour_has_passed(seed, tail, lasts):
+    """An hour at five a minute where 0.1 is usual; others see its end at once, and reports go on for a while."""
+    rng, bank = random.Random(seed), CountBank(Settings())
+    stream = CountStream("downdetector", 300, bank, Family.CROWD)
+    bank.give(stream.row, 0.5)
+    alarms, so_far = [], 0
+    for minute in range(-24 * 60, 300):
+        rate = 5.0 if 0 < minute <= 60 else tail if 60 < minute <= 60 + lasts else 0.1
+        so_far = sum(rng.random() < rate / 50 for _ in range(50)) + (so_far if (minute - 1) % 15 else 0)
+        at = START + timedelta(minutes=minute)
+        line = Counted(at=at, service="claude", source="downdetector", window_s=900, count=so_far, expected=2.0)
+        was_in_alarm = stream.alarm_since_s is not None
+        stream.take(line, at.timestamp())
+        window = stream.close(at.timestamp())
+        window.ending, window.patience = minute > 60, stream.patience(at.timestamp(), others_alarm=False)
+        judge(bank, [window], at.timestamp())
+        alarms += [minute] if stream.alarm_since_s is not None and not was_in_alarm else []
+    assert len(alarms) == 1
+    assert alarms[0] <= 5
+
+
+def test_a_second_fault_soon_after_the_first_is_found(timeline):
+    timeline.counts("downdetector", 0, 1440, 0.1).counts("downdetector", 1440, 1500, 5.0)
+    timeline.counts("downdetector", 1500, 1530, 0.1).counts("downdetector", 1530, 1600, 3.0)
+    faults = [timeline.minute(v) for v in timeline.run() if v.state.is_fault and v.component is None]
+    assert len(faults) == 2
+    assert faults[1] <= 1545

@@ -335,6 +335,10 @@ class CountBank:
         self.cells["now"][rows] = self.cells["last"][rows] = 0.0
         self.rhythm.forget(stream)
 
+    def restart(self, stream: int) -> None:
+        """Drop what a stream's rise tests have gathered so far."""
+        self.cells["r"][self.cells["stream"] == stream] = 0.0
+
     # -- what a stream's keeper knows better --------------------------------------------------------------------------
 
     def raised_since_onset(self, row: int, x: float, mean: float) -> None:

@@ -71,6 +71,7 @@ class CountStream:
         self._cells: dict[tuple[int, str], int] = {}
         self._log_e = 0.0
         self._calm_since_s = 0.0
+        self._ebbs = False  # since the last alarm no half hour has passed
         self._since = Seen(0.0, 0.0, 0.0, 0.0)  # the sum since onset
         self._named = Localised()
         self._whole_in_alarm = False
@@ -268,15 +269,25 @@ class CountStream:
 
     def _end_alarm(self, at_s: float) -> None:
         self._calm_since_s = at_s
+        self._ebbs = True
         self.alarm_since_s = None
         self._log_e = 0.0
 
     def patience(self, now_s: float, *, others_alarm: bool) -> float:
         """What the promised run length is multiplied with for now."""
-        just_over = self.alarm_since_s is None and 0.0 < self._calm_since_s > now_s - _REFRACTORY_S
-        if just_over:
+        if self.alarm_since_s is None and self._is_just_over(now_s):
             return 1.0 if others_alarm else _REFRACTORY
         return _EASED if others_alarm else 1.0
+
+    def forget_the_ebb(self, now_s: float) -> None:
+        """Half an hour after an alarm, begin anew: what the last reports of a fault add up to is no new one."""
+        if self._ebbs and not self._is_just_over(now_s):
+            self._ebbs = False
+            if self.alarm_since_s is None:
+                self._bank.restart(self.row)
+
+    def _is_just_over(self, now_s: float) -> bool:
+        return 0.0 < self._calm_since_s > now_s - _REFRACTORY_S
 
     # -- telling ------------------------------------------------------------------------------------------------------
 
@@ -334,6 +345,7 @@ def judge(bank: CountBank, windows: Sequence[Closed], at_s: float) -> list[bool]
     cells: list[int] = []
     cell_x: list[int] = []
     for window in windows:
+        window.stream.forget_the_ebb(at_s)
         rows, counts = window.stream.cell_counts(window.counted)
         cells += rows
         cell_x += counts
