@@ -49,6 +49,8 @@ class Here:
             n_ok, n_failed = (sum(t.tally[i] for t in tries) for i in (0, 1))
             if n_failed <= n_ok:
                 self._streaks.pop(place, None)
+                if n_ok:
+                    self._end_before(place[1], tick)
                 continue
             streak = self._streaks.get(place)
             if streak is None or tick - streak.last_s >= LASTS_S:
@@ -56,6 +58,11 @@ class Here:
             streak.last_s = float(tick)
             streak.failed += n_failed
             streak.all_controls = streak.all_controls or any(t.error in _CONTROLS_SAY for t in tries)
+
+    def _end_before(self, layer: Layer, tick: int) -> None:
+        """A way out that worked ends what another source said of the same layer before it, not in the same minute."""
+        for place in [p for p, s in self._streaks.items() if p[1] is layer and s.last_s < tick]:
+            del self._streaks[place]
 
     def since(self, now_s: float) -> float | None:
         """Since when this machine or its network fails; None while that is not certain."""
