@@ -10,11 +10,9 @@ NOON = datetime(2026, 5, 12, 12, tzinfo=UTC)
 
 
 def hear(here, minute, source, *, ok, layer=Layer.NETWORK, times=2):
-    at = NOON + timedelta(minutes=minute)
-    error = None if ok else "EAI_AGAIN"
-    here.look(
-        [Outcome(at=at, service="claude", source=source, layer=layer, ok=ok, error=error)] * times, second(minute)
-    )
+    at, error = NOON + timedelta(minutes=minute), None if ok else "EAI_AGAIN"
+    tried = Outcome(at=at, service="claude", source=source, layer=layer, ok=ok, error=error)
+    here.look([tried] * times, second(minute))
 
 
 def second(minute):
