@@ -8,8 +8,7 @@ history, whose days have words that no monitor has ("recovered").
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 from urllib.parse import quote
@@ -20,35 +19,23 @@ from msgspec.structs import replace
 from stillup.model.service import Stage, State
 from stillup.net import Request
 from stillup.sources.decode import decode_json, http_url, moment
-from stillup.sources.pages.page import MOST_POSTS, Affected, Incident, Page, Post, Row
+from stillup.sources.pages.page import MOST_POSTS, Affected, Incident, Page, Post, Row, newest_first
 from stillup.sources.pages.source import PageSource
-from stillup.sources.pages.words import stage_of
+from stillup.sources.pages.words import StateWord, stage_of
 
 _MAINTENANCE, _RESOLVED = "maintenance", "resolved"
-_UNDATED = datetime.min.replace(tzinfo=UTC)
 _MOST_OPEN, _MOST_HITS = 100, 5000
 _T = TypeVar("_T")
 
 
-class _PageState(StrEnum):
+class _PageState(StateWord):
     """A monitor's state in the page's words; any other word makes the whole answer malformed."""
 
-    OPERATIONAL = "operational"
-    DEGRADED = "degraded"
-    DOWN = "downtime"
-    MAINTENANCE = _MAINTENANCE
-    UNWATCHED = "not_monitored"
-
-
-_STATES = {
-    _PageState.OPERATIONAL: State.OPERATIONAL,
-    _PageState.DEGRADED: State.DEGRADED,
-    _PageState.DOWN: State.MAJOR_OUTAGE,
-    _PageState.MAINTENANCE: State.MAINTENANCE,
-    _PageState.UNWATCHED: State.UNKNOWN,
-}
-_BY_WORD = {word.value: state for word, state in _STATES.items()} | {_RESOLVED: State.OPERATIONAL}
-"""For reports and updates, which also say "resolved"; unknown words are let pass there."""
+    OPERATIONAL = "operational", State.OPERATIONAL
+    DEGRADED = "degraded", State.DEGRADED
+    DOWN = "downtime", State.MAJOR_OUTAGE
+    MAINTENANCE = _MAINTENANCE, State.MAINTENANCE
+    UNWATCHED = "not_monitored", State.UNKNOWN
 
 
 class _About(Struct, frozen=True):
@@ -98,11 +85,14 @@ class _Resource(Struct, frozen=True):
 
 
 class _Hit(Struct, frozen=True):
+    """A monitor as a report or an update leaves it; these also say "resolved", and unknown words are let pass."""
+
     status_page_resource_id: int | str
     status: str | None = None
 
     def affected(self) -> Affected:
-        return Affected(str(self.status_page_resource_id), _BY_WORD.get(self.status or "", State.UNKNOWN))
+        state = State.OPERATIONAL if self.status == _RESOLVED else _PageState.left(self.status)
+        return Affected(str(self.status_page_resource_id), state)
 
 
 class _Update(Struct, frozen=True):
@@ -206,7 +196,7 @@ class BetterStack(PageSource):
 def _row(resource_id: str, resource: _Resource, sections: Mapping[str, _Section]) -> Row:
     section = str(resource.status_page_section_id)
     group_id = section if section in sections else None
-    return Row(resource_id, resource.public_name or "", _STATES[resource.status], group_id=group_id)
+    return Row(resource_id, resource.public_name or "", resource.status.state, group_id=group_id)
 
 
 def _incidents(document: _Document, names: dict[str, str], now: datetime) -> Iterable[Incident]:
@@ -215,8 +205,7 @@ def _incidents(document: _Document, names: dict[str, str], now: datetime) -> Ite
     reports = ((item, _read(item.attributes, _Report)) for item in document.of("status_report"))
     for item, report in islice(((i, r) for i, r in reports if not r.has_ended(now)), _MOST_OPEN):
         refs = dict.fromkeys(ref.id for ref in _read(item.relationships, _Related).status_updates.data)
-        posts = [updates[ref] for ref in refs if ref in updates]
-        posts.sort(key=lambda post: post.at or _UNDATED, reverse=True)
+        posts = newest_first(updates[ref] for ref in refs if ref in updates)
         yield report.incident(item.id, document.data.attributes, posts, names, now)
 
 

@@ -22,7 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from stillup.errors import Malformed, Refused
-from stillup.model.service import Stage, State
+from stillup.model.service import State
 from stillup.model.signal import Declared, Signal
 from stillup.net import Net, Request
 from stillup.sources.base import Context, Reading
@@ -30,6 +30,7 @@ from stillup.sources.decode import decode_json, moment
 from stillup.sources.pages.page import Affected, Incident, Page, Post, Row
 from stillup.sources.pages.reading import reading_of
 from stillup.sources.pages.source import PageSource
+from stillup.sources.pages.words import stage_of
 
 _API = "/api/status-page"
 _SLUG = re.compile(rb"/api/status-page/([a-z0-9][a-z0-9-]{1,60})/")
@@ -84,7 +85,7 @@ class _Event(Struct, frozen=True, rename={"status": "lastUpdateStatus"}):
     def incident(self, services: Iterable[str]) -> Incident:
         """About these services, by their ids; about all when there are none."""
         affected = tuple(Affected(id_, self.state) for id_ in dict.fromkeys(services))
-        stage = _stage(self.status)
+        stage = stage_of(self.status)
         post = Post(at=moment(self.created_at), stage=stage, affected=affected)
         rows = tuple(Row(a.id, "", a.state) for a in affected)
         return Incident(id=self.id, title=self.name, stage=stage, implies=self.state, rows=rows, posts=(post,))
@@ -223,13 +224,6 @@ def _worse(one: State | None, other: State | None, calm: State) -> State:
 
 def _says_nothing(signal: Signal) -> bool:
     return isinstance(signal, Declared) and signal.incident is None and signal.state is State.UNKNOWN
-
-
-def _stage(word: str) -> Stage | None:
-    try:
-        return Stage(word.lower())
-    except ValueError:
-        return None
 
 
 SOURCE = Checkly()

@@ -7,8 +7,7 @@ was created, which is when it could first be read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -17,31 +16,19 @@ from stillup.errors import Malformed
 from stillup.model.service import Stage, State
 from stillup.net import Request
 from stillup.sources.decode import decode_json, http_url, moment
-from stillup.sources.pages.page import MOST_POSTS, Affected, Incident, Page, Post, Row
+from stillup.sources.pages.page import MOST_POSTS, UNDATED, Affected, Incident, Page, Post, Row
 from stillup.sources.pages.source import PageSource
-from stillup.sources.pages.words import stage_of
-
-_UNDATED = datetime.min.replace(tzinfo=UTC)
+from stillup.sources.pages.words import StateWord, stage_of
 
 
-class _PageState(StrEnum):
+class _PageState(StateWord):
     """A component's state in the page's words; any other word makes the whole answer malformed."""
 
-    OPERATIONAL = "operational"
-    DEGRADED = "degraded"
-    PARTIAL = "partial_outage"
-    MAJOR = "major_outage"
-    MAINTENANCE = "maintenance"
-
-
-_STATES = {
-    _PageState.OPERATIONAL: State.OPERATIONAL,
-    _PageState.DEGRADED: State.DEGRADED,
-    _PageState.PARTIAL: State.PARTIAL_OUTAGE,
-    _PageState.MAJOR: State.MAJOR_OUTAGE,
-    _PageState.MAINTENANCE: State.MAINTENANCE,
-}
-_BY_WORD = {word.value: state for word, state in _STATES.items()}
+    OPERATIONAL = "operational", State.OPERATIONAL
+    DEGRADED = "degraded", State.DEGRADED
+    PARTIAL = "partial_outage", State.PARTIAL_OUTAGE
+    MAJOR = "major_outage", State.MAJOR_OUTAGE
+    MAINTENANCE = "maintenance", State.MAINTENANCE
 
 
 class _Component(Struct, frozen=True, tag_field="type", tag="Component"):
@@ -63,7 +50,7 @@ class _Hit(Struct, frozen=True):
     status: str | None = None
 
     def affected(self) -> Affected:
-        return Affected(self.id, _BY_WORD.get(self.status or "", State.UNKNOWN))
+        return Affected(self.id, _PageState.left(self.status))
 
 
 class _Post(Struct, frozen=True, rename="camel"):
@@ -76,7 +63,7 @@ class _Post(Struct, frozen=True, rename="camel"):
     @property
     def shown_at(self) -> datetime:
         """The time it shows, which is its place in the story."""
-        return moment(self.started_at) or moment(self.created_at) or _UNDATED
+        return moment(self.started_at) or moment(self.created_at) or UNDATED
 
     def post(self) -> Post:
         affected = tuple(hit.affected() for hit in self.components_affected or ())
@@ -127,7 +114,7 @@ class _Config(Struct, frozen=True, rename="camel"):
         while waiting:
             node, group_id = waiting.pop()
             if isinstance(node, _Component):
-                yield Row(node.id, node.name, _STATES[node.status], group_id=group_id)
+                yield Row(node.id, node.name, node.status.state, group_id=group_id)
                 continue
             yield Row(node.id, node.name, State.UNKNOWN, group=True, group_id=group_id)
             waiting += [(c, node.id) for c in reversed(node.components)]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from enum import StrEnum
 
 from msgspec import Struct
 
@@ -23,7 +22,7 @@ from stillup.sources.base import Context
 from stillup.sources.decode import clean, decode_json, from_epoch
 from stillup.sources.pages.page import MOST_POSTS, Affected, Incident, Page, Post, Row
 from stillup.sources.pages.source import PageSource
-from stillup.sources.pages.words import stage_of
+from stillup.sources.pages.words import StateWord, stage_of
 
 _API = "/api/status-page"
 _MOST_TEXT = 20_000
@@ -33,30 +32,19 @@ _ASIDE = re.compile(r"[(（]([^()（）]{2,300})[)）]\s*$")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 
 
-class _Word(StrEnum):
+class _Word(StateWord):
     """A component's state in an open change; any other word makes the whole answer malformed."""
 
-    OPERATIONAL = "operational"
-    DEGRADED = "degraded"
-    DEGRADED_PERFORMANCE = "degraded_performance"
-    PARTIAL = "partial_outage"
-    FULL = "full_outage"
-    MAJOR = "major_outage"
-    UNDER_MAINTENANCE = "under_maintenance"
-    MAINTENANCE = "maintenance"
+    OPERATIONAL = "operational", State.OPERATIONAL
+    DEGRADED = "degraded", State.DEGRADED
+    DEGRADED_PERFORMANCE = "degraded_performance", State.DEGRADED
+    PARTIAL = "partial_outage", State.PARTIAL_OUTAGE
+    FULL = "full_outage", State.MAJOR_OUTAGE
+    MAJOR = "major_outage", State.MAJOR_OUTAGE
+    UNDER_MAINTENANCE = "under_maintenance", State.MAINTENANCE
+    MAINTENANCE = "maintenance", State.MAINTENANCE
 
 
-_STATES = {
-    _Word.OPERATIONAL: State.OPERATIONAL,
-    _Word.DEGRADED: State.DEGRADED,
-    _Word.DEGRADED_PERFORMANCE: State.DEGRADED,
-    _Word.PARTIAL: State.PARTIAL_OUTAGE,
-    _Word.FULL: State.MAJOR_OUTAGE,
-    _Word.MAJOR: State.MAJOR_OUTAGE,
-    _Word.UNDER_MAINTENANCE: State.MAINTENANCE,
-    _Word.MAINTENANCE: State.MAINTENANCE,
-}
-_BY_WORD = {word.value: state for word, state in _STATES.items()}
 _STAGES = {"ongoing": Stage.IN_PROGRESS, "planned": Stage.SCHEDULED, "upcoming": Stage.SCHEDULED}
 
 
@@ -97,7 +85,7 @@ class _Update(Struct, frozen=True):
             at=from_epoch(self.at_seconds),
             stage=_stage(self.status, kind),
             body=english(self.description or ""),
-            affected=tuple(Affected(c.component_id, _BY_WORD.get(c.status or "", State.UNKNOWN)) for c in named),
+            affected=tuple(Affected(c.component_id, _Word.left(c.status)) for c in named),
         )
 
 
@@ -130,7 +118,7 @@ class _Change(Struct, frozen=True):
     def _state_now(affected: _Affected, told: Mapping[str, State]) -> State:
         """The change's own word on it, else the newest update's that names it; unknown when neither says."""
         if affected.status is not None:
-            return _STATES[affected.status]
+            return affected.status.state
         return told.get(affected.component_id, State.UNKNOWN)
 
 

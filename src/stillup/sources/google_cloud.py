@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,29 +28,22 @@ from stillup.sources.pages.page import MOST_POSTS, Affected, Incident, Page, Pos
 from stillup.sources.pages.reading import reading_of
 from stillup.sources.pages.regions import of_google
 from stillup.sources.pages.source import PageSource
-from stillup.sources.pages.words import Names
+from stillup.sources.pages.words import Names, StateWord
 
 _PRODUCTS_EVERY_S = 3600.0
 _MOST_OPEN, _MOST_PRODUCTS = 100, 1000
 
 
-class _Word(StrEnum):
+class _Word(StateWord):
     """How the products of an open incident are; any other word there makes the whole answer malformed."""
 
-    OUTAGE = "SERVICE_OUTAGE"
-    DISRUPTION = "SERVICE_DISRUPTION"
-    INFORMATION = "SERVICE_INFORMATION"
-    AVAILABLE_INFORMATION = "AVAILABLE_INFORMATION"
-    AVAILABLE = "AVAILABLE"
+    OUTAGE = "SERVICE_OUTAGE", State.MAJOR_OUTAGE
+    DISRUPTION = "SERVICE_DISRUPTION", State.PARTIAL_OUTAGE
+    INFORMATION = "SERVICE_INFORMATION", State.OPERATIONAL
+    AVAILABLE_INFORMATION = "AVAILABLE_INFORMATION", State.OPERATIONAL
+    AVAILABLE = "AVAILABLE", State.OPERATIONAL
 
 
-_STATES = {
-    _Word.OUTAGE: State.MAJOR_OUTAGE,
-    _Word.DISRUPTION: State.PARTIAL_OUTAGE,
-    _Word.INFORMATION: State.OPERATIONAL,
-    _Word.AVAILABLE_INFORMATION: State.OPERATIONAL,
-    _Word.AVAILABLE: State.OPERATIONAL,
-}
 _KNOWN = {word.value: word for word in _Word}
 
 
@@ -141,7 +133,7 @@ def _now(word: str) -> _Word:
 def _state(word: _Word, severity: str | None) -> State:
     """A disruption that the dashboard calls low is less than an outage of a part."""
     mild = word is _Word.DISRUPTION and (severity or "").lower() == "low"
-    return State.DEGRADED if mild else _STATES[word]
+    return State.DEGRADED if mild else word.state
 
 
 class GoogleStatus(PageSource):

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
@@ -21,35 +20,24 @@ from stillup.model.service import Stage, State
 from stillup.net import Net, Request
 from stillup.sources.base import Context, Reading
 from stillup.sources.decode import decode_json, http_url, moment
-from stillup.sources.pages.page import MOST_POSTS, Affected, Incident, Page, Post, Row
+from stillup.sources.pages.page import MOST_POSTS, Affected, Incident, Page, Post, Row, newest_first
 from stillup.sources.pages.reading import record_of
 from stillup.sources.pages.source import PageSource
-from stillup.sources.pages.words import stage_of
+from stillup.sources.pages.words import StateWord, stage_of
 
 _ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _MAINTENANCE = "maintenance"
 _NO_PROXY = frozenset((404, 405, 410))
-_UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
-class _PageState(StrEnum):
+class _PageState(StateWord):
     """A component's state in the page's words; any other word makes the whole answer malformed."""
 
-    OPERATIONAL = "operational"
-    DEGRADED = "degraded_performance"
-    PARTIAL = "partial_outage"
-    FULL = "full_outage"
-    MAINTENANCE = "under_maintenance"
-
-
-_STATES = {
-    _PageState.OPERATIONAL: State.OPERATIONAL,
-    _PageState.DEGRADED: State.DEGRADED,
-    _PageState.PARTIAL: State.PARTIAL_OUTAGE,
-    _PageState.FULL: State.MAJOR_OUTAGE,
-    _PageState.MAINTENANCE: State.MAINTENANCE,
-}
-_BY_WORD = {word.value: state for word, state in _STATES.items()}
+    OPERATIONAL = "operational", State.OPERATIONAL
+    DEGRADED = "degraded_performance", State.DEGRADED
+    PARTIAL = "partial_outage", State.PARTIAL_OUTAGE
+    FULL = "full_outage", State.MAJOR_OUTAGE
+    MAINTENANCE = "under_maintenance", State.MAINTENANCE
 
 
 class _Hit(Struct, frozen=True):
@@ -117,7 +105,6 @@ class _Incident(Struct, frozen=True):
     updates: tuple[_Update, ...] | None = None
 
     def incident(self, page_url: str) -> Incident:
-        posts = sorted((u.post() for u in self.updates or ()), key=lambda p: p.at or _UNDATED, reverse=True)
         return Incident(
             id=self.id,
             title=self.name,
@@ -125,7 +112,7 @@ class _Incident(Struct, frozen=True):
             implies=State.MAINTENANCE if self.type == _MAINTENANCE else State.DEGRADED,
             link=http_url(f"{page_url}/incidents/{quote(self.id, safe='')}"),
             rows=tuple(_row_now(c) for c in self.affected_components or ()),
-            posts=tuple(posts[:MOST_POSTS]),
+            posts=tuple(newest_first(u.post() for u in self.updates or ())[:MOST_POSTS]),
         )
 
 
@@ -149,7 +136,7 @@ class _Summary(Struct, frozen=True):
         for hit in self.affected_components:
             # Two incidents may each list a component; the worse word stands.
             before = states.get(hit.component_id, State.OPERATIONAL)
-            states[hit.component_id] = max(before, _STATES[hit.status], key=lambda s: s.severity)
+            states[hit.component_id] = max(before, hit.status.state, key=lambda s: s.severity)
         for item in self.structure.items:
             group = item.group
             if group is not None and not group.hidden:
@@ -257,7 +244,7 @@ def impacts_of(body: bytes) -> tuple[Impact, ...]:
     :raises Malformed: not that answer.
     """
     found = (
-        Impact(i.component_id, _STATES[i.status], start, moment(i.end_at), i.status_page_incident_id or "")
+        Impact(i.component_id, i.status.state, start, moment(i.end_at), i.status_page_incident_id or "")
         for i in decode_json(body, _Impacts).component_impacts
         if (start := moment(i.start_at)) is not None
     )
@@ -270,7 +257,7 @@ def _row_now(touched: _Touched) -> Row:
 
 
 def _state(word: str | None) -> State:
-    return _BY_WORD.get(word or "", State.UNKNOWN)
+    return _PageState.left(word)
 
 
 def _stage(word: str | None) -> Stage | None:

@@ -18,29 +18,21 @@ from stillup.net import Request
 from stillup.sources.decode import clean, decode_json, http_url, moment
 from stillup.sources.pages.page import Incident, Page, Post, Row
 from stillup.sources.pages.source import PageSource
-from stillup.sources.pages.words import plain, stage_of
+from stillup.sources.pages.words import StateWord, plain, stage_of
 
 
-class _PageState(StrEnum):
+class _PageState(StateWord):
     """A component's state in the page's words; any other word makes the whole answer malformed."""
 
-    OPERATIONAL = "OPERATIONAL"
-    DEGRADED = "DEGRADEDPERFORMANCE"
-    MINOR = "MINOROUTAGE"
-    PARTIAL = "PARTIALOUTAGE"
-    MAJOR = "MAJOROUTAGE"
-    MAINTENANCE = "UNDERMAINTENANCE"
+    OPERATIONAL = "OPERATIONAL", State.OPERATIONAL
+    DEGRADED = "DEGRADEDPERFORMANCE", State.DEGRADED
+    MINOR = "MINOROUTAGE", State.PARTIAL_OUTAGE
+    PARTIAL = "PARTIALOUTAGE", State.PARTIAL_OUTAGE
+    MAJOR = "MAJOROUTAGE", State.MAJOR_OUTAGE
+    MAINTENANCE = "UNDERMAINTENANCE", State.MAINTENANCE
 
 
-_STATES = {
-    _PageState.OPERATIONAL: State.OPERATIONAL,
-    _PageState.DEGRADED: State.DEGRADED,
-    _PageState.MINOR: State.PARTIAL_OUTAGE,
-    _PageState.PARTIAL: State.PARTIAL_OUTAGE,
-    _PageState.MAJOR: State.MAJOR_OUTAGE,
-    _PageState.MAINTENANCE: State.MAINTENANCE,
-}
-_IMPACTS = {word.value: state for word, state in _STATES.items() if state.is_fault}
+_IMPACTS = {word.value: word.state for word in _PageState if word.state.is_fault}
 
 
 class _Whole(StrEnum):
@@ -81,7 +73,7 @@ class _Component(Struct, frozen=True):
 
     def row(self, heads: set[str]) -> Row:
         group_id = self.group.id if self.group is not None else None
-        return Row(self.id, self.name, _STATES[self.status], group=self.id in heads, group_id=group_id)
+        return Row(self.id, self.name, self.status.state, group=self.id in heads, group_id=group_id)
 
 
 class _Event(Struct, frozen=True, rename="camel"):

@@ -8,7 +8,6 @@ A monitor of a service mirrors that service's own page (``filtered_status``), so
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -20,6 +19,7 @@ from stillup.net import Net, Request
 from stillup.secret import Secret
 from stillup.sources.base import Context, HttpSource, Link, Reading
 from stillup.sources.decode import decode_json
+from stillup.sources.pages.words import StateWord
 
 _API = "https://statusgator.com/api/v3"
 _MOST_BOARDS, _MOST_PAGES, _PER_PAGE = 5, 5, 100
@@ -28,21 +28,12 @@ _FALSE_WARNINGS = 0.0001
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
-class _Status(StrEnum):
-    UP = "up"
-    WARN = "warn"
-    DOWN = "down"
-    MAINTENANCE = "maintenance"
-    UNKNOWN = "unknown"
-
-
-_STATES = {
-    _Status.UP: State.OPERATIONAL,
-    _Status.WARN: State.DEGRADED,
-    _Status.DOWN: State.MAJOR_OUTAGE,
-    _Status.MAINTENANCE: State.MAINTENANCE,
-    _Status.UNKNOWN: State.UNKNOWN,
-}
+class _Status(StateWord):
+    UP = "up", State.OPERATIONAL
+    WARN = "warn", State.DEGRADED
+    DOWN = "down", State.MAJOR_OUTAGE
+    MAINTENANCE = "maintenance", State.MAINTENANCE
+    UNKNOWN = "unknown", State.UNKNOWN
 
 
 class _Paging(Struct, frozen=True):
@@ -180,11 +171,11 @@ def _reading(monitors: tuple[_Monitor, ...], ctx: Context) -> Reading:
     if not ours:
         msg = f"no monitor of the StatusGator account follows {ctx.service.name}"
         raise NotConfigured(msg)
-    status = max((m.filtered_status for m in ours), key=lambda s: (_STATES[s].severity, s is not _Status.UNKNOWN))
+    status = max((m.filtered_status for m in ours), key=lambda s: (s.state.severity, s is not _Status.UNKNOWN))
     warned = any(m.early_warning_signal for m in ours)
     name, now = ctx.service.id, ctx.now
     signals: list[Signal] = [
-        Declared(at=now, service=name, source="statusgator", state=_STATES[status]),
+        Declared(at=now, service=name, source="statusgator", state=status.state),
         Alive(at=now, service=name, source="statusgator"),
     ]
     if warned:

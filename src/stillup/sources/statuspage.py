@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 
 from msgspec import Struct
 
@@ -22,27 +21,17 @@ from stillup.sources.decode import decode_json, http_url, moment
 from stillup.sources.pages.page import MOST_POSTS, Affected, Incident, Page, Post, Row
 from stillup.sources.pages.reading import record_of
 from stillup.sources.pages.source import PageSource
-from stillup.sources.pages.words import stage_of, state_of_impact
+from stillup.sources.pages.words import StateWord, stage_of, state_of_impact
 
 
-class _PageState(StrEnum):
+class _PageState(StateWord):
     """A component's state in the page's words; any other word makes the whole answer malformed."""
 
-    OPERATIONAL = "operational"
-    DEGRADED = "degraded_performance"
-    PARTIAL = "partial_outage"
-    MAJOR = "major_outage"
-    MAINTENANCE = "under_maintenance"
-
-
-_STATES = {
-    _PageState.OPERATIONAL: State.OPERATIONAL,
-    _PageState.DEGRADED: State.DEGRADED,
-    _PageState.PARTIAL: State.PARTIAL_OUTAGE,
-    _PageState.MAJOR: State.MAJOR_OUTAGE,
-    _PageState.MAINTENANCE: State.MAINTENANCE,
-}
-_BY_WORD = {word.value: state for word, state in _STATES.items()}
+    OPERATIONAL = "operational", State.OPERATIONAL
+    DEGRADED = "degraded_performance", State.DEGRADED
+    PARTIAL = "partial_outage", State.PARTIAL_OUTAGE
+    MAJOR = "major_outage", State.MAJOR_OUTAGE
+    MAINTENANCE = "under_maintenance", State.MAINTENANCE
 
 
 class _PageInfo(Struct, frozen=True):
@@ -58,7 +47,7 @@ class _Component(Struct, frozen=True):
     group_id: str | None = None
 
     def row(self) -> Row:
-        return Row(self.id, self.name, _STATES[self.status], self.group, self.group_id)
+        return Row(self.id, self.name, self.status.state, self.group, self.group_id)
 
 
 class _Affected(Struct, frozen=True):
@@ -76,7 +65,7 @@ class _Update(Struct, frozen=True):
 
     def post(self) -> Post:
         """``created_at`` is when it could first be read: ``display_at`` may be set back, ``updated_at`` is re-saved."""
-        affected = (Affected(a.code, _BY_WORD.get(a.new_status or "", State.UNKNOWN)) for a in self._affected())
+        affected = (Affected(a.code, _PageState.left(a.new_status)) for a in self._affected())
         return Post(
             at=moment(self.created_at), stage=stage_of(self.status), body=self.body or "", affected=tuple(affected)
         )

@@ -100,9 +100,7 @@ async def _look(source: PageSource, key: tuple[str, str], ctx: Context, net: Net
 
 async def _read_as(other: PageSource, base: str, source: PageSource, ctx: Context, net: Net) -> Reading:
     """Under the old source's name: whoever heard of an incident from it hears of its end from it."""
-    wanted = other.page_requests(base)
-    answers = await net.fetch_all(wanted)
-    page = other.page_of({r.tag: a.body for r, a in zip(wanted, answers, strict=True)}, ctx.now)
+    page = await other.page_at(base, net, ctx.now)
     return _note(reading_of(source.id, page, ctx), source, other, base)
 
 

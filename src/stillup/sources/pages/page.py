@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from msgspec import Struct
 
 from stillup.model.service import Stage, State
 
 MOST_POSTS = 30
+UNDATED = datetime.min.replace(tzinfo=UTC)
+"""Where in the order of time something stands that does not say when it was."""
 
 
 class Row(Struct, frozen=True):
@@ -40,6 +43,11 @@ class Post(Struct, frozen=True, kw_only=True):
     stage: Stage | None = None
     body: str = ""
     affected: tuple[Affected, ...] = ()
+
+
+def newest_first(posts: Iterable[Post]) -> list[Post]:
+    """Updates of an incident that come in no promised order, the newest first and the undated last."""
+    return sorted(posts, key=lambda post: post.at or UNDATED, reverse=True)
 
 
 class Incident(Struct, frozen=True, kw_only=True):

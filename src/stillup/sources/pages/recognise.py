@@ -56,7 +56,7 @@ async def recognise(
         if tried > MOST_TRIED:
             break
         try:
-            page = await _page(source, at, net, now)
+            page = await source.page_at(at, net, now)
         except (RateLimited, Unreachable):
             raise
         except SourceError:
@@ -124,9 +124,3 @@ async def _html(base: str, net: Net) -> bytes:
         raise
     except SourceError:
         return b""
-
-
-async def _page(source: PageSource, base: str, net: Net, now: datetime) -> Page:
-    wanted = source.page_requests(base)
-    answers = await net.fetch_all(wanted)
-    return source.page_of({r.tag: a.body for r, a in zip(wanted, answers, strict=True)}, now)

@@ -77,6 +77,16 @@ class PageSource(HttpSource):
 
     async def read_here(self, ctx: Context, net: Net) -> Reading:
         """Fetch the page and read it as this platform's."""
-        wanted = self.requests(ctx)
-        answers = await net.fetch_all(wanted)
-        return self.answered({r.tag: a.body for r, a in zip(wanted, answers, strict=True)}, ctx)
+        return self.answered(await _bodies(self.requests(ctx), net), ctx)
+
+    async def page_at(self, base: str, net: Net, now: datetime) -> Page:
+        """The page at an address, whosever it is, read as this platform's.
+
+        :raises SourceError: it cannot be had, or is not in the platform's format.
+        """
+        return self.page_of(await _bodies(self.page_requests(base), net), now)
+
+
+async def _bodies(wanted: tuple[Request, ...], net: Net) -> dict[str, bytes]:
+    answers = await net.fetch_all(wanted)
+    return {request.tag: answer.body for request, answer in zip(wanted, answers, strict=True)}

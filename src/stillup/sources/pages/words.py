@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from enum import StrEnum
+from typing import Self
 
 from stillup.catalog.load import Service
 from stillup.model.service import Stage, State
@@ -21,6 +23,27 @@ _BESIDE = re.compile(
 )
 """What a page also writes about: places around the service that nobody's work depends on."""
 _IMPACTS = {"major": State.PARTIAL_OUTAGE, "critical": State.MAJOR_OUTAGE, "maintenance": State.MAINTENANCE}
+
+
+class StateWord(StrEnum):
+    """A platform's words for how things are, each with what it is in ours: ``DOWN = "downtime", State.MAJOR_OUTAGE``.
+
+    As a field's type it makes any other word malformed; :meth:`left` is for history, where such words are let pass.
+    """
+
+    state: State
+
+    def __new__(cls, word: str, state: State) -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.state = state
+        return member
+
+    @classmethod
+    def left(cls, word: str | None) -> State:
+        """The state a word of history stands for, unknown for one that nobody knows."""
+        member = cls._value2member_map_.get(word)
+        return member.state if isinstance(member, StateWord) else State.UNKNOWN
 
 
 def plain(name: str) -> str:
