@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -39,6 +40,11 @@ _SEVERITY = {
     State.PARTIAL_OUTAGE: 3,
     State.MAJOR_OUTAGE: 4,
 }
+
+
+def worst(states: Iterable[State], default: State = State.UNKNOWN) -> State:
+    """The worst of some states, of equals the first; ``default`` of none."""
+    return max(states, key=lambda s: s.severity, default=default)
 
 
 class Stage(StrEnum):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from stillup.catalog.load import catalogue
-from stillup.model.service import Confidence, State
+from stillup.model.service import Confidence, State, worst
 from stillup.model.verdict import Verdict
 from stillup.sim.scenario import Expect, Scenario
 from stillup.verdict.locate.regions import country
@@ -73,9 +73,9 @@ def checks(expect: Expect, changes: Sequence[Verdict]) -> Iterator[Check]:
 def _what(expect: Expect, changes: Sequence[Verdict], service: Sequence[Verdict]) -> Iterator[Check]:
     broken = {c.component for c in changes if c.component and c.state.is_fault}
     if expect.worst is not None:
-        worst = max((c.state for c in changes), key=lambda s: s.severity, default=State.UNKNOWN)
+        reached = worst(c.state for c in changes)
         yield Check(
-            worst.severity == expect.worst.severity, f"worst state {_words(expect.worst)} (was {_words(worst)})"
+            reached.severity == expect.worst.severity, f"worst state {_words(expect.worst)} (was {_words(reached)})"
         )
     if expect.components:
         yield _contains("broken", set(expect.components), broken)

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from msgspec import Struct
 
-from stillup.model.service import Stage, State
+from stillup.model.service import Stage, State, worst
 from stillup.sim.scenario import Official
 
 
@@ -99,8 +99,8 @@ def _impact(rows: list[Official]) -> str:
     given = [o.impact for o in rows if o.impact]
     if given:
         return given[-1]
-    worst = max((s for o in rows for s in o.components.values()), key=lambda s: s.severity, default=State.OPERATIONAL)
-    return {State.MAJOR_OUTAGE: "critical", State.PARTIAL_OUTAGE: "major", State.DEGRADED: "minor"}.get(worst, "none")
+    implied = worst((s for o in rows for s in o.components.values()), State.OPERATIONAL)
+    return {State.MAJOR_OUTAGE: "critical", State.PARTIAL_OUTAGE: "major", State.DEGRADED: "minor"}.get(implied, "none")
 
 
 def page_id(*name: object) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from stillup.model.service import Stage, State
+from stillup.model.service import Stage, State, worst
 from stillup.net import Request
 from stillup.sources.decode import decode_json, http_url, moment
 from stillup.sources.pages.page import MOST_POSTS, Affected, Incident, Page, Post, Row, newest_first
@@ -119,8 +119,8 @@ class _Report(Struct, frozen=True):
         self, report_id: str, about: _About, posts: list[Post], names: dict[str, str], now: datetime
     ) -> Incident:
         affected = tuple(hit.affected() for hit in self.affected_resources or ())
-        worst = max((a.state for a in affected), key=lambda s: s.severity, default=State.UNKNOWN)
-        implies = State.MAINTENANCE if self._is_work else worst if worst.is_fault else State.DEGRADED
+        worst_now = worst(a.state for a in affected)
+        implies = State.MAINTENANCE if self._is_work else worst_now if worst_now.is_fault else State.DEGRADED
         return Incident(
             id=report_id,
             title=self.title or "",

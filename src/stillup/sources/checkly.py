@@ -22,7 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from stillup.errors import Malformed, Refused
-from stillup.model.service import State
+from stillup.model.service import State, worst
 from stillup.model.signal import Declared, Signal
 from stillup.net import Net, Request
 from stillup.sources.base import Context, Reading
@@ -219,7 +219,7 @@ def _worst(incidents: Iterable[Incident]) -> tuple[dict[str, State], State | Non
 
 
 def _worse(one: State | None, other: State | None, calm: State) -> State:
-    return max((s for s in (one, other) if s is not None), key=lambda s: s.severity, default=calm)
+    return worst((s for s in (one, other) if s is not None), calm)
 
 
 def _says_nothing(signal: Signal) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from stillup.errors import Malformed
-from stillup.model.service import State
+from stillup.model.service import State, worst
 from stillup.net import Request
 from stillup.sources.base import Context, Reading
 from stillup.sources.pages.feed import Dialect, is_open, read_feed
@@ -48,8 +48,8 @@ class Feed(PageSource):
             raise Malformed(msg)
         incidents = tuple(_incident(e) for e in entries if e.is_over or is_open(e, now))
         # That nothing is open is no word on how anything is: feeds stay behind when a page moves away from them.
-        worst = max((i.implies for i in incidents if i.is_open), key=lambda s: s.severity, default=State.UNKNOWN)
-        return Page(name=title, incidents=incidents, whole=worst if entries else None)
+        whole = worst(i.implies for i in incidents if i.is_open)
+        return Page(name=title, incidents=incidents, whole=whole if entries else None)
 
     def answered(self, answers: Mapping[str, bytes], ctx: Context) -> Reading:
         return read_feed(self.id, next(iter(answers.values())), ctx, self._dialect)

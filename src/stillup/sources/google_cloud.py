@@ -20,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from stillup.errors import Malformed, RateLimited, SourceError
-from stillup.model.service import Stage, State
+from stillup.model.service import Stage, State, worst
 from stillup.net import Net, Request
 from stillup.sources.base import Context, Reading
 from stillup.sources.decode import decode_json, http_url, moment
@@ -187,10 +187,10 @@ def _page(answers: Mapping[str, bytes], base: str) -> Page:
         msg = "an open incident does not say which products it is about"
         raise Malformed(msg)
     incidents = tuple(i.incident(base) for i in open_ones)
-    worst: dict[str, State] = {}
+    states: dict[str, State] = {}
     for row in (row for i in incidents if i.region is None for row in i.rows):
-        worst[row.id] = max(worst.get(row.id, State.OPERATIONAL), row.state, key=lambda s: s.severity)
-    rows = tuple(Row(id_, title, worst.get(id_, State.OPERATIONAL)) for id_, title in titles.items())
+        states[row.id] = worst((states.get(row.id, State.OPERATIONAL), row.state))
+    rows = tuple(Row(id_, title, states.get(id_, State.OPERATIONAL)) for id_, title in titles.items())
     return Page(name="Google", rows=rows, incidents=incidents)
 
 

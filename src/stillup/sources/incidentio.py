@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 
 from stillup.errors import Malformed, Refused
-from stillup.model.service import Stage, State
+from stillup.model.service import Stage, State, worst
 from stillup.net import Net, Request
 from stillup.sources.base import Context, Reading
 from stillup.sources.decode import decode_json, http_url, moment
@@ -136,7 +136,7 @@ class _Summary(Struct, frozen=True):
         for hit in self.affected_components:
             # Two incidents may each list a component; the worse word stands.
             before = states.get(hit.component_id, State.OPERATIONAL)
-            states[hit.component_id] = max(before, hit.status.state, key=lambda s: s.severity)
+            states[hit.component_id] = worst((before, hit.status.state))
         for item in self.structure.items:
             group = item.group
             if group is not None and not group.hidden:

@@ -12,9 +12,8 @@ from msgspec import Struct
 
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.reason import Reason
-from stillup.model.service import Confidence, Family, Scope, State
+from stillup.model.service import Confidence, Family, Scope, State, worst
 from stillup.verdict.diagnosis.scope import scope_of
-from stillup.verdict.gather import worst
 from stillup.verdict.locate.regions import agreed
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from stillup.model.evidence import Evidence, Numbers, Standing
-from stillup.model.service import Family, Layer, Problem, State
+from stillup.model.service import Family, Layer, Problem, State, worst
 from stillup.registry import SOURCES
 from stillup.verdict.counts.stream import CountStream
 from stillup.verdict.official.book import Entry
@@ -33,11 +33,6 @@ _PROBLEM_OF_ERROR = {
 def when(at_s: float | None) -> datetime | None:
     """Seconds since the epoch as an aware time."""
     return None if at_s is None else datetime.fromtimestamp(at_s, UTC)
-
-
-def worst(states: Iterable[State]) -> State:
-    """The most severe of some states, unknown when there are none."""
-    return max(states, key=lambda s: s.severity, default=State.UNKNOWN)
 
 
 class Gathering:

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
-from stillup.model.service import Confidence, Family, State
+from stillup.model.service import Confidence, Family, State, worst
 from stillup.verdict.fuse import Ruling
 from stillup.verdict.locate.regions import grown
 from stillup.verdict.official.book import Entry
@@ -153,7 +153,7 @@ class Lifecycle:
         self._open = structs.replace(
             was,
             since=min(was.since, onset),
-            state=max(was.state, ruling.state, key=lambda s: s.severity),
+            state=worst((was.state, ruling.state)),
             confidence=Confidence.CONFIRMED if confirmed else was.confidence,
             confirmed_at=was.confirmed_at or (now if confirmed else None),
             first_seen=tuple(sorted(seen.items())),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from stillup.model.service import State
+from stillup.model.service import State, worst
 from stillup.sim.page import PageIncident, Update, page_id
 from stillup.sim.wire.reply import Reply, json_reply, millis, not_found
 from stillup.sim.wire.statuspage import BORN, Site, rows
@@ -36,7 +36,6 @@ def _document(site: Site, now: datetime) -> dict[str, object]:
     included = [section, *_resources(site, now)]
     for incident in site.page.incidents:
         included += [*_updates(site, incident), _report(site, incident)]
-    worst = max(site.page.components.values(), key=lambda s: s.severity, default=State.OPERATIONAL)
     return {
         "data": {
             "id": page_id("page", site.service.id),
@@ -46,7 +45,7 @@ def _document(site: Site, now: datetime) -> dict[str, object]:
                 "subdomain": site.service.id,
                 "custom_domain": None,
                 "announcement": None,
-                "aggregate_state": _STATE[worst],
+                "aggregate_state": _STATE[site.worst],
                 "created_at": millis(BORN),
                 "updated_at": millis(BORN),
             },
@@ -107,7 +106,7 @@ def _updates(site: Site, incident: PageIncident) -> Iterator[dict[str, object]]:
 
 def _report(site: Site, incident: PageIncident) -> dict[str, object]:
     """A report has no stage: it is over when it is called resolved, and its end may stay empty even then."""
-    worst = max((s for u in incident.updates for _, s in u.changes.values()), key=lambda s: s.severity, default=None)
+    reached = worst((s for u in incident.updates for _, s in u.changes.values()), State.DEGRADED)
     return {
         "id": incident.id,
         "type": "status_report",
@@ -117,7 +116,7 @@ def _report(site: Site, incident: PageIncident) -> dict[str, object]:
             "starts_at": millis(incident.started_at),
             "ends_at": None,
             "affected_resources": _affected(site, incident.updates[0]),
-            "aggregate_state": "resolved" if incident.stage.is_over else _STATE[worst or State.DEGRADED],
+            "aggregate_state": "resolved" if incident.stage.is_over else _STATE[reached],
         },
         "relationships": {
             "status_updates": {"data": [{"id": u.id, "type": "status_update"} for u in reversed(incident.updates)]}

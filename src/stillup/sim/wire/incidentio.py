@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from stillup.catalog.load import Component
-from stillup.model.service import Stage, State
+from stillup.model.service import Stage, State, worst
 from stillup.sim.page import PageIncident, Update, page_id
 from stillup.sim.wire.reply import PAGE_STATE, Reply, json_reply, millis, not_found, seconds
 from stillup.sim.wire.statuspage import BORN, Site, rows, shown
@@ -90,7 +90,7 @@ def _item(component: Component, codes: list[str]) -> dict[str, object]:
 
 
 def _incident(site: Site, incident: PageIncident) -> dict[str, object]:
-    worst = _worst(incident)
+    reached = _worst(incident)
     return {
         "id": ulid("incident", incident.id),
         "status_page_id": _head(site)["id"],
@@ -103,10 +103,10 @@ def _incident(site: Site, incident: PageIncident) -> dict[str, object]:
         "affected_components": [
             {
                 "component_id": code,
-                "status": _STATE[worst[component.id]],
+                "status": _STATE[reached[component.id]],
                 "current_status": _STATE[site.page.components[component.id]],
             }
-            for code, component in rows(site.service, worst)
+            for code, component in rows(site.service, reached)
         ],
     }
 
@@ -127,11 +127,11 @@ def _update(site: Site, update: Update) -> dict[str, object]:
 
 def _worst(incident: PageIncident) -> dict[str, State]:
     """The worst state each component was in while the incident lasted."""
-    worst: dict[str, State] = {}
+    found: dict[str, State] = {}
     for update in incident.updates:
         for component, (_, new) in update.changes.items():
-            worst[component] = max(worst.get(component, new), new, key=lambda s: s.severity)
-    return worst
+            found[component] = worst((found.get(component, new), new))
+    return found
 
 
 def _impacts(site: Site, incident: PageIncident) -> Iterator[dict[str, object]]:

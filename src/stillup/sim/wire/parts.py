@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stillup.model.service import State
+from stillup.model.service import State, worst
 from stillup.sim.page import PageIncident
 from stillup.sim.wire.statuspage import Site
 
@@ -14,8 +14,8 @@ def by_state(site: Site, incident: PageIncident) -> Iterator[tuple[State, set[st
     found: dict[State, set[str]] = {}
     for component in {c for u in incident.updates for c in u.changes}:
         was = [u.changes[component][1] for u in incident.updates if component in u.changes]
-        worst = max(was, key=lambda s: s.severity)
-        found.setdefault(worst if incident.stage.is_over else site.page.components[component], set()).add(component)
+        state = worst(was) if incident.stage.is_over else site.page.components[component]
+        found.setdefault(state, set()).add(component)
     for state in sorted(found, key=lambda s: -s.severity):
         if state.severity or incident.stage.is_over:
             yield state, found[state]

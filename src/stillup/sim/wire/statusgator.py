@@ -64,8 +64,7 @@ def _listed(rows: list[dict[str, object]]) -> Reply:
 
 def _monitor(position: int, site: Site, now: datetime, *, is_warned: bool) -> dict[str, object]:
     service = site.service
-    worst = max(site.page.components.values(), key=lambda s: s.severity, default=State.OPERATIONAL)
-    word = _WORDS.get(worst, "up")
+    word = _WORDS.get(site.worst, "up")
     return {
         "id": page_id("monitor", service.id),
         "display_name": service.name,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from stillup.catalog.load import Component, Service
-from stillup.model.service import Stage, State
+from stillup.model.service import Stage, State, worst
 from stillup.sim.page import Page, PageIncident, Update, page_id
 from stillup.sim.wire.reply import ATOM, PAGE_STATE, Reply, json_reply, millis, not_found, seconds, xml
 
@@ -24,6 +24,11 @@ class Site(Struct, frozen=True):
     service: Service
     page: Page
     url: str
+
+    @property
+    def worst(self) -> State:
+        """The state of the component that is worst off."""
+        return worst(self.page.components.values(), State.OPERATIONAL)
 
 
 def page(path: str, site: Site, now: datetime) -> Reply:  # noqa: ARG001 - it dates nothing itself
@@ -65,16 +70,15 @@ def site_id(service: Service) -> str:
 
 
 def _status(site: Site) -> dict[str, str]:
-    worst = max(site.page.components.values(), key=lambda s: s.severity, default=State.OPERATIONAL)
     every = all(s is State.MAJOR_OUTAGE for s in site.page.components.values())
-    if worst is State.MAJOR_OUTAGE and every:
+    if site.worst is State.MAJOR_OUTAGE and every:
         return {"indicator": "critical", "description": "Major System Outage"}
     return {
         State.MAJOR_OUTAGE: {"indicator": "major", "description": "Partial System Outage"},
         State.PARTIAL_OUTAGE: {"indicator": "major", "description": "Partial System Outage"},
         State.DEGRADED: {"indicator": "minor", "description": "Partially Degraded Service"},
         State.MAINTENANCE: {"indicator": "maintenance", "description": "Service Under Maintenance"},
-    }.get(worst, {"indicator": "none", "description": "All Systems Operational"})
+    }.get(site.worst, {"indicator": "none", "description": "All Systems Operational"})
 
 
 def shown(service: Service) -> list[Component]:

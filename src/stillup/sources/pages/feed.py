@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from stillup.errors import Malformed
-from stillup.model.service import Stage, State
+from stillup.model.service import Stage, State, worst
 from stillup.model.signal import Alive, Declared
 from stillup.sources.base import Context, Link, Reading
 from stillup.sources.decode import clean
@@ -147,7 +147,7 @@ def _facts(entry: Entry, ctx: Context) -> tuple[dict[str | None, State], tuple[s
         parts = [(component, None) for component, _ in parts]
     found: dict[str | None, State] = {}
     for component, told in parts:
-        found[component] = max(found.get(component, State.UNKNOWN), told or state, key=lambda s: s.severity)
+        found[component] = worst((found.get(component, State.UNKNOWN), told or state))
     if found:
         return found, facts.models
     # One part that we have no name for is not the whole.

@@ -8,7 +8,7 @@ from itertools import islice
 
 from msgspec import Struct
 
-from stillup.model.service import Stage, State
+from stillup.model.service import Stage, State, worst
 from stillup.model.signal import Declared, Signal
 from stillup.sources.base import Context
 from stillup.sources.decode import clean, strip_html
@@ -112,7 +112,7 @@ def _states_then(case: Case, post: Post, board: Board) -> dict[str | None, State
     for a in post.affected:
         part = board.ours.get(a.id)
         if a.in_trouble and part in case.parts:
-            told[part] = max(told.get(part, a.state), a.state, key=lambda s: s.severity)
+            told[part] = worst((told.get(part, a.state), a.state))
     return {part: told[part] for part in case.parts if part in told}
 
 
