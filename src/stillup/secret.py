@@ -15,6 +15,10 @@ class Secret:
         """The value itself, for the one place that must send it."""
         return self._value
 
+    def bearer(self) -> Secret:
+        """The same as an ``Authorization`` header has it."""
+        return Secret(f"Bearer {self._value}")
+
     def __repr__(self) -> str:
         return "Secret(****)"
 

@@ -12,7 +12,6 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
 from stillup.sources._local_tries import (
@@ -23,6 +22,7 @@ from stillup.sources._local_tries import (
     Tries,
     Try,
     by_status,
+    decoded,
     read_lines,
 )
 from stillup.sources.decode import moment
@@ -90,9 +90,6 @@ class _Row(Struct, frozen=True, rename="camel"):
     request_id: _Id | None = None
 
 
-_DECODER = msgspec.json.Decoder(_Row)
-
-
 def transcript(lines: bytes) -> Tries:
     """Read transcript lines in any order; a line that was cut or is not understood is left out.
 
@@ -112,10 +109,7 @@ def _is_telling(line: bytes) -> bool:
 
 
 def _decoded(line: bytes) -> _Row | None:
-    try:
-        return _DECODER.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+    return decoded(line, _Row)
 
 
 def _is_error(row: _Row) -> bool:

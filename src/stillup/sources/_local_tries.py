@@ -16,7 +16,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from stillup.errors import Malformed, NotConfigured
@@ -28,6 +30,7 @@ from stillup.sources._local_files import tails
 from stillup.sources.base import Context, Reading
 from stillup.sources.posts import HISTORY, signal_id, span, window_end
 
+_T = TypeVar("_T")
 _WINDOW_S = 60
 _LOOK_AT = 50
 _LIMIT_LASTS = timedelta(hours=1)
@@ -184,6 +187,14 @@ class _Maker(Struct, frozen=True):
                     # Two readings within one minute each tell their part of it.
                     id=signal_id(self.source, self.ctx.now, layer.value, f"{end:%H%M}"),
                 )
+
+
+def decoded(line: bytes, kind: type[_T]) -> _T | None:
+    """A line as that shape; None when it was cut, or is something else."""
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def read_lines(lines: bytes, decode: Callable[[bytes], object | None], called: str) -> list[bytes]:

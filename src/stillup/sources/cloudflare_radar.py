@@ -28,7 +28,6 @@ from stillup.errors import Malformed, NotConfigured
 from stillup.model.service import Layer, State
 from stillup.model.signal import Alive, Declared, Outcome, Signal
 from stillup.net import Net, Request
-from stillup.secret import Secret
 from stillup.sources.base import Context, HttpSource, Link, Reading, merge
 from stillup.sources.decode import clean, decode_json, moment
 
@@ -105,7 +104,7 @@ class CloudflareRadar(HttpSource):
             msg = "Cloudflare Radar needs an API token (CLOUDFLARE_RADAR_TOKEN)"
             raise NotConfigured(msg)
         base = (ctx.setting.base_url or _API).rstrip("/")
-        headers = (("Authorization", Secret(f"Bearer {key.reveal()}")), ("Accept", "application/json"))
+        headers = (("Authorization", key.bearer()), ("Accept", "application/json"))
         params = (("dateRange", _RANGE), ("limit", _MOST), ("format", "json"))
         return tuple(
             Request(url=f"{base}/radar/{path}", params=params, headers=headers, tag=tag)

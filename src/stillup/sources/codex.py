@@ -19,12 +19,20 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
-from stillup.sources._local_tries import QUOTA, REQUEST_WAS_WRONG, LocalSource, Tries, Try, by_status, read_lines
+from stillup.sources._local_tries import (
+    QUOTA,
+    REQUEST_WAS_WRONG,
+    LocalSource,
+    Tries,
+    Try,
+    by_status,
+    decoded,
+    read_lines,
+)
 from stillup.sources.decode import moment
 
 _MARKS = (b'"type":"task_complete"', b'"type":"turn_complete"', b'"type":"error"', b'"type":"token_usage_record"')
@@ -97,10 +105,7 @@ class _Envelope(Struct, frozen=True):
 
     timestamp: str
     type: str
-    payload: dict[str, msgspec.Raw]
-
-
-_T = TypeVar("_T", _Row, _Envelope)
+    payload: dict[str, Raw]
 
 
 class Codex(LocalSource):
@@ -116,20 +121,13 @@ class Codex(LocalSource):
 
     def tries(self, lines: bytes) -> Tries:
         """Read the lines of rollouts."""
-        whole = read_lines(lines, lambda line: _decoded(line, _Envelope), self.called)
+        whole = read_lines(lines, lambda line: decoded(line, _Envelope), self.called)
         wanted = [line for line in whole if _LIMITS_MARK in line or any(mark in line for mark in _MARKS)]
-        rows = [(at, r) for line in wanted if (r := _decoded(line, _Row)) and (at := moment(r.timestamp))]
+        rows = [(at, r) for line in wanted if (r := decoded(line, _Row)) and (at := moment(r.timestamp))]
         full = _full_limits(rows)
         told = {row.payload.turn_id for _, row in rows if row.type == "token_usage_record"}
         tries = [t for at, row in rows if (t := _try(at, row, told, full)) is not None]
         return Tries(tuple(sorted(tries, key=lambda t: t.at)), left_out=len(wanted) - len(rows))
-
-
-def _decoded(line: bytes, kind: type[_T]) -> _T | None:
-    try:
-        return msgspec.json.decode(line, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 def _full_limits(rows: list[tuple[datetime, _Row]]) -> list[tuple[datetime, str, datetime]]:

@@ -21,7 +21,6 @@ from urllib.parse import quote
 
 from stillup.errors import Malformed, NotConfigured, SourceError
 from stillup.net import Answer, Net, Request
-from stillup.secret import Secret
 from stillup.sources._downdetector_series import (
     Company,
     Indicator,
@@ -115,7 +114,7 @@ def _request(ctx: Context, path: str, tag: str, params: tuple[tuple[str, str], .
     return Request(
         url=f"{(ctx.setting.base_url or _API).rstrip('/')}{path}",
         params=params,
-        headers=(("Authorization", Secret(f"Bearer {key.reveal()}")), ("Accept", "application/json")),
+        headers=(("Authorization", key.bearer()), ("Accept", "application/json")),
         tag=tag,
     )
 

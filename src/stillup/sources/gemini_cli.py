@@ -13,12 +13,11 @@ import os
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
-from stillup.sources._local_tries import NETWORK, QUOTA, LocalSource, Tries, Try, by_status, read_lines
+from stillup.sources._local_tries import NETWORK, QUOTA, LocalSource, Tries, Try, by_status, decoded, read_lines
 from stillup.sources.decode import moment
 
 _ERROR_MARK, _ANSWER_MARK = b'"type":"error"', b'"type":"gemini"'
@@ -63,9 +62,6 @@ class _Head(Struct, frozen=True, rename="camel"):
     project_hash: _Id
 
 
-_T = TypeVar("_T", _Row, _Said, _Head)
-
-
 class GeminiCli(LocalSource):
     """The user's real requests, as Gemini CLI noted them."""
 
@@ -85,7 +81,7 @@ class GeminiCli(LocalSource):
         for line in whole:
             if _ERROR_MARK not in line and _ANSWER_MARK not in line:
                 continue
-            row = _decoded(line, _Row)
+            row = decoded(line, _Row)
             at = moment(row.timestamp) if row else None
             if row is None or at is None:
                 left_out += 1
@@ -99,20 +95,13 @@ class GeminiCli(LocalSource):
         return Tries(tuple(sorted(tries, key=lambda t: t.at)), left_out)
 
 
-def _decoded(line: bytes, kind: type[_T]) -> _T | None:
-    try:
-        return msgspec.json.decode(line, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-
-
 def _known(line: bytes) -> _Row | _Head | None:
     """A row, or the line at the head of a session."""
-    return _decoded(line, _Row) or _decoded(line, _Head)
+    return decoded(line, _Row) or decoded(line, _Head)
 
 
 def _sentence(line: bytes) -> str:
-    said = _decoded(line, _Said)
+    said = decoded(line, _Said)
     return said.content[:_SENTENCE_CHARS] if said else ""
 
 

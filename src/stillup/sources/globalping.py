@@ -25,7 +25,6 @@ from stillup.model.signal import Alive, Outcome
 from stillup.model.verdict import iso
 from stillup.net import MIB, Net, Request
 from stillup.net.route import is_closed
-from stillup.secret import Secret
 from stillup.sources.base import Context, HttpSource, Link, Reading
 from stillup.sources.decode import decode_json
 
@@ -166,7 +165,7 @@ def _front(ctx: Context) -> Endpoint | None:
 
 def _request(ctx: Context, path: str, json: bytes | None = None) -> Request:
     key = ctx.setting.key
-    secret = (("Authorization", Secret(f"Bearer {key.reveal()}")),) if key else ()
+    secret = (("Authorization", key.bearer()),) if key else ()
     url = f"{(ctx.setting.base_url or _API).rstrip('/')}{path}"
     return Request(
         url=url, headers=(*secret, ("Accept", "application/json")), json=json, ours=True, max_bytes=_MAX_BYTES

@@ -15,7 +15,6 @@ from msgspec import Meta, Struct
 
 from stillup.errors import Malformed, NotConfigured
 from stillup.net import Net, Request
-from stillup.secret import Secret
 from stillup.sources.base import Context, HttpSource, Reading
 from stillup.sources.decode import decode_json, moment, strip_html
 from stillup.sources.posts import Post, reading_of
@@ -55,7 +54,7 @@ class Mastodon(HttpSource):
             msg = f"no tag on Mastodon is known for {ctx.service.name}"
             raise NotConfigured(msg)
         key = ctx.setting.key
-        headers = (("Authorization", Secret(f"Bearer {key.reveal()}")),) if key is not None else ()
+        headers = (("Authorization", key.bearer()),) if key is not None else ()
         since = str(id_at(_from(ctx)))
         return tuple(
             Request(

@@ -29,7 +29,6 @@ from stillup.model.service import Layer
 from stillup.model.signal import Alive, Outcome
 from stillup.model.verdict import iso
 from stillup.net import Net, Request
-from stillup.secret import Secret
 from stillup.sources.base import Context, HttpSource, Link, Reading
 from stillup.sources.decode import clean, decode_json
 from stillup.sources.tally import window_end
@@ -82,7 +81,7 @@ class OpenRouter(HttpSource):
             msg = "OpenRouter needs an API key (OPENROUTER_API_KEY)"
             raise NotConfigured(msg)
         base = (ctx.setting.base_url or _API).rstrip("/")
-        headers = (("Authorization", Secret(f"Bearer {key.reveal()}")), ("Accept", "application/json"))
+        headers = (("Authorization", key.bearer()), ("Accept", "application/json"))
         return tuple(
             Request(url=f"{base}/models/{model}/endpoints", headers=headers)
             for model in ctx.hint(_ID).models[:_MAX_MODELS]

@@ -18,7 +18,6 @@ from msgspec import Meta, Struct
 from stillup.catalog.load import Service
 from stillup.errors import Malformed, NotConfigured
 from stillup.net import Request
-from stillup.secret import Secret
 from stillup.sources.base import Context, HttpSource, Reading
 from stillup.sources.decode import decode_json, moment, parse_xml, strip_html
 from stillup.sources.posts import Post, reading_of
@@ -76,7 +75,7 @@ class Reddit(HttpSource):
         path = f"/r/{'+'.join(quote(c, safe='') for c in communities)}/new"
         if ctx.setting.key is None:
             return (Request(url=f"{ctx.setting.base_url or _SITE}{path}/.rss"),)
-        token = Secret(f"Bearer {ctx.setting.key.reveal()}")
+        token = ctx.setting.key.bearer()
         return (
             Request(
                 url=f"{ctx.setting.base_url or _API}{path}",

@@ -16,7 +16,6 @@ from stillup.errors import Malformed, NotConfigured
 from stillup.model.service import State
 from stillup.model.signal import Alive, Counted, Declared, Signal
 from stillup.net import Net, Request
-from stillup.secret import Secret
 from stillup.sources.base import Context, HttpSource, Link, Reading
 from stillup.sources.decode import decode_json
 from stillup.sources.pages.words import StateWord
@@ -125,7 +124,7 @@ def _request(ctx: Context, path: str, tag: str, page: int = 1) -> Request:
     return Request(
         url=f"{(ctx.setting.base_url or _API).rstrip('/')}{path}",
         params=(("per_page", str(_PER_PAGE)), ("page", str(page))),
-        headers=(("Authorization", Secret(f"Bearer {key.reveal()}")), ("Accept", "application/json")),
+        headers=(("Authorization", key.bearer()), ("Accept", "application/json")),
         tag=tag,
     )
 

@@ -27,7 +27,6 @@ from stillup.catalog.load import SourceHint
 from stillup.errors import NotConfigured, RateLimited, SourceError
 from stillup.model.signal import Alive
 from stillup.net import Net, Request
-from stillup.secret import Secret
 from stillup.sources._x_answers import HOST, Bucket, buckets_of, posts_of
 from stillup.sources._x_purse import Ledger, gap_s, left_of_day_s
 from stillup.sources.base import Context, HttpSource, Link, Reading
@@ -284,7 +283,7 @@ def _request(ctx: Context, path: str, from_: datetime, **params: str) -> Request
     return Request(
         url=f"{ctx.setting.base_url or _API}{path}",
         params=tuple(asked.items()),
-        headers=(("Authorization", Secret(f"Bearer {ctx.setting.key.reveal()}")),),
+        headers=(("Authorization", ctx.setting.key.bearer()),),
         tag=_SEARCH if "max_results" in params else "",
     )
 

@@ -142,7 +142,7 @@ def _anthropic_headers(key: Secret) -> Headers:
 
 
 def _bearer(key: Secret) -> Headers:
-    return (("authorization", Secret(f"Bearer {key.reveal()}")),)
+    return (("authorization", key.bearer()),)
 
 
 def _anthropic_body(model: str) -> bytes:
