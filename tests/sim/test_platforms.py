@@ -18,7 +18,6 @@ from stillup.sim.page import page_at
 from stillup.sim.wire.statuspage import BORN, shown
 from stillup.sources.base import Context, Setting
 from stillup.sources.incidentio import impacts_of
-from stillup.sources.pages import drift
 from stillup.sources.pages.recognise import recognise
 
 PLATFORMS = ("incidentio", "instatus", "betterstack", "datadog")
@@ -144,7 +143,6 @@ async def test_each_platform_is_recognised_by_its_answers(platform, look):
 
 
 async def test_a_page_that_another_platform_makes_by_now_is_read_all_the_same_and_it_is_said(look):
-    drift.forget()
     now, base = april(14, 56), await look.url(APRIL, april(14, 56))
     service = replace(catalogue()["claude"], sources={"instatus": SourceHint()})
     for place in ("instatus", "incidentio", "instatus"):
@@ -153,4 +151,3 @@ async def test_a_page_that_another_platform_makes_by_now_is_read_all_the_same_an
         assert states(reading, now)["web"] is State.MAJOR_OUTAGE
         assert {s.source for s in reading.signals} == {"instatus"}
         assert bool(reading.notes) is (place == "incidentio")
-    drift.forget()

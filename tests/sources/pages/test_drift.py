@@ -13,7 +13,6 @@ from stillup.model.service import State
 from stillup.model.signal import Alive, Declared
 from stillup.net import Request
 from stillup.sources.decode import decode_json
-from stillup.sources.pages import drift
 from stillup.sources.pages.page import Page, Row
 from stillup.sources.pages.source import PageSource
 from stillup.sources.statuspage import SOURCE as STATUSPAGE
@@ -35,13 +34,6 @@ class Old(PageSource):
 
 
 OLD = Old()
-
-
-@pytest.fixture(autouse=True)
-def _afresh():
-    drift.forget()
-    yield
-    drift.forget()
 
 
 @pytest.fixture

@@ -9,20 +9,12 @@ from stillup.catalog.load import SourceHint
 from stillup.errors import Malformed
 from stillup.model.service import State
 from stillup.model.signal import Declared
-from stillup.sources.pages import drift
 from stillup.sources.pages.recognise import candidates, recognise
 from stillup.sources.statuspage import SOURCE as STATUSPAGE
 
 FEED = b"""<rss><channel><title>Example</title><item><guid>g1</guid><title>API</title>
 <pubDate>Mon, 11 May 2020 21:01:19 GMT</pubDate><description>&lt;b&gt;Resolved&lt;/b&gt; - x</description></item>
 </channel></rss>"""
-
-
-@pytest.fixture(autouse=True)
-def _afresh():
-    drift.forget()
-    yield
-    drift.forget()
 
 
 def linking(href: bytes) -> bytes:

@@ -38,13 +38,15 @@ class _Moved(Struct, frozen=True):
     base: str = ""
 
 
-_moved: dict[tuple[str, str], _Moved] = {}
-"""By platform of the catalogue and address. It outlives a reading and not the process."""
+_Key = tuple[str, str]
+"""A platform of the catalogue, and the address that the page has there."""
 
 
-def forget() -> None:
-    """Look at every page afresh."""
-    _moved.clear()
+class _Moves(dict[_Key, _Moved]):
+    """What was found of the pages that were looked for: shared by all readings while the net is open."""
+
+    def __init__(self, _net: Net) -> None:
+        super().__init__()
 
 
 async def read_wherever(source: PageSource, ctx: Context, net: Net) -> Reading:
@@ -52,21 +54,21 @@ async def read_wherever(source: PageSource, ctx: Context, net: Net) -> Reading:
 
     :raises SourceError: it cannot be read; the first platform's reason where no other is found.
     """
-    key = (source.id, source.base(ctx))
-    known = _moved.get(key)
+    key, moves = (source.id, source.base(ctx)), net.shared(_Moves)
+    known = moves.get(key)
     if known is not None and known.source is not None:
         try:
             return await _read_as(known.source, known.base, source, ctx, net)
         except (Malformed, Refused):
-            del _moved[key]  # it moved again, or back
+            del moves[key]  # it moved again, or back
     try:
         return await source.read_here(ctx, net)
     except (Malformed, Refused) as exc:
-        if not _has_left(exc) or _looked_lately(key, ctx.now):
+        if not _has_left(exc) or _looked_lately(moves.get(key), ctx.now):
             raise
         why = exc
     try:
-        return await _look(source, key, ctx, net)
+        return await _look(source, key, ctx, net, moves)
     except _Foreign:
         raise
     except SourceError:
@@ -77,24 +79,23 @@ def _has_left(exc: SourceError) -> bool:
     return exc.status in _GONE if isinstance(exc, Refused) else True
 
 
-def _looked_lately(key: tuple[str, str], now: datetime) -> bool:
-    known = _moved.get(key)
+def _looked_lately(known: _Moved | None, now: datetime) -> bool:
     return known is not None and abs(now - known.looked_at) < LOOK_AGAIN
 
 
-async def _look(source: PageSource, key: tuple[str, str], ctx: Context, net: Net) -> Reading:
+async def _look(source: PageSource, key: _Key, ctx: Context, net: Net, moves: _Moves) -> Reading:
     from stillup.sources.pages.recognise import recognise
 
-    while len(_moved) >= _MOST_PAGES:
-        del _moved[next(iter(_moved))]
-    _moved[key] = _Moved(ctx.now)
+    while len(moves) >= _MOST_PAGES:
+        del moves[next(iter(moves))]
+    moves[key] = _Moved(ctx.now)
     found = await recognise(key[1], net, ctx.now, leave_out=source.id)
     try:
         reading = _note(reading_of(source.id, found.page, ctx), source, found.source, key[1])
     except Malformed as exc:  # which of both is true is for a person to see
         msg = f"{_made_by(key[1], found.source, source)}, and {exc}"
         raise _Foreign(msg) from exc
-    _moved[key] = _Moved(ctx.now, found.source, found.base)
+    moves[key] = _Moved(ctx.now, found.source, found.base)
     return reading
 
 
