@@ -208,3 +208,10 @@ def test_what_is_allowed_and_unwise_is_warned_of(text: str, warned: str):
     warnings = parse_config(text).warnings
     assert len(warnings) == bool(warned)
     assert "".join(warnings).startswith(warned)
+
+
+def test_a_source_that_nobody_has_asked_for_is_not_one_that_is_read():
+    off = "".join(f"[sources.{spec.id}]\nenabled = false\n" for spec in SOURCES.values() if not spec.opt_in)
+
+    assert not parse_config(off).reads_any(["claude"])
+    assert parse_config(f"{off}[sources.bluesky]\nenabled = true\n").reads_any(["claude"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from stillup.config.schema import Document, SourceConfig, options_type
+from stillup.config.schema import Document, SourceConfig, SourceOptions, options_type
 from stillup.config.setting import Setting
-from stillup.registry import SOURCES, usable_sources
+from stillup.registry import SOURCES, SourceSpec, usable_sources
 
 
 class Config(Document, frozen=True, kw_only=True):
@@ -34,12 +34,17 @@ class Config(Document, frozen=True, kw_only=True):
 
         return user_data_path("stillup")
 
+    @property
+    def database(self) -> Path:
+        """The file of everything heard and judged; it may not exist yet."""
+        return self.data_folder / "stillup.db"
+
     def reads_any(self, service_ids: Iterable[str]) -> bool:
         """Whether any source is switched on for any of these services."""
         from stillup.config.merge import merged
 
-        said = [(self.sources.get(spec.id), service) for service in service_ids for spec in usable_sources()]
-        return any(source is None or merged(source, service).enabled is not False for source, service in said)
+        asked = ((self._said(spec.id), service, spec) for service in service_ids for spec in usable_sources())
+        return any(_is_on(merged(source, service), spec) for source, service, spec in asked)
 
     def setting(self, source_id: str, service_id: str, environ: Mapping[str, str]) -> Setting:
         """How one source is to be read for one service; keys are taken from ``environ`` or their file.
@@ -51,15 +56,23 @@ class Config(Document, frozen=True, kw_only=True):
         from stillup.config.merge import merged, own_floor_s, own_options
 
         spec = SOURCES[source_id]
-        source = self.sources.get(source_id) or SourceConfig(everywhere=options_type(source_id)())
-        options = merged(source, service_id)
+        options = merged(self._said(source_id), service_id)
         interval_s = options.interval_s or spec.interval_s
         return Setting(
             base_url=options.base_url or "",
             key=find_key(source_id, service_id, options, environ),
             # A service that is asked for without being listed was not judged at load: the floor binds here too.
             interval_s=max(interval_s, own_floor_s(source_id, service_id, options)),
-            enabled=options.enabled is True or (options.enabled is None and not spec.opt_in),
+            enabled=_is_on(options, spec),
             daily_budget=options.daily_budget,
             options=own_options(options, service_id),
         )
+
+    def _said(self, source_id: str) -> SourceConfig:
+        """What the file says of a source."""
+        return self.sources.get(source_id) or SourceConfig(everywhere=options_type(source_id)())
+
+
+def _is_on(options: SourceOptions, spec: SourceSpec) -> bool:
+    """Whether a source is switched on: as it is said, else unless a user has to ask for it."""
+    return not spec.opt_in if options.enabled is None else options.enabled
