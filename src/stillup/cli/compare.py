@@ -77,7 +77,7 @@ def code_of(compared: Sequence[Compared]) -> int:
 
 def _record(config: Config, now: datetime, services: Sequence[str]) -> tuple[list[Incident], dict[str, datetime]]:
     """What was kept here of the last days, and since when something was kept of each service."""
-    path = config.data_folder / "stillup.db"
+    path = config.database
     if not path.exists():
         return [], {}
     incidents: list[Incident] = []

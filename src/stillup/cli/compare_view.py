@@ -14,23 +14,14 @@ from rich.text import Text
 from stillup.catalog.load import catalogue
 from stillup.catalog.models import Model
 from stillup.cli.common import span
-from stillup.cli.glance import Glance, glance, onset
+from stillup.cli.glance import LAYERS, Glance, glance, onset
 from stillup.cli.yours import own_words
 from stillup.daemon.compared import HISTORY, Compared, shared
-from stillup.model.service import Capability, Layer
+from stillup.model.service import Capability
 from stillup.model.verdict import iso
 
 _LABEL, _COLUMN = 13, 20
 UNKNOWN = "unknown"
-_LAYERS = {
-    Layer.NETWORK: "connects",
-    Layer.EDGE: "edge",
-    Layer.AUTH: "sign-in",
-    Layer.PRESENTATION: "site",
-    Layer.API_GATEWAY: "API",
-    Layer.INFERENCE: "model",
-    Layer.DATABASE: "database",
-}
 
 _Say = Callable[[Compared], list[str]]
 
@@ -113,7 +104,7 @@ def _speed(one: Compared) -> list[str]:
     for rung in one.rungs:
         if rung.ms is None and not rung.error:
             continue
-        name = _LAYERS.get(rung.layer, rung.layer.value)
+        name = LAYERS.get(rung.layer, rung.layer.value)
         fails = f"fails: {rung.error.replace('_', ' ')}" if rung.error else ""
         took = f"{rung.ms:.0f} ms" if rung.ms is not None else ""
         said.append(

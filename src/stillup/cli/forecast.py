@@ -67,7 +67,7 @@ def _answer_person(
 
     service = find_service(name)
     past = read_history(history)
-    kept = _kept(load(config_path).data_folder / "stillup.db", service.id)
+    kept = _kept(load(config_path).database, service.id)
     found = outlook(service, kept, past.rows, SystemClock().now())
     if as_json:
         put(found.json())

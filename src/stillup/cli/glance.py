@@ -10,7 +10,7 @@ from msgspec import Struct
 from stillup.catalog.load import Service
 from stillup.cli.common import MARKS, STYLES, span
 from stillup.model.evidence import Evidence, Standing
-from stillup.model.service import Confidence, Family, Scope, State
+from stillup.model.service import Confidence, Family, Layer, Scope, State
 from stillup.model.verdict import Verdict
 from stillup.sources.decode import clean
 from stillup.verdict.telling.explain import STATE_WORDS
@@ -23,6 +23,16 @@ SIDES = {
     Family.PROBE: "probe",
     Family.TRAFFIC: "requests",
 }
+LAYERS = {
+    Layer.NETWORK: "connects",
+    Layer.EDGE: "edge",
+    Layer.AUTH: "sign-in",
+    Layer.PRESENTATION: "site",
+    Layer.API_GATEWAY: "API",
+    Layer.INFERENCE: "model",
+    Layer.DATABASE: "database",
+}
+"""What answered, in a word that fits a column."""
 _OWN = {Scope.YOU: "it is you", Scope.YOUR_QUOTA: "your limit"}
 _MOST = 300
 
@@ -41,6 +51,11 @@ class Glance(Struct, frozen=True, kw_only=True):
     """The parts, models or regions that are hit."""
     sides: str
     """Who says so: the sides in alarm, else those that are calm."""
+
+    @property
+    def name_style(self) -> str:
+        """How its name is written: it stands out where there is something to see."""
+        return "" if self.style in ("green", "dim") else f"bold {self.style}"
 
 
 def glance(service: Service, verdict: Verdict, evidence: Sequence[Evidence], own_words: str = "") -> Glance:

@@ -41,7 +41,7 @@ def command(
     from stillup.store import open_store
 
     service = find_service(name).id if name else None
-    path = load(config_path).data_folder / "stillup.db"
+    path = load(config_path).database
     if not path.exists():
         click.echo("Nothing kept yet: run `stillup watch claude` first.", err=True)
         return 0

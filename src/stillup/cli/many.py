@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from stillup.daemon.advice import ability, alternatives, usual_task
 from stillup.daemon.ask import FirstAnswer, ask_many
 from stillup.model.service import Capability, Confidence, Scope, State
 from stillup.model.verdict import iso
+from stillup.registry import SOURCES
 from stillup.response.playbook import steps
 from stillup.sources.report import Failure, FailureKind
 from stillup.verdict.telling.explain import because
@@ -39,6 +40,8 @@ _NOT_ASKED = "not asked: "
 _CODES = "0 up, 1 degraded or suspected, 2 outage confirmed, 3 unknown, 4 only you"
 _SHORT, _NARROW, _WIDE, _BROAD = 70, 44, 100, 130
 """Columns of a terminal: below the first states are shortened, from the third on it is told who says so."""
+_Seen = Sequence[tuple[FirstAnswer, Glance]]
+"""Each answer with its line."""
 _Cell = Callable[[FirstAnswer, Glance], str]
 
 
@@ -107,10 +110,11 @@ def render(many: Many, width: int) -> Group:
     """The table with a line of summary before it and what could not be read below, for so many columns."""
     if many.only_you:
         return _cut_off(many)
-    parts: list[RenderableType] = [_summary(many)]
+    seen = [(a, glance(a.service, a.verdict, a.evidence, own_words(a))) for a in many.answers]
+    parts: list[RenderableType] = [_summary(many, seen)]
     if many.task:
         parts.append(_usable(many, many.task))
-    table: list[RenderableType] = [*lines(_columns(many, width), width, header=width >= 60)]
+    table: list[RenderableType] = [*lines(_columns(many, seen, width), width, header=width >= 60)]
     footer = [Text(words, style="dim") for words in _footer(many, short=width < _SHORT)]
     return Group(*parts, *(["", *table] if table else []), "", *footer)
 
@@ -128,9 +132,8 @@ def _cut_off(many: Many) -> Group:
     )
 
 
-def _columns(many: Many, width: int) -> list[Column]:
+def _columns(many: Many, seen: _Seen, width: int) -> list[Column]:
     """What there is room for, most needed first: state, since, what is broken, who says so, what to use."""
-    seen = [(a, glance(a.service, a.verdict, a.evidence, own_words(a))) for a in many.answers]
     short, wide, broad = width < _SHORT, width >= _WIDE, width >= _BROAD
 
     def column(title: str, say: _Cell, style: Callable[[Glance], str] = lambda _: "", *, soft: bool = False) -> Column:
@@ -139,7 +142,7 @@ def _columns(many: Many, width: int) -> list[Column]:
 
     columns = [
         column("", lambda _, g: g.mark, lambda g: g.style),
-        column("Service", lambda _, g: cut(g.name, 14 if short else 24), _name_style),
+        column("Service", lambda _, g: cut(g.name, 14 if short else 24), lambda g: g.name_style),
         column("State", lambda _, g: shortened(g.state) if short else g.state, lambda g: g.style),
     ]
     if many.task:
@@ -155,10 +158,6 @@ def _columns(many: Many, width: int) -> list[Column]:
 
 def _since(since: datetime | None, now: datetime, *, short: bool) -> str:
     return "just seen" if since is not None and just_seen(since, now) else onset(since, now, short=short)
-
-
-def _name_style(line: Glance) -> str:
-    return "" if line.style in ("green", "dim") else f"bold {line.style}"
 
 
 def _cost(service: Service, task: Capability | None, *, short: bool = False) -> str:
@@ -186,13 +185,12 @@ def _instead(answer: FirstAnswer, task: Capability | None) -> str:
     return ", ".join(up) or (f"{choices[0].offer.name}?" if choices else "")
 
 
-def _summary(many: Many) -> Text:
+def _summary(many: Many, seen: _Seen) -> Text:
     """``21 services at 14:41 UTC: 1 partial outage, confirmed; 2 degraded, suspected; 18 operational``."""
     number = len(many.answers)
     said = Text(f"{number} service{'s' if number != 1 else ''} at {many.at.astimezone(UTC):%H:%M} UTC: ")
-    worst = sorted(many.answers, key=lambda a: rank(a.verdict))
-    seen = [glance(a.service, a.verdict, a.evidence, own_words(a)) for a in worst]
-    for place, ((state, style), n) in enumerate(Counter((g.state, g.style) for g in seen).items()):
+    worst_first = (g for _, g in sorted(seen, key=lambda one: rank(one[0].verdict)))
+    for place, ((state, style), n) in enumerate(Counter((g.state, g.style) for g in worst_first).items()):
         said.append("; " if place else "").append(f"{n} {state}", style=style)
     return said
 
@@ -224,7 +222,7 @@ def _unread(many: Many) -> list[str]:
         for report in answer.reports:
             if report.error is None:
                 continue
-            title = _titles()[report.source]
+            title = SOURCES[report.source].title
             if report.error.kind is FailureKind.NOT_CONFIGURED:
                 keyless[title] = None
             else:
@@ -247,12 +245,6 @@ def _reason_of(error: Failure) -> str:
         return f"Not asked ({error.says.removeprefix(_NOT_ASKED)})"
     host, told, why = error.says.partition(": ")
     return f"Not read ({why if told and '.' in host and ' ' not in host else error.says})"
-
-
-def _titles() -> Mapping[str, str]:
-    from stillup.registry import SOURCES
-
-    return {spec.id: spec.title for spec in SOURCES.values()}
 
 
 def _few(names: Sequence[str]) -> str:

@@ -20,11 +20,10 @@ from stillup.cli.top_table import View, render
 from stillup.cli.watch import change_line, drive
 from stillup.cli.which import which
 from stillup.clock import SystemClock
-from stillup.daemon.jobs import forecaster, profile_of, settings_of
+from stillup.daemon.jobs import monitor_of
 from stillup.daemon.live import Live
 from stillup.model.service import Capability
 from stillup.store import open_store
-from stillup.verdict.monitor import Monitor
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from stillup.store.store import Store
 
 _DRAW_S = 1.0
-_REMEMBERED = 200
 _ANY_HEIGHT = 10_000
 _TOLD = 143
 """The exit code of what was told to end."""
@@ -71,10 +69,8 @@ def top(
     """Show services until interrupted, told to stop, or for so many minutes; the exit code."""
     out = console(color=color)
     clock = SystemClock()
-    with open_store(config.data_folder / "stillup.db") as store:
-        monitor = Monitor(profile_of, settings_of(config), forecaster())
-        for service in wanted:
-            monitor.remember(store.incidents(service.id, limit=_REMEMBERED))
+    with open_store(config.database) as store:
+        monitor = monitor_of(config, wanted, store)
         board = Board(wanted, monitor, clock, View(task=task))
         live = Live(monitor, clock, board, store, timedelta(days=config.store.retention_days))
         run = _on_screen if out.is_terminal else _as_lines

@@ -12,24 +12,17 @@ from rich.text import Text
 from stillup.catalog.load import Service, capabilities
 from stillup.cli.columns import Cell, Column, cut, lines
 from stillup.cli.common import span
-from stillup.cli.glance import SIDES, Glance, glance, onset, rank, shortened
+from stillup.cli.glance import LAYERS, SIDES, Glance, glance, onset, rank, shortened
 from stillup.cli.sparkline import bars
 from stillup.daemon.advice import ability
 from stillup.daemon.recent import WINDOW_S, Recent
 from stillup.model.evidence import Evidence, Standing
-from stillup.model.service import Capability, Layer
+from stillup.model.service import Capability
 from stillup.model.verdict import Verdict
 
 _NARROW, _SMALL, _MIDDLE, _WIDE, _BROAD = 60, 78, 90, 120, 150
 _FULL = 8.0
 """So many reports at least make a full bar: one alone is no mountain."""
-_LAYERS = {
-    Layer.INFERENCE: "model",
-    Layer.API_GATEWAY: "API",
-    Layer.AUTH: "sign-in",
-    Layer.PRESENTATION: "site",
-    Layer.EDGE: "edge",
-}
 
 
 class Sort(StrEnum):
@@ -119,10 +112,14 @@ class _Table:
     def columns(self) -> list[Column]:
         """What there is room for, in the order of reading; the least needed goes first."""
         width, now = self._width, self._now
+        name_room = 24 if width >= _WIDE else 12
         wanted = [
-            (0, [self._column("", lambda s, g: g.mark if s.is_judged else "…", _state_style)]),
-            (0, [self._column("Service", lambda _, g: cut(g.name, 24 if width >= _WIDE else 12), _name_style)]),
-            (0, [self._column("State", _state, _state_style)]),
+            (0, [self._column("", lambda s, g: g.mark if s.is_judged else "…", lambda g: g.style)]),
+            (
+                0,
+                [self._column("Service", lambda _, g: cut(g.name, name_room), lambda g: g.name_style)],
+            ),
+            (0, [self._column("State", _state, lambda g: g.style)]),
             (_NARROW, [self._column("Since", lambda _, g: onset(g.since, now, short=True))]),
             (0, self._reports()),
             (_SMALL, self._failing(drawn=width >= _MIDDLE)),
@@ -186,14 +183,6 @@ def _state(seen: Seen, line: Glance) -> str:
     return shortened(line.state) if seen.is_judged else "reading"
 
 
-def _state_style(line: Glance) -> str:
-    return line.style
-
-
-def _name_style(line: Glance) -> str:
-    return "" if line.style in ("green", "dim") else f"bold {line.style}"
-
-
 def _number(count: float | None) -> str:
     return "" if count is None else f"{count:.0f}"
 
@@ -204,7 +193,7 @@ def _share(share: float | None) -> str:
 
 def _latency(recent: Recent) -> str:
     newest_ = recent.latency()
-    return "" if newest_ is None else f"{newest_.ms:.0f} ms ({_LAYERS[newest_.layer]})"
+    return "" if newest_ is None else f"{newest_.ms:.0f} ms ({LAYERS[newest_.layer]})"
 
 
 def _heard(recent: Recent, now: datetime, *, short: bool) -> str:

@@ -32,14 +32,13 @@ from stillup.cli.say import put, say
 from stillup.clock import Clock, SystemClock
 from stillup.daemon.advice import usual_task
 from stillup.daemon.ask import FirstAnswer
-from stillup.daemon.jobs import forecaster, jobs_for, profile_of, settings_of
+from stillup.daemon.jobs import jobs_for, monitor_of
 from stillup.daemon.live import Listener, Live
 from stillup.model.verdict import Verdict
 from stillup.net import Net
 from stillup.sources.decode import clean
 from stillup.sources.poller import Poller, Report
 from stillup.store import open_store
-from stillup.verdict.monitor import Monitor
 from stillup.verdict.telling.explain import because, headline, moved, who
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
 
     from stillup.catalog.load import Service
     from stillup.config import Config
+    from stillup.verdict.monitor import Monitor
 
 
 class View(StrEnum):
@@ -56,10 +56,6 @@ class View(StrEnum):
     LINES = "lines"
     TABLE = "table"
     JSON = "json"
-
-
-_REMEMBERED = 200
-"""Past incidents of a service on which forecasts rest."""
 
 
 @click.command(
@@ -86,10 +82,8 @@ def watch(
 ) -> int:
     """Watch services until interrupted, or for so many minutes."""
     out = console(color=color)
-    with open_store(config.data_folder / "stillup.db") as store, _listener(view, wanted, config, out) as listener:
-        monitor = Monitor(profile_of, settings_of(config), forecaster())
-        for service in wanted:
-            monitor.remember(store.incidents(service.id, limit=_REMEMBERED))
+    with open_store(config.database) as store, _listener(view, wanted, config, out) as listener:
+        monitor = monitor_of(config, wanted, store)
         if isinstance(listener, Table):
             listener.monitor = monitor
         clock = SystemClock()

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from stillup.config import Config
     from stillup.gateway.core.views import HealthView, Observer
 
-DATABASE = "stillup.db"
 GRACE_S = 10.0
 """So long streams that are under way may go on once the end is asked for."""
 STOPPING = f"stopping: what is under way may finish within {GRACE_S:.0f} s; a second signal ends it at once"
@@ -81,7 +80,7 @@ def run(config: Config, environ: Mapping[str, str], *, log: str | None = None, s
     """
     plan = resolve(config, environ, () if config.gateway.upstreams else find_local(environ))
     clock = SystemClock()
-    view = StoreView(config.data_folder / DATABASE, clock, config.services)
+    view = StoreView(config.database, clock, config.services)
     gateway = build(config, plan, clock, view=view, say=_say)
     why_not = equip(gateway.seen, environ, log=log, style=style)
     if why_not:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,13 @@ from stillup.sources.poller import Job
 from stillup.verdict.settings import DAY_S, Profile, Settings
 
 if TYPE_CHECKING:
+    from stillup.store.store import Store
     from stillup.verdict.forecast.forecaster import Forecaster
+    from stillup.verdict.monitor import Monitor
 
 
+_REMEMBERED = 200
+"""Past incidents of a service on which forecasts rest."""
 MOST_KEYLESS = {"reddit": 4}
 """For how many services one look asks a source that has no key: Reddit's open feed turns away who asks more at once."""
 
@@ -91,6 +95,17 @@ def forecaster() -> Forecaster:
     from stillup.verdict.forecast.forecaster import Forecaster
 
     return Forecaster(forecast_table())
+
+
+def monitor_of(config: Config, services: Iterable[Service], store: Store | None) -> Monitor:
+    """A monitor that is as careful as the user wants, and knows the newest past incidents that were kept."""
+    from stillup.verdict.monitor import Monitor  # brings numpy, which whoever only asks for jobs has no use for
+
+    monitor = Monitor(profile_of, settings_of(config), forecaster())
+    if store is not None:
+        for service in services:
+            monitor.remember(store.incidents(service.id, limit=_REMEMBERED))
+    return monitor
 
 
 def settings_of(config: Config) -> Settings:

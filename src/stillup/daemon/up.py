@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.clock import Clock, SystemClock
-from stillup.daemon.gateway import DATABASE, STOPPING, Told, build, greeting, listen, run_loop, stop, warm_up
+from stillup.daemon.gateway import STOPPING, Told, build, greeting, listen, run_loop, stop, warm_up
 from stillup.daemon.traffic import TrafficObserver
 from stillup.errors import StoreError
 from stillup.gateway.core.views import HealthView, NoView, Prior
@@ -37,7 +37,6 @@ _AGAIN_S = 60.0
 _LEAVE_S = 5.0
 _SWITCH_S = 0.001
 """A request waits no longer than that for the monitor's thread; Python's own bound is five times as much."""
-_REMEMBERED = 200
 
 Say = Callable[[str], None]
 ListenerOf = Callable[[Sequence[Service]], "Listener"]
@@ -184,20 +183,16 @@ class Watching:
 
     async def _watch(self, listener: Listener) -> None:
         # Loaded here, in the thread: they bring numpy and the database, and the gateway answers meanwhile.
-        from stillup.daemon.jobs import forecaster, jobs_for, profile_of, settings_of
+        from stillup.daemon.jobs import jobs_for, monitor_of
         from stillup.daemon.live import Listeners, Live
         from stillup.daemon.view import MonitorView
         from stillup.net import Net
         from stillup.sources.poller import Poller
-        from stillup.verdict.monitor import Monitor
 
         config, clock = self._config, self._clock
         store = self._store()
         with store or nullcontext():
-            monitor = Monitor(profile_of, settings_of(config), forecaster())
-            if store is not None:
-                for service in self.services:
-                    monitor.remember(store.incidents(service.id, limit=_REMEMBERED))
+            monitor = monitor_of(config, self.services, store)
             view = MonitorView(monitor, clock, [s.id for s in self.services])
             self._seat.view = view
             keep = timedelta(days=config.store.retention_days)
@@ -211,7 +206,7 @@ class Watching:
         from stillup.store import open_store
 
         try:
-            return open_store(self._config.data_folder / DATABASE)
+            return open_store(self._config.database)
         except StoreError as exc:
             self._say(f"nothing is kept of what is watched: {exc}")
             return None
