@@ -174,26 +174,43 @@ def test_the_onset_of_a_second_fault_lies_after_the_first(timeline):
     assert (second.since - START).total_seconds() / 60 >= 395
 
 
-@pytest.mark.parametrize(("seed", "tail", "lasts"), [(3, 0.5, 35), (1, 0.7, 45), (1, 1.0, 35), (2, 1.0, 45)])
-def test_what_the_ebb_of_a_fault_adds_up_to_is_no_second_one_when_half_an_hour_has_passed(seed, tail, lasts):
-    """An hour at five a minute where 0.1 is usual; others see its end at once, and reports go on for a while."""
+def alarms_of(seed, rate_after, *, others_alarm=False):
+    """When alarms begin: an hour at five a minute where 0.1 is usual, whose end others see at once, and then this."""
     rng, bank = random.Random(seed), CountBank(Settings())
     stream = CountStream("downdetector", 300, bank, Family.CROWD)
     bank.give(stream.row, 0.5)
     alarms, so_far = [], 0
     for minute in range(-24 * 60, 300):
-        rate = 5.0 if 0 < minute <= 60 else tail if 60 < minute <= 60 + lasts else 0.1
+        rate = 5.0 if 0 < minute <= 60 else rate_after(minute - 60) if minute > 60 else 0.1
         so_far = sum(rng.random() < rate / 50 for _ in range(50)) + (so_far if (minute - 1) % 15 else 0)
         at = START + timedelta(minutes=minute)
         line = Counted(at=at, service="claude", source="downdetector", window_s=900, count=so_far, expected=2.0)
         was_in_alarm = stream.alarm_since_s is not None
         stream.take(line, at.timestamp())
         window = stream.close(at.timestamp())
-        window.ending, window.patience = minute > 60, stream.patience(at.timestamp(), others_alarm=False)
+        window.ending, window.patience = minute > 60, stream.patience(at.timestamp(), others_alarm=others_alarm)
         judge(bank, [window], at.timestamp())
         alarms += [minute] if stream.alarm_since_s is not None and not was_in_alarm else []
+    return alarms
+
+
+@pytest.mark.parametrize(("seed", "tail", "lasts"), [(3, 0.5, 35), (1, 0.7, 45), (1, 1.0, 35), (2, 1.0, 45)])
+def test_what_the_ebb_of_a_fault_adds_up_to_is_no_second_one_when_half_an_hour_has_passed(seed, tail, lasts):
+    alarms = alarms_of(seed, lambda minute: tail if minute <= lasts else 0.1)
     assert len(alarms) == 1
     assert alarms[0] <= 5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_ripple_that_comes_nowhere_near_the_fault_is_no_second_one_even_while_others_still_alarm(seed):
+    assert len(alarms_of(seed, lambda minute: 1.1 if 15 < minute <= 30 else 0.1, others_alarm=True)) == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_second_fault_as_large_as_the_first_is_found_however_soon_it_comes(seed):
+    alarms = alarms_of(seed, lambda minute: 5.0 if 15 < minute <= 45 else 0.1)
+    assert len(alarms) == 2
+    assert alarms[1] <= 60 + 15 + 8
 
 
 def test_a_second_fault_soon_after_the_first_is_found(timeline):

@@ -238,7 +238,7 @@ class CountBank:
         tempering = np.stack([runs.max(axis=1), np.ones(len(runs))], axis=1)
         believed = _BELIEVED * np.maximum(1.0, w.window_s / TICK_S)
         doubted = s.x > believed[s.owner] + _BELIEVED_RATIO * mean
-        cap = np.where(doubted, self._settings.cap_share * s.thresholds[s.owner], _NO_CAP)
+        cap = np.minimum(_NO_CAP, np.where(doubted, self._settings.cap_share * s.thresholds[s.owner], _NO_CAP))
         r = rise(cells["r"][s.rows], s.x, nulls, size, tempering, cap)
         idle = cells["alarm"][s.rows] | s.alarmed[s.owner] | ~warm[s.owner]
         idle[:k] = cells["alarm"][s.rows[:k]] | ~warm

@@ -34,6 +34,9 @@ _EASED = 7.0 / 365.0
 _REFRACTORY, _REFRACTORY_S = 1e6, 30 * 60
 """For half an hour after an alarm it takes that much more: the last reports of a fault are no new one."""
 
+_AS_LOUD, _AS_LOUD_S, _NEVER = 0.5, 10 * 60, 1e18
+"""Ten minutes in it that do not reach half the rate of the alarm raise none: people go on about what is over."""
+
 
 class Seen(Struct, frozen=True):
     """One judged stretch of time: what was counted until ``at_s``, and what was usual."""
@@ -72,6 +75,7 @@ class CountStream:
         self._log_e = 0.0
         self._calm_since_s = 0.0
         self._ebbs = False  # since the last alarm no half hour has passed
+        self._was_rate = 0.0  # what came a second in the last alarm
         self._since = Seen(0.0, 0.0, 0.0, 0.0)  # the sum since onset
         self._named = Localised()
         self._whole_in_alarm = False
@@ -270,12 +274,15 @@ class CountStream:
     def _end_alarm(self, at_s: float) -> None:
         self._calm_since_s = at_s
         self._ebbs = True
+        self._was_rate = self._since.x / max(self._since.exposure_s, 1.0)
         self.alarm_since_s = None
         self._log_e = 0.0
 
     def patience(self, now_s: float, *, others_alarm: bool) -> float:
         """What the promised run length is multiplied with for now."""
         if self.alarm_since_s is None and self._is_just_over(now_s):
+            if not self._is_as_loud(now_s):
+                return _NEVER
             return 1.0 if others_alarm else _REFRACTORY
         return _EASED if others_alarm else 1.0
 
@@ -285,6 +292,11 @@ class CountStream:
             self._ebbs = False
             if self.alarm_since_s is None:
                 self._bank.restart(self.row)
+
+    def _is_as_loud(self, now_s: float) -> bool:
+        """Whether the last ten minutes come near what the last alarm was."""
+        since = max(self._calm_since_s, now_s - _AS_LOUD_S)
+        return sum(s.x for s in self._history if s.at_s > since) >= _AS_LOUD * self._was_rate * _AS_LOUD_S
 
     def _is_just_over(self, now_s: float) -> bool:
         return 0.0 < self._calm_since_s > now_s - _REFRACTORY_S
