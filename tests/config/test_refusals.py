@@ -34,7 +34,10 @@ ONE_BY_ONE = [
     ("data = 2026-04-07", "1: data: is a date or time; allowed: a path"),
     ("web = 3", "1: web: is 3; allowed: a table"),
     ("[web]\n[web.listen]\nport = 1", "2: web.listen: is a table; allowed: `host:port`"),
-    ("[web]\nport = 80", "2: web.port: no such key; allowed: listen"),
+    (
+        "[web]\nport = 80",
+        "2: web.port: no such key; allowed: enabled, listen, ",
+    ),
     ("sources = []", "1: sources: is a list; allowed: a table for each source"),
     ("sources.reddit = true", "1: sources.reddit: is true; allowed: a table"),
     ("[sources.redit]", "1: sources.redit: no source is called 'redit' (did you mean reddit?); allowed: statuspage, "),

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from stillup.config.alerts import Alerts
+from stillup.config.hub import Hub, Pool
 from stillup.config.kinds import Kind
 
 FLOOR_S = 60
@@ -217,7 +219,45 @@ class Judgement(Struct, frozen=True, kw_only=True):
 class Web(Struct, frozen=True, kw_only=True):
     """The page and the API."""
 
+    enabled: Annotated[bool, _says("`false` leaves the page out of `stillup up`")] = True
     listen: Annotated[Listen, _says("Where the page listens; port 0 takes a free one")] = "127.0.0.1:8780"
+    public: Annotated[
+        bool,
+        _says(
+            "`true` lets anybody read the page and hand in reports where it listens beyond this machine; "
+            "the chat stays behind the token. Default: beyond this machine everything is behind the token"
+        ),
+    ] = False
+    base_url: Annotated[
+        BaseUrl | None,
+        _says("The address people know the page by, for links in feeds and alerts. Default: where it listens"),
+    ] = None
+    hosts: Annotated[
+        tuple[Id, ...], _says("Other names of this machine that may stand in its address, as `status.example.org`")
+    ] = ()
+    token_env: Annotated[
+        Variable | None,
+        _says("The variable that holds the token. Default: one is made and kept in the data folder, mode 0600"),
+    ] = None
+    token_file: Annotated[
+        KeyFile | None, _says("A file (mode 0600) that holds the token, if the variable named by `token_env` does not")
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[Name, ...],
+        _says("Addresses or networks of proxies in front of it whose `X-Forwarded-For` is believed"),
+    ] = ()
+
+
+class Playbook(Struct, frozen=True, kw_only=True):
+    """What to do while something is down, beyond what stillup knows."""
+
+    folder: Annotated[
+        FolderOrFile | None,
+        _says(
+            "A folder of the team's own steps in Markdown: `SERVICE.md`, `CLASS.md` or `all.md`. "
+            "Default: `playbook` beside the configuration file"
+        ),
+    ] = None
 
 
 ProtocolName: TypeAlias = Literal["anthropic", "openai", "openai-responses", "gemini", "bedrock", "vertex"]
@@ -338,4 +378,8 @@ class Document(Struct, frozen=True, kw_only=True):
     store: Store = Store()
     judgement: Judgement = Judgement()
     web: Web = Web()
+    hub: Hub = Hub()
+    pool: Pool = Pool()
+    alerts: Alerts = Alerts()
+    playbook: Playbook = Playbook()
     gateway: Gateway = Gateway()

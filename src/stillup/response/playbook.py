@@ -1,11 +1,37 @@
-"""What to do now, as short steps in order."""
+"""What to do now, as short steps in order, with what stillup has already done of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
+
+from msgspec import Struct
 
 from stillup.model.service import Scope, State
 from stillup.model.verdict import Verdict
+
+
+class Done(StrEnum):
+    """How far a step is."""
+
+    DONE = "done"
+    """stillup has done it, or seen that it is so."""
+    TO_DO = "to_do"
+    """The reader's to do."""
+    CANNOT = "cannot"
+    """stillup would have done it, and could not: ``note`` says why."""
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One step."""
+
+    says: str
+    """One plain sentence, without markup."""
+    done: Done = Done.TO_DO
+    note: str = ""
+    """What it rests on, or what stands in the way."""
+    team: bool = False
+    """It comes from the team's own playbook."""
 
 
 def steps(verdict: Verdict, usual: Sequence[str], parts_up: Sequence[str]) -> tuple[str, ...]:

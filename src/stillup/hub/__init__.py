@@ -1,0 +1,1 @@
+"""Crowd reports: who may say that something is wrong, and how much that counts."""

@@ -1,0 +1,43 @@
+"""What the page stands on: given once, when it is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from stillup.board import Archive, Board
+from stillup.clock import Clock
+from stillup.config.schema import Web
+from stillup.hub.values import Desk
+from stillup.secret import Secret
+
+if TYPE_CHECKING:
+    from litestar.types import ControllerRouterHandler
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Everything a route may use. Nothing else reaches it: no globals, no database, no monitor."""
+
+    settings: Web
+    clock: Clock
+    board: Callable[[], Board]
+    """The newest board. It is replaced as a whole; hold on to one for the length of a request."""
+    archive: Archive | None = None
+    """What was kept; None where nothing is. Its calls block: use them through ``asyncio.to_thread``."""
+    desk: Desk | None = None
+    """Where reports are handed in; None where none are taken."""
+    gateway: str | None = None
+    """The gateway's address, as ``http://127.0.0.1:8790``; None where there is none, and then no chat."""
+    token: Secret | None = None
+    """What opens the private parts (the chat), and everything where the page is not public and not on loopback."""
+    more_metrics: Sequence[Callable[[], bytes]] = field(default_factory=tuple)
+    """Other expositions (Prometheus text) that ``/metrics`` ends with."""
+
+
+class Routes(Protocol):
+    """A module of routes has a function of this shape, ``routes``, and a line in :mod:`stillup.web.app`."""
+
+    def __call__(self, site: Site) -> Sequence[ControllerRouterHandler]:
+        """Its handlers."""
