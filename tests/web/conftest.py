@@ -1,0 +1,79 @@
+"""The page over a made-up board: in this process (``client``), or served on loopback (``served``)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from sys import path
+
+import pytest
+import uvicorn
+from litestar.testing import TestClient
+
+from stillup.config.schema import Web
+from stillup.web.app import build
+from stillup.web.site import Site
+
+path.insert(0, str(Path(__file__).parent))
+import boards  # importlib mode puts no folder on the path
+
+
+class StillClock:
+    """Always the same moment; the steady clock stands too."""
+
+    def now(self) -> datetime:
+        return boards.NOW + timedelta(seconds=5)
+
+    def monotonic_s(self) -> float:
+        return 1000.0
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def site_of() -> Callable[..., Site]:
+    """Makes a site; what is named stands in for the made-up board, the archive, the clock, the settings."""
+
+    def make(**rest) -> Site:
+        shown = rest.pop("shown", boards.board())
+        told = {"settings": Web(), "clock": StillClock(), "board": lambda: shown, "archive": boards.MadeUpArchive()}
+        return Site(**{**told, **rest})
+
+    return make
+
+
+@pytest.fixture
+def client(site_of) -> Iterator[TestClient]:
+    with TestClient(build(site_of()), base_url="http://127.0.0.1:8780") as client:
+        yield client
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Serves an ASGI application on a free loopback port; gives its address."""
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def start(app) -> str:
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="on", access_log=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        running.append((server, thread))
+        while not server.started:
+            thread.join(0.01)
+            assert thread.is_alive() or server.started, "the server ended before it began"
+        return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+
+    yield start
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(5)
+
+
+@pytest.fixture
+def served(site_of, serve) -> str:
+    """The address of the made-up page."""
+    return serve(build(site_of()))
