@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.datastructures import State
 
+from stillup.web import pages
+
 if TYPE_CHECKING:
     from stillup.web.site import Routes, Site
 
-_ROUTES: tuple[Routes, ...] = ()
+_ROUTES: tuple[Routes, ...] = (pages.routes,)
 
 
 def build(site: Site) -> Litestar:

@@ -1,0 +1,60 @@
+"""The templates: one environment for every page, escaping always on, and a name that is missing is an error.
+
+``render("x.html", site=site, …)`` gives a page that stands on ``base.html``; whatever a template needs is handed to it
+by name. What every page may use besides: the filters of :mod:`stillup.web.words` and ``asset(name)``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from stillup.web import words
+
+if TYPE_CHECKING:
+    from stillup.web.site import Site
+
+
+@cache
+def environment() -> Environment:
+    """The environment; the same one at every call."""
+    env = Environment(
+        loader=PackageLoader("stillup.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    env.filters.update(words.FILTERS)
+    env.globals.update(words.GLOBALS)
+    env.globals["asset"] = asset
+    return env
+
+
+def render(name: str, *, site: Site | None = None, **context: object) -> bytes:
+    """A template as UTF-8 bytes.
+
+    With ``site`` it also gets ``board`` and ``now`` (unless they are handed over), ``chat`` and ``reports``: whether
+    there is such a page.
+    """
+    told: dict[str, object] = {"board": None, "now": None, "chat": False, "reports": False}
+    if site is not None:
+        told = {
+            "board": site.board(),
+            "now": site.clock.now(),
+            "chat": site.gateway is not None,
+            "reports": site.desk is not None,
+        }
+    return environment().get_template(name).render(told | context).encode("utf-8", "replace")
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a static file, with a mark of its content: it may be kept for ever."""
+    content = (files("stillup.web") / "static" / name).read_bytes()
+    return f"/static/{name}?v={sha256(content).hexdigest()[:12]}"

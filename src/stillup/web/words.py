@@ -1,0 +1,94 @@
+"""Values as the page says them: states, ages, spans, times, figures. All of it is text; the templates escape it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from stillup.board import ServiceBoard
+from stillup.model.evidence import Evidence, Standing
+from stillup.model.service import Confidence, Scope, State
+from stillup.response.playbook import Done
+from stillup.sources.decode import clean, http_url
+from stillup.verdict.telling.explain import FAMILY_WORDS, STATE_WORDS, side
+from stillup.verdict.telling.units import age, percent, span
+
+_LINE, _TEXT = 300, 2000
+_MARKS = {Done.DONE: ("✓", "done"), Done.TO_DO: ("○", "for you to do"), Done.CANNOT: ("✗", "could not be done")}
+_STANDINGS = {Standing.ALARM: "in alarm", Standing.CALM: "calm", Standing.NO_DATA: "no data"}
+
+
+def line(text: object, limit: int = _LINE) -> str:
+    """One clean line of a text from elsewhere: bounded, without control and bidirectional characters."""
+    return clean(str(text), limit)
+
+
+def text(value: object) -> str:
+    """A longer text from elsewhere, likewise."""
+    return clean(str(value), _TEXT)
+
+
+def when(at: datetime | None, form: str = "minute") -> Markup:
+    """A moment as ``<time>``: in UTC, and for scripts in ISO 8601; ``form`` is minute, clock or day."""
+    if at is None:
+        return Markup("<span class=none>not known</span>")
+    at = at.astimezone(UTC)
+    shown = {"minute": f"{at.day} {at:%b %Y, %H:%M} UTC", "clock": f"{at:%H:%M} UTC", "day": f"{at.day} {at:%b %Y}"}
+    return Markup('<time datetime="{}">{}</time>').format(_iso(at), shown[form])
+
+
+def ago(at: datetime | None, now: datetime) -> Markup:
+    """How long ago, as ``<time>`` that a script keeps right."""
+    if at is None:
+        return Markup("<span class=none>never</span>")
+    shown = age((now - at).total_seconds()).replace(" old", " ago")
+    return Markup('<time datetime="{}" data-ago>{}</time>').format(_iso(at), shown)
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def spaced(word: object) -> str:
+    """``sign_in`` as ``sign in``."""
+    return line(word, 80).replace("_", " ")
+
+
+def link(url: object) -> str:
+    """A web address that a person may be sent to, else nothing."""
+    return http_url(str(url))
+
+
+def part(component: str, shown: ServiceBoard) -> str:
+    """A component's name."""
+    known = shown.service.component(component)
+    return known.name if known else line(component, 80)
+
+
+def says(evidence: Evidence, shown: ServiceBoard, now: datetime) -> str:
+    """One family's word with its numbers, without its name in front."""
+    told = side(evidence, now, lambda c: part(c, shown))
+    return line(told.removeprefix(f"{FAMILY_WORDS[evidence.family]}: "))
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "line": line,
+    "text": text,
+    "when": when,
+    "ago": ago,
+    "span": span,
+    "percent": percent,
+    "spaced": spaced,
+    "link": link,
+    "part": part,
+    "says": says,
+    "state": lambda s: STATE_WORDS[s],
+    "family": lambda f: FAMILY_WORDS[f],
+    "standing": lambda s: _STANDINGS[s],
+    "mark": lambda d: _MARKS[d][0],
+    "mark_says": lambda d: _MARKS[d][1],
+}
+GLOBALS: Mapping[str, Any] = {"State": State, "Scope": Scope, "Confidence": Confidence, "Standing": Standing}
