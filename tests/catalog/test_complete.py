@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stillup.catalog.load import Service, catalogue
-from stillup.daemon.advice import LEANS
+from stillup.catalog.offers import LEANS
 from stillup.registry import SOURCES
 
 DESIGN = (

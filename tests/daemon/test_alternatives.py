@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stillup.catalog.load import catalogue
-from stillup.daemon.advice import alternatives
+from stillup.catalog.offers import alternatives
 from stillup.model.service import Capability, State
 
 CLAUDE, COPILOT = catalogue()["claude"], catalogue()["copilot"]

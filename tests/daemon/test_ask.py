@@ -7,10 +7,11 @@ from itertools import pairwise
 import pytest
 
 from stillup.catalog.load import capabilities, catalogue, find_service
+from stillup.catalog.offers import LEANS, able, alternatives, stand_ins
 from stillup.clock import ScaledClock
 from stillup.config import parse_config
 from stillup.daemon import ask as asking
-from stillup.daemon.advice import LEANS, able, alternatives, bases, shaken, stand_ins, usual_task
+from stillup.daemon.advice import bases, shaken, usual_task
 from stillup.daemon.ask import MOST_BASES, MOST_PAGES, ask, ask_many, judge, judge_many, thinned
 from stillup.daemon.jobs import MOST_KEYLESS, is_one_look, is_page, jobs_for, profile_of, spared
 from stillup.model.service import Capability, OutageClass, State

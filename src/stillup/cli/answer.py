@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from stillup.catalog.load import ClassFacts, outage_classes
+from stillup.catalog.offers import alternatives
 from stillup.cli.common import MARKS, STYLES, clock_time, span
 from stillup.cli.glance import just_seen
 from stillup.cli.rows import Row, grounds, rows
 from stillup.cli.workarounds import workarounds_block
 from stillup.cli.yours import headline_of, sentence
-from stillup.daemon.advice import CLEAR, alternatives, likely_class, other_parts, shaken, what_to_do
+from stillup.daemon.advice import CLEAR, likely_class, other_parts, shaken, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
 from stillup.model.evidence import Evidence

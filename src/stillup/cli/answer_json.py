@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 from msgspec import structs
 
+from stillup.catalog.offers import alternatives
 from stillup.cli.rows import grounds, rows, telling
 from stillup.cli.workarounds import workarounds_json
 from stillup.cli.yours import headline_of, sentence
-from stillup.daemon.advice import alternatives, likely_class, other_parts, shaken, what_to_do
+from stillup.daemon.advice import likely_class, other_parts, shaken, what_to_do
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
 from stillup.model.service import Capability

@@ -15,6 +15,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from stillup.catalog.load import Service, capabilities
+from stillup.catalog.offers import ability, alternatives
 from stillup.cli.ask import put_reasons, uncollected
 from stillup.cli.columns import Cell, Column, cut, lines
 from stillup.cli.common import console, exit_code
@@ -23,7 +24,7 @@ from stillup.cli.say import put
 from stillup.cli.which import Which
 from stillup.cli.yours import own_words
 from stillup.clock import SystemClock
-from stillup.daemon.advice import ability, alternatives, usual_task
+from stillup.daemon.advice import usual_task
 from stillup.daemon.ask import FirstAnswer, ask_many
 from stillup.model.service import Capability, Confidence, Scope, State
 from stillup.model.verdict import iso

@@ -10,11 +10,11 @@ from msgspec import Struct
 from rich.text import Text
 
 from stillup.catalog.load import Service, capabilities
+from stillup.catalog.offers import ability
 from stillup.cli.columns import Cell, Column, cut, lines
 from stillup.cli.common import span
 from stillup.cli.glance import LAYERS, SIDES, Glance, glance, onset, rank, shortened
 from stillup.cli.sparkline import bars
-from stillup.daemon.advice import ability
 from stillup.daemon.recent import WINDOW_S, Recent
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Capability

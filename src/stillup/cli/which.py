@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from stillup.catalog.load import Service, catalogue, find_service
-from stillup.daemon.advice import ability, able
+from stillup.catalog.offers import ability, able
 from stillup.model.service import Capability
 
 ALL = "all"

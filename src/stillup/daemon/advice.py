@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from stillup.catalog.load import Ability, ClassFacts, Service, capabilities, catalogue, outage_classes
+from stillup.catalog.load import ClassFacts, Service, catalogue, outage_classes
+from stillup.catalog.offers import LEANS
 from stillup.daemon.yours import Own, own_trouble
 from stillup.model.service import Capability, Family, OutageClass, Scope, State
 from stillup.model.signal import Outcome
 from stillup.model.verdict import Verdict
-from stillup.response.alternatives import Choice, Offer, choose, healthy_parts
+from stillup.response.alternatives import healthy_parts
 from stillup.response.playbook import steps
 from stillup.response.workarounds import Workaround, best
 from stillup.sources.report import Report
@@ -20,9 +21,6 @@ from stillup.sources.report import Report
 CLEAR = 0.5
 """From this probability on a class is named alone and its advice given."""
 _OF_LATE = timedelta(minutes=10)
-LEANS = 0.5
-"""From this confidence on a service is taken to fail with what it stands on: chat goes on when GitHub is down, though
-Codex does not."""
 
 
 def likely_class(verdict: Verdict) -> ClassFacts | None:
@@ -79,23 +77,6 @@ def what_to_do(
     return steps(verdict, facts.todo if facts else (), other_parts(service, verdict, components, reports).up)
 
 
-def able(task: Capability) -> list[Service]:
-    """Every service that can do a task, in the catalogue's order of preference; those it does not rank come last."""
-    order = {name: place for place, name in enumerate(capabilities()[task].order)}
-    can = [s for s in catalogue().values() if ability(s, task) is not None]
-    return sorted(can, key=lambda s: order.get(s.id, len(order)))
-
-
-def ability(service: Service, task: Capability) -> Ability | None:
-    """How a service does a task, None where it cannot."""
-    return next((a for a in service.abilities if a.capability is task), None)
-
-
-def stand_ins(service: Service, task: Capability) -> list[Service]:
-    """The services that could do a task in place of this one, best first."""
-    return [s for s in able(task) if s.id != service.id]
-
-
 def bases(service: Service) -> list[Service]:
     """What most of a service probably fails with, as far as the catalogue knows it, the surest first."""
     sure = sorted((d for d in service.dependencies if d.confidence >= LEANS), key=lambda d: -d.confidence)
@@ -138,35 +119,6 @@ def usual_task(service: Service, task: Capability | None = None) -> Capability |
         if wanted in can:
             return wanted
     return can[0] if can else None
-
-
-def alternatives(
-    service: Service, task: Capability | None, states: Mapping[str, State], by_page: Collection[str] = ()
-) -> list[Choice]:
-    """Services to use instead for a task, best first; those known to be down are left out.
-
-    Of those in ``by_page`` only the page was read.
-    """
-    if task is None:
-        return []
-    offers = []
-    for other in stand_ins(service, task):
-        how = ability(other, task)
-        if how is not None:
-            offers.append(
-                Offer(
-                    service=other.id,
-                    name=other.name,
-                    advantage=how.advantage,
-                    access=how.access,
-                    free=how.free,
-                    link=how.link,
-                    depends_on=tuple(d.service for d in other.dependencies if d.confidence >= LEANS),
-                )
-            )
-    # Something of a cloud is degraded somewhere on most days: only its outage rules out who stands on it.
-    broken = [d.service for d in service.dependencies if states.get(d.service, State.UNKNOWN).is_outage]
-    return choose(offers, states, broken, by_page)
 
 
 def workarounds(

@@ -15,9 +15,10 @@ from random import Random
 from msgspec import Struct
 
 from stillup.catalog.load import Service
+from stillup.catalog.offers import stand_ins
 from stillup.clock import Clock
 from stillup.config import Config
-from stillup.daemon.advice import bases, stand_ins
+from stillup.daemon.advice import bases
 from stillup.daemon.jobs import forecaster, is_one_look, is_page, jobs_for, profile_of, spared
 from stillup.errors import Blame
 from stillup.model.evidence import Evidence
