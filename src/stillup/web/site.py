@@ -30,6 +30,8 @@ class Site:
     """Where reports are handed in; None where none are taken."""
     gateway: str | None = None
     """The gateway's address, as ``http://127.0.0.1:8790``; None where there is none, and then no chat."""
+    gateway_token: Secret | None = None
+    """What lets the chat in at a gateway that has users; None where everybody on this machine may ask it."""
     token: Secret | None = None
     """What opens the private parts (the chat), and everything where the page is not public and not on loopback."""
     more_metrics: Sequence[Callable[[], bytes]] = field(default_factory=tuple)
