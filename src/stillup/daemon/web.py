@@ -1,0 +1,153 @@
+"""The page as a part of ``stillup up``: a thread and an event loop of its own, shown a new board each judged minute."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import uvicorn
+from msgspec import structs
+
+from stillup.board import Archive, Board
+from stillup.clock import Clock
+from stillup.config.schema import Web
+from stillup.daemon.gateway import run_loop
+from stillup.daemon.sockets import open_sockets, room_for
+from stillup.errors import UsageError
+from stillup.hub.values import Desk
+from stillup.model.verdict import Verdict
+from stillup.secret import Secret
+from stillup.web.app import build
+from stillup.web.site import Site
+
+if TYPE_CHECKING:
+    import socket
+
+Say = Callable[[str], None]
+
+MOST_CONNECTIONS = 10_000
+"""A crowd that comes when something is down; each costs some 20 KB."""
+_BACKLOG = 2_048
+_KEEP_ALIVE_S = 30
+_LEAVE_S = 3
+_BEGIN_S = 30.0
+
+
+class Serving:
+    """Serves the page from :meth:`start` to :meth:`stop`; the newest board is shown from :meth:`show` on.
+
+    ``first`` is what is shown before anything was judged: its ``seq`` is 0. ``say`` is told what its user must know.
+    """
+
+    def __init__(
+        self,
+        settings: Web,
+        clock: Clock,
+        first: Board,
+        *,
+        say: Say,
+        archive: Archive | None = None,
+        desk: Desk | None = None,
+        gateway: str | None = None,
+        token: Secret | None = None,
+        more_metrics: Sequence[Callable[[], bytes]] = (),
+    ) -> None:
+        self._settings = settings
+        self._board = first
+        self._say = say
+        self._parts = {
+            "clock": clock, "archive": archive, "desk": desk, "gateway": gateway, "token": token,
+            "more_metrics": more_metrics,
+        }  # fmt: skip
+        self._sockets: list[socket.socket] = []
+        self._thread: Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: _Server | None = None
+        self.address = ""
+        """Where it is reached from this machine, as ``http://127.0.0.1:8780``; empty before it is started."""
+
+    def board(self) -> Board:
+        """The board that is shown."""
+        return self._board
+
+    def start(self) -> str:
+        """Listen, and serve from now on; the address it is reached at from this machine.
+
+        :raises stillup.errors.UsageError: the address to listen on cannot be had.
+        """
+        self._sockets, listen, self.address = open_sockets(self._settings.listen, _BACKLOG)
+        settings = structs.replace(self._settings, listen=listen)
+        app = build(Site(settings=settings, board=self.board, **self._parts))  # type: ignore[arg-type]
+        config = uvicorn.Config(
+            app,
+            lifespan="on",
+            ws="none",
+            log_config=None,
+            log_level=logging.CRITICAL,
+            access_log=False,
+            server_header=False,
+            backlog=_BACKLOG,
+            limit_concurrency=room_for(MOST_CONNECTIONS),
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_LEAVE_S,
+        )
+        self._server = _Server(config)
+        self._thread = Thread(target=self._live, args=(self._server,), name="web", daemon=True)
+        self._thread.start()
+        self._server.is_there.wait(_BEGIN_S)
+        if not self._server.started:
+            self.stop()
+            msg = f"the page on {listen} did not begin"
+            raise UsageError(msg)
+        return self.address
+
+    def show(self, board: Board, changes: Sequence[Verdict] = ()) -> None:
+        """Show a new board, and tell those who watch what changed. Returns at once; call it from any thread."""
+        self._board = board
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it has just ended
+                loop.call_soon_threadsafe(self._shown, board, tuple(changes))
+
+    def stop(self) -> None:
+        """End it: what is under way may finish within a few seconds. Blocks; a second call does nothing."""
+        server, thread = self._server, self._thread
+        if server is not None:
+            server.should_exit = True
+        if thread is not None:
+            thread.join(_LEAVE_S + 3)
+        for sock in self._sockets:
+            sock.close()
+        self._sockets = []
+
+    def _shown(self, board: Board, changes: tuple[Verdict, ...]) -> None:
+        """In the page's own loop."""
+
+    def _live(self, server: _Server) -> None:
+        try:
+            run_loop(self._serve(server))
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - whatever it was, the rest of the process goes on
+            self._say(f"the page ended: {type(exc).__name__}: {exc}")
+        finally:
+            self._loop = None
+            server.is_there.set()
+
+    async def _serve(self, server: _Server) -> None:
+        self._loop = asyncio.get_running_loop()
+        await server.serve(self._sockets)
+
+
+class _Server(uvicorn.Server):
+    """Says when it is there."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_there = Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_there.set()

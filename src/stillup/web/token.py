@@ -1,0 +1,56 @@
+"""The token that opens what is private on the page: the one the configuration names, else one made once and kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from secrets import token_urlsafe
+
+from stillup.config.keys import key_at
+from stillup.config.schema import Web
+from stillup.errors import ConfigError
+from stillup.private import private_folder
+from stillup.secret import Secret
+
+FILE = "web.token"
+_BYTES = 32
+_LEAST = 16
+
+
+def find_token(settings: Web, data_folder: Path, environ: Mapping[str, str]) -> Secret:
+    """The page's token; one is made in the data folder, for its owner alone, where the configuration names none.
+
+    :raises stillup.errors.ConfigError: it cannot be read or kept, is empty, or is short enough to be guessed.
+    """
+    if settings.token_env or settings.token_file:
+        found = key_at(settings.token_env, settings.token_file, environ)
+        where = settings.token_env or settings.token_file
+    else:
+        where = str(data_folder / FILE)
+        found = _kept(data_folder / FILE)
+    if found is None:
+        msg = f"web.token_env: the variable {where} is empty, so there is no token"
+        raise ConfigError(msg)
+    if len(found.reveal()) < _LEAST:
+        msg = f"{where}: the page's token has fewer than {_LEAST} characters; a longer one cannot be guessed"
+        raise ConfigError(msg)
+    return found
+
+
+def _kept(path: Path) -> Secret | None:
+    try:
+        private_folder(path.parent)
+        try:
+            number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            if path.stat().st_mode & 0o077:
+                path.chmod(0o600)
+            return key_at(None, str(path), {})
+        with os.fdopen(number, "w", encoding="ascii") as file:
+            made = Secret(token_urlsafe(_BYTES))
+            file.write(f"{made.reveal()}\n")
+    except OSError as exc:
+        msg = f"{path}: the page's token cannot be kept: {exc.strerror or exc}"
+        raise ConfigError(msg) from exc
+    return made
