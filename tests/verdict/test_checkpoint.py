@@ -26,7 +26,7 @@ from stillup.model.signal import Declared
 from stillup.verdict.checkpoint import save as checkpoint
 from stillup.verdict.checkpoint.kinds import GIVEN, classes
 from stillup.verdict.checkpoint.parts import put_together, take_apart
-from stillup.verdict.counts.stream import Seen
+from stillup.verdict.counts.stretch import Seen
 from stillup.verdict.locate.localise import Leaf
 from stillup.verdict.monitor import Monitor
 from stillup.verdict.official.chronicle import PageIncident

@@ -40,6 +40,11 @@ class Lifecycle:
         self._drain: dict[str, Incident] = {}
 
     @property
+    def open(self) -> Incident | None:
+        """The open incident."""
+        return self._open
+
+    @property
     def incident_id(self) -> str | None:
         """The open incident's id."""
         return self._open.id if self._open else None

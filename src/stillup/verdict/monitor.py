@@ -8,18 +8,21 @@ changed. The order in which lines of one minute arrive, and doubles of them, mak
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from math import inf
 
 from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
+from stillup.model.service import Family
 from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
 from stillup.verdict.checkpoint import save as checkpoint
 from stillup.verdict.counts.bank import CountBank
 from stillup.verdict.counts.stream import judge
-from stillup.verdict.forecast.forecaster import Forecaster
+from stillup.verdict.counts.stretch import UsualCount
+from stillup.verdict.forecast.forecaster import Forecaster, Prediction
+from stillup.verdict.reported import Reported, reported, usual
 from stillup.verdict.settings import Profile, Settings
 from stillup.verdict.watch import ServiceWatch
 
@@ -128,6 +131,27 @@ class Monitor:
         """The newest verdict of a service (key None) and of each of its components spoken of."""
         watch = self._watches.get(service)
         return watch.verdicts() if watch else {}
+
+    def known_incidents(self, service: str) -> list[Incident]:
+        """Every incident of a service that was told or seen, the open one last."""
+        watch = self._watches.get(service)
+        return watch.known_incidents() if watch else []
+
+    def left(self, service: str, now: datetime) -> Prediction | None:
+        """How long a service's fault will still take from ``now`` on; None where nothing is wrong, or to ask."""
+        watch = self._watches.get(service)
+        verdict = watch.verdicts().get(None) if watch else None
+        return watch.left(verdict, now) if watch and verdict is not None and verdict.state.is_fault else None
+
+    def usual(self, service: str, families: Collection[Family], at: datetime, seconds: float) -> UsualCount | None:
+        """How many reports are usual in so many seconds up to ``at``; None while too little is known."""
+        watch = self._watches.get(service)
+        return usual(watch.counts(families), at.timestamp(), seconds) if watch else None
+
+    def reported(self, service: str, families: Collection[Family], since: datetime) -> Reported:
+        """What was counted since then, six hours back at most, and where; empty before the first signal."""
+        watch = self._watches.get(service)
+        return reported(watch.counts(families), since.timestamp()) if watch else Reported()
 
     def incidents(self) -> list[Incident]:
         """Incidents opened, changed or closed since the last call."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from math import inf
 
@@ -10,7 +10,7 @@ from msgspec import structs
 
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
-from stillup.model.service import Family, Layer, Stage, State
+from stillup.model.service import Family, Stage, State
 from stillup.model.signal import Alive, Counted, Declared, Outcome, Signal
 from stillup.model.verdict import Forecast, Verdict
 from stillup.registry import SOURCES
@@ -19,7 +19,7 @@ from stillup.verdict.chance import probability as chance
 from stillup.verdict.counts.bank import CountBank
 from stillup.verdict.counts.stream import Closed, CountStream
 from stillup.verdict.diagnosis.diagnose import Scene, diagnose, upstreams
-from stillup.verdict.forecast.forecaster import Forecaster
+from stillup.verdict.forecast.forecaster import Forecaster, Prediction
 from stillup.verdict.forecast.live import live_forecast, past_incidents
 from stillup.verdict.forecast.record import Record
 from stillup.verdict.gather import Gathering, calm_counts, calm_until, is_mirror, when
@@ -28,12 +28,12 @@ from stillup.verdict.intake import Intake, family_of
 from stillup.verdict.lifecycle import Lifecycle
 from stillup.verdict.official.book import Book, Entry
 from stillup.verdict.outcomes.stream import OutcomeStream, StreamKey
+from stillup.verdict.outcomes.works import layers_that_work, models_that_work
 from stillup.verdict.own import OwnTrouble
 from stillup.verdict.room import Room
 from stillup.verdict.settings import NOMINAL_SHARE, SHARES, TICK_S, Profile, Settings
 
 _DEFAULT_INTERVAL_S = 300
-_RECENT_S = 15 * 60
 
 
 class ServiceWatch:
@@ -310,21 +310,24 @@ class ServiceWatch:
         return changes
 
     def _forecast(self, verdict: Verdict) -> Forecast | None:
-        """How long it will still take, where a forecaster is at hand."""
+        left = self.left(verdict, verdict.at)
+        return left.forecast() if left is not None else None
+
+    def left(self, verdict: Verdict, now: datetime) -> Prediction | None:
+        """How long the fault of a verdict will still take from ``now`` on, where a forecaster is at hand."""
         if self._forecaster is None:
             return None
         book = self._books.get(Family.OFFICIAL)
         told = book.open_incidents(lambda s: self._fresh(Family.OFFICIAL, s)) if book else []
-        prediction = live_forecast(
+        return live_forecast(
             self._forecaster,
             self._record,
             service=self.profile.service,
             since=verdict.since or verdict.at,
-            now=verdict.at,
+            now=now,
             components=verdict.components,
             page=told[-1] if told else None,
         )
-        return prediction.forecast()
 
     def remember(self, past: Iterable[Incident]) -> None:
         """Learn of incidents that are over: forecasts rest on the recent ones."""
@@ -353,31 +356,16 @@ class ServiceWatch:
         """What the diagnosis is told besides the evidence."""
         book = self._books.get(Family.OFFICIAL)
         told = book.open_incidents(lambda s: self._fresh(Family.OFFICIAL, s)) if book else []
+        tries = [t for f, t in self._outcomes.values() if self._fresh(f, t.key.source)]
         return Scene(
             own_names=self.profile.names,
             api_works=self._api_works(),
-            layers=self._layers(),
+            layers=layers_that_work(tries, self._now_s),
             text="\n".join(t.text for t in told),
             components=components,
             dependencies=upstreams(self.profile.dependencies, self._others.get),
-            models_work=self._models_that_work(),
+            models_work=models_that_work(tries, self._now_s),
         )
-
-    def _models_that_work(self) -> tuple[str, ...]:
-        tries = [t for f, t in self._outcomes.values() if t.key.model and self._fresh(f, t.key.source)]
-        fail = {t.key.model for t in tries if t.alarm_since_s is not None}
-        return tuple(sorted({t.key.model for t in tries if t.works and self._now_s - t.last_s <= _RECENT_S} - fail))
-
-    def _layers(self) -> dict[Layer, bool]:
-        """Of each layer that is tried of late, whether its tries work."""
-        found: dict[Layer, bool] = {}
-        for f, t in self._outcomes.values():
-            if self._fresh(f, t.key.source) and self._now_s - t.last_s <= _RECENT_S:
-                if t.alarm_since_s is not None:
-                    found[t.key.layer] = False
-                elif t.works:  # what fails and has not alarmed yet is no word
-                    found.setdefault(t.key.layer, True)
-        return found
 
     def _api_works(self) -> bool | None:
         """Whether tries on the API are fresh and work, or the page calls it operational; None when nobody looked."""
@@ -398,3 +386,12 @@ class ServiceWatch:
     def incidents(self) -> list[Incident]:
         """Incidents opened, changed or closed since this was last asked."""
         return self._life.drain()
+
+    def counts(self, families: Collection[Family]) -> list[CountStream]:
+        """The streams of counts of some families."""
+        return [stream for (family, _), stream in self._counts.items() if family in families]
+
+    def known_incidents(self) -> list[Incident]:
+        """Every incident it knows of, each as it is now; the open one comes last."""
+        newest = [*self._past, *([self._life.open] if self._life.open else [])]
+        return list({i.id: i for i in newest}.values())

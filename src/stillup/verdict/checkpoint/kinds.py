@@ -25,7 +25,8 @@ from stillup.verdict.counts.rhythm import ROW
 
 MODULES = (
     *("model.evidence", "model.incident", "model.reason", "model.service", "model.signal", "model.verdict"),
-    *("verdict.counts.bank", "verdict.counts.rhythm", "verdict.counts.rows", "verdict.counts.stream"),
+    *("verdict.counts.bank", "verdict.counts.rhythm", "verdict.counts.rows"),
+    *("verdict.counts.stream", "verdict.counts.stretch"),
     *("verdict.forecast.record", "verdict.fuse", "verdict.heard", "verdict.here", "verdict.intake"),
     *("verdict.lifecycle", "verdict.locate.localise", "verdict.monitor", "verdict.official.book"),
     *("verdict.official.chronicle", "verdict.outcomes.failing", "verdict.outcomes.latency", "verdict.outcomes.stream"),

@@ -15,6 +15,7 @@ import numpy as np
 from stillup.verdict.counts.change import MULTIPLIERS, REALARM_S, count_llr, rise, still_raised
 from stillup.verdict.counts.rhythm import Rhythm, Usual
 from stillup.verdict.counts.rows import Array, Rows
+from stillup.verdict.counts.stretch import UsualCount
 from stillup.verdict.settings import DAY_S, TICK_S, Settings
 
 MOST_CELLS = 64
@@ -322,6 +323,15 @@ class CountBank:
             cells["now"][rows] = cells["last"][rows] = 0.0
             cells["z"][rows] = 0.0
             streams["windows"][w.streams[spoiled]] = 0
+
+    def usual(self, stream: int, at_s: float, seconds: float, published: float) -> UsualCount:
+        """What is usual in so many seconds up to ``at_s``; ``published`` is what the source itself says, a second."""
+        rows = np.array([stream])
+        learned = self.rhythm.usual_at(rows, at_s, seconds)
+        if np.isnan(published):
+            return UsualCount(float(learned.mean[0]), float(learned.size[0]))
+        mean = max(published * seconds, float(learned.mean[0]) if self.rhythm.is_warm(rows)[0] else _UNHEARD)
+        return UsualCount(mean, 1.0 / float(self.rhythm.dispersion(rows)[0]))
 
     def share(self, stream: int, row: int) -> float:
         """The usual share of a cell in its stream."""

@@ -113,6 +113,18 @@ class Rhythm:
         size = 1.0 / (self.dispersion(rows) + 1.0 / x + 1.0 / (_SHAPE_PRIOR + t["seen"][rows]))
         return Usual(mean, size, shape)
 
+    def usual_at(self, rows: Array, at_s: float, seconds: float) -> Usual:
+        """Mean and size at any time of the week, by all that is known now; the climb of young streams is left out."""
+        t = self.table
+        recent = (t["now"][rows] + t["last"][rows]) * (t["elapsed_s"][rows] < _FRESH_S)[:, None]
+        x, time = t["x"][rows] + recent[:, _LEVEL], t["time"][rows] + recent[:, _TIME]
+        place = (at_s - seconds / 2.0) / HOUR_S - 0.5
+        first = int(place // 1)
+        (before, seen), (after, _) = self._factor(rows, first), self._factor(rows, first + 1)
+        shape = before + (place - first) * (after - before)
+        mean = np.maximum(np.where(time > 0.0, x / np.maximum(time, 1.0), 1e-6) * shape * seconds, 1e-6)
+        return Usual(mean, 1.0 / (self.dispersion(rows) + 1.0 / x + 1.0 / (_SHAPE_PRIOR + seen)), shape)
+
     def tolerance(self, rows: Array) -> Array:
         """The rise, as a multiple of the mean, that a rhythm not yet known explains."""
         days = self.table["days"][rows]

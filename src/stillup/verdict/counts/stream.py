@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import ceil, nan
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from stillup.model.signal import Counted
 from stillup.verdict.counts.bank import MOST_CELLS, CountBank, Windows
 from stillup.verdict.counts.change import RECOVERED_NATS, count_llr
 from stillup.verdict.counts.fresh import Unjudged, grown
+from stillup.verdict.counts.stretch import Seen, UsualCount, onset, total
 from stillup.verdict.locate.localise import Leaf, LeafRates, Localised, localise, part_of_day
 from stillup.verdict.locate.regions import country
 from stillup.verdict.settings import TICK_S
@@ -36,15 +37,6 @@ _REFRACTORY, _REFRACTORY_S = 1e6, 30 * 60
 
 _AS_LOUD, _AS_LOUD_S, _NEVER = 0.5, 10 * 60, 1e18
 """Ten minutes in it that do not reach half the rate of the alarm raise none: people go on about what is over."""
-
-
-class Seen(Struct, frozen=True):
-    """One judged stretch of time: what was counted until ``at_s``, and what was usual."""
-
-    at_s: float
-    exposure_s: float
-    x: float
-    mean: float
 
 
 class Found(NamedTuple):
@@ -324,6 +316,23 @@ class CountStream:
         part = total(s for s in self._history if s.at_s > since)
         return part.x, part.mean, part.exposure_s
 
+    def of_late(self, since_s: float) -> tuple[Seen, Counter[Leaf]]:
+        """What was judged after ``since_s``, six hours back at most: the sum of it, and what was counted by place."""
+        leaves: Counter[Leaf] = Counter()
+        for at_s, counted in self._leaf_history:
+            if at_s > since_s:
+                leaves.update(counted)
+        return total(s for s in self._history if s.at_s > since_s), leaves
+
+    def usual(self, at_s: float, seconds: float) -> UsualCount | None:
+        """What is usual in so many seconds up to ``at_s``, by all that is known now; None while that is not enough."""
+        return self._bank.usual(self.row, at_s, seconds, self._published_rate) if self.is_warm else None
+
+    def share_of_region(self, region: str) -> float | None:
+        """The usual part of a region in all that is counted; a country's takes in its parts. None: not followed."""
+        row = self._cells.get((1, region))
+        return None if row is None else self._bank.share(self.row, row)
+
     def localised(self) -> Localised:
         """Which components, regions, problems and models the excess since onset lies in; only grows in one alarm."""
         if self.alarm_since_s is None:
@@ -377,29 +386,6 @@ def judge(bank: CountBank, windows: Sequence[Closed], at_s: float) -> list[bool]
     )
     found = zip(*(column.tolist() for column in judged), strict=True)
     return [w.stream.settle(w, at_s, Found(*of_it)) for w, of_it in zip(windows, found, strict=True)]
-
-
-def onset(history: Sequence[Seen]) -> float:
-    """The start of the stretch up to now that speaks loudest for a raised rate: the maximum-likelihood onset."""
-    last = history[-1]
-    best, start_s, x, mean = 0.0, last.at_s - last.exposure_s, 0.0, 0.0
-    for seen in reversed(history):
-        x += seen.x
-        mean += seen.mean
-        if x <= mean:
-            continue
-        gain = float(count_llr(x, mean, 1e9, min(1e4, max(1.5, x / mean))))
-        if gain >= best:
-            best, start_s = gain, seen.at_s - seen.exposure_s
-    return start_s
-
-
-def total(history: Iterable[Seen]) -> Seen:
-    """One stretch made of many."""
-    at_s = exposure_s = x = mean = 0.0
-    for seen in history:
-        at_s, exposure_s, x, mean = seen.at_s, exposure_s + seen.exposure_s, x + seen.x, mean + seen.mean
-    return Seen(at_s, exposure_s, x, mean)
 
 
 def _is_of(leaf: Leaf, attribute: int, value: str) -> bool:

@@ -1,0 +1,68 @@
+"""What people reported of late beside what is usual: of a service, and of each place and problem."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from stillup.verdict.counts.stream import CountStream
+from stillup.verdict.counts.stretch import UsualCount, added
+from stillup.verdict.locate.regions import country
+
+
+class Place(Struct, frozen=True):
+    """Counted in one region; a country's count takes in its parts. ``usual`` is None while too little is known."""
+
+    count: float
+    usual: float | None
+
+
+class Reported(Struct, frozen=True):
+    """Counted and usual in the last stretch. ``usual`` is None while too little is known."""
+
+    count: float = 0.0
+    usual: float | None = None
+    regions: dict[str, Place] = {}
+    problems: dict[str, float] = {}
+
+
+def usual(streams: Sequence[CountStream], at_s: float, seconds: float) -> UsualCount | None:
+    """What is usual of all streams together in so many seconds up to ``at_s``, by what is known now.
+
+    None while one that has counted anything in the last hours is not known well enough: what is left would be too low.
+    """
+    if any(not s.is_warm and s.of_late(0.0)[0].x > 0.0 for s in streams):
+        return None
+    return added(known for s in streams if (known := s.usual(at_s, seconds)) is not None)
+
+
+def reported(streams: Sequence[CountStream], since_s: float) -> Reported:
+    """What was judged after ``since_s``, six hours back at most."""
+    count = mean = 0.0
+    is_known = False
+    regions: Counter[str] = Counter()
+    usual_there: dict[str, float | None] = {}
+    problems: Counter[str] = Counter()
+    for stream in streams:
+        whole, leaves = stream.of_late(since_s)
+        count, mean = count + whole.x, mean + whole.mean
+        is_known |= stream.is_warm
+        here: Counter[str] = Counter()
+        for leaf, n in leaves.items():
+            if leaf.problem is not None:
+                problems[leaf.problem] += n
+            if leaf.region is not None:
+                here.update(dict.fromkeys({leaf.region, country(leaf.region)}, n))
+        for region, n in here.items():
+            regions[region] += n
+            share = stream.share_of_region(region) if stream.is_warm else None
+            before = usual_there.get(region, 0.0)
+            usual_there[region] = None if share is None or before is None else before + share * whole.mean
+    return Reported(
+        count,
+        mean if is_known else None,
+        {r: Place(float(n), usual_there[r]) for r, n in regions.items() if n > 0},
+        {p: float(n) for p, n in problems.items() if n > 0},
+    )
