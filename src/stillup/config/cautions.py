@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from stillup.config.alert_rules import kind_of
 from stillup.config.kinds import stays_here
 from stillup.config.schema import Document
 from stillup.config.words import dotted
@@ -18,6 +19,7 @@ def cautions(document: Document) -> Iterator[str]:
     """One sentence each; none of them stops anything."""
     yield from _open_key_files(document)
     yield from _in_the_clear(document)
+    yield from _addresses(document)
     for source_id in document.sources:
         if not SOURCES[source_id].module:
             yield f"sources.{source_id}: this source can only be replayed so far; its settings have no effect"
@@ -27,6 +29,7 @@ def _open_key_files(document: Document) -> Iterator[str]:
     options = [o for s in document.sources.values() for o in (s.everywhere, *s.services.values())]
     files = [o.key_file for o in options] + [u.key_file for u in document.gateway.upstreams]
     files += [u.token_file for u in document.gateway.users]
+    files += [name for c in document.alerts.channels for name in (c.url_file, c.secret_file)]
     for name in dict.fromkeys(f for f in files if f):
         try:
             mode = Path(name).stat().st_mode
@@ -45,6 +48,16 @@ def _in_the_clear(document: Document) -> Iterator[str]:
     for upstream in document.gateway.upstreams:
         if _is_clear(upstream.base_url) and (upstream.key_env or upstream.key_file or upstream.pass_credentials):
             yield f"gateway upstream {upstream.id}: http:// sends the key unencrypted"
+
+
+def _addresses(document: Document) -> Iterator[str]:
+    for channel in document.alerts.channels:
+        if channel.url is None:
+            continue
+        address = channel.url.reveal()
+        if kind_of(address) == "apprise" or "@" in address.partition("://")[2].partition("/")[0]:
+            says = "what opens it stands in the configuration, which is shown and shared"
+            yield f"alerts channel {channel.id}: {says}; `url_env` or `url_file` keeps it out"
 
 
 def _is_clear(base_url: str | None) -> bool:

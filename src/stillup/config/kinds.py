@@ -29,6 +29,11 @@ class Kind(StrEnum):
     ID = "id"
     HOP = "hop"
     CONTROL = "control"
+    CHANNEL = "channel"
+    HOURS = "hours"
+    TIME = "time"
+    ZONE = "zone"
+    REGION = "region"
 
 
 class Wrong(Struct, frozen=True):
@@ -54,6 +59,11 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _HOP = re.compile(_ID.pattern + r"(/[^\s/][^\s]{0,199})?")
 _NAME_ONLY = re.compile(r"dns:[A-Za-z0-9._-]{1,253}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_DAY = "(mon|tue|wed|thu|fri|sat|sun)"
+_HOURS = re.compile(rf"({_DAY}(-{_DAY})? )?{_TIME.pattern}-({_TIME.pattern}|24:00)")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:")
 
 
 def stays_here(url: str) -> bool:
@@ -151,6 +161,23 @@ def _variable(text: str, _folder: Path) -> str | Wrong:
     return text if _VARIABLE.fullmatch(text) else Wrong("is not a variable's name")
 
 
+def _channel(text: str, _folder: Path) -> str | Wrong:
+    # It is never repeated: most of such addresses hold what opens the channel.
+    if not text.isprintable() or " " in text or len(text) > 4_000:
+        return Wrong("has a character in it that no address has")
+    return text if text == "desktop" or _SCHEME.match(text) else Wrong("is no address of a channel")
+
+
+def _zone(text: str, _folder: Path) -> str | Wrong:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return Wrong(f"is {show(text)}, and this machine knows no such zone")
+    return text
+
+
 RULES: dict[Kind, Rule] = {
     Kind.BASE_URL: Rule("an http or https URL without credentials, query or fragment", _base_url),
     Kind.URL: Rule("an http or https URL without credentials", _url),
@@ -163,4 +190,11 @@ RULES: dict[Kind, Rule] = {
     Kind.ID: Rule("letters, digits, `.`, `_` and `-`", _matching(_ID)),
     Kind.HOP: Rule("`upstream/model` or `upstream`", _matching(_HOP)),
     Kind.CONTROL: Rule("an http or https URL without credentials, or `dns:NAME` to look up a name only", _control),
+    Kind.CHANNEL: Rule(
+        "`https://…` (a webhook), `mailto:…`, `smtp://…` or `smtps://…` (mail), `desktop`, or an Apprise URL", _channel
+    ),
+    Kind.HOURS: Rule("hours, with or without days, as `22:00-07:00` or `sat-sun 00:00-24:00`", _matching(_HOURS)),
+    Kind.TIME: Rule("a time of day, as `08:00`", _matching(_TIME)),
+    Kind.ZONE: Rule("a time zone by its IANA name, as `Europe/Berlin`", _zone),
+    Kind.REGION: Rule("a country or a part of one (ISO 3166), as `US` or `US-CA`", _matching(_REGION)),
 }

@@ -17,6 +17,7 @@ from stillup.config.schema import Document, SourceConfig, options_type
 from stillup.config.want import Want, required, wants
 from stillup.config.words import Complaint, KeyPath, near, services_known, show
 from stillup.registry import SOURCES
+from stillup.secret import Secret
 
 _MISSING = object()
 _SECRETS = frozenset({"key", "keys", "token", "secret", "password", "passwd", "api_key", "apikey", "access_token"})
@@ -111,13 +112,18 @@ class Reader:
     def _leaf(self, value: object, wanted: Want, path: KeyPath) -> object:
         loose = isinstance(value, FromVariable)
         try:
-            found = msgspec.convert(str(value) if loose else value, type=wanted.hint, strict=not loose)
+            found = msgspec.convert(
+                str(value) if loose else value, type=wanted.hint, strict=not loose, dec_hook=_secret
+            )
         except msgspec.ValidationError:
             return self._refuse(path, f"is {_shape(value, wanted)}", wanted)
         if wanted.kind is None:
             return found
-        settled = RULES[wanted.kind].read(found, self._folder)
-        return self._refuse(path, settled.says, wanted) if isinstance(settled, Wrong) else settled
+        is_secret = isinstance(found, Secret)
+        settled = RULES[wanted.kind].read(found.reveal() if is_secret else found, self._folder)
+        if isinstance(settled, Wrong):
+            return self._refuse(path, settled.says, wanted)
+        return Secret(settled) if is_secret else settled
 
     def _refuse(self, path: KeyPath, says: str, wanted: Want) -> object:
         allowed = services_known() if wanted.kind is Kind.SERVICE else wanted.allowed
@@ -126,6 +132,12 @@ class Reader:
 
     def _complain(self, path: KeyPath, says: str) -> None:
         self.complaints.append(Complaint(path, says))
+
+
+def _secret(kind: type, value: object) -> object:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise TypeError
 
 
 def _unknown(key: str, known: list[str]) -> str:

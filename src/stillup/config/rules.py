@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from stillup.catalog.load import catalogue
+from stillup.config import alert_rules
 from stillup.config.kinds import stays_here
 from stillup.config.merge import merged, own_floor_s
 from stillup.config.schema import FLOOR_S, Document, ProbeOptions, SourceOptions, Upstream
@@ -118,4 +119,5 @@ _RULES: tuple[tuple[str, Callable[[Document], Iterator[Complaint]]], ...] = (
     ("gateway", _upstreams),
     ("gateway", _routes),
     ("gateway", _users),
+    ("alerts", lambda document: alert_rules.complaints(document.alerts, document.services)),
 )

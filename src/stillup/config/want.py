@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -12,7 +13,13 @@ from msgspec.structs import FieldInfo, fields
 from stillup.config.kinds import RULES, Kind
 
 _NOTES = ("extra", "ge", "gt", "le", "min_length", "description")
-_PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_PLAIN = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    datetime: "a date and time with its zone, as 2026-05-12T22:00:00Z",
+}
 
 
 class Want(Struct, frozen=True, kw_only=True):
