@@ -15,6 +15,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from stillup.board import Maintenance
 from stillup.catalog.load import Service, SourceHint
 from stillup.config.setting import Setting
 from stillup.model.signal import Signal
@@ -52,7 +53,8 @@ class Link(Struct, frozen=True):
 class Reading(Struct, frozen=True, kw_only=True):
     """What one reading gave: the signals, a sentence for a person, and links.
 
-    ``tips`` are other people's posts that offer a way round the trouble. ``notes`` are for whoever keeps this
+    ``tips`` are other people's posts that offer a way round the trouble. ``maintenances`` are all the work that an
+    official page announces or is at, which is no evidence of a fault. ``notes`` are for whoever keeps this
     installation: the source answers, but not as the catalogue has it.
     """
 
@@ -61,6 +63,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...] = ()
     notes: tuple[str, ...] = ()
     tips: tuple[Tip, ...] = ()
+    maintenances: tuple[Maintenance, ...] = ()
 
 
 class Source(Protocol):
@@ -122,4 +125,5 @@ def merge(parts: list[Reading]) -> Reading:
         links=tuple(dict.fromkeys(link for p in parts for link in p.links)),
         notes=tuple(dict.fromkeys(note for p in parts for note in p.notes)),
         tips=tuple(dict.fromkeys(tip for p in parts for tip in p.tips)),
+        maintenances=tuple(dict.fromkeys(work for p in parts for work in p.maintenances)),
     )

@@ -129,6 +129,8 @@ class _Report(Struct, frozen=True):
             link=http_url(f"{about.url}/incident/{quote(report_id, safe='')}"),
             rows=tuple(Row(a.id, names.get(a.id, ""), a.state) for a in affected),
             posts=tuple(self._staged(post) for post in posts[:MOST_POSTS]),
+            starts=moment(self.starts_at) if self._is_work else None,
+            ends=moment(self.ends_at) if self._is_work else None,
         )
 
     def _staged(self, post: Post) -> Post:

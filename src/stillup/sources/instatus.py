@@ -7,7 +7,7 @@ and of their updates only the time of the last one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -32,6 +32,7 @@ class _PageState(StateWord):
     MAINTENANCE = "UNDERMAINTENANCE", State.MAINTENANCE
 
 
+_MOST_DIGITS = 6
 _IMPACTS = {word.value: word.state for word in _PageState if word.state.is_fault}
 
 
@@ -85,6 +86,8 @@ class _Event(Struct, frozen=True, rename="camel"):
     impact: str | None = None
     url: str | None = None
     updated_at: str | None = None
+    start: str | None = None
+    duration: str | None = None
 
     def incident(self, implies: State) -> Incident:
         stage = _STAGES.get(self.status or "", stage_of(self.status))
@@ -96,7 +99,15 @@ class _Event(Struct, frozen=True, rename="camel"):
             implies=_IMPACTS.get(self.impact or "", implies),
             link=http_url(self.url or ""),
             posts=(last,) if last.at is not None else (),
+            starts=moment(self.start),
+            ends=self._ends(),
         )
+
+    def _ends(self) -> datetime | None:
+        """Work is announced with its beginning and its minutes."""
+        starts, minutes = moment(self.start), self.duration or ""
+        known = starts is not None and minutes.isascii() and minutes.isdecimal() and len(minutes) <= _MOST_DIGITS
+        return starts + timedelta(minutes=int(minutes)) if known and starts is not None else None
 
 
 class _Summary(Struct, frozen=True, rename="camel"):

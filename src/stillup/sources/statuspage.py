@@ -82,6 +82,8 @@ class _Incident(Struct, frozen=True):
     status: str
     impact: str | None = None
     shortlink: str | None = None
+    scheduled_for: str | None = None
+    scheduled_until: str | None = None
     components: tuple[_Component, ...] | None = None
     incident_updates: tuple[_Update, ...] | None = None
 
@@ -94,6 +96,8 @@ class _Incident(Struct, frozen=True):
             link=http_url(self.shortlink or ""),
             rows=tuple(c.row() for c in self.components or ()),
             posts=tuple(u.post() for u in (self.incident_updates or ())[:MOST_POSTS]),
+            starts=moment(self.scheduled_for),
+            ends=moment(self.scheduled_until),
         )
 
 

@@ -55,7 +55,7 @@ class Incident(Struct, frozen=True, kw_only=True):
 
     ``stage`` is None for a word nobody knows, which is never read as ended. ``implies`` is what its impact says of a
     row that the page itself still shows as working. ``rows`` are those it lists, with their states now. ``region`` is
-    the only place it is about (ISO 3166), where the page says one.
+    the only place it is about (ISO 3166), where the page says one. ``starts`` and ``ends`` are those of announced work.
     """
 
     id: str
@@ -66,6 +66,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...] = ()
     posts: tuple[Post, ...] = ()
     region: str | None = None
+    starts: datetime | None = None
+    ends: datetime | None = None
 
     @property
     def is_open(self) -> bool:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
+from stillup.board import Maintenance
 from stillup.errors import Malformed
-from stillup.model.service import State
+from stillup.model.service import Stage, State
 from stillup.model.signal import Alive, Declared
 from stillup.registry import SOURCES
 from stillup.sources.base import Context, Link, Reading
-from stillup.sources.decode import clean
+from stillup.sources.decode import clean, strip_html
 from stillup.sources.pages.board import Board, board_of
-from stillup.sources.pages.incident import PAST, Case, case_of, declared, newest, posted
+from stillup.sources.pages.incident import BODY_LIMIT, PAST, TITLE_LIMIT, Case, case_of, declared, newest, posted
 from stillup.sources.pages.page import Incident, Page
 
+_WORK = (Stage.SCHEDULED, Stage.IN_PROGRESS, Stage.VERIFYING)
 _MOST_INCIDENTS, _MOST_LINKS, _MOST_NAMED, _MOST_SAID = 100, 5, 3, 300
 
 
@@ -35,6 +37,27 @@ def reading_of(source: str, page: Page, ctx: Context) -> Reading:
         says=_says(board, page, cases),
         links=links_of(cases),
         notes=tuple(_notes(board, page, ctx)),
+        maintenances=maintenances_of(page, board, ctx),
+    )
+
+
+def maintenances_of(page: Page, board: Board, ctx: Context) -> tuple[Maintenance, ...]:
+    """The work on the service that the page announces or is at."""
+    listed = (i for i in page.incidents if i.stage in _WORK)
+    return tuple(_work(case) for case in cases_of(listed, board, ctx))
+
+
+def _work(case: Case) -> Maintenance:
+    incident = case.incident
+    return Maintenance(
+        id=clean(incident.id, 80),
+        title=clean(incident.title, TITLE_LIMIT),
+        stage=incident.stage or Stage.SCHEDULED,
+        starts=incident.starts,
+        ends=incident.ends,
+        components=tuple(part for part in case.parts if part is not None),
+        body=strip_html(incident.posts[0].body, BODY_LIMIT) if incident.posts else "",
+        updated_at=incident.posts[0].at if incident.posts else None,
     )
 
 
