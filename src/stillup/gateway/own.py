@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stillup import __version__
+from stillup.gateway.choices import PATH as CHOICES_PATH
+from stillup.gateway.choices import Offered, choices
 from stillup.gateway.core.values import Protocol, Target
 from stillup.gateway.dialects.bases import base_of
 
@@ -39,6 +41,7 @@ class OwnPages:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._targets = _targets(gateway.plan)
+        self._choices: bytes | None = None
 
     def answer(self, connection: Connection, method: str, path: str) -> bool:
         """Answer if the path is one of ours; OPTIONS is ours everywhere (no web page may call: no CORS headers)."""
@@ -55,9 +58,18 @@ class OwnPages:
             connection.answer(200, _METRICS, self._gateway.seen.render())
         elif path == STATUS_PATH:
             connection.answer(200, _JSON, self._status())
+        elif path == CHOICES_PATH:
+            connection.answer(200, _JSON, self._offered())
         else:
             return False
         return True
+
+    def _offered(self) -> bytes:
+        """Made when it is first asked for: the plan does not change."""
+        if self._choices is None:
+            plan, kept = self._gateway.plan, self._gateway.keeps
+            self._choices = msgspec.json.encode(Offered(choices=choices(plan), missing=plan.missing, kept=kept))
+        return self._choices
 
     def _status(self) -> bytes:
         gateway = self._gateway
