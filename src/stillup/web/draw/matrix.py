@@ -1,0 +1,53 @@
+"""Components beside the states they can be in: a table with one mark a row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from stillup.board import ServiceBoard
+from stillup.model.service import State
+from stillup.model.verdict import Verdict
+from stillup.verdict.telling.explain import STATE_WORDS
+from stillup.web.draw.paint import NOTHING, paint
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_MARKS = {
+    State.OPERATIONAL: "✓",
+    State.DEGRADED: "▽",
+    State.PARTIAL_OUTAGE: "◐",
+    State.MAJOR_OUTAGE: "●",
+    State.MAINTENANCE: "⚒",
+    State.UNKNOWN: "?",
+}
+"""One shape a state: it must not be the colour alone that tells them apart."""
+_MOST = 40
+
+
+class Row(Struct, frozen=True):
+    """One component: its name, its state, and what more is said of it."""
+
+    name: str
+    state: State
+    more: str
+
+
+def component_matrix(board: ServiceBoard) -> Markup:
+    """Every component of the catalogue, and whatever else was spoken of; one nobody spoke of is unknown."""
+    known = {c.id: c.name for c in board.service.components}
+    names = [*known, *(c for c in board.components if c not in known)][:_MOST]
+    if not names:
+        return NOTHING
+    rows = [_row(known.get(c, c), board.components.get(c)) for c in names]
+    used = {r.state for r in rows}
+    columns = [s for s in _MARKS if s is not State.MAINTENANCE or s in used]
+    return paint("matrix.html", rows=rows, columns=columns, marks=_MARKS, words=STATE_WORDS, name=board.service.name)
+
+
+def _row(name: str, verdict: Verdict | None) -> Row:
+    if verdict is None:
+        return Row(name, State.UNKNOWN, "")
+    return Row(name, verdict.state, verdict.confidence.value if verdict.confidence else "")

@@ -1,0 +1,161 @@
+"""The tile map: every country and every American state one tile, shaded by how far its reports are above usual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from stillup.board import Place, ServiceBoard
+from stillup.web.draw.layout import EMPTY, STATES, WORLD, grid, places
+from stillup.web.draw.paint import NOTHING, figure, known, paint, short
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+SIDE = 22
+"""Pixels from one tile to the next: wide enough for a code that can be read."""
+_GAP = 2
+_MOST_ROWS = 40
+_LEVELS = (2.0, 5.0, 15.0)
+"""Where the shades begin, in units of the usual spread: the root of what is usual, plus one for what is rare."""
+_WORDS = ("as usual", "above usual", "well above usual", "far above usual")
+_NBSP = "\N{NO-BREAK SPACE}"
+
+
+class Tile(Struct, frozen=True):
+    """One place that was heard of."""
+
+    code: str
+    x: int
+    y: int
+    level: str
+    says: str
+
+
+class Map(Struct, frozen=True):
+    """One of the grids: the plain tiles as dashes, their codes row by row, and the places that were heard of."""
+
+    name: str
+    width: int
+    height: int
+    plain: str
+    texts: tuple[str, ...]
+    chars: int
+    tiles: tuple[Tile, ...]
+    says: str
+
+
+def tile_map(board: ServiceBoard) -> Markup:
+    """Where the last hour's reports come from: the countries, and where any came from there the American states.
+
+    A report counts in one place: those of a state are added to its country's.
+    """
+    heard = [p for p in board.places if known(p.count) is not None]
+    if not heard:
+        return NOTHING
+    countries = _countries(heard)
+    states = {p.region[3:]: p for p in heard if p.region.startswith("US-") and p.region[3:] in places(STATES)}
+    maps = [_map(name, countries) for name in WORLD] + ([_map(STATES, states)] if states else [])
+    shown = frozenset().union(*(places(name) for name in WORLD))
+    return paint(
+        "tiles.html",
+        maps=maps,
+        side=SIDE,
+        tile=SIDE - _GAP,
+        words=_WORDS,
+        rows=[(p.region, figure(p.count), _usual(p)) for p in _sorted(heard)[:_MOST_ROWS]],
+        more=max(0, len(heard) - _MOST_ROWS),
+        elsewhere=", ".join(sorted(c for c in countries if c not in shown)[:20]),
+    )
+
+
+def _countries(heard: Iterable[Place]) -> dict[str, Place]:
+    """Country by country: its own reports and those of its parts. The usual is known where that of all of them is."""
+    out: dict[str, Place] = {}
+    for place in heard:
+        code = place.region.partition("-")[0]
+        before = out.get(code)
+        if before is None:
+            out[code] = Place(code, place.count, place.usual)
+            continue
+        both = (known(before.usual), known(place.usual))
+        usual = None if None in both else sum(u for u in both if u is not None)
+        out[code] = Place(code, before.count + place.count, usual)
+    return out
+
+
+def level(place: Place) -> int | None:
+    """0 as usual, up to 3 far above it; None where the usual is not known."""
+    usual = known(place.usual)
+    if usual is None:
+        return None
+    excess = (place.count - usual) / sqrt(usual + 1)
+    return sum(excess > least for least in _LEVELS)
+
+
+def _map(name: str, heard: Mapping[str, Place]) -> Map:
+    rows = grid(name)
+    tiles = [
+        Tile(code, x * SIDE, y * SIDE, _shade(heard[code]), _line(heard[code]))
+        for y, row in enumerate(rows)
+        for x, code in enumerate(row)
+        if code in heard
+    ]
+    texts = ["".join(f"{_shown(code, heard)}{_NBSP}" for code in row) for row in rows]
+    return Map(
+        name=name,
+        width=len(rows[0]) * SIDE - _GAP,
+        height=len(rows) * SIDE - _GAP,
+        plain="".join(_dashes(row, y, heard) for y, row in enumerate(rows)),
+        texts=tuple(texts),
+        chars=len(rows[0]) * SIDE,
+        tiles=tuple(tiles),
+        says=_says(name, [heard[c] for row in rows for c in row if c in heard]),
+    )
+
+
+def _shown(code: str, heard: Mapping[str, Place]) -> str:
+    return _NBSP * 2 if code == EMPTY or code in heard else code
+
+
+def _dashes(row: Sequence[str], y: int, heard: Mapping[str, Place]) -> str:
+    """The plain tiles of one row, a stroke for each run of them: the stroke's dashes make the tiles."""
+    out, at = [], 0
+    for plain, group in groupby(row, lambda code: code != EMPTY and code not in heard):
+        n = len(list(group))
+        if plain:
+            out.append(f"M{at * SIDE} {short(y * SIDE + (SIDE - _GAP) / 2)}h{n * SIDE - _GAP}")
+        at += n
+    return "".join(out)
+
+
+def _shade(place: Place) -> str:
+    shade = level(place)
+    return "x" if shade is None else str(shade)
+
+
+def _usual(place: Place) -> str:
+    usual = known(place.usual)
+    return "not known" if usual is None else figure(usual)
+
+
+def _line(place: Place) -> str:
+    return f"{place.region}: {figure(place.count)} reports, usual: {_usual(place)}"
+
+
+def _sorted(heard: Iterable[Place]) -> list[Place]:
+    """The farthest above usual first."""
+    return sorted(heard, key=lambda p: (-(p.count - (known(p.usual) or 0.0)), p.region))
+
+
+def _says(name: str, heard: Sequence[Place]) -> str:
+    above = [p for p in _sorted(heard) if (level(p) or 0) > 0]
+    if not above:
+        return f"{name}: no place reports more than usual."
+    named = ", ".join(f"{p.region} ({figure(p.count)})" for p in above[:5])
+    more = f" and {len(above) - 5} more" if len(above) > 5 else ""
+    return f"{name}: more reports than usual from {named}{more}."
