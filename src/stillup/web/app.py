@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.datastructures import State
 
-from stillup.web import pages
+from stillup.web import mishaps, pages
 
 if TYPE_CHECKING:
     from stillup.web.site import Routes, Site
@@ -18,4 +18,6 @@ _ROUTES: tuple[Routes, ...] = (pages.routes,)
 def build(site: Site) -> Litestar:
     """The application, not served yet."""
     handlers = [handler for routes in _ROUTES for handler in routes(site)]
-    return Litestar(handlers, state=State({"site": site}), openapi_config=None)
+    return Litestar(
+        handlers, state=State({"site": site}), openapi_config=None, exception_handlers=dict(mishaps.HANDLERS)
+    )

@@ -33,6 +33,7 @@ def environment() -> Environment:
     env.filters.update(words.FILTERS)
     env.globals.update(words.GLOBALS)
     env.globals["asset"] = asset
+    env.globals["draw"] = None
     return env
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,8 @@ from stillup.model.service import Confidence, Scope, State
 from stillup.response.playbook import Done
 from stillup.sources.decode import clean, http_url
 from stillup.verdict.telling.explain import FAMILY_WORDS, STATE_WORDS, side
-from stillup.verdict.telling.units import age, percent, span
+from stillup.verdict.telling.units import E_MEANS, age, chance, percent, span
+from stillup.web.phrases import chances, listed, tab_title, verdict_sentence
 
 _LINE, _TEXT = 300, 2000
 _MARKS = {Done.DONE: ("✓", "done"), Done.TO_DO: ("○", "for you to do"), Done.CANNOT: ("✗", "could not be done")}
@@ -37,7 +38,7 @@ def when(at: datetime | None, form: str = "minute") -> Markup:
         return Markup("<span class=none>not known</span>")
     at = at.astimezone(UTC)
     shown = {"minute": f"{at.day} {at:%b %Y, %H:%M} UTC", "clock": f"{at:%H:%M} UTC", "day": f"{at.day} {at:%b %Y}"}
-    return Markup('<time datetime="{}">{}</time>').format(_iso(at), shown[form])
+    return Markup('<time datetime="{}">{}</time>').format(iso(at), shown[form])
 
 
 def ago(at: datetime | None, now: datetime) -> Markup:
@@ -45,10 +46,11 @@ def ago(at: datetime | None, now: datetime) -> Markup:
     if at is None:
         return Markup("<span class=none>never</span>")
     shown = age((now - at).total_seconds()).replace(" old", " ago")
-    return Markup('<time datetime="{}" data-ago>{}</time>').format(_iso(at), shown)
+    return Markup('<time datetime="{}" data-ago>{}</time>').format(iso(at), shown)
 
 
-def _iso(at: datetime) -> str:
+def iso(at: datetime) -> str:
+    """A moment in ISO 8601, UTC, whole seconds."""
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -68,6 +70,16 @@ def part(component: str, shown: ServiceBoard) -> str:
     return known.name if known else line(component, 80)
 
 
+def names(components: Iterable[str], shown: ServiceBoard) -> str:
+    """The names of some components, one after the other."""
+    return listed([part(c, shown) for c in components])
+
+
+def capfirst(words: str) -> str:
+    """With a capital at its beginning, and otherwise as it was."""
+    return f"{words[:1].upper()}{words[1:]}"
+
+
 def says(evidence: Evidence, shown: ServiceBoard, now: datetime) -> str:
     """One family's word with its numbers, without its name in front."""
     told = side(evidence, now, lambda c: part(c, shown))
@@ -75,7 +87,15 @@ def says(evidence: Evidence, shown: ServiceBoard, now: datetime) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
+    "capfirst": capfirst,
+    "chance": chance,
+    "chances": chances,
+    "iso": iso,
     "line": line,
+    "listed": listed,
+    "names": names,
+    "sentence": verdict_sentence,
+    "tab": tab_title,
     "text": text,
     "when": when,
     "ago": ago,
@@ -91,4 +111,12 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "mark": lambda d: _MARKS[d][0],
     "mark_says": lambda d: _MARKS[d][1],
 }
-GLOBALS: Mapping[str, Any] = {"State": State, "Scope": Scope, "Confidence": Confidence, "Standing": Standing}
+PAGES = (("/", "All services"), ("/incidents", "Incidents"), ("/compare", "Compare"), ("/method", "Method"))
+GLOBALS: Mapping[str, Any] = {
+    "State": State,
+    "Scope": Scope,
+    "Confidence": Confidence,
+    "Standing": Standing,
+    "e_means": E_MEANS,
+    "pages": lambda: PAGES,
+}

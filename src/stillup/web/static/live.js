@@ -1,0 +1,139 @@
+// Keeps an open page right: hears of changes by server-sent events, takes the same page anew, and changes what differs.
+// Without it the page is whole; it is only as old as it says.
+"use strict";
+(() => {
+  const OLD_MS = 180_000, TICK_MS = 5_000;
+  const body = document.body, told = document.getElementById("told");
+  const played = "simulated" in body.dataset;
+  let ahead = 0; // how far the server's clock is ahead of this one
+  let wait = 1_000, due = 0, asked = null, wanted = false, live = null;
+
+  const now = () => Date.now() + ahead;
+  const at = (s) => Date.parse(s || "");
+
+  // The words of stillup's own spans, so that a script changes nothing but the number.
+  function span(s) {
+    if (s < 60) return `${Math.max(0, Math.round(s))} s`;
+    if (s < 90) return "1 min";
+    const min = Math.round(s / 60);
+    if (min < 60) return `${min} min`;
+    if (min < 120) return min === 60 ? "1 h" : `1 h ${min - 60} min`;
+    const h = Math.round(s / 360) / 10;
+    return h < 48 ? `${h} h` : `${Math.round(s / 86400)} days`;
+  }
+
+  function tick() {
+    if (played) return; // there a minute is not a minute
+    for (const t of document.querySelectorAll("time[data-ago]")) {
+      const s = (now() - at(t.dateTime)) / 1000;
+      const words = s < 5 ? "just now" : `${span(s)} ago`;
+      if (t.textContent !== words) t.textContent = words;
+    }
+    const old = document.getElementById("old");
+    if (old) old.hidden = now() - at(body.dataset.at) <= OLD_MS;
+  }
+
+  function show(state) {
+    live = state;
+    const link = document.getElementById("link");
+    if (!link) return;
+    link.hidden = state === null;
+    link.className = state ? "on" : "off";
+    link.textContent = state ? "Live" : "Offline: trying again";
+  }
+
+  // Changes `from` into `to` in place: what is equal stays, so that focus, scroll and open details stay too.
+  function morph(from, to) {
+    if (from.nodeType !== 1) {
+      if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+      return;
+    }
+    for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && name !== "open") from.removeAttribute(name);
+    for (const { name, value } of to.attributes) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+    const key = (n) => n.nodeType === 1 ? `${n.nodeName} ${n.id || n.getAttribute("aria-labelledby") || ""}` : n.nodeName;
+    let old = from.firstChild;
+    for (const fresh of [...to.childNodes]) {
+      let match = old;
+      while (match && key(match) !== key(fresh)) match = match.nextSibling;
+      if (match) {
+        while (old !== match) { const gone = old; old = old.nextSibling; gone.remove(); }
+        old = match.nextSibling;
+        if (!match.isEqualNode(fresh)) morph(match, fresh);
+      } else from.insertBefore(document.importNode(fresh, true), old);
+    }
+    while (old) { const gone = old; old = old.nextSibling; gone.remove(); }
+  }
+
+  const verdict = () => document.getElementById("verdict");
+
+  function take(text) {
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    const main = fresh.querySelector("main");
+    if (!main || !fresh.body.dataset.at || at(fresh.body.dataset.at) < at(body.dataset.at)) return;
+    const before = verdict()?.dataset.says;
+    morph(document.querySelector("main"), main);
+    document.title = fresh.title;
+    body.dataset.at = fresh.body.dataset.at;
+    show(live);
+    tick();
+    const says = verdict()?.dataset.says;
+    if (before !== undefined && says !== before) {
+      told.textContent = says;
+      verdict().classList.add("flash");
+    }
+  }
+
+  async function fetchNew() {
+    due = 0;
+    if (asked) { wanted = true; return; }
+    asked = new AbortController();
+    const limit = setTimeout(() => asked.abort(), 15_000);
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: asked.signal });
+      const date = at(answer.headers.get("Date"));
+      if (date && !played && Math.abs(date - Date.now()) > 60_000) ahead = date - Date.now();
+      if (answer.ok) take(await answer.text());
+    } catch { /* the next event asks again */ }
+    clearTimeout(limit);
+    asked = null;
+    if (wanted) { wanted = false; soon(500); }
+  }
+
+  // Pages of many readers must not all ask in the same instant; a hidden page waits until it is looked at.
+  function soon(within) {
+    if (document.hidden) { wanted = true; return; }
+    const when = Math.random() * within;
+    if (due && due.by <= Date.now() + when) return;
+    if (due) clearTimeout(due.id);
+    due = { by: Date.now() + when, id: setTimeout(fetchNew, when) };
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && wanted) { wanted = false; soon(200); }
+    tick();
+  });
+
+  function listen() {
+    const events = new EventSource("/events");
+    events.onopen = () => {
+      if (live === false) soon(2_000);
+      wait = 1_000;
+      show(true);
+    };
+    events.onerror = () => {
+      show(false);
+      if (events.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      setTimeout(listen, wait * (0.5 + Math.random()));
+      wait = Math.min(wait * 2, 60_000);
+    };
+    events.addEventListener("board", () => soon(8_000));
+    events.addEventListener("verdict", () => soon(700));
+    events.onmessage = () => soon(2_000);
+  }
+
+  // A page rendered for a minute long gone, or a clock that is wrong here: ask which.
+  if (!played && Math.abs(Date.now() - at(body.dataset.at)) > OLD_MS) fetchNew();
+  tick();
+  setInterval(tick, TICK_MS);
+  if (window.EventSource) listen();
+})();
