@@ -9,6 +9,7 @@ from litestar.enums import MediaType
 from litestar.exceptions import HTTPException
 from litestar.response import Response
 
+from stillup.web import problems
 from stillup.web.render import render
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def error_page(status: int, says: str = "", site: Site | None = None, **rest: ob
 
 def _refused(request: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
     status = exc.status_code
+    if request.url.path.startswith("/api/"):
+        return problems.refused(request, exc)
     if not _wants_page(request):
         detail = exc.detail if status < 500 else _OURS[0]
         return Response(
