@@ -1,0 +1,477 @@
+"""The chat page before a real gateway and scripted providers: sent, streamed, stopped, failed, shown harmless."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html import unescape
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+import talking
+
+from stillup.gateway.choices import Choice
+from stillup.gateway.core.values import Protocol
+from stillup.secret import Secret
+from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
+from stillup.web.app import build
+from stillup.web.chat_wire import Heard, asking, heard
+from stillup.web.chat_words import MAX_BODY_BYTES, MAX_IMAGE_BYTES, MAX_TEXT_BYTES, Talk, Turn, Upload
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
+PDF = b"%PDF-1.7\n" + b"\0" * 40
+OPUS = "claude-opus-5-5"
+PROMPT = "tell-me-the-colour-of-secret-things"
+PROTOCOLS = ("anthropic", "openai", "gemini")
+HOSTILE = """\
+# hello
+<script>alert(1)</script> <img src=x onerror=alert(1)>
+[click](javascript:alert(1)) [good](https://example.org/a) ![see](https://example.org/x.png) [ours](/chat)
+
+```html
+</code></pre><script>alert(2)</script>
+```
+| a |
+|:-:|
+| <b onclick=alert(3)>x</b> |
+"""
+
+
+@pytest.fixture
+def talk(tmp_path):
+    with talking.Talking(tmp_path / "journal") as world:
+        yield world
+
+
+@pytest.fixture
+def page_of(site_of, serve):
+    """Serves the page before a gateway; gives something to ask it with."""
+
+    def make(gateway, **rest):
+        return Page(serve(build(site_of(gateway=gateway, **rest))))
+
+    return make
+
+
+@pytest.fixture
+def page(talk, page_of):
+    return page_of(talk.url)
+
+
+class Page:
+    """A browser without a screen."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def open(self, method, path, body=None, headers=()):
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=20)
+        connection.request(method, path, body, dict(headers))
+        return connection.getresponse(), connection
+
+    def ask(self, method, path, body=None, headers=()):
+        answer, connection = self.open(method, path, body, headers)
+        read = answer.read().decode()
+        connection.close()
+        return answer, read
+
+    def json(self, path, value):
+        answer, body = self.ask("POST", path, json.dumps(value), {"content-type": "application/json"})
+        return answer.status, body
+
+    def send(self, *texts, model=OPUS, files=()):
+        """The events of an answer to a conversation whose messages take turns."""
+        status, body = self.json("/chat/send", talk_of(*texts, model=model, files=files))
+        assert status == 200, body
+        return events(body)
+
+    def form(self, **fields):
+        files = fields.pop("files", ())
+        edge = "edge-of-a-part"
+        parts = [f'--{edge}\r\ncontent-disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in fields.items()]
+        body = "".join(parts).encode()
+        for name, kind, data in files:
+            head = f'--{edge}\r\ncontent-disposition: form-data; name="files"; filename="{name}"\r\n'
+            body += f"{head}content-type: {kind}\r\n\r\n".encode() + data + b"\r\n"
+        body += f"--{edge}--\r\n".encode()
+        return self.ask("POST", "/chat", body, {"content-type": f"multipart/form-data; boundary={edge}"})
+
+
+def talk_of(*texts, model=OPUS, files=()):
+    roles = ("user", "assistant")
+    turns = [{"role": roles[i % 2], "text": text, "files": []} for i, text in enumerate(texts)]
+    turns[-1]["files"] = list(files)
+    return {"model": model, "turns": turns}
+
+
+def file(name, kind, data):
+    return {"name": name, "type": kind, "data": base64.b64encode(data).decode()}
+
+
+def events(body):
+    found = re.findall(r"event: (.*)\ndata: (.*)\n\n", body)
+    return [(kind, json.loads(data)) for kind, data in found]
+
+
+def text_of(told):
+    return "".join(data["text"] for kind, data in told if kind == "text")
+
+
+def only(told, kind):
+    (found,) = [data for each, data in told if each == kind]
+    return found
+
+
+# -- the conversation -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_an_answer_streams_in_whatever_the_chains_first_upstream_speaks(protocol, tmp_path, page_of):
+    with talking.Talking(tmp_path, protocol) as world:
+        told = page_of(world.url).send("hello")
+        kinds = [kind for kind, _ in told]
+        assert kinds[0] == "about"
+        assert kinds.count("text") > 1
+        assert kinds[-2:] == ["html", "over"]
+        assert text_of(told).startswith("A0 A1 ")
+        assert only(told, "about")["upstream"] == "first"
+        assert only(told, "about")["model"] == OPUS
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_whole_conversation_goes_along(protocol, tmp_path, page_of):
+    with talking.Talking(tmp_path, protocol) as world:
+        page_of(world.url).send("my name is Ann", "Hello Ann", "what is my name?")
+        sent = json.dumps(world.asked())
+        assert [sent.index(each) for each in ("my name is Ann", "Hello Ann", "what is my name?")] == sorted(
+            sent.index(each) for each in ("my name is Ann", "Hello Ann", "what is my name?")
+        )
+        assert ('"model"' if protocol == "gemini" else '"assistant"') in sent
+
+
+def test_every_exchange_is_in_the_gateways_journal(page, talk, tmp_path):
+    told = page.send(PROMPT)
+    talk.do(talk.gateway.outbox.flush)
+    kept = b"".join(f.read_bytes() for f in (tmp_path / "journal").rglob("*") if f.is_file())
+    assert only(told, "about")["id"].encode() in kept
+
+
+def test_when_the_first_fails_the_next_answers_and_the_page_says_why(page, talk):
+    talk.do(talk.a.set, Behaviour(failure=Failure.STATUS, status=529))
+    told = page.send("hello")
+    assert text_of(told).startswith("B0 ")
+    about = only(told, "about")
+    assert (about["upstream"], about["model"]) == ("second", "claude-opus-5")
+    assert about["note"] == "first was asked first: it was overloaded"
+
+
+def test_the_models_are_those_of_the_gateways_chain(page):
+    answer, body = page.ask("GET", "/chat/models")
+    found = json.loads(body)["choices"]
+    assert answer.status == 200
+    assert [c["model"] for c in found] == [OPUS, "small-talk"]
+    assert [hop["upstream"] for hop in found[0]["chain"]] == ["first", "second"]
+    _, shown = page.ask("GET", "/chat")
+    assert '<option value="claude-opus-5-5" data-chain="first, then second">Claude Opus 5.5' in shown
+
+
+def test_two_messages_in_a_row_are_one(page, talk):
+    """After an answer that never came the next message follows the last."""
+    turns = [{"role": "user", "text": "one"}, {"role": "assistant", "text": ""}, {"role": "user", "text": "two"}]
+    page.json("/chat/send", {"model": OPUS, "turns": turns})
+    (message,) = talk.asked()["messages"]
+    assert [part["text"] for part in message["content"]] == ["one", "two"]
+
+
+def test_stopping_ends_the_providers_work(page, talk):
+    talk.do(talk.a.set, Behaviour(failure=Failure.STALL, after=3))
+    answer, connection = page.open(
+        "POST", "/chat/send", json.dumps(talk_of("hello")), {"content-type": "application/json"}
+    )
+    seen = b""
+    while b"A2" not in seen:
+        seen += answer.readline()
+    answer.close()
+    connection.close()
+    talk.do(talk.a.until, lambda server: server.counts.gone == 1)
+
+
+# -- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+def test_an_error_before_the_first_word_is_said_with_what_to_do(page, talk):
+    for server in (talk.a, talk.b):
+        talk.do(server.set, Behaviour(failure=Failure.STATUS, status=529))
+    told = page.send("hello")
+    assert [kind for kind, _ in told] == ["trouble"]
+    trouble = told[0][1]
+    assert "overloaded" in trouble["says"].lower()
+    assert "Try again" in trouble["todo"]
+    assert "Your message is still here." in trouble["todo"]
+
+
+def test_a_key_that_is_refused_is_named(page, talk):
+    for server in (talk.a, talk.b):
+        talk.do(server.set, Behaviour(failure=Failure.STATUS, status=401))
+    trouble = only(page.send("hello"), "trouble")
+    assert "first refused the gateway's own key" in trouble["says"]
+    assert "stillup gateway plan" in trouble["todo"]
+    assert talking.KEYS["A_KEY"] not in json.dumps(trouble)
+
+
+def test_a_message_that_is_too_long_for_every_model_says_to_shorten_it(page, talk):
+    for server in (talk.a, talk.b):
+        talk.do(server.set, Behaviour(failure=Failure.STATUS, status=400, reason=Reason.CONTEXT))
+    assert "shorten it" in only(page.send("hello"), "trouble")["todo"]
+
+
+@pytest.mark.parametrize("failure", [Failure.ERROR_EVENT, Failure.CUT, Failure.CUT_RESET, Failure.ENDS_EARLY])
+def test_an_answer_that_breaks_keeps_what_came_and_says_so(failure, page, talk):
+    for server in (talk.a, talk.b):
+        talk.do(server.set, Behaviour(failure=failure, after=3))
+    told = page.send("hello")
+    assert text_of(told).startswith("A0 A1 ")
+    assert told[-1][0] == "trouble"
+    assert told[-2][0] == "html"
+    assert "Try again" in told[-1][1]["todo"]
+
+
+def test_without_a_gateway_the_page_says_what_to_start(page_of):
+    page = page_of(None)
+    _, shown = page.ask("GET", "/chat")
+    assert "No gateway runs here" in shown
+    assert "ANTHROPIC_API_KEY" in shown
+    status, body = page.json("/chat/send", talk_of("hello"))
+    assert (status, json.loads(body)["says"]) == (503, "No gateway runs here, so there is nobody to talk to.")
+
+
+def test_a_gateway_that_is_gone_is_said_to_be(page_of):
+    page = page_of("http://127.0.0.1:9")
+    assert "No gateway answers at http://127.0.0.1:9" in page.ask("GET", "/chat")[1]
+    assert page.json("/chat/send", talk_of("hello"))[0] == 503
+
+
+def test_without_any_key_the_page_lists_what_to_set(tmp_path, page_of):
+    with talking.Talking(tmp_path, text='[gateway]\nlisten = "127.0.0.1:0"', keys={}) as world:
+        shown = page_of(world.url).ask("GET", "/chat")[1]
+    assert "No upstream of the gateway can be asked from here." in shown
+    assert "set ANTHROPIC_API_KEY" in shown
+    assert "disabled" in shown
+
+
+def test_a_gateway_with_users_is_entered_with_a_token_of_one(tmp_path, page_of):
+    more = '[[gateway.users]]\nid = "ann"\ntoken_env = "ANN"'
+    with talking.Talking(tmp_path, more=more) as world:
+        shown = page_of(world.url).ask("GET", "/chat")[1]
+        assert "lets only its users in" in shown
+        assert "STILLUP_TOKEN" in shown
+        let_in = page_of(world.url, gateway_token=Secret(talking.KEYS["ANN"]))
+        assert text_of(let_in.send("hello")).startswith("A0 ")
+
+
+def test_another_program_at_that_address_is_not_taken_for_a_gateway(served, page_of):
+    assert "is no gateway of this version" in page_of(served).ask("GET", "/chat")[1]
+
+
+# -- what is sent -----------------------------------------------------------------------------------------------------
+
+
+def test_files_go_out_as_each_protocol_has_them(tmp_path, page_of):
+    files = [file("a.png", "image/png", PNG), file("n.txt", "text/plain", "gr\u00fc\u00dfe".encode())]
+    for protocol in PROTOCOLS:
+        with talking.Talking(tmp_path / protocol, protocol) as world:
+            page_of(world.url).send("look", files=files)
+            sent = json.dumps(world.asked(), ensure_ascii=False)
+        assert base64.b64encode(PNG).decode() in sent
+        assert '<file name=\\"n.txt\\">\\ngr\u00fc\u00dfe\\n</file>' in sent
+
+
+def test_a_pdf_goes_to_claude_as_a_document_and_is_refused_elsewhere(page, talk, tmp_path, page_of):
+    files = [file("a.pdf", "application/pdf", PDF)]
+    page.send("read", files=files)
+    (document, _) = talk.asked()["messages"][0]["content"]
+    assert (document["type"], document["source"]["media_type"]) == ("document", "application/pdf")
+    with talking.Talking(tmp_path / "openai", "openai") as world:
+        status, body = page_of(world.url).json("/chat/send", talk_of("read", files=files))
+    assert status == 422
+    assert "takes no PDFs" in json.loads(body)["says"]
+
+
+@pytest.mark.parametrize(
+    ("upload", "why"),
+    [
+        (file("big.png", "image/png", PNG + b"\0" * MAX_IMAGE_BYTES), "an image may have 5 MB"),
+        (file("big.txt", "text/plain", b"x" * (MAX_TEXT_BYTES + 1)), "a text may have 512 KB"),
+        (file("x.bin", "application/zip", b"PK\x03\x04\xff\xfe"), "only texts"),
+        (file("fake.png", "image/png", b"<svg onload=alert(1)>"), "not a PNG"),
+        (file("none.txt", "text/plain", b""), "it is empty"),
+        ({"name": "x", "type": "text/plain", "data": "***"}, "did not arrive whole"),
+    ],
+)
+def test_a_file_that_cannot_be_sent_is_refused_by_name(upload, why, page, talk):
+    status, body = page.json("/chat/send", talk_of("look", files=[upload]))
+    assert status == 422
+    assert why in json.loads(body)["says"]
+    assert upload["name"] in json.loads(body)["says"]
+    assert talk.a.counts.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        ("{}", "text/plain", 415),
+        ("{", "application/json", 400),
+        ("[" * 100_000, "application/json", 400),
+        ('{"model":"m","turns":[]}', "application/json", 400),
+        ('{"model":"m","turns":[{"role":"system","text":"x"}]}', "application/json", 400),
+        (json.dumps(talk_of("x", model="no-route")).replace("no-route", "x" * 301), "application/json", 400),
+        (json.dumps(talk_of("  ")), "application/json", 422),
+    ],
+)
+def test_what_is_no_conversation_is_a_clear_4xx(body, kind, status, page):
+    answer, told = page.ask("POST", "/chat/send", body, {"content-type": kind})
+    assert answer.status == status
+    assert json.loads(told)["says"]
+
+
+def test_a_model_that_is_not_in_the_chain_is_not_asked(page, talk):
+    status, body = page.json("/chat/send", talk_of("hello", model="gpt-unheard"))
+    assert status == 404
+    assert OPUS in json.loads(body)["todo"]
+    assert talk.a.counts.requests == 0
+
+
+def test_a_body_beyond_the_bound_is_refused(page):
+    answer, told = page.ask("POST", "/chat/send", "x" * (MAX_BODY_BYTES + 1), {"content-type": "application/json"})
+    assert answer.status == 413
+    assert "28 MB" in json.loads(told)["says"]
+
+
+def test_nothing_that_was_said_is_in_an_error_or_a_repr(page):
+    _, body = page.json("/chat/send", {"model": OPUS, "turns": [{"role": "user", "text": 5, PROMPT: PROMPT}]})
+    assert PROMPT not in body
+    talk = Talk(model=OPUS, turns=(Turn(role="user", text=PROMPT, files=(Upload(data=PROMPT),)),))
+    assert PROMPT not in repr(talk)
+    asked = asking(
+        Talk(model=OPUS, turns=(Turn(role="user", text=PROMPT),)), Choice(model=OPUS, protocol=Protocol.ANTHROPIC)
+    )
+    assert PROMPT not in repr(asked)
+
+
+# -- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def harmless(html):
+    """Nothing in it runs, loads or leads anywhere but to the open web."""
+    assert not re.search(r"<(?:script|img|iframe|svg|style|object|link|base|form|b)\b", html)
+    assert not re.search(r"<[^>]*\son\w+\s*=", html)
+    assert not re.search(r"<[^>]*\sstyle\s*=", html)
+    assert all(link.startswith(("http://", "https://", "mailto:")) for link in re.findall(r'href="([^"]*)"', html))
+    return html
+
+
+def test_a_hostile_answer_is_shown_harmless(page, talk):
+    talk.do(talk.a.set, Behaviour(text=HOSTILE))
+    html = harmless(only(page.send("hello"), "html")["html"])
+    assert "<h3>hello" in html
+    assert 'rel="nofollow noopener noreferrer"' in html
+    assert "see (image)" in html
+    assert "&lt;script&gt;alert(2)" in html
+
+
+def test_control_and_bidirectional_characters_are_taken_out_of_an_answer(page, talk):
+    talk.do(talk.a.set, Behaviour(text="a\u202eb \x1b[31mc\x07 d"))
+    told = page.send("hello")
+    shown = text_of(told) + only(told, "html")["html"]
+    assert not re.search("[\u202e\x1b\x07]", shown)
+    assert "ab [31mc d" in shown
+
+
+def test_kept_answers_are_rendered_again(page):
+    status, body = page.json("/chat/render", {"texts": ["**a**", HOSTILE]})
+    first, second = json.loads(body)["html"]
+    assert (status, first) == (200, "<p><strong>a</strong></p>\n")
+    harmless(second)
+
+
+def test_a_text_beyond_all_measure_is_shown_as_it_is(page):
+    _, body = page.json("/chat/render", {"texts": ["<b>" * 110_000]})
+    assert json.loads(body)["html"][0].startswith('<pre tabindex="0">&lt;b&gt;')
+
+
+# -- without JavaScript -----------------------------------------------------------------------------------------------
+
+
+def test_without_javascript_a_form_answers_with_the_whole_conversation(page, talk):
+    answer, first = page.form(model=OPUS, text="hello <b>there", before="[]")
+    assert answer.status == 200
+    assert "hello &lt;b&gt;there" in first
+    assert "A0 A1 A2" in first
+    assert "Answered by claude-opus-5-5 via first" in first
+    before = unescape(re.search(r'name="before" value="([^"]*)"', first)[1])
+    _, second = page.form(model=OPUS, text="and now?", before=before)
+    assert len(talk.asked()["messages"]) == 3
+    assert second.count('class="turn ') == 4
+
+
+def test_without_javascript_a_failure_gives_the_message_back(page, talk):
+    for server in (talk.a, talk.b):
+        talk.do(server.set, Behaviour(failure=Failure.STATUS, status=529))
+    _, shown = page.form(model=OPUS, text="precious words", before="[]")
+    assert re.search(r"<textarea[^>]*>precious words</textarea>", shown)
+    assert 'role="alert"' in shown
+
+
+def test_without_javascript_files_go_along_once(page, talk):
+    _, shown = page.form(model=OPUS, text="look", before="[]", files=[("a.png", "image/png", PNG)])
+    assert talk.asked()["messages"][0]["content"][0]["type"] == "image"
+    assert "[a.png was attached]" in shown
+
+
+@pytest.mark.parametrize("before", ["nonsense", '[{"role":"user","text":5}]', '{"a":1}'])
+def test_a_conversation_that_was_tampered_with_is_a_clear_error(before, page, talk):
+    answer, shown = page.form(model=OPUS, text="hello", before=before)
+    assert answer.status == 200
+    assert "did not arrive whole" in shown
+    assert talk.a.counts.requests == 0
+
+
+def test_a_hostile_answer_in_the_whole_page_is_harmless(page, talk):
+    talk.do(talk.a.set, Behaviour(text=HOSTILE))
+    _, shown = page.form(model=OPUS, text="hello", before="[]")
+    harmless(re.search(r'<div class="words">(.*?)</div>', shown, re.DOTALL)[1])
+
+
+# -- the events of each protocol --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("protocol", "event", "means"),
+    [
+        ("anthropic", {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "a"}}, Heard("a")),
+        (
+            "anthropic",
+            {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "a"}},
+            Heard(thinks=True),
+        ),
+        ("anthropic", {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}}, Heard(stop="max_tokens")),
+        ("anthropic", {"type": "message_stop"}, Heard(ended=True)),
+        ("anthropic", {"type": "error", "error": {"message": "full"}}, Heard(error="full")),
+        ("anthropic", {"type": "something_new", "delta": 5}, Heard()),
+        ("openai", {"choices": [{"delta": {"content": "a"}}]}, Heard("a")),
+        ("openai", {"choices": [{"delta": {}, "finish_reason": "length"}]}, Heard(stop="length", ended=True)),
+        ("openai", {"choices": "none"}, Heard()),
+        ("gemini", {"candidates": [{"content": {"parts": [{"text": "a"}]}}]}, Heard("a")),
+        ("gemini", {"candidates": [{"content": {"parts": [{"text": "a", "thought": True}]}}]}, Heard(thinks=True)),
+        ("gemini", {"promptFeedback": {"blockReason": "SAFETY"}}, Heard(stop="SAFETY", ended=True)),
+    ],
+)
+def test_each_event_is_read_for_what_it_says(protocol, event, means):
+    assert heard(Protocol(protocol), b"data: " + json.dumps(event).encode() + b"\n\n") == means
+
+
+@pytest.mark.parametrize("event", [b": ping\n\n", b"data: {\n\n", b"data: [1]\n\n", b"data:\n\n", b"data: \xff\n\n"])
+def test_what_is_no_event_says_nothing(event):
+    assert heard(Protocol.OPENAI, event) == Heard()
