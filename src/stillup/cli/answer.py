@@ -15,9 +15,10 @@ from stillup.catalog.offers import alternatives
 from stillup.cli.common import MARKS, STYLES, clock_time, span
 from stillup.cli.glance import just_seen
 from stillup.cli.rows import Row, grounds, rows
+from stillup.cli.steps import steps_of, table_of
 from stillup.cli.workarounds import workarounds_block
 from stillup.cli.yours import headline_of, sentence
-from stillup.daemon.advice import CLEAR, likely_class, other_parts, shaken, what_to_do
+from stillup.daemon.advice import CLEAR, likely_class, other_parts, shaken
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
 from stillup.model.evidence import Evidence
@@ -44,7 +45,8 @@ def render_answer(answer: FirstAnswer, task: Capability | None, width: int) -> G
     if facts:
         parts += ["", _indent(_pairs(facts))]
     parts += _evidence(answer, width)
-    parts += _numbered("What to do now", what_to_do(answer.service, verdict, answer.components, answer.reports))
+    if steps := steps_of(answer, task):
+        parts += ["", Text("What to do now", style="bold"), _indent(table_of(steps))]
     # Where this machine fails others are as far away.
     if task is not None and (verdict.state.is_fault or verdict.scope is Scope.YOUR_QUOTA):
         parts += _alternatives(alternatives(answer.service, task, answer.elsewhere, answer.by_page), task)
@@ -134,12 +136,6 @@ def _small_print(row: Row) -> str:
     age = [] if row.age_s is None else ["just now" if row.age_s < 5 else f"{span(row.age_s)} old"]
     delay = f"usually {span(row.usual_delay_s)} behind"
     return " · ".join([*age, delay, row.reliability, *([row.link] if row.link else [])])
-
-
-def _numbered(title: str, items: tuple[str, ...]) -> list[RenderableType]:
-    if not items:
-        return []
-    return ["", Text(title, style="bold"), _indent(_pairs([(f"{i}.", item) for i, item in enumerate(items, 1)]))]
 
 
 def _alternatives(choices: list[Choice], task: Capability) -> list[RenderableType]:

@@ -7,12 +7,14 @@ from msgspec import structs
 
 from stillup.catalog.offers import alternatives
 from stillup.cli.rows import grounds, rows, telling
+from stillup.cli.steps import steps_of
 from stillup.cli.workarounds import workarounds_json
 from stillup.cli.yours import headline_of, sentence
-from stillup.daemon.advice import likely_class, other_parts, shaken, what_to_do
+from stillup.daemon.advice import likely_class, other_parts, shaken
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
 from stillup.model.service import Capability
+from stillup.response.playbook import Done
 from stillup.verdict.telling.explain import rule
 from stillup.verdict.telling.narrate import as_json
 
@@ -25,6 +27,7 @@ def answer_json(answer: FirstAnswer, task: Capability | None) -> str:
 def answer_object(answer: FirstAnswer, task: Capability | None) -> dict[str, object]:
     """The object of one service, as values that can be encoded."""
     facts = likely_class(answer.verdict)
+    steps = steps_of(answer, task)
     others = other_parts(answer.service, answer.verdict, answer.components, answer.reports)
     return {
         **answer.verdict.wire(),
@@ -43,7 +46,8 @@ def answer_object(answer: FirstAnswer, task: Capability | None) -> dict[str, obj
         "sources": rows(answer),
         "impact": facts and facts.impact,
         "usual_duration_s": facts and [facts.usual_min_s, facts.usual_max_s],
-        "todo": what_to_do(answer.service, answer.verdict, answer.components, answer.reports),
+        "todo": [step.says for step in steps if step.done is not Done.DONE],
+        "steps": steps,
         "alternatives": alternatives(answer.service, task, answer.elsewhere, answer.by_page),
         "workarounds": workarounds_json(answer),
     }

@@ -21,6 +21,7 @@ from stillup.cli.columns import Cell, Column, cut, lines
 from stillup.cli.common import console, exit_code
 from stillup.cli.glance import Glance, fewer, glance, just_seen, onset, rank, shortened, worst_code
 from stillup.cli.say import put
+from stillup.cli.steps import steps_of
 from stillup.cli.which import Which
 from stillup.cli.yours import own_words
 from stillup.clock import SystemClock
@@ -29,7 +30,6 @@ from stillup.daemon.ask import FirstAnswer, ask_many
 from stillup.model.service import Capability, Confidence, Scope, State
 from stillup.model.verdict import iso
 from stillup.registry import SOURCES
-from stillup.response.playbook import steps
 from stillup.sources.report import Failure, FailureKind
 from stillup.verdict.telling.explain import because
 
@@ -127,7 +127,7 @@ def _cut_off(many: Many) -> Group:
         Text(f"? It is you, not {'them' if number > 1 else many.answers[0].service.name}", style="bold yellow"),
         Text(f"  {because(many.answers[0].verdict)}; of {number} services nothing can be seen from here"),
         "",
-        *(Text(f"  {step}") for step in steps(many.answers[0].verdict, (), ())),
+        *(Text(f"  {step.says}") for step in steps_of(many.answers[0], None)),
         "",
         Text(f"Exit code {many.code} ({_CODES}). `stillup SERVICE` has the evidence.", style="dim"),
     )

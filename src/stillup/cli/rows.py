@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from stillup.catalog.load import Service
 from stillup.daemon.ask import FirstAnswer
+from stillup.daemon.lines import link_of, order_of, words_of
 from stillup.model.evidence import Evidence
 from stillup.registry import SOURCES, SourceSpec
-from stillup.sources.report import FailureKind
 from stillup.verdict.telling.narrate import Telling
 
 
@@ -39,11 +38,11 @@ def rows(answer: FirstAnswer) -> list[Row]:
             age_s=0.0,
             usual_delay_s=SOURCES[claim.source].delay_s,
             reliability="your word: suspected at most",
-            link=_link(answer.service, claim.source),
+            link=link_of(answer.service, claim.source),
         )
         for claim, evidence in answer.claims
     ]
-    return sorted([*asked, *claimed], key=lambda row: list(SOURCES).index(row.source))
+    return sorted([*asked, *claimed], key=lambda row: order_of(row.source))
 
 
 def _asked(answer: FirstAnswer, index: int) -> Row:
@@ -56,27 +55,18 @@ def _asked(answer: FirstAnswer, index: int) -> Row:
         title=spec.title,
         family=spec.family.value,
         ok=report.ok,
-        says=reading.says if reading else _why_not(report.error.kind, report.error.says) if report.error else "",
+        says=words_of(report),
         age_s=(answer.at - newest).total_seconds() if newest else None,
         usual_delay_s=spec.delay_s,
         reliability=spec.reliability,
-        link=reading.links[0].url if reading and reading.links else _link(answer.service, spec.id),
+        link=link_of(answer.service, spec.id, reading),
     )
-
-
-def _why_not(kind: FailureKind, says: str) -> str:
-    return f"not asked: {says}" if kind is FailureKind.NOT_CONFIGURED else f"no data: {says}"
 
 
 def _claim_says(count: int, window_s: int, usual: float | None) -> str:
     hours = window_s / 3600
     period = f"{hours:g} h" if hours >= 1 else f"{window_s / 60:g} min"
     return f"{count} reports in {period}" + (f", about {usual:.0f} usual" if usual is not None else ", usual unknown")
-
-
-def _link(service: Service, source: str) -> str:
-    hint = service.sources.get(source)
-    return (hint.link or hint.url) if hint else ""
 
 
 def grounds(answer: FirstAnswer) -> list[Evidence]:

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from stillup.cli.common import clock_time, span
 from stillup.daemon.ask import FirstAnswer
-from stillup.daemon.yours import Own, Yours, own_trouble
+from stillup.daemon.yours import Yours, headline_for, words_of_own
 from stillup.model.service import Scope
 from stillup.model.verdict import Verdict
-from stillup.verdict.telling.explain import headline
 
 _SIGN_IN = {"claude_code": "run /login", "codex": "run `codex login`", "gemini_cli": "run /auth"}
 _LIMITS = {"": "usage", "five_hour": "five-hour", "seven_day": "weekly"}
@@ -25,22 +24,14 @@ _KINDS = {
 }
 
 
-_OWN = {Own.LIMIT: "your limit", Own.BILL: "your credit or plan", Own.KEY: "your sign-in or key"}
-
-
 def own_words(answer: FirstAnswer) -> str:
     """What of the user's own stands in the way, in a few words; empty where that is not what the verdict says."""
-    verdict = answer.verdict
-    if verdict.scope is not Scope.YOUR_QUOTA or verdict.state.is_fault:
-        return ""
-    own = own_trouble(answer.reports, answer.at)
-    return _OWN[own] if own else ""
+    return words_of_own(answer.verdict, answer.reports, answer.at)
 
 
 def headline_of(answer: FirstAnswer) -> str:
     """The verdict in a few words, and whether a limit, a bill or a key it is where it is the user's own."""
-    own, name = own_words(answer), answer.service.name
-    return f"{name}: {own}, not an outage" if own else headline(answer.verdict, name)
+    return headline_for(answer.service.name, answer.verdict, answer.reports, answer.at)
 
 
 def sentence(line: Yours, verdict: Verdict, now: datetime) -> str:

@@ -9,12 +9,10 @@ from msgspec import Struct
 
 from stillup.catalog.load import ClassFacts, Service, catalogue, outage_classes
 from stillup.catalog.offers import LEANS
-from stillup.daemon.yours import Own, own_trouble
-from stillup.model.service import Capability, Family, OutageClass, Scope, State
+from stillup.model.service import Capability, Family, OutageClass, State
 from stillup.model.signal import Outcome
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import healthy_parts
-from stillup.response.playbook import steps
 from stillup.response.workarounds import Workaround, best
 from stillup.sources.report import Report
 
@@ -64,17 +62,6 @@ def _answering(reports: Sequence[Report], now: datetime) -> set[str]:
         for line in (report.reading.signals if report.reading else ())
         if isinstance(line, Outcome) and line.ok and line.component and now - line.at < _OF_LATE
     }
-
-
-def what_to_do(
-    service: Service, verdict: Verdict, components: Mapping[str, Verdict], reports: Sequence[Report]
-) -> tuple[str, ...]:
-    """The steps, in order."""
-    if verdict.scope is Scope.YOUR_QUOTA and own_trouble(reports, verdict.at) is Own.KEY:
-        usual = steps(verdict, (), ())
-        return ("Sign in again, or check the key and what it may do; others are not affected.", *usual[1:])
-    facts = likely_class(verdict)
-    return steps(verdict, facts.todo if facts else (), other_parts(service, verdict, components, reports).up)
 
 
 def bases(service: Service) -> list[Service]:

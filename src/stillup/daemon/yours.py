@@ -10,12 +10,14 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from stillup.model.service import Layer
+from stillup.model.service import Layer, Scope
 from stillup.model.signal import Outcome
+from stillup.model.verdict import Verdict
 from stillup.registry import SOURCES
 from stillup.sources.report import Report
 from stillup.verdict.outcomes.stream import ErrorKind, kind_of
 from stillup.verdict.own import lasts_s, opens_at
+from stillup.verdict.telling.explain import headline
 
 PROGRAMS = frozenset({"claude_code", "codex", "gemini_cli"})
 """The sources that read a program's notes."""
@@ -67,6 +69,23 @@ def own_trouble(reports: Iterable[Report], now: datetime) -> Own | None:
     return Own.LIMIT if _OF_LIMIT.search(word) else Own.BILL if _OF_BILL.search(word) else Own.KEY
 
 
+_OWN = {Own.LIMIT: "your limit", Own.BILL: "your credit or plan", Own.KEY: "your sign-in or key"}
+
+
+def words_of_own(verdict: Verdict, reports: Iterable[Report], now: datetime) -> str:
+    """What of the user's own stands in the way, in a few words; empty where that is not what the verdict says."""
+    if verdict.scope is not Scope.YOUR_QUOTA or verdict.state.is_fault:
+        return ""
+    own = own_trouble(reports, now)
+    return _OWN[own] if own else ""
+
+
+def headline_for(name: str, verdict: Verdict, reports: Iterable[Report], now: datetime) -> str:
+    """The verdict in a few words, and whether a limit, a bill or a key it is where it is the user's own."""
+    own = words_of_own(verdict, reports, now)
+    return f"{name}: {own}, not an outage" if own else headline(verdict, name)
+
+
 def yours(reports: Iterable[Report], now: datetime) -> tuple[Yours, ...]:
     """What each program that made requests met, in the reports' order."""
     reports = tuple(reports)
@@ -78,10 +97,20 @@ def yours(reports: Iterable[Report], now: datetime) -> tuple[Yours, ...]:
     return tuple(line for line in summed if line is not None)
 
 
+def way_out(reports: Iterable[Report]) -> bool | None:
+    """Whether this machine reaches hosts that have nothing to do with a service; None where that was not tried."""
+    ways_out = _ways_out(reports)
+    return 2 * sum(bool(t.ok) for t in ways_out) > len(ways_out) if ways_out else None
+
+
+def _ways_out(reports: Iterable[Report]) -> list[Outcome]:
+    tries = [s for r in reports if r.source == "probe" and r.reading for s in r.reading.signals]
+    return [t for t in tries if isinstance(t, Outcome) and t.layer is Layer.NETWORK and t.region is None]
+
+
 def _reached_at(reports: Iterable[Report]) -> datetime | None:
     """When the probe got out of this network; None where most of its control hosts fail, or none was asked."""
-    tries = [s for r in reports if r.source == "probe" and r.reading for s in r.reading.signals]
-    ways_out = [t for t in tries if isinstance(t, Outcome) and t.layer is Layer.NETWORK and t.region is None]
+    ways_out = _ways_out(reports)
     worked = [t.at for t in ways_out if t.ok]
     return max(worked) if 2 * len(worked) > len(ways_out) else None
 
