@@ -94,10 +94,10 @@ def test_an_upgrade_is_whole_or_nothing(migrated, tmp_path, monkeypatch, path):
     folder = tmp_path / "migrations"
     (folder / "versions").mkdir(parents=True)
     (folder / "env.py").write_text((MIGRATIONS / "env.py").read_text())
-    (folder / "versions" / "r0001.py").write_text("revision = '0001'\ndown_revision = None\n")
-    (folder / "versions" / "r0002.py").write_text(
+    (folder / "versions" / "newest.py").write_text(f"revision = '{HEAD}'\ndown_revision = None\n")
+    (folder / "versions" / "broken.py").write_text(
         "from alembic import op\n"
-        "revision, down_revision = '0002', '0001'\n"
+        f"revision, down_revision = '9999', '{HEAD}'\n"
         "def upgrade():\n"
         "    op.execute('CREATE TABLE half_way (x INTEGER)')\n"
         "    op.execute('this is no SQL')\n"
@@ -106,7 +106,7 @@ def test_an_upgrade_is_whole_or_nothing(migrated, tmp_path, monkeypatch, path):
         pass
     before = schema(path)
     monkeypatch.setattr("stillup.store.schema.MIGRATIONS", folder)
-    monkeypatch.setattr("stillup.store.schema.HEAD", "0002")
+    monkeypatch.setattr("stillup.store.schema.HEAD", "9999")
 
     with pytest.raises(StoreError, match="cannot be used"):
         open_store(path)

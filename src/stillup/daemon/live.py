@@ -31,6 +31,7 @@ _FIRST_READINGS_S = 5.0  # of real time: more than any first reading's deadline
 _SIGNALS_KEPT = 100_000
 _REPORTS_KEPT = 1_000
 _CHANGES_KEPT = 100_000
+_TICKS_KEPT = 1_440
 
 
 class Listener(Protocol):
@@ -171,6 +172,7 @@ class Live:
         changes = self.monitor.step(tick, arrived)
         self._judged, self._judged_steady_s = tick, self._clock.monotonic_s() - (now - tick).total_seconds()
         self._unsaved.add(self.monitor, arrived, changes)
+        self._unsaved.ticks.append((tick, self.monitor.known()))
         if self._store is not None:
             await self._save(self._store)
             await self._prune(self._store, tick)
@@ -209,10 +211,12 @@ class _Unsaved:
         self.changes: list[Verdict] = []
         self.incidents: dict[str, Incident] = {}
         self.evidence: dict[Key, tuple[Evidence, ...]] = {}
+        self.ticks: list[tuple[datetime, list[str]]] = []
 
     def add(self, monitor: Monitor, signals: Sequence[Signal], changes: Sequence[Verdict]) -> None:
         self.signals += signals
         del self.signals[:-_SIGNALS_KEPT]
+        del self.ticks[:-_TICKS_KEPT]
         self.incidents |= {i.id: i for i in monitor.incidents()}
         if len(self.changes) + len(changes) > _CHANGES_KEPT:
             return
@@ -226,6 +230,7 @@ class _Unsaved:
 def _write(store: Store, batch: _Unsaved, reports: Sequence[KeptReport]) -> int:
     """Write a batch; how many of its signals had to be left out."""
     store.commit_step(batch.changes, list(batch.incidents.values()), batch.evidence)
+    store.watch(batch.ticks)
     dropped = store.record(batch.signals)
     store.save_reports(list(reports))
     return dropped

@@ -31,6 +31,11 @@ def micros(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
+def moment(at: int) -> datetime:
+    """The time that many microseconds after the epoch: the way back from :func:`micros`."""
+    return _EPOCH + at * _MICROSECOND
+
+
 class Codec(Generic[T]):
     """One kind of value; ``name`` is what a person calls it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,7 +20,7 @@ from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
 from stillup.private import private_folder
 from stillup.store import read, write
-from stillup.store.codec import EVIDENCE, INCIDENT, REPORT, SIGNAL, VERDICT, Codec, micros
+from stillup.store.codec import EVIDENCE, INCIDENT, REPORT, SIGNAL, VERDICT, Codec, micros, moment
 from stillup.store.engine import Access, engine_for, make_engine
 from stillup.store.faults import store_errors
 from stillup.store.schema import prepare
@@ -114,6 +114,16 @@ class Store:
         with self._begin(Access.QUICK) as conn:
             write.put_reports(conn, reports)
 
+    def watch(self, ticks: Iterable[tuple[datetime, Collection[str]]], beat: timedelta = timedelta(minutes=1)) -> None:
+        """Keep that something was known of these services in the ``beat`` before each tick; as durable as `record`.
+
+        What one missed beat leaves open is closed: the word of the minute before still stood then.
+        """
+        with self._begin(Access.QUICK) as conn:
+            for tick, services in ticks:
+                for service in services:
+                    write.put_watch(conn, service, micros(tick - beat), micros(tick), beat // timedelta(microseconds=1))
+
     def prune(self, now: datetime, keep: timedelta) -> int:
         """Delete the signals older than ``keep``, nothing else; how many it were.
 
@@ -166,6 +176,50 @@ class Store:
                 return
             at, seq, _ = page[-1]
             cursor = (at, seq)
+
+    def changes_before(self, service: str | None, before: tuple[datetime, str] | None, limit: int) -> list[Verdict]:
+        """Changes, newest first, behind a cursor of time and ``service/component``."""
+        return self._values(VERDICT, read.transitions_before(service, before, limit))
+
+    def incidents_before(self, service: str | None, before: tuple[datetime, str] | None, limit: int) -> list[Incident]:
+        """Incidents, newest first, opened before a cursor of time and id."""
+        return self._values(INCIDENT, read.incidents_before(service, before, limit))
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """One incident."""
+        return next(iter(self._values(INCIDENT, read.incident_value(incident_id))), None)
+
+    def changes_within(self, service: str, since: datetime, until: datetime, limit: int) -> list[Verdict]:
+        """Changes with ``since <= at <= until``, oldest first."""
+        return self._values(VERDICT, read.transitions_within(service, since, until, limit))
+
+    def standing(self, service: str, at: datetime) -> list[Verdict]:
+        """The newest change of each subject before a time."""
+        return self._values(VERDICT, read.standing_values(service, at))
+
+    def evidence_of_tick(self, service: str, at: datetime) -> list[Evidence]:
+        """What the changes of one minute of a service rested on."""
+        return self._values(EVIDENCE, read.evidence_of_tick(service, at))
+
+    def signals_of(
+        self,
+        service: str,
+        sources: Collection[str],
+        since: datetime,
+        until: datetime,
+        limit: int,
+        *,
+        incidents_only: bool = False,
+    ) -> list[Signal]:
+        """Recorded signals of some sources, the oldest ``limit``; or only declarations that name an incident."""
+        wanted = read.signals_of(service, sources, since, until, limit, incidents_only=incidents_only)
+        return self._values(SIGNAL, wanted)
+
+    def watched(self, service: str, since: datetime, limit: int) -> list[tuple[datetime, datetime]]:
+        """When something was known of a service, oldest first: the newest ``limit`` stretches that end after then."""
+        with self._begin(Access.READ) as conn:
+            rows = conn.execute(read.watched_stretches(service, since, limit)).all()
+        return [(moment(a), moment(b)) for a, b in rows]
 
     @contextmanager
     def _begin(self, access: Access) -> Iterator[Connection]:

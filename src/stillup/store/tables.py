@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in ``migrations/versions``: a database that names it is opened without Alembic."""
 
 metadata = MetaData(
@@ -96,6 +96,18 @@ reports = Table(
     Column("ok", Boolean, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("source", "service"),
+)
+
+# Stretches of minutes in which something was known of a service: without them a calm month could not be told from one
+# in which nobody looked. One row a stretch; the newest grows while the watch goes on.
+watched = Table(
+    "watched",
+    metadata,
+    Column("service", String, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    PrimaryKeyConstraint("service", "since"),
+    sqlite_with_rowid=False,
 )
 
 # Alembic's own bookkeeping, spelt as Alembic spells it; kept out of `metadata`, which Alembic compares.

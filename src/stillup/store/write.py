@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from stillup.model.evidence import Evidence
@@ -102,6 +102,23 @@ def put_reports(conn: Connection, reports: Iterable[Report]) -> None:
     ]
     if rows:
         conn.execute(put, rows)
+
+
+def put_watch(conn: Connection, service: str, since: int, until: int, reach: int) -> None:
+    """Let the newest stretch of a service grow to ``until``, or begin one where that ended more than ``reach`` before.
+
+    Harmless when repeated, and when another process watches the same service.
+    """
+    table = tables.watched
+    newest = conn.execute(
+        select(table.c.since, table.c.until).where(table.c.service == service).order_by(table.c.since.desc()).limit(1)
+    ).first()
+    if newest is None or since - newest.until > reach:
+        row = {"service": service, "since": since, "until": until}
+        conn.execute(upsert(table).values(row).on_conflict_do_nothing())
+    elif newest.until < until:
+        grown = update(table).where(table.c.service == service, table.c.since == newest.since)
+        conn.execute(grown.values(until=until))
 
 
 def drop_signals(conn: Connection, service: str, before: int, limit: int) -> int:

@@ -14,7 +14,7 @@ from math import inf
 
 from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
-from stillup.model.service import Family
+from stillup.model.service import Family, State
 from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
 from stillup.verdict.checkpoint import save as checkpoint
@@ -152,6 +152,10 @@ class Monitor:
         """What was counted since then, six hours back at most, and where; empty before the first signal."""
         watch = self._watches.get(service)
         return reported(watch.counts(families), since.timestamp()) if watch else Reported()
+
+    def known(self) -> list[str]:
+        """The services of which something is known now: their verdict is not *unknown*."""
+        return [s for s, verdict in self._newest.items() if verdict.state is not State.UNKNOWN]
 
     def incidents(self) -> list[Incident]:
         """Incidents opened, changed or closed since the last call."""
