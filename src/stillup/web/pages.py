@@ -17,7 +17,8 @@ from stillup.catalog.load import Service, capabilities
 from stillup.hub.values import Admission
 from stillup.model.service import Family, Problem, State
 from stillup.sources.decode import clean
-from stillup.web.phrases import able, capability, summary
+from stillup.web import draw
+from stillup.web.phrases import able, capability, failing, summary
 from stillup.web.regions import choices
 from stillup.web.render import render
 
@@ -44,7 +45,7 @@ _FAMILIES = (
     (Family.TRAFFIC, "How real requests fare, counted where people chose to let them be counted."),
 )
 _PROBLEMS = {
-    Problem.SIGN_IN: "Can't sign in",
+    Problem.SIGN_IN: "Can’t sign in",
     Problem.NO_RESPONSE: "No answer",
     Problem.SERVER_ERROR: "Error message",
     Problem.OVERLOADED: "Says it is overloaded",
@@ -52,7 +53,7 @@ _PROBLEMS = {
     Problem.STREAM_CUT: "Answer breaks off",
     Problem.HISTORY_MISSING: "History is missing",
     Problem.APP_CRASH: "App crashes",
-    Problem.CONNECTION: "Can't connect",
+    Problem.CONNECTION: "Can’t connect",
     Problem.QUALITY: "Answers are bad",
     Problem.BILLING: "Billing or plan",
     Problem.OTHER: "Something else",
@@ -73,7 +74,7 @@ def index_page(site: Site, task: str | None = None) -> bytes:
     board = site.board()
     tasks = sorted(capabilities().values(), key=lambda c: c.title)
     return render(
-        "index.html", site=site, board=board, summary=summary(board), services=able(board, task), tasks=tasks,
+        "index.html", site=site, board=board, summary=summary(board), services=able(board, task), tasks=tasks, failing=failing(board),
         task=capability(task),
     )  # fmt: skip
 
@@ -84,7 +85,7 @@ def service_page(site: Site, service: str) -> bytes:
     :raises NoSuchService: it is not watched here.
     """
     board = site.board()
-    return render("service.html", site=site, board=board, shown=_of(board, service))
+    return render("service.html", site=site, board=board, shown=_of(board, service), draw=draw)
 
 
 def report_page(site: Site, service: str) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from stillup.board import Board, Chance, ServiceBoard
 from stillup.catalog.load import capabilities
@@ -14,6 +15,8 @@ from stillup.verdict.telling.units import percent
 _NAMED = 3
 """More broken parts than this are counted, not named."""
 _TITLE = 120
+_ROOM = 72
+"""A headline of so many characters is read at a glance."""
 _MARKS = {
     State.OPERATIONAL: "✓",
     State.DEGRADED: "▲",
@@ -70,26 +73,38 @@ def tab_title(shown: ServiceBoard) -> str:
     return clean(f"{_MARKS[shown.state]} {verdict_sentence(shown)}", _TITLE)
 
 
-def summary(board: Board) -> str:
-    """All services in one sentence: ``Parts of Claude are down; 20 others are well.``"""
+def summary(board: Board) -> tuple[str, str]:
+    """All services in a sentence, and in a second one what has no room in the first, else nothing.
+
+    ``Claude has a partial outage; 20 others are up.``
+    """
     services = list(board.services.values())
     if not services:
-        return "No service is watched here."
-    faults = [s for s in ordered(services) if s.state.is_fault]
-    up = sum(s.state is State.OPERATIONAL for s in services)
-    other = " other" if faults else ""
-    told = [_faults(faults)] if faults else []
+        return "No service is watched here.", ""
+    faults = failing(board)
+    first, rest = _faults(faults), "; ".join(_others(services, " other" if faults else ""))
+    if not first or not rest:
+        return capped(first or rest), ""
+    if len(first) + len(rest) <= _ROOM:
+        return capped(f"{first}; {rest}"), ""
+    return capped(first), capped(rest)
+
+
+def _others(services: Sequence[ServiceBoard], other: str) -> Iterator[str]:
+    counts = Counter(s.state for s in services)
+    up, works, unknown = (counts[s] for s in (State.OPERATIONAL, State.MAINTENANCE, State.UNKNOWN))
     if up:
-        whole = not faults and up == len(services)
-        told.append("everything that is watched is up" if whole else f"{_count(up, other)} up")
-    works = sum(s.state is State.MAINTENANCE for s in services)
+        whole = up == len(services)
+        yield "everything that is watched is up" if whole else f"{_count(up, other)} up"
     if works:
-        told.append(f"{_count(works, '')} in maintenance")
-    unknown = sum(s.state is State.UNKNOWN for s in services)
+        yield f"{_count(works, '')} in maintenance"
     if unknown:
-        told.append("of none anything is known" if unknown == len(services) else f"of {unknown} nothing is known")
-    words = "; ".join(told)
-    return f"{words[0].upper()}{words[1:]}."
+        yield "nothing is known of any of them" if unknown == len(services) else f"of {unknown} nothing is known"
+
+
+def capped(words: str) -> str:
+    """As a sentence."""
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _count(number: int, kind: str) -> str:
@@ -126,6 +141,11 @@ def ordered(services: Iterable[ServiceBoard]) -> list[ServiceBoard]:
 
 
 _SURE = Confidence.CONFIRMED
+
+
+def failing(board: Board) -> list[ServiceBoard]:
+    """What has a fault, worst first."""
+    return [s for s in ordered(board.services.values()) if s.state.is_fault]
 
 
 def able(board: Board, task: str | None) -> list[ServiceBoard]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from markupsafe import Markup
+from msgspec import structs
 
 from stillup.board import ServiceBoard
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Confidence, Scope, State
 from stillup.response.playbook import Done
 from stillup.sources.decode import clean, http_url
-from stillup.verdict.telling.explain import FAMILY_WORDS, STATE_WORDS, side
+from stillup.verdict.telling.explain import FAMILY_WORDS, STATE_WORDS, side, who
 from stillup.verdict.telling.units import E_MEANS, age, chance, percent, span
-from stillup.web.phrases import chances, listed, tab_title, verdict_sentence
+from stillup.web.phrases import broken_parts, chances, listed, tab_title, verdict_sentence
+from stillup.web.regions import region_name
 
-_LINE, _TEXT = 300, 2000
+_LINE, _TEXT, _FEW = 300, 2000, 6
+_POWER, _RAISED = re.compile(r"10\^(-?\d+)"), str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MARKS = {Done.DONE: ("✓", "done"), Done.TO_DO: ("○", "for you to do"), Done.CANNOT: ("✗", "could not be done")}
 _STANDINGS = {Standing.ALARM: "in alarm", Standing.CALM: "calm", Standing.NO_DATA: "no data"}
 
@@ -83,7 +87,39 @@ def capfirst(words: str) -> str:
 def says(evidence: Evidence, shown: ServiceBoard, now: datetime) -> str:
     """One family's word with its numbers, without its name in front."""
     told = side(evidence, now, lambda c: part(c, shown))
-    return line(told.removeprefix(f"{FAMILY_WORDS[evidence.family]}: "))
+    return raised(line(told.removeprefix(f"{FAMILY_WORDS[evidence.family]}: ")))
+
+
+def facts(shown: ServiceBoard, now: datetime) -> Iterator[tuple[str, str | Markup]]:
+    """What is known of a fault, as pairs of a name and a value."""
+    verdict = shown.verdict
+    if verdict.since is not None:
+        yield "Since", Markup("{}, {}").format(when(verdict.since, "clock"), ago(verdict.since, now))
+    broken = broken_parts(shown)
+    if broken:
+        yield "Broken", few(broken)
+    if verdict.models:
+        yield "Models", few([line(m, 60) for m in verdict.models])
+    if verdict.problems:
+        yield "Trouble", few([spaced(p) for p in verdict.problems])
+    if verdict.regions:
+        yield "Where", few([region_name(r) for r in verdict.regions])
+    scope = who(structs.replace(verdict, components=(), models=(), problems=(), regions=()))
+    if scope:
+        yield "Who is hit", capfirst(scope)
+    if verdict.probability is not None:
+        yield "Is there a fault?", capfirst(chance(verdict.probability))
+
+
+def few(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return ", ".join(names[:_FEW]) + more
+
+
+def raised(words: str) -> str:
+    """Powers of ten as they are printed: ``10⁹`` for ``10^9``."""
+    return _POWER.sub(lambda m: "10" + m[1].translate(_RAISED), words)
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
@@ -106,17 +142,19 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "part": part,
     "says": says,
     "state": lambda s: STATE_WORDS[s],
+    "facts": facts,
+    "raised": raised,
     "family": lambda f: FAMILY_WORDS[f],
     "standing": lambda s: _STANDINGS[s],
     "mark": lambda d: _MARKS[d][0],
     "mark_says": lambda d: _MARKS[d][1],
 }
-PAGES = (("/", "All services"), ("/incidents", "Incidents"), ("/compare", "Compare"), ("/method", "Method"))
+PAGES = (("/", "Services"), ("/incidents", "Incidents"), ("/compare", "Compare"), ("/method", "Method"))
 GLOBALS: Mapping[str, Any] = {
     "State": State,
     "Scope": Scope,
     "Confidence": Confidence,
     "Standing": Standing,
-    "e_means": E_MEANS,
+    "e_means": raised(E_MEANS),
     "pages": lambda: PAGES,
 }

@@ -6,7 +6,8 @@
   const body = document.body, told = document.getElementById("told");
   const played = "simulated" in body.dataset;
   let ahead = 0; // how far the server's clock is ahead of this one
-  let wait = 1_000, due = 0, asked = null, wanted = false, live = null;
+  let wait = 1_000, due = null, asked = null, wanted = false, live = null;
+  let expected = 0, tries = 0; // the newest board that was told of, and how often it was not there yet
 
   const now = () => Date.now() + ahead;
   const at = (s) => Date.parse(s || "");
@@ -84,7 +85,7 @@
   }
 
   async function fetchNew() {
-    due = 0;
+    due = null;
     if (asked) { wanted = true; return; }
     asked = new AbortController();
     const limit = setTimeout(() => asked.abort(), 15_000);
@@ -96,6 +97,8 @@
     } catch { /* the next event asks again */ }
     clearTimeout(limit);
     asked = null;
+    if (at(body.dataset.at) >= expected) tries = 0;
+    else if (tries++ < 4) soon(3_000);
     if (wanted) { wanted = false; soon(500); }
   }
 
@@ -114,21 +117,27 @@
   });
 
   function listen() {
-    const events = new EventSource("/events");
-    events.onopen = () => {
-      if (live === false) soon(2_000);
-      wait = 1_000;
-      show(true);
-    };
+    const of = body.dataset.service;
+    const events = new EventSource(of ? `/events?service=${encodeURIComponent(of)}` : "/events");
+    events.onopen = () => { wait = 1_000; show(true); };
     events.onerror = () => {
       show(false);
       if (events.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
       setTimeout(listen, wait * (0.5 + Math.random()));
       wait = Math.min(wait * 2, 60_000);
     };
-    events.addEventListener("board", () => soon(8_000));
-    events.addEventListener("verdict", () => soon(700));
-    events.onmessage = () => soon(2_000);
+    // A change is told before the minute it belongs to; whoever opens a page hears of the minute it shows already.
+    let changed = false;
+    events.addEventListener("verdict", () => { changed = true; });
+    events.addEventListener("reset", () => soon(2_000));
+    events.addEventListener("board", (event) => {
+      const told = at(JSON.parse(event.data).at);
+      if (told > at(body.dataset.at)) {
+        expected = Math.max(expected, told);
+        soon(changed ? 700 : 8_000);
+      }
+      changed = false;
+    });
   }
 
   // A page rendered for a minute long gone, or a clock that is wrong here: ask which.
