@@ -172,7 +172,9 @@
         image.alt = "";
         item.append(image);
       }
-      item.append(el("span", "", file.name), button("Remove " + file.name, () => { waiting.splice(i, 1); showChosen(); text.focus(); }));
+      const remove = button("Remove", () => { waiting.splice(i, 1); showChosen(); text.focus(); });
+      remove.setAttribute("aria-label", "Remove " + file.name);
+      item.append(el("span", "", file.name), remove);
       chosen.append(item);
     });
   }
@@ -280,7 +282,7 @@
     busy(false);
     say(turn.trouble ? "No whole answer." : turn.note === "Stopped." ? "Stopped." : "The answer is there.");
     keep();
-    text.focus({ preventScroll: true });
+    if (matchMedia("(pointer: fine)").matches) text.focus({ preventScroll: true }); // elsewhere a keyboard would come up
   }
 
   function busy(is) {
