@@ -185,8 +185,11 @@ class Story(Struct, frozen=True, kw_only=True):
     """What the verdict got right and wrong, judged by what the official page said of it in the end."""
     reports: tuple[Bar, ...] = ()
     """From two hours before it to two hours after it."""
+    unjudged: str = ""
+    """Why nothing can be said of right and wrong, where nothing can."""
     grounds: tuple[Evidence, ...] = ()
     """What the verdict rested on when it was worst."""
+    grounds_at: datetime | None = None
 
 
 class Day(Struct, frozen=True, kw_only=True):
