@@ -12,8 +12,10 @@ import pytest
 import uvicorn
 from litestar.testing import TestClient
 
+from stillup.board import Board
 from stillup.config.schema import Web
-from stillup.web.app import build
+from stillup.model.verdict import Verdict
+from stillup.web.front import Front
 from stillup.web.site import Site
 
 path.insert(0, str(Path(__file__).parent))
@@ -47,7 +49,8 @@ def site_of() -> Callable[..., Site]:
 
 @pytest.fixture
 def client(site_of) -> Iterator[TestClient]:
-    with TestClient(build(site_of()), base_url="http://127.0.0.1:8780") as client:
+    """A client that speaks to the page without a network."""
+    with TestClient(Front(site_of()), base_url="http://127.0.0.1:8780") as client:
         yield client
 
 
@@ -55,19 +58,26 @@ def client(site_of) -> Iterator[TestClient]:
 def serve() -> Iterator[Callable[..., str]]:
     """Serves an ASGI application on a free loopback port; gives its address."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
+    fronts: list[Front] = []
 
     def start(app) -> str:
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="on", access_log=False)
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=0, log_level="critical", lifespan="on", access_log=False,
+            timeout_graceful_shutdown=2,
+        )  # fmt: skip
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         running.append((server, thread))
+        fronts.extend([app] if isinstance(app, Front) else [])
         while not server.started:
             thread.join(0.01)
             assert thread.is_alive() or server.started, "the server ended before it began"
         return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
 
     yield start
+    for front in fronts:
+        front.close()
     for server, thread in running:
         server.should_exit = True
         thread.join(5)
@@ -76,4 +86,24 @@ def serve() -> Iterator[Callable[..., str]]:
 @pytest.fixture
 def served(site_of, serve) -> str:
     """The address of the made-up page."""
-    return serve(build(site_of()))
+    return serve(Front(site_of()))
+
+
+class Stage:
+    """A page whose board can be changed while it is looked at."""
+
+    def __init__(self, site_of, serve, shown: Board) -> None:
+        self._shown = shown
+        self.front = Front(site_of(board=lambda: self._shown))
+        self.address = serve(self.front)
+
+    def show(self, board: Board, *changes: Verdict) -> None:
+        """The next board; whoever listens is told."""
+        self._shown = board
+        self.front.show(board, changes)
+
+
+@pytest.fixture
+def stage(site_of, serve) -> Stage:
+    """The made-up page, with the next board shown by ``stage.show``."""
+    return Stage(site_of, serve, boards.board())

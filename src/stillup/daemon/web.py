@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -21,7 +19,7 @@ from stillup.errors import UsageError
 from stillup.hub.values import Desk
 from stillup.model.verdict import Verdict
 from stillup.secret import Secret
-from stillup.web.app import build
+from stillup.web.front import Front
 from stillup.web.site import Site
 
 if TYPE_CHECKING:
@@ -65,7 +63,7 @@ class Serving:
         }  # fmt: skip
         self._sockets: list[socket.socket] = []
         self._thread: Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._front: Front | None = None
         self._server: _Server | None = None
         self.address = ""
         """Where it is reached from this machine, as ``http://127.0.0.1:8780``; empty before it is started."""
@@ -81,9 +79,9 @@ class Serving:
         """
         self._sockets, listen, self.address = open_sockets(self._settings.listen, _BACKLOG)
         settings = structs.replace(self._settings, listen=listen)
-        app = build(Site(settings=settings, board=self.board, **self._parts))  # type: ignore[arg-type]
+        self._front = Front(Site(settings=settings, board=self.board, **self._parts))  # type: ignore[arg-type]
         config = uvicorn.Config(
-            app,
+            self._front,
             lifespan="on",
             ws="none",
             log_config=None,
@@ -108,14 +106,14 @@ class Serving:
     def show(self, board: Board, changes: Sequence[Verdict] = ()) -> None:
         """Show a new board, and tell those who watch what changed. Returns at once; call it from any thread."""
         self._board = board
-        loop = self._loop
-        if loop is not None:
-            with suppress(RuntimeError):  # it has just ended
-                loop.call_soon_threadsafe(self._shown, board, tuple(changes))
+        if self._front is not None:
+            self._front.show(board, changes)
 
     def stop(self) -> None:
         """End it: what is under way may finish within a few seconds. Blocks; a second call does nothing."""
         server, thread = self._server, self._thread
+        if self._front is not None:
+            self._front.close()
         if server is not None:
             server.should_exit = True
         if thread is not None:
@@ -124,21 +122,13 @@ class Serving:
             sock.close()
         self._sockets = []
 
-    def _shown(self, board: Board, changes: tuple[Verdict, ...]) -> None:
-        """In the page's own loop."""
-
     def _live(self, server: _Server) -> None:
         try:
-            run_loop(self._serve(server))
+            run_loop(server.serve(self._sockets))
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - whatever it was, the rest of the process goes on
             self._say(f"the page ended: {type(exc).__name__}: {exc}")
         finally:
-            self._loop = None
             server.is_there.set()
-
-    async def _serve(self, server: _Server) -> None:
-        self._loop = asyncio.get_running_loop()
-        await server.serve(self._sockets)
 
 
 class _Server(uvicorn.Server):

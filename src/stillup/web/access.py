@@ -8,7 +8,6 @@ and a form that another site sends are refused. Beyond this machine everything i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
@@ -35,6 +34,7 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 _HOST = re.compile(rb"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::[0-9]{1,5})?")
+_USUAL = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _MOST_HOPS = 20
 _OPEN_EVERYWHERE = frozenset({"static", "healthz", "readyz", "robots.txt", "favicon.ico", "favicon.svg"})
 _PRIVATE = frozenset({"chat"})
@@ -78,9 +78,13 @@ class Access:
     def __repr__(self) -> str:
         return f"Access(here={self._is_here}, public={self._is_public})"
 
-    def host(self, hosts: list[bytes]) -> Reason:
-        """Whether a request is meant for us, by all its ``Host`` headers."""
-        return _host(self._names, hosts[0]) if len(hosts) == 1 else Reason.NO_HOST
+    def host(self, host: bytes) -> Reason:
+        """Whether a request is meant for us, by its ``Host`` header."""
+        return _host(self._names, host)
+
+    def is_named(self, name: bytes) -> bool:
+        """Whether a host is one of the few names that are sure to be this page's."""
+        return name in _USUAL or name.decode("latin-1").lower() in self._names
 
     def origin(self, host: bytes, origin: bytes | None, site: bytes | None) -> Reason:
         """Whether a request that changes something comes from our own pages, or from no page at all."""
@@ -103,16 +107,15 @@ class Access:
         """Whether that is the token; takes as long for a wrong one."""
         return bool(self._token) and compare_digest(offered, self._token)
 
-    def known(self, authorization: bytes | None, cookies: Iterable[bytes]) -> Reason:
+    def known(self, authorization: bytes | None, cookie: bytes | None) -> Reason:
         """Whether a request carries the token, as a bearer or in our cookie."""
         if authorization is not None and authorization[:7].lower() == b"bearer ":
             return Reason.TOKEN if self.token(authorization[7:].strip()) else Reason.WRONG_TOKEN
         name = self.cookie_name.encode()
-        for cookie in cookies:
-            for part in cookie.split(b";"):
-                key, _, value = part.strip().partition(b"=")
-                if key == name and self._cookie and compare_digest(value, self._cookie):
-                    return Reason.TOKEN
+        for part in (cookie or b"").split(b";"):
+            key, _, value = part.strip().partition(b"=")
+            if key == name and self._cookie and compare_digest(value, self._cookie):
+                return Reason.TOKEN
         return Reason.NO_TOKEN
 
     def set_cookie(self) -> bytes:

@@ -7,17 +7,29 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.datastructures import State
 
-from stillup.web import mishaps, pages
+from stillup.web import api, chat, events, health, metrics, mishaps, pages, statuspage
+from stillup.web.events import Events
+from stillup.web.traffic import Traffic
 
 if TYPE_CHECKING:
     from stillup.web.site import Routes, Site
 
-_ROUTES: tuple[Routes, ...] = (pages.routes,)
+_OWN: tuple[Routes, ...] = (events.routes, health.routes, metrics.routes)
+"""What every program of this kind has, whatever it shows."""
+
+_ROUTES: tuple[Routes, ...] = (api.routes, statuspage.routes, chat.routes, pages.routes)
 
 
 def build(site: Site) -> Litestar:
-    """The application, not served yet."""
-    handlers = [handler for routes in _ROUTES for handler in routes(site)]
+    """The application, not served yet; :class:`~stillup.web.front.Front` stands before it.
+
+    Its state holds the ``site``, ``events`` (who listens) and ``traffic`` (what was counted).
+    """
+    handlers = [handler for routes in (*_OWN, *_ROUTES) for handler in routes(site)]
     return Litestar(
-        handlers, state=State({"site": site}), openapi_config=None, exception_handlers=dict(mishaps.HANDLERS)
+        handlers,
+        state=State({"site": site, "events": Events(site), "traffic": Traffic()}),
+        openapi_config=api.described(),
+        include_in_schema=False,  # what belongs to the API says so itself
+        exception_handlers=dict(mishaps.HANDLERS),
     )

@@ -1,0 +1,114 @@
+"""Whole answers as bytes: the headers that every answer carries, and answers that are sent again and again."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from litestar.types import Message, Send
+
+Header: TypeAlias = tuple[bytes, bytes]
+
+_CSP = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY: tuple[Header, ...] = (
+    (b"content-security-policy", _CSP),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
+)
+"""On every answer. There is no word of HTTPS only: whether there is HTTPS is for the proxy in front to say."""
+
+_OWN = (b"cross-origin-resource-policy", b"same-origin")
+_SHOWN_ELSEWHERE = (b"cross-origin-resource-policy", b"cross-origin")
+_OURS = frozenset({name for name, _ in SECURITY})
+_MADE_ANEW = _OURS | {b"content-length", b"content-encoding", b"etag", b"vary", b"date", b"connection"}
+_PACKED = (b"text/", b"application/json", b"application/feed+json", b"application/atom+xml", b"image/svg+xml")
+_WORTH_PACKING = 512
+
+
+def secured(headers: Iterable[Header], path: str) -> list[Header]:
+    """An answer's headers with ours beside them; where both say something, ours hold."""
+    kept = [(name, value) for name, value in headers if name.lower() not in _OURS]
+    kept += SECURITY
+    if not any(name.lower() == _OWN[0] for name, _ in kept):
+        # A badge is made to stand in other people's pages.
+        kept.append(_SHOWN_ELSEWHERE if path.endswith("/badge.svg") else _OWN)
+    return kept
+
+
+class Answer:
+    """An answer with status 200, as it is and packed, with a strong validator for each; sent without being made."""
+
+    __slots__ = ("_bare", "_head", "_identity", "_packed", "_same", "etag", "size")
+
+    def __init__(self, body: bytes, headers: Iterable[Header], path: str = "/") -> None:
+        kept = [(name.lower(), value) for name, value in headers if name.lower() not in _MADE_ANEW]
+        names = {name for name, _ in kept}
+        if b"cache-control" not in names:
+            kept.append((b"cache-control", b"no-cache"))
+        kind = next((value for name, value in kept if name == b"content-type"), b"")
+        packed = gzip.compress(body, 6, mtime=0) if len(body) > _WORTH_PACKING and kind.startswith(_PACKED) else None
+        mark = blake2b(body + kind, digest_size=12).hexdigest().encode()
+        self.etag = b'"%b"' % mark
+        bare = [*secured(kept, path), (b"vary", b"accept-encoding")]
+        self._bare = [header for header in bare if header[0] != b"content-type"]
+        self._identity = _messages(body, bare, self.etag)
+        self._head: Message = {"type": "http.response.body", "body": b"", "more_body": False}
+        self._packed = None
+        if packed is not None and len(packed) < len(body):
+            self._packed = _messages(packed, [*bare, (b"content-encoding", b"gzip")], b'"%b-gz"' % mark)
+        self._same = frozenset({self.etag, b'"%b-gz"' % mark})
+        self.size = len(body) + len(packed or b"") + 2_000
+        """Bytes that keeping it costs, about."""
+
+    async def send(self, send: Send, *, packed: bool, is_head: bool, held: bytes | None) -> int:
+        """Send it; ``held`` is what ``If-None-Match`` said. The status that went out."""
+        if held is not None and (same := self._match(held)):
+            headers = [*self._bare, (b"etag", same)]
+            await send({"type": "http.response.start", "status": 304, "headers": headers})
+            await send(self._head)
+            return 304
+        start, body = self._packed if packed and self._packed is not None else self._identity
+        await send(start)
+        await send(self._head if is_head else body)
+        return 200
+
+    def _match(self, held: bytes) -> bytes | None:
+        """The validator among those held that is ours; compared weakly, as RFC 9110 13.1.2 has it."""
+        if held.strip() == b"*":
+            return self.etag
+        for one in held[:_LONGEST_LIST].split(b","):
+            mark = one.strip().removeprefix(b"W/")
+            if mark in self._same:
+                return mark
+        return None
+
+
+_LONGEST_LIST = 4_096
+
+
+def _messages(body: bytes, headers: list[Header], etag: bytes) -> tuple[Message, Message]:
+    whole = [*headers, (b"etag", etag), (b"content-length", b"%d" % len(body))]
+    return (
+        {"type": "http.response.start", "status": 200, "headers": whole},
+        {"type": "http.response.body", "body": body, "more_body": False},
+    )
+
+
+def takes_gzip(accepted: bytes | None) -> bool:
+    """Whether ``Accept-Encoding`` allows gzip."""
+    if accepted is None:
+        return False
+    for one in accepted.split(b","):
+        coding, _, weight = one.partition(b";")
+        if coding.strip().lower() in (b"gzip", b"*"):
+            return weight.replace(b" ", b"").rstrip(b"0.") != b"q="
+    return False
