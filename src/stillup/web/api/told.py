@@ -5,7 +5,7 @@ from __future__ import annotations
 from stillup.board import Board, Maintenance, ServiceBoard, SourceLine
 from stillup.catalog.load import Component
 from stillup.model.evidence import Evidence, Numbers, Standing
-from stillup.model.service import State
+from stillup.model.service import State, worst
 from stillup.model.verdict import Diagnosis, Forecast, Verdict
 from stillup.sources.decode import clean, http_url
 from stillup.verdict.telling.explain import headline
@@ -95,7 +95,7 @@ def services(board: Board) -> v.ServicesValue:
     """All services."""
     return v.ServicesValue(
         as_of=board.at,
-        state=board.state,
+        state=worst(s.state for s in board.services.values() if s.state is not State.UNKNOWN),
         simulated=line(board.simulated) or None,
         services=tuple(v.ServiceLine(**_line_fields(s)) for s in board.services.values()),  # type: ignore[arg-type]
     )

@@ -117,7 +117,7 @@ class ServicesValue(Struct, frozen=True, kw_only=True):
     """All services that are watched, in the order of the configuration."""
 
     as_of: AsOf
-    state: Annotated[State, says("The worst of all", "partial_outage")]
+    state: Annotated[State, says("The worst that is known of any; `unknown` where nothing is", "partial_outage")]
     simulated: Annotated[str | None, says("What is played, where this is no real watch")]
     services: tuple[ServiceLine, ...]
 
