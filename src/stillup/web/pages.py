@@ -18,7 +18,7 @@ from stillup.hub.values import Admission
 from stillup.model.service import Family, Problem, State
 from stillup.sources.decode import clean
 from stillup.web import draw
-from stillup.web.phrases import able, capability, failing, summary
+from stillup.web.phrases import able, capability, summary
 from stillup.web.regions import choices
 from stillup.web.render import render
 
@@ -74,7 +74,7 @@ def index_page(site: Site, task: str | None = None) -> bytes:
     board = site.board()
     tasks = sorted(capabilities().values(), key=lambda c: c.title)
     return render(
-        "index.html", site=site, board=board, summary=summary(board), services=able(board, task), tasks=tasks, failing=failing(board),
+        "index.html", site=site, board=board, summary=summary(board), services=able(board, task), tasks=tasks,
         task=capability(task),
     )  # fmt: skip
 

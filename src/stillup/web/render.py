@@ -26,6 +26,7 @@ def environment() -> Environment:
         loader=PackageLoader("stillup.web"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=words.seen,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,

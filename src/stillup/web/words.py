@@ -36,6 +36,16 @@ def text(value: object) -> str:
     return clean(str(value), _TEXT)
 
 
+def seen(value: object) -> object:
+    """What a template puts out: a text loses whatever cannot be seen and could fool, line breaks excepted.
+
+    The last net under all templates; texts from elsewhere should go through ``line`` or ``text`` before.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(c for c in value if c.isprintable() or c in "\n\t")
+
+
 def when(at: datetime | None, form: str = "minute") -> Markup:
     """A moment as ``<time>``: in UTC, and for scripts in ISO 8601; ``form`` is minute, clock or day."""
     if at is None:
@@ -103,7 +113,7 @@ def facts(shown: ServiceBoard, now: datetime) -> Iterator[tuple[str, str | Marku
     if verdict.problems:
         yield "Trouble", few([spaced(p) for p in verdict.problems])
     if verdict.regions:
-        yield "Where", few([region_name(r) for r in verdict.regions])
+        yield "Where", few([line(region_name(r), 60) for r in verdict.regions])
     scope = who(structs.replace(verdict, components=(), models=(), problems=(), regions=()))
     if scope:
         yield "Who is hit", capfirst(scope)

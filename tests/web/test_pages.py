@@ -1,0 +1,444 @@
+"""The pages as a browser without scripts gets them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from importlib.resources import files
+from itertools import pairwise
+
+import boards
+import pytest
+from litestar import get
+from litestar.testing import TestClient
+from lxml import html
+from msgspec import structs
+
+from stillup.catalog.load import catalogue
+from stillup.hub.values import Admission, Reason
+from stillup.model.service import Confidence, Problem, Scope, State
+from stillup.model.verdict import Verdict
+from stillup.response.workarounds import Workaround
+from stillup.web.app import build
+from stillup.web.mishaps import error_page
+from stillup.web.pages import report_page, reported_page
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+PAGES = ("/", "/claude", "/chatgpt", "/gemini", "/claude/report", "/method", "/nobody")
+BUDGET = 50 * 1024
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+
+
+class OpenDesk:
+    """Takes reports; only its tokens are asked for here."""
+
+    def token(self, now) -> str:
+        return "made-up-token"
+
+
+@pytest.fixture
+def showing(site_of) -> Iterator:
+    """A client of the page over a board of one's own; what is named stands in for services of the made-up one."""
+    opened = []
+
+    def show(**rest) -> TestClient:
+        board = rest.pop("board", None) or boards.board(**rest.pop("services", {}))
+        client = TestClient(build(site_of(shown=board, desk=OpenDesk(), **rest)), base_url="http://127.0.0.1:8780")
+        opened.append(client)
+        return client.__enter__()
+
+    yield show
+    for client in opened:
+        client.__exit__(None, None, None)
+
+
+def page(client: TestClient, path: str) -> html.HtmlElement:
+    return html.fromstring(client.get(path, headers=BROWSER).text)
+
+
+def words(element: html.HtmlElement) -> str:
+    return " ".join(element.text_content().split())
+
+
+def main(client: TestClient, path: str) -> str:
+    return words(page(client, path).get_element_by_id("main"))
+
+
+def faulty(service: str, state: State = State.MAJOR_OUTAGE, confidence: Confidence = Confidence.CONFIRMED, **rest):
+    told = Verdict(
+        at=boards.NOW, service=service, state=state, confidence=confidence, since=boards.ONSET, scope=Scope.EVERYONE,
+        reason=boards.Reason.FAMILIES_AGREE, **rest,
+    )  # fmt: skip
+    return structs.replace(boards.calm(service), verdict=told)
+
+
+# --- what is said
+
+
+def test_the_verdict_stands_on_top_in_one_sentence(showing):
+    top = page(showing(), "/claude").xpath("//h1")
+    assert [words(h) for h in top] == ["Parts of Claude are down: claude.ai and Claude Console."]
+
+
+@pytest.mark.parametrize(
+    ("state", "confidence", "sentence"),
+    [
+        (State.MAJOR_OUTAGE, Confidence.CONFIRMED, "ChatGPT is down."),
+        (State.MAJOR_OUTAGE, Confidence.SUSPECTED, "ChatGPT may be down."),
+        (State.PARTIAL_OUTAGE, Confidence.SUSPECTED, "Parts of ChatGPT may be down."),
+        (State.DEGRADED, Confidence.CONFIRMED, "ChatGPT is having trouble."),
+        (State.MAINTENANCE, None, "ChatGPT is in maintenance."),
+        (State.OPERATIONAL, None, "ChatGPT is up."),
+        (State.UNKNOWN, None, "Whether ChatGPT is up, nobody can say right now."),
+    ],
+)
+def test_each_state_has_its_sentence(showing, state, confidence, sentence):
+    client = showing(services={"chatgpt": faulty("chatgpt", state, confidence)})
+    assert words(page(client, "/chatgpt").xpath("//h1")[0]) == sentence
+
+
+def test_a_fault_of_ones_own_is_not_called_an_outage(showing):
+    mine = structs.replace(boards.verdict(), state=State.OPERATIONAL, confidence=None, scope=Scope.YOU)
+    client = showing(services={"claude": boards.claude(verdict=mine)})
+    assert "It is you, not Claude." in main(client, "/claude")
+
+
+def test_a_page_that_was_not_updated_is_named_as_such(showing):
+    over = structs.replace(
+        boards.verdict(), state=State.OPERATIONAL, confidence=None, reason=boards.Reason.PAGE_NOT_UPDATED, scope=None
+    )
+    client = showing(services={"claude": boards.claude(verdict=over)})
+    assert "Claude works again, though its own page does not say so yet." in main(client, "/claude")
+
+
+def test_all_that_is_known_of_a_fault_is_on_its_page(showing):
+    said = main(showing(), "/claude")
+    for words_ in (
+        "Partial outage, confirmed", "14:32 UTC", "28 min ago", "France, California", "sign in", "Very likely (98 %)",
+        "What to do now", "See that it is not only you.", "no gateway runs here", "your team",
+        "about 55 min", "15 min to 3.9 h", "within 1 hour", "Still works here: Claude API", "ChatGPT", "up now",
+        "What each side says", "Our probe", "in alarm", "no data", "The rule, with what was seen",
+        "Users cannot sign in to Claude", "Database upgrade", "Sources: 1 of 2 can be read", "Sign-in, likely (82 %)",
+    ):  # fmt: skip
+        assert words_ in said, words_
+
+
+def test_what_nobody_was_heard_of_is_unknown_and_not_up(showing):
+    said = main(showing(), "/gemini")
+    assert "Unknown is unknown: this is not a sign that Gemini is up." in said
+
+
+def test_a_fault_without_a_forecast_says_that_there_is_none(showing):
+    no_forecast = boards.claude(verdict=boards.verdict(forecast=None), recovery=(), evidence=(), steps=())
+    said = main(showing(services={"claude": no_forecast}), "/claude")
+    assert "That cannot be said yet." in said
+    assert "usually take 2 h to 4 h, by rule of thumb" in said
+
+
+@pytest.mark.parametrize("service", sorted(catalogue()))
+@pytest.mark.parametrize("state", list(State))
+def test_every_service_of_the_catalogue_can_be_shown_in_every_state(showing, service, state):
+    confidence = Confidence.CONFIRMED if state.is_fault else None
+    client = showing(services={service: faulty(service, state, confidence)})
+    answer = client.get(f"/{service}", headers=BROWSER)
+    assert answer.status_code == 200
+    assert catalogue()[service].name in html.fromstring(answer.text).findtext(".//h1")
+
+
+# --- all services
+
+
+def test_the_first_page_says_how_all_of_them_are(showing):
+    client = showing()
+    top = words(page(client, "/").xpath("//h1")[0])
+    assert top == "Claude has a partial outage; 1 other is up; of 1 nothing is known."
+
+
+def test_all_well_is_said_in_four_words(showing):
+    everyone = {s: boards.calm(s) for s in ("claude", "chatgpt", "gemini")}
+    assert words(page(showing(services=everyone), "/").xpath("//h1")[0]) == "Everything that is watched is up."
+
+
+def test_of_many_faults_the_headline_names_the_number(showing):
+    down = {s: faulty(s) for s in ("claude", "chatgpt", "gemini", "grok", "cursor")}
+    said = main(showing(services=down), "/")
+    assert "5 services are in trouble, 5 of them are down as a whole." in said
+
+
+def test_no_service_at_all_is_said_too(showing):
+    empty = structs.replace(boards.board(), services={})
+    assert "No service is watched here." in main(showing(board=empty), "/")
+
+
+def test_the_worst_comes_first_and_the_unknown_last(showing):
+    client = showing(services={"grok": faulty("grok"), "cursor": faulty("cursor", State.DEGRADED)})
+    links = page(client, "/").xpath("//main//*[self::li]//a[not(contains(@href, 'task='))]/@href")
+    assert [link for link in links if link != "/"] == ["/grok", "/claude", "/cursor", "/chatgpt", "/gemini"]
+
+
+def test_a_plain_link_shows_those_alone_that_can_do_a_task(showing):
+    client = showing(services={"deepl": boards.calm("deepl"), "aws": boards.calm("aws")})
+    links = page(client, "/?task=translation").xpath("//main//li/a/@href")
+    assert "/deepl" in links
+    assert "/aws" not in links
+    assert "/aws" in page(client, "/?task=nonsense").xpath("//main//li/a/@href")
+
+
+# --- names
+
+
+@pytest.mark.parametrize("word", ["anthropic", "Claude", "CLAUDE.AI", "claude-code", "chat gpt"])
+def test_another_name_of_a_service_leads_to_it(showing, word):
+    answer = showing().get(f"/{word}", follow_redirects=False)
+    assert answer.status_code == 302
+    assert answer.headers["location"] in ("/claude", "/chatgpt")
+
+
+def test_a_name_nobody_goes_by_is_not_found_and_near_ones_are_offered(showing):
+    answer = showing().get("/cluade", headers=BROWSER)
+    assert answer.status_code == 404
+    assert [a.get("href") for a in html.fromstring(answer.text).xpath("//main//a")] == ["/claude", "/"]
+
+
+def test_a_service_that_is_not_watched_here_is_not_found(showing):
+    assert showing().get("/midjourney", headers=BROWSER).status_code == 404
+    assert showing().get("/midjourney/report", headers=BROWSER).status_code == 404
+
+
+def test_programs_get_their_errors_as_json(showing):
+    answer = showing().get("/nobody", headers={"Accept": "*/*"})
+    assert answer.json()["status_code"] == 404
+
+
+def test_a_fault_of_the_page_itself_tells_nothing_from_inside(site_of):
+    def broken():
+        raise RuntimeError("the password is hunter2")
+
+    app = build(site_of(board=broken))
+    with TestClient(app, base_url="http://127.0.0.1:8780", raise_server_exceptions=False) as client:
+        answer = client.get("/claude", headers=BROWSER)
+    assert answer.status_code == 500
+    assert "hunter2" not in answer.text
+    assert "says nothing about the service" in answer.text
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 418, 429, 500, 503])
+def test_every_error_has_a_page_that_says_what_to_do(status):
+    shown = html.fromstring(error_page(status).decode())
+    assert len(words(shown.get_element_by_id("main"))) > 40
+
+
+# --- the report
+
+
+def test_a_report_needs_two_clicks_and_no_script(showing, site_of):
+    form = page(showing(), "/claude/report").forms[0]
+    assert (form.method, form.action) == ("POST", "/claude/report")
+    assert {i.get("value") for i in form.xpath(".//input[@name='problem']")} == {p.value for p in Problem}
+    buttons = [b.get("value") for b in form.xpath(".//button[@name='component']")]
+    assert buttons == [*(c.id for c in catalogue()["claude"].components), ""]
+    assert form.fields["token"] == "made-up-token"
+    assert form.fields["region"] in (None, "")
+    codes = [o.get("value") for o in form.xpath(".//option")]
+    assert len(codes) == len(set(codes)) > 290
+    assert {"", "FR", "US", "US-CA"} <= set(codes)
+
+
+def test_where_no_reports_are_taken_there_is_no_form(site_of):
+    closed = report_page(site_of(), "claude").decode()
+    assert "No reports are taken here." in closed
+    assert not html.fromstring(closed).forms
+
+
+def test_older_names_of_time_zones_say_where_one_is_too(showing):
+    options = page(showing(), "/claude/report").xpath("//option[@data-zones]")
+    zones = {zone: o.get("value") for o in options for zone in o.get("data-zones").split()}
+    assert zones["Asia/Kolkata"] == zones["Asia/Calcutta"] == "IN"
+    assert zones["America/Los_Angeles"] == "US"
+    assert zones["Pacific/Honolulu"] == "US-HI"
+    assert zones["Europe/Paris"] == "FR"
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_the_answer_to_a_report_says_what_became_of_it(site_of, reason):
+    told = Admission(reason=reason, status=202, says="One <b>sentence</b>.", retry_after_s=90.0)
+    shown = reported_page(site_of(), "claude", told).decode()
+    taken = reason in (Reason.ADMITTED, Reason.FOLDED)
+    assert ("Thank you, that counts." in shown) is taken
+    assert ("Your report was not taken." in shown) is not taken
+    assert "One &lt;b&gt;sentence&lt;/b&gt;." in shown
+    assert "<b>sentence" not in shown
+
+
+# --- how old, how real
+
+
+def test_an_old_board_is_called_old(showing):
+    old = structs.replace(boards.board(), at=boards.NOW - timedelta(minutes=4))
+    assert page(showing(board=old), "/").get_element_by_id("old").get("hidden") is None
+    assert page(showing(), "/").get_element_by_id("old").get("hidden") is not None
+
+
+def test_every_page_says_when_it_was_so_in_absolute_time(showing):
+    for path in ("/", "/claude"):
+        assert "As of 12 May 2026, 15:00 UTC" in main(showing(), path)
+
+
+@pytest.mark.parametrize("path", ["/", "/claude", "/claude/report", "/method", "/nobody"])
+def test_what_is_played_is_called_played(showing, path):
+    played = structs.replace(boards.board(), simulated="The outage of 2026-04-07, sped up.")
+    assert "Played, not real. The outage of 2026-04-07" in words(page(showing(board=played), path))
+    assert "Played, not real" not in words(page(showing(), path))
+
+
+# --- hostile texts
+
+EVIL = (
+    "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg onload=alert(3)>\x00\x07\x1b[31m"
+    "\u202egnp.exe\u2066\u200b{{ 7 * 7 }}{% raw %}&lt;b&gt;"
+)
+HUGE = EVIL * (1_000_000 // len(EVIL))
+
+
+def evil_board(text: str):
+    bad = boards.verdict(
+        components=("web", text), regions=(text, "FR"), problems=(text,), models=(text,),
+        diagnosis=tuple(structs.replace(d, for_=(text,), against=(text,)) for d in boards.verdict().diagnosis),
+    )  # fmt: skip
+    base = boards.claude()
+    return boards.claude(
+        verdict=bad,
+        components={**base.components, text: structs.replace(bad, component=text)},
+        evidence=tuple(
+            structs.replace(e, note=text, sources=(text,), components=((text, State.DEGRADED),)) for e in base.evidence
+        ),
+        sources=tuple(
+            structs.replace(s, title=text, says=text, reliability=text, link="javascript:alert(1)")
+            for s in base.sources
+        ),
+        headline=text, because=text, rule=text, who=text, pattern=text, up_parts=(text,),
+        places=(boards.Place(text, 4.0, 1.0),), problems=(boards.Share(text, 4.0),),
+        steps=tuple(structs.replace(s, says=text, note=text) for s in base.steps),
+        workarounds=(
+            Workaround(
+                title=text, url="javascript:alert(1)", host=text, source=text, age_s=60.0, why=(text,)
+            ),
+            Workaround(title="fine", url="https://example.org/a", host="example.org", source="x", age_s=60.0, why=()),
+        ),
+        incidents=tuple(structs.replace(i, title=text) for i in base.incidents),
+        maintenances=tuple(structs.replace(m, title=text, body=text) for m in base.maintenances),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [EVIL, HUGE], ids=["short", "a megabyte"])
+@pytest.mark.parametrize("path", ["/", "/claude", "/claude/report"])
+def test_hostile_texts_are_shown_harmless(showing, text, path):
+    client = showing(board=structs.replace(boards.board(claude=evil_board(text)), simulated=text))
+    plain = page(showing(), path)
+    answer = client.get(path, headers=BROWSER)
+    assert answer.status_code == 200
+    assert len(answer.content) < 300_000
+    assert not UNSEEN.search(answer.text)
+    shown = html.fromstring(answer.text)
+    assert not [a for e in shown.iter() for a in e.attrib if a.startswith("on") or a == "style"]
+    assert {s.get("src") for s in shown.iter("script")} == {s.get("src") for s in plain.iter("script")}
+    assert {e.tag for e in shown.iter() if isinstance(e.tag, str)} <= {
+        *(e.tag for e in page(showing(), "/claude").iter() if isinstance(e.tag, str)),
+        *(e.tag for e in plain.iter() if isinstance(e.tag, str)), "aside",
+    }  # fmt: skip
+    for to in shown.xpath("//@href | //@src | //@action"):
+        assert re.match(r"(/(?!/)|#|https://)", to), to
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+        "/%00",
+        "/%E2%80%AEedualc",
+        "/" + "a" * 8000,
+        "/..%2f..%2fetc",
+        "/%7B%7B7*7%7D%7D",
+    ],
+)
+def test_a_hostile_path_is_a_harmless_not_found(showing, path):
+    answer = showing().get(path, headers=BROWSER)
+    assert answer.status_code in (404, 414)
+    assert not UNSEEN.search(answer.text)
+    assert "<script>alert" not in answer.text
+    assert len(answer.content) < 10_000
+
+
+def test_links_to_other_sites_take_nothing_along(showing):
+    tip = Workaround(title="t", url="https://example.org/a", host="example.org", source="x", age_s=60.0, why=())
+    shown = page(showing(services={"claude": boards.claude(workarounds=(tip,))}), "/claude")
+    away = shown.xpath("//a[starts-with(@href, 'http')]")
+    assert {"https://example.org/a", "https://chatgpt.com", "https://status.claude.com"} == {
+        a.get("href") for a in away
+    }
+    for link in away:
+        assert set(link.get("rel").split()) == {"nofollow", "noopener", "noreferrer", "external"}
+    assert "Nobody here has checked them" in words(shown)
+
+
+# --- how it is built
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_nothing_that_a_strict_policy_forbids(showing, path):
+    shown = page(showing(), path)
+    assert not shown.xpath("//style | //*[@style] | //script[not(@src)] | //iframe | //object | //base")
+    assert not [a for e in shown.iter() for a in e.attrib if a.startswith("on")]
+    for to in shown.xpath("//script/@src | //link/@href | //img/@src"):
+        assert to.startswith("/")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_well_formed_for_those_who_hear_it(showing, path):
+    shown = page(showing(), path)
+    assert shown.get("lang") == "en"
+    ids = shown.xpath("//@id")
+    assert len(ids) == len(set(ids))
+    levels = [int(h.tag[1]) for h in shown.iter("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels)), levels
+    assert [len(shown.findall(f".//{tag}")) for tag in ("main", "header", "footer")] == [1, 1, 1]
+    assert shown.xpath("//a[@class='skip']/@href") == ["#main"]
+    assert not shown.xpath("//section[not(@aria-labelledby) and not(@id='verdict')]")
+    for label in shown.xpath("//@aria-labelledby"):
+        assert label in ids
+
+
+def first_view(client: TestClient, path: str) -> int:
+    answer = client.get(path, headers=BROWSER)
+    shown = html.fromstring(answer.text)
+    loaded = shown.xpath("//script/@src | //link[@rel='stylesheet' or @rel='icon']/@href")
+    names = [to.removeprefix("/static/").partition("?")[0] for to in loaded]
+    static = files("stillup.web") / "static"
+    return sum(len(gzip.compress(b)) for b in (answer.content, *((static / n).read_bytes() for n in names)))
+
+
+@pytest.mark.parametrize("path", ["/", "/claude", "/claude/report"])
+def test_the_first_view_is_at_most_fifty_kilobytes(showing, path):
+    everyone = {s: faulty(s) for s in catalogue() if s != "claude"}
+    assert first_view(showing(services=everyone), path) <= BUDGET
+
+
+def test_every_static_file_that_a_page_names_bears_the_mark_of_its_content(showing):
+    for path in PAGES:
+        for to in page(showing(), path).xpath("//script/@src | //link[starts-with(@href, '/static/')]/@href"):
+            assert re.fullmatch(r"/static/[a-z]+\.(css|js|svg)\?v=[0-9a-f]{12}", to)
+
+
+def test_unknown_routes_of_other_modules_get_the_same_error_page(site_of):
+    @get("/boom", sync_to_thread=False)
+    def boom() -> str:
+        raise ValueError("secret")
+
+    app = build(site_of())
+    app.register(boom)
+    with TestClient(app, base_url="http://127.0.0.1:8780", raise_server_exceptions=False) as client:
+        assert client.get("/boom", headers=BROWSER).status_code == 500
