@@ -23,6 +23,7 @@ from stillup.store import read, write
 from stillup.store.codec import EVIDENCE, INCIDENT, REPORT, SIGNAL, VERDICT, Codec, micros, moment
 from stillup.store.engine import Access, engine_for, make_engine
 from stillup.store.faults import store_errors
+from stillup.store.outbox import Outbox
 from stillup.store.schema import prepare
 from stillup.store.values import Key, Report
 
@@ -47,6 +48,8 @@ class Store:
         self._engine = engine
         self._closed = False
         self._engines = {access: engine_for(engine, access) for access in Access}
+        self.outbox = Outbox(self._begin)
+        """What alerts have decided to say."""
 
     def __enter__(self) -> Self:
         return self

@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in ``migrations/versions``: a database that names it is opened without Alembic."""
 
 metadata = MetaData(
@@ -108,6 +108,34 @@ watched = Table(
     Column("until", BigInteger, nullable=False),
     PrimaryKeyConstraint("service", "since"),
     sqlite_with_rowid=False,
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("party", String, nullable=False),
+    # The last transition that was decided on: what was committed behind it is decided on next, however late.
+    Column("cursor", BigInteger, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("party"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", _Sequence, primary_key=True),
+    Column("party", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("queued", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("done", BigInteger),
+    Column("why", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    UniqueConstraint("party", "key"),
+    Index(None, "party", "channel", "status", "seq"),
 )
 
 # Alembic's own bookkeeping, spelt as Alembic spells it; kept out of `metadata`, which Alembic compares.

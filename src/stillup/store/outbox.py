@@ -1,0 +1,238 @@
+"""The outbox: what was decided to be said, and how far each message is; and the state that decisions rest on.
+
+A ``party`` is one set of rules (the configuration's, or those of one command line): each decides and sends its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from stillup.model.verdict import Verdict
+from stillup.response.alerts.values import AlertState, Message
+from stillup.store.codec import VERDICT, Codec, micros
+from stillup.store.engine import Access
+from stillup.store.tables import alerts, outbox, transitions
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+MOST_WAITING = 20_000
+"""For one channel: beyond it the oldest are given up, and kept as such."""
+
+_STATE: Codec[AlertState] = Codec("the state of alerts", AlertState)
+_MESSAGE: Codec[Message] = Codec("a message", Message)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Status(StrEnum):
+    """How far a message is."""
+
+    WAITING = "waiting"
+    ATTEMPTING = "attempting"
+    """It is being sent; or the process ended meanwhile, and nobody knows whether it was."""
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    """Given up; it is kept, and ``why`` says why."""
+
+
+_PENDING = (Status.WAITING.value, Status.ATTEMPTING.value)
+
+
+class Queued(Struct, frozen=True, kw_only=True):
+    """A message in the outbox. ``why`` is how the last try went; ``done_at`` when it was delivered or given up."""
+
+    seq: int
+    party: str
+    channel: str
+    status: Status
+    tries: int
+    queued_at: datetime
+    due_at: datetime
+    done_at: datetime | None
+    why: str
+    message: Message
+
+
+class Deciding:
+    """One transaction in which changes are read, decided on, and what follows is kept: all of it or nothing."""
+
+    def __init__(self, conn: Connection, party: str) -> None:
+        self._conn = conn
+        self._party = party
+        found = conn.execute(select(alerts.c.cursor, alerts.c.value).where(alerts.c.party == party)).one_or_none()
+        self.is_new = found is None
+        self.cursor = int(found[0]) if found else 0
+        """The number of the last change that was decided on."""
+        self._text = str(found[1]) if found else ""
+        self.state = _STATE.unpack(self._text) if found else AlertState()
+
+    def newest(self) -> int:
+        """The number of the newest change."""
+        return self._conn.scalar(select(func.max(transitions.c.seq))) or 0
+
+    def standing(self, services: Iterable[str]) -> list[Verdict]:
+        """The newest verdict of each of these services and their components."""
+        table = transitions
+        newest = (
+            select(func.max(table.c.seq))
+            .where(table.c.service.in_(list(services)))
+            .group_by(table.c.service, table.c.component)
+        )
+        texts = self._conn.scalars(select(table.c.value).where(table.c.seq.in_(newest)).order_by(table.c.seq)).all()
+        return [VERDICT.unpack(text) for text in texts]
+
+    def changes(self, limit: int) -> list[tuple[int, Verdict]]:
+        """The next changes behind the cursor, in the order they were committed."""
+        table = transitions
+        wanted = select(table.c.seq, table.c.value).where(table.c.seq > self.cursor).order_by(table.c.seq).limit(limit)
+        return [(seq, VERDICT.unpack(value)) for seq, value in self._conn.execute(wanted)]
+
+    def put(self, messages: Iterable[Message], now: datetime) -> int:
+        """Queue messages, each key once; how many were new."""
+        at, new = micros(now), 0
+        channels = set()
+        for message in messages:
+            row = {
+                "party": self._party,
+                "key": message.key,
+                "channel": message.channel,
+                "status": Status.WAITING.value,
+                "tries": 0,
+                "queued": at,
+                "due": at,
+                "why": "",
+                "value": _MESSAGE.pack(message),
+            }
+            new += self._conn.execute(upsert(outbox).values(row).on_conflict_do_nothing()).rowcount
+            channels.add(message.channel)
+        for channel in channels:
+            self._bound(channel, at)
+        return new
+
+    def save(self, state: AlertState, cursor: int) -> None:
+        """Keep the state, where it is another."""
+        text = _STATE.pack(state)
+        if not self.is_new and (text, cursor) == (self._text, self.cursor):
+            return
+        put = upsert(alerts).values(party=self._party, cursor=cursor, value=text)
+        news = {"cursor": put.excluded.cursor, "value": put.excluded.value}
+        self._conn.execute(put.on_conflict_do_update(index_elements=[alerts.c.party], set_=news))
+        self.state, self.cursor, self._text, self.is_new = state, cursor, text, False
+
+    def _bound(self, channel: str, at: int) -> None:
+        table = outbox
+        mine = (table.c.party == self._party) & (table.c.channel == channel) & table.c.status.in_(_PENDING)
+        over = (self._conn.scalar(select(func.count()).where(mine)) or 0) - MOST_WAITING
+        if over > 0:
+            oldest = select(table.c.seq).where(mine).order_by(table.c.seq).limit(over)
+            why = f"more than {MOST_WAITING} were waiting for this channel"
+            gone = update(table).where(table.c.seq.in_(oldest)).values(status=Status.DEAD.value, why=why, done=at)
+            self._conn.execute(gone)
+
+
+class Outbox:
+    """Reached through :attr:`Store.outbox`. Calls block and raise :class:`~stillup.errors.StoreError`."""
+
+    def __init__(self, begin: Callable[[Access], AbstractContextManager[Connection]]) -> None:
+        self._begin = begin
+
+    @contextmanager
+    def deciding(self, party: str) -> Iterator[Deciding]:
+        """Decide: what is read and written in this block is one transaction, on the disk when it ends."""
+        with self._begin(Access.DURABLE) as conn:
+            yield Deciding(conn, party)
+
+    def state(self, party: str) -> AlertState | None:
+        """The state as it was last kept; None where nothing was."""
+        with self._begin(Access.READ) as conn:
+            text = conn.scalar(select(alerts.c.value).where(alerts.c.party == party))
+        return None if text is None else _STATE.unpack(text)
+
+    def next(self, party: str, channel: str) -> Queued | None:
+        """The oldest message that the channel did not get yet: those behind it wait, so that their order holds."""
+        table = outbox
+        mine = (table.c.party == party) & (table.c.channel == channel) & table.c.status.in_(_PENDING)
+        with self._begin(Access.READ) as conn:
+            row = conn.execute(select(table).where(mine).order_by(table.c.seq).limit(1)).one_or_none()
+        return None if row is None else _queued(row)
+
+    def attempt(self, seq: int) -> None:
+        """Note that it is being sent; before it is."""
+        with self._begin(Access.QUICK) as conn:
+            tried = {"status": Status.ATTEMPTING.value, "tries": outbox.c.tries + 1}
+            conn.execute(update(outbox).where(outbox.c.seq == seq).values(tried))
+
+    def delivered(self, seq: int, now: datetime) -> None:
+        """It arrived."""
+        self._settle(seq, status=Status.DELIVERED.value, why="", done=micros(now))
+
+    def again(self, seq: int, due: datetime, why: str) -> None:
+        """It did not, and is to be tried again."""
+        self._settle(seq, status=Status.WAITING.value, why=why, due=micros(due))
+
+    def give_up(self, seq: int, now: datetime, why: str) -> None:
+        """It did not, and is not tried again."""
+        self._settle(seq, status=Status.DEAD.value, why=why, done=micros(now))
+
+    def revive(self, party: str, now: datetime) -> int:
+        """Try what was given up once more; how many it were."""
+        table = outbox
+        anew = {"status": Status.WAITING.value, "tries": 0, "queued": micros(now), "due": micros(now), "done": None}
+        with self._begin(Access.DURABLE) as conn:
+            dead = (table.c.party == party) & (table.c.status == Status.DEAD.value)
+            return conn.execute(update(table).where(dead).values(anew)).rowcount
+
+    def listed(self, statuses: Iterable[Status] = tuple(Status), limit: int = 50) -> list[Queued]:
+        """The newest messages of any party, newest first."""
+        table = outbox
+        wanted = select(table).where(table.c.status.in_([s.value for s in statuses]))
+        with self._begin(Access.READ) as conn:
+            rows = conn.execute(wanted.order_by(table.c.seq.desc()).limit(limit)).all()
+        return [_queued(row) for row in rows]
+
+    def counts(self, party: str) -> dict[tuple[str, Status], int]:
+        """How many messages there are, by channel and status."""
+        table = outbox
+        wanted = select(table.c.channel, table.c.status, func.count()).where(table.c.party == party)
+        with self._begin(Access.READ) as conn:
+            rows = conn.execute(wanted.group_by(table.c.channel, table.c.status)).all()
+        return {(channel, Status(status)): count for channel, status, count in rows}
+
+    def prune(self, now: datetime, keep: timedelta) -> int:
+        """Delete what was delivered or given up longer ago than ``keep``, and what waited so long for nobody."""
+        before, table = micros(now - keep), outbox
+        with self._begin(Access.QUICK) as conn:
+            return conn.execute(delete(table).where(func.coalesce(table.c.done, table.c.queued) < before)).rowcount
+
+    def _settle(self, seq: int, **news: object) -> None:
+        values: dict[Any, Any] = news
+        with self._begin(Access.QUICK) as conn:
+            conn.execute(update(outbox).where(outbox.c.seq == seq).values(values))
+
+
+def _queued(row: Row[Any]) -> Queued:
+    known = row._mapping  # noqa: SLF001 - SQLAlchemy's own, public name of it
+    return Queued(
+        seq=known["seq"],
+        party=known["party"],
+        channel=known["channel"],
+        status=Status(known["status"]),
+        tries=known["tries"],
+        queued_at=_time(known["queued"]),
+        due_at=_time(known["due"]),
+        done_at=None if known["done"] is None else _time(known["done"]),
+        why=known["why"],
+        message=_MESSAGE.unpack(known["value"]),
+    )
+
+
+def _time(at: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=at)

@@ -1,0 +1,147 @@
+"""The outbox: a decision and its messages are one; order, keys and bounds hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from stillup.model.service import State
+from stillup.response.alerts.reasons import Kind, Reason
+from stillup.response.alerts.values import AlertState, Message, Thread
+from stillup.store import open_store
+from stillup.store import outbox as outbox_module
+from stillup.store.outbox import Status
+
+
+@pytest.fixture
+def message(minute):
+    def make(key, channel="ops", **rest):
+        given = {"rule": "r", "service": "claude", "incident": "a", "revision": 1, "title": "t", "short": "s", **rest}
+        return Message(
+            key=key, channel=channel, kind=Kind.BROKE, reason=Reason.BROKE, at=minute(0), long="l\nl", **given
+        )
+
+    return make
+
+
+@pytest.fixture
+def put(store, message, minute):
+    def run(*keys, party="main", **rest):
+        with store.outbox.deciding(party) as deciding:
+            return deciding.put([message(key, **rest) for key in keys], minute(0))
+
+    return run
+
+
+def keys(rows):
+    return [row.message.key for row in rows]
+
+
+def test_a_state_that_was_kept_is_there_again(store, path, minute):
+    state = AlertState(threads={"r/claude": Thread(incident="a", since=minute(1))}, seen_at=minute(2))
+    with store.outbox.deciding("main") as deciding:
+        assert deciding.is_new
+        deciding.save(state, 7)
+    store.close()
+
+    with open_store(path) as again, again.outbox.deciding("main") as deciding:
+        assert (deciding.is_new, deciding.state, deciding.cursor) == (False, state, 7)
+        assert again.outbox.state("main") == state
+        assert again.outbox.state("other") is None
+
+
+def test_a_decision_that_fails_leaves_neither_state_nor_message(store, message, minute):
+    def half():
+        with store.outbox.deciding("main") as deciding:
+            deciding.put([message("k1")], minute(0))
+            deciding.save(AlertState(seen_at=minute(0)), 1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+
+    assert store.outbox.state("main") is None
+    assert store.outbox.listed() == []
+
+
+def test_a_message_that_was_queued_is_not_queued_again(store, put):
+    assert put("k1", "k2", "k1") == 2
+    assert put("k2", "k3") == 1
+    assert keys(store.outbox.listed()) == ["k3", "k2", "k1"]
+    assert put("k1", party="other") == 1
+
+
+def test_changes_are_read_in_the_order_they_were_committed_from_the_cursor_on(store, verdict, minute):
+    late = verdict(0, service="chatgpt")
+    store.commit_step([verdict(3), verdict(5)], [], {})
+    store.commit_step([late], [], {})
+
+    with store.outbox.deciding("main") as deciding:
+        assert [v for _, v in deciding.changes(10)] == [verdict(3), verdict(5), late]
+        (seq, _), *_ = deciding.changes(1)
+        deciding.save(AlertState(), seq)
+        assert [v for _, v in deciding.changes(10)] == [verdict(5), late]
+        assert deciding.newest() == deciding.changes(10)[-1][0]
+
+
+def test_how_things_stand_is_the_newest_of_each_subject(store, verdict):
+    new = [verdict(4, State.OPERATIONAL), verdict(2, component="web"), verdict(3, service="chatgpt")]
+    store.commit_step([verdict(1), *new], [], {})
+
+    with store.outbox.deciding("main") as deciding:
+        assert sorted(deciding.standing(["claude"]), key=lambda v: v.at) == [new[1], new[0]]
+        assert deciding.standing([]) == []
+
+
+def test_a_channel_gets_its_messages_in_their_order_and_no_other_channels(store, put, minute):
+    put("k1", "k2")
+    put("x1", channel="boss")
+    first = store.outbox.next("main", "ops")
+    store.outbox.attempt(first.seq)
+    store.outbox.again(first.seq, minute(5), "busy")
+
+    again = store.outbox.next("main", "ops")
+    assert (again.message.key, again.tries, again.due_at, again.why) == ("k1", 1, minute(5), "busy")
+    store.outbox.delivered(again.seq, minute(6))
+    assert store.outbox.next("main", "ops").message.key == "k2"
+    assert store.outbox.next("main", "boss").message.key == "x1"
+    assert store.outbox.next("other", "ops") is None
+
+
+def test_what_was_being_sent_when_the_process_ended_is_seen_to_be_in_doubt(store, put, path):
+    put("k1")
+    store.outbox.attempt(store.outbox.next("main", "ops").seq)
+    store.close()
+    with open_store(path) as again:
+        found = again.outbox.next("main", "ops")
+    assert (found.status, found.tries) == (Status.ATTEMPTING, 1)
+
+
+def test_what_was_given_up_is_kept_said_and_can_be_tried_again(store, put, minute):
+    put("k1", "k2")
+    store.outbox.give_up(store.outbox.next("main", "ops").seq, minute(1), "refused")
+
+    assert store.outbox.next("main", "ops").message.key == "k2"
+    (dead,) = store.outbox.listed([Status.DEAD])
+    assert (dead.message.key, dead.why, dead.done_at) == ("k1", "refused", minute(1))
+    assert store.outbox.counts("main") == {("ops", Status.DEAD): 1, ("ops", Status.WAITING): 1}
+    assert store.outbox.revive("main", minute(2)) == 1
+    assert store.outbox.next("main", "ops").message.key == "k1"
+
+
+def test_no_channel_has_more_waiting_than_is_bounded(store, put, monkeypatch):
+    monkeypatch.setattr(outbox_module, "MOST_WAITING", 3)
+    put("k1", "k2")
+    put("k3", "k4", "k5")
+    dead = store.outbox.listed([Status.DEAD])
+    assert keys(dead) == ["k2", "k1"]
+    assert "were waiting" in dead[0].why
+
+
+def test_old_messages_are_pruned_whether_they_arrived_or_waited_for_nobody(store, put, minute):
+    put("k1", "k2")
+    store.outbox.delivered(store.outbox.next("main", "ops").seq, minute(60))
+    assert store.outbox.prune(minute(61), timedelta(minutes=30)) == 1
+    assert keys(store.outbox.listed()) == ["k1"]
+    assert store.outbox.prune(minute(120), timedelta(minutes=30)) == 1
