@@ -17,6 +17,7 @@ from stillup.config.schema import Web
 from stillup.model.verdict import Verdict
 from stillup.web.front import Front
 from stillup.web.site import Site
+from stillup.web.wire import configured
 
 path.insert(0, str(Path(__file__).parent))
 import boards  # importlib mode puts no folder on the path
@@ -61,10 +62,8 @@ def serve() -> Iterator[Callable[..., str]]:
     fronts: list[Front] = []
 
     def start(app) -> str:
-        config = uvicorn.Config(
-            app, host="127.0.0.1", port=0, log_level="critical", lifespan="on", access_log=False,
-            timeout_graceful_shutdown=2,
-        )  # fmt: skip
+        config = configured(app, most_connections=1_000)
+        config.host, config.port, config.timeout_graceful_shutdown = "127.0.0.1", 0, 1
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from stillup.model.verdict import Verdict
 from stillup.secret import Secret
 from stillup.web.front import Front
 from stillup.web.site import Site
+from stillup.web.wire import BACKLOG, configured
 
 if TYPE_CHECKING:
     import socket
@@ -29,9 +29,7 @@ Say = Callable[[str], None]
 
 MOST_CONNECTIONS = 10_000
 """A crowd that comes when something is down; each costs some 20 KB."""
-_BACKLOG = 2_048
-_KEEP_ALIVE_S = 30
-_LEAVE_S = 3
+_LEAVE_S = 6.0
 _BEGIN_S = 30.0
 
 
@@ -77,22 +75,10 @@ class Serving:
 
         :raises stillup.errors.UsageError: the address to listen on cannot be had.
         """
-        self._sockets, listen, self.address = open_sockets(self._settings.listen, _BACKLOG)
+        self._sockets, listen, self.address = open_sockets(self._settings.listen, BACKLOG)
         settings = structs.replace(self._settings, listen=listen)
         self._front = Front(Site(settings=settings, board=self.board, **self._parts))  # type: ignore[arg-type]
-        config = uvicorn.Config(
-            self._front,
-            lifespan="on",
-            ws="none",
-            log_config=None,
-            log_level=logging.CRITICAL,
-            access_log=False,
-            server_header=False,
-            backlog=_BACKLOG,
-            limit_concurrency=room_for(MOST_CONNECTIONS),
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_LEAVE_S,
-        )
+        config = configured(self._front, room_for(MOST_CONNECTIONS))
         self._server = _Server(config)
         self._thread = Thread(target=self._live, args=(self._server,), name="web", daemon=True)
         self._thread.start()
@@ -117,7 +103,7 @@ class Serving:
         if server is not None:
             server.should_exit = True
         if thread is not None:
-            thread.join(_LEAVE_S + 3)
+            thread.join(_LEAVE_S)
         for sock in self._sockets:
             sock.close()
         self._sockets = []

@@ -1,0 +1,138 @@
+"""The server's side of one connection: how long it may take its time, and how much it may say before it is understood.
+
+uvicorn's own protocol waits for ever for the end of a request that has begun, takes headers without end, and holds what
+is not read for as long as the other side likes. Here each of these has a bound, after which the connection goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from stillup.web.answer import secured
+from stillup.web.front import MOST_HEADER_BYTES, MOST_TARGET_BYTES
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
+
+BACKLOG = 2_048
+_KEEP_ALIVE_S = 30
+_LEAVE_S = 3
+_MOST_HEAD = MOST_TARGET_BYTES + MOST_HEADER_BYTES + 1_024
+_SLACK = 64
+"""Beyond the bound on connections so many are told that there is no room; the others are closed unheard."""
+
+_TOO_LARGE = b"the request's headers are too large\n"
+
+
+class Wire(HttpToolsProtocol):
+    """One connection."""
+
+    head_s, body_s, unread_s = 20.0, 300.0, 90.0
+    """How long a request's headers and its body may take from their first byte; how long nothing may be read."""
+
+    _is_open = False
+    """A request has begun, and its end was not seen."""
+    _in_head = False
+    _head_bytes = 0
+    _late: TimerHandle | None = None
+    _unread: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency + _SLACK:
+            transport.abort()
+            return
+        self._wait(self.head_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_wait()
+        if self._unread is not None:
+            self._unread.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.parser is None or self.transport.is_closing():
+            return
+        if not self._is_open:
+            is_idle = self.cycle is None or self.cycle.response_complete
+            if is_idle and self.timeout_keep_alive_task is None:
+                self._wait(self.head_s)  # line breaks between requests: allowed, and no reason to stay for ever
+            return
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _MOST_HEAD:
+                self._refuse()
+                return
+        self._wait(self.head_s if self._in_head else self.body_s)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_open = self._in_head = True
+        self._head_bytes = 0
+        self.scope["extensions"] = {"stillup.abort": self.transport.abort}  # type: ignore[dict-item]
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._end_wait()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_open = False
+        self._end_wait()
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(self.unread_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _wait(self, seconds: float) -> None:
+        """From the first byte on, not from the last: who sends one a second does not get any longer."""
+        if self._late is None:
+            self._late = self.loop.call_later(seconds, self.transport.abort)
+
+    def _end_wait(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _refuse(self) -> None:
+        told = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(_TOO_LARGE)),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(b"%b: %b\r\n" % header for header in secured(told, ""))
+        self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + lines + b"\r\n" + _TOO_LARGE)
+        self.transport.close()
+
+
+def configured(app: Any, most_connections: int, wire: type[Wire] = Wire) -> uvicorn.Config:  # noqa: ANN401
+    """How the page is served. It writes no log: what failed is told by the application, what came is counted."""
+    return uvicorn.Config(
+        app,
+        http=wire,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        log_level=logging.CRITICAL,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # who is believed is for `client_address` to say
+        backlog=BACKLOG,
+        limit_concurrency=most_connections,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_LEAVE_S,
+    )
