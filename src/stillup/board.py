@@ -16,7 +16,7 @@ from stillup.catalog.load import ClassFacts, Service
 from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
 from stillup.model.service import Capability, Family, Stage, State, worst
-from stillup.model.verdict import Verdict
+from stillup.model.verdict import Forecast, Verdict
 from stillup.response.alternatives import Choice
 from stillup.response.playbook import Step
 from stillup.response.workarounds import Workaround
@@ -51,7 +51,10 @@ class Bar(Struct, frozen=True, kw_only=True):
 
 
 class Place(Struct, frozen=True):
-    """Reports from one region (ISO 3166-1 or 3166-2) in the last hour, beside what is usual there."""
+    """Reports from one region (ISO 3166-1 or 3166-2) in the last hour, beside what is usual there.
+
+    A country's takes in those of its parts, so that they must not be added up.
+    """
 
     region: str
     count: float
@@ -116,6 +119,8 @@ class ServiceBoard(Struct, frozen=True, kw_only=True):
     problems: tuple[Share, ...] = ()
     likely: ClassFacts | None = None
     likely_p: float | None = None
+    left: Forecast | None = None
+    """How long it will still take from the board's minute on; None while nothing is wrong, or nobody can tell."""
     recovery: tuple[Chance, ...] = ()
     """The curve of time to recovery from now; empty while nothing is wrong."""
     pattern: str = ""

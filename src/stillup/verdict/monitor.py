@@ -146,7 +146,7 @@ class Monitor:
     def usual(self, service: str, families: Collection[Family], at: datetime, seconds: float) -> UsualCount | None:
         """How many reports are usual in so many seconds up to ``at``; None while too little is known."""
         watch = self._watches.get(service)
-        return usual(watch.counts(families), at.timestamp(), seconds) if watch else None
+        return usual(self._bank, watch.counts(families), at.timestamp(), seconds) if watch else None
 
     def reported(self, service: str, families: Collection[Family], since: datetime) -> Reported:
         """What was counted since then, six hours back at most, and where; empty before the first signal."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 from msgspec import Struct
 
+from stillup.verdict.counts.bank import CountBank
 from stillup.verdict.counts.stream import CountStream
 from stillup.verdict.counts.stretch import UsualCount, added
 from stillup.verdict.locate.regions import country
@@ -28,14 +30,16 @@ class Reported(Struct, frozen=True):
     problems: dict[str, float] = {}
 
 
-def usual(streams: Sequence[CountStream], at_s: float, seconds: float) -> UsualCount | None:
+def usual(bank: CountBank, streams: Sequence[CountStream], at_s: float, seconds: float) -> UsualCount | None:
     """What is usual of all streams together in so many seconds up to ``at_s``, by what is known now.
 
     None while one that has counted anything in the last hours is not known well enough: what is left would be too low.
     """
-    if any(not s.is_warm and s.of_late(0.0)[0].x > 0.0 for s in streams):
+    known = [s for s in streams if s.is_warm]
+    if not known or any(s.has_counted and not s.is_warm for s in streams):
         return None
-    return added(known for s in streams if (known := s.usual(at_s, seconds)) is not None)
+    rows, published = np.array([s.row for s in known]), np.array([s.published_rate for s in known])
+    return added(bank.usual(rows, at_s, seconds, published))
 
 
 def reported(streams: Sequence[CountStream], since_s: float) -> Reported:

@@ -324,14 +324,13 @@ class CountBank:
             cells["z"][rows] = 0.0
             streams["windows"][w.streams[spoiled]] = 0
 
-    def usual(self, stream: int, at_s: float, seconds: float, published: float) -> UsualCount:
-        """What is usual in so many seconds up to ``at_s``; ``published`` is what the source itself says, a second."""
-        rows = np.array([stream])
-        learned = self.rhythm.usual_at(rows, at_s, seconds)
-        if np.isnan(published):
-            return UsualCount(float(learned.mean[0]), float(learned.size[0]))
-        mean = max(published * seconds, float(learned.mean[0]) if self.rhythm.is_warm(rows)[0] else _UNHEARD)
-        return UsualCount(mean, 1.0 / float(self.rhythm.dispersion(rows)[0]))
+    def usual(self, streams: Array, at_s: float, seconds: float, published: Array) -> list[UsualCount]:
+        """What is usual in so many seconds up to ``at_s``; ``published`` is what a source itself says, a second."""
+        learned, said = self.rhythm.usual_at(streams, at_s, seconds), ~np.isnan(published)
+        floor = np.where(self.rhythm.is_warm(streams), learned.mean, _UNHEARD)
+        mean = np.where(said, np.maximum(published * seconds, floor), learned.mean)
+        size = np.where(said, 1.0 / self.rhythm.dispersion(streams), learned.size)
+        return [UsualCount(m, s) for m, s in zip(mean.tolist(), size.tolist(), strict=True)]
 
     def share(self, stream: int, row: int) -> float:
         """The usual share of a cell in its stream."""

@@ -15,7 +15,7 @@ from stillup.model.signal import Counted
 from stillup.verdict.counts.bank import MOST_CELLS, CountBank, Windows
 from stillup.verdict.counts.change import RECOVERED_NATS, count_llr
 from stillup.verdict.counts.fresh import Unjudged, grown
-from stillup.verdict.counts.stretch import Seen, UsualCount, onset, total
+from stillup.verdict.counts.stretch import Seen, onset, total
 from stillup.verdict.locate.localise import Leaf, LeafRates, Localised, localise, part_of_day
 from stillup.verdict.locate.regions import country
 from stillup.verdict.settings import TICK_S
@@ -324,9 +324,10 @@ class CountStream:
                 leaves.update(counted)
         return total(s for s in self._history if s.at_s > since_s), leaves
 
-    def usual(self, at_s: float, seconds: float) -> UsualCount | None:
-        """What is usual in so many seconds up to ``at_s``, by all that is known now; None while that is not enough."""
-        return self._bank.usual(self.row, at_s, seconds, self._published_rate) if self.is_warm else None
+    @property
+    def has_counted(self) -> bool:
+        """Whether anything was counted in the last six hours."""
+        return bool(self._leaf_history)
 
     def share_of_region(self, region: str) -> float | None:
         """The usual part of a region in all that is counted; a country's takes in its parts. None: not followed."""
