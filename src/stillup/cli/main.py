@@ -29,6 +29,7 @@ COMMANDS = {
     "gateway": ("gateway", "One local address for your AI clients that outlives its providers' outages."),
     "with": ("with_", "Run a program with its requests going through the gateway."),
     "add-service": ("add_service", "Watch a service that the catalogue does not have."),
+    "mcp": ("mcp", "A server for assistants (MCP): is it down, forecast, alternatives, report."),
     "doctor": ("doctor", "Which sources work from here, and why not."),
 }
 
