@@ -53,7 +53,7 @@ class Bar(Struct, frozen=True, kw_only=True):
 class Place(Struct, frozen=True):
     """Reports from one region (ISO 3166-1 or 3166-2) in the last hour, beside what is usual there.
 
-    A country's takes in those of its parts, so that they must not be added up.
+    Places do not overlap: a country's are those of which no more is known than the country.
     """
 
     region: str

@@ -155,7 +155,7 @@ def test_the_chart_is_a_day_of_quarters_with_the_band_in_which_calm_ones_lie(fau
 
 def test_places_and_problems_are_those_of_the_last_hour(fault):
     shown = fault.claude
-    assert [(p.region, p.count) for p in shown.places[:2]] == [("US", 603.0), ("US-CA", 600.0)]
+    assert [(p.region, p.count) for p in shown.places[:2]] == [("US-CA", 600.0), ("FR", 400.0)]
     assert next(p for p in shown.places if p.region == "US-TX").usual == pytest.approx(4.0, rel=0.2)
     assert [(p.problem, p.count) for p in shown.problems] == [("sign_in", 600.0), ("no_response", 400.0)]
 

@@ -67,7 +67,7 @@ def test_counts_of_the_last_hour_stand_by_place_and_problem_beside_what_is_usual
     monitor, now = watched()
     told = monitor.reported("claude", COUNTED, now - timedelta(hours=1))
     assert (told.count, told.problems) == (8.0, {"sign_in": 4.0})
-    assert {r: p.count for r, p in told.regions.items()} == {"US-TX": 4.0, "US": 4.0, "FR": 4.0}
+    assert {r: p.count for r, p in told.regions.items()} == {"US-TX": 4.0, "FR": 4.0}
     assert told.usual == pytest.approx(8.0, rel=0.4)
     assert told.regions["FR"].usual == pytest.approx(4.0, rel=0.5)
 
@@ -103,3 +103,17 @@ def test_what_is_still_to_come_of_a_fault_is_asked_anew_as_time_goes_on():
     first, later = (monitor.left("claude", now + timedelta(hours=h)) for h in (0, 6))
     assert first.forecast() != later.forecast()
     assert [i.recovered_at for i in monitor.known_incidents("claude")] == [None]
+
+
+def test_what_is_usual_of_a_country_is_without_its_parts():
+    monitor = Monitor()
+    for minute in range(1, 301):
+        at = BEGINS + minute * MINUTE
+        told = {"at": at, "service": "claude", "source": "downdetector", "window_s": 60}
+        of_parts = [Counted(**told, count=3, region="US-TX"), Counted(**told, count=1, region="US")]
+        lines = of_parts if minute % 5 == 0 else []
+        monitor.step(at, [Alive(at=at, service="claude", source="downdetector"), *lines])
+    told = monitor.reported("claude", COUNTED, at - timedelta(hours=1))
+    assert {r: p.count for r, p in told.regions.items()} == {"US-TX": 36.0, "US": 12.0}
+    assert told.regions["US-TX"].usual == pytest.approx(36.0, rel=0.2)
+    assert told.regions["US"].usual == pytest.approx(12.0, rel=0.3)

@@ -11,11 +11,10 @@ from msgspec import Struct
 from stillup.verdict.counts.bank import CountBank
 from stillup.verdict.counts.stream import CountStream
 from stillup.verdict.counts.stretch import UsualCount, added
-from stillup.verdict.locate.regions import country
 
 
 class Place(Struct, frozen=True):
-    """Counted in one region; a country's count takes in its parts. ``usual`` is None while too little is known."""
+    """Counted in one region; a country's count is without its parts. ``usual`` is None while too little is known."""
 
     count: float
     usual: float | None
@@ -58,7 +57,7 @@ def reported(streams: Sequence[CountStream], since_s: float) -> Reported:
             if leaf.problem is not None:
                 problems[leaf.problem] += n
             if leaf.region is not None:
-                here.update(dict.fromkeys({leaf.region, country(leaf.region)}, n))
+                here[leaf.region] += n
         for region, n in here.items():
             regions[region] += n
             share = stream.share_of_region(region) if stream.is_warm else None

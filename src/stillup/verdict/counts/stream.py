@@ -330,9 +330,12 @@ class CountStream:
         return bool(self._leaf_history)
 
     def share_of_region(self, region: str) -> float | None:
-        """The usual part of a region in all that is counted; a country's takes in its parts. None: not followed."""
+        """The usual part of a region in all that is counted, a country's without its parts; None: not followed."""
         row = self._cells.get((1, region))
-        return None if row is None else self._bank.share(self.row, row)
+        if row is None:
+            return None
+        parts = [r for (a, v), r in self._cells.items() if a == 1 and v != region and country(v) == region]
+        return max(0.0, self._bank.share(self.row, row) - sum(self._bank.share(self.row, r) for r in parts))
 
     def localised(self) -> Localised:
         """Which components, regions, problems and models the excess since onset lies in; only grows in one alarm."""
