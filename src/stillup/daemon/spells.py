@@ -1,0 +1,119 @@
+"""How long a subject was in which state, and how much of that was watched. Pure.
+
+An outage counts from its onset, not from the minute in which it was called; what was only suspected counts once its
+incident was confirmed, and never where it was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from msgspec import Struct
+
+from stillup.board import Day, Record
+from stillup.model.service import Confidence, State, worst
+from stillup.model.verdict import Verdict
+
+Span = tuple[datetime, datetime]
+_DAY = timedelta(days=1)
+
+
+class Spell(Struct, frozen=True):
+    """One stretch in one state; ``sure`` is False for a fault that nobody confirmed."""
+
+    begin: datetime
+    end: datetime
+    state: State
+    sure: bool
+
+    @property
+    def span(self) -> Span:
+        """From when until when."""
+        return self.begin, self.end
+
+
+def spells_of(changes: Sequence[Verdict], confirmed: Collection[str], until: datetime) -> list[Spell]:
+    """The stretches of one subject from its changes, oldest first; ``confirmed`` are the ids of confirmed incidents."""
+    out: list[Spell] = []
+    for change, end in zip(changes, [*(c.at for c in changes), until][1:], strict=True):
+        begin, fault = change.at, change.state.is_fault
+        if fault and change.since is not None and out and not out[-1].state.is_fault:
+            begin = max(out[-1].begin, min(change.since, begin))
+            out[-1] = Spell(out[-1].begin, begin, out[-1].state, out[-1].sure)
+        sure = not fault or change.confidence is Confidence.CONFIRMED or change.incident in confirmed
+        out.append(Spell(begin, max(begin, end), change.state, sure))
+    return out
+
+
+def down(spells: Iterable[Spell]) -> list[Span]:
+    """When it was in a confirmed outage."""
+    return [s.span for s in spells if s.sure and s.state.is_outage]
+
+
+def meet(left: Sequence[Span], right: Sequence[Span]) -> list[Span]:
+    """Where both are; each is in order and does not overlap itself."""
+    out, i, j = [], 0, 0
+    while i < len(left) and j < len(right):
+        begin, end = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
+        if begin < end:
+            out.append((begin, end))
+        if left[i][1] <= right[j][1]:
+            i += 1
+        else:
+            j += 1
+    return out
+
+
+def seconds(spans: Iterable[Span]) -> float:
+    """How long they are together."""
+    return sum((end - begin).total_seconds() for begin, end in spans)
+
+
+def record_of(
+    service: str, component: str | None, spells: Sequence[Spell], watched: Sequence[Span], first: date, last: date
+) -> Record:
+    """Day by day. A component was watched while its service was and something was known of it."""
+    spoken = [s.span for s in spells if s.state is not State.UNKNOWN]
+    seen = meet(watched, spoken)
+    watched_s = _by_day(seen)
+    down_s = _by_day(meet(seen, down(spells)))
+    degraded_s = _by_day(meet(seen, [s.span for s in spells if s.sure and s.state is State.DEGRADED]))
+    states: dict[date, list[State]] = {}
+    for spell in spells:
+        # What was not watched is claimed by nobody, but a fault that was called was kept.
+        called = {spell.begin.astimezone(UTC).date()} if spell.state.is_fault else set()
+        for day in {*_by_day(meet(seen, [spell.span])), *called} if spell.sure else ():
+            states.setdefault(day, []).append(spell.state)
+    days = []
+    for n in range((last - first).days + 1):
+        day = first + n * _DAY
+        told = worst(states.get(day, ()), State.OPERATIONAL)
+        known = watched_s.get(day, 0.0) > 0 or day in states
+        days.append(
+            Day(
+                day=day,
+                worst=told if known else None,
+                down_s=down_s.get(day, 0.0),
+                degraded_s=degraded_s.get(day, 0.0),
+                watched_s=watched_s.get(day, 0.0),
+            )
+        )
+    return Record(service=service, component=component, days=tuple(days))
+
+
+def _by_day(spans: Iterable[Span]) -> dict[date, float]:
+    out: dict[date, float] = {}
+    for span in spans:
+        for day, length_s in _split(span):
+            out[day] = out.get(day, 0.0) + length_s
+    return out
+
+
+def _split(span: Span) -> Iterator[tuple[date, float]]:
+    """The seconds of each day (UTC) that a stretch lies in."""
+    begin, end = (at.astimezone(UTC) for at in span)
+    while begin < end:
+        midnight = datetime.combine(begin.date() + _DAY, time(), UTC)
+        yield begin.date(), (min(end, midnight) - begin).total_seconds()
+        begin = midnight
