@@ -1,0 +1,77 @@
+"""What the ``stillup up`` of this machine says, asked over its API: faster than a look, and it knows the past."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from stillup.config.keys import key_at
+from stillup.errors import SourceError, StillupError
+from stillup.net.names import is_loopback
+from stillup.net.stream import ask_here
+from stillup.secret import Secret
+
+if TYPE_CHECKING:
+    from stillup.config import Config
+
+TOKEN_FILE = "web.token"  # noqa: S105 - a file's name
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}  # noqa: S104 - replaced, not bound
+_SILENCE_S = 2.0
+_MOST_BYTES = 4 << 20
+
+
+class Told(Struct, frozen=True):
+    """An answer of the API: the HTTP status, and the JSON object."""
+
+    status: int
+    value: dict[str, Any]
+
+
+class Running:
+    """The page of this configuration. ``base`` is None where it cannot be asked from this machine."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+        self.base = page_base(config)
+        self._headers: dict[str, str | Secret] = {"accept": "application/json"}
+        token = page_token(config, environ)
+        if token is not None:
+            self._headers["authorization"] = token.bearer()
+
+    async def ask(self, path: str, json: bytes | None = None) -> Told | None:
+        """GET, or POST of ``json``; None where no page of ours answers."""
+        if self.base is None:
+            return None
+        try:
+            async with ask_here(self.base + path, json=json, headers=self._headers, silence_s=_SILENCE_S) as answer:
+                status, body = answer.status, await answer.body(_MOST_BYTES)
+        except SourceError:
+            return None
+        try:
+            value = msgspec.json.decode(body)
+        except msgspec.DecodeError:
+            return None
+        return Told(status, value) if isinstance(value, dict) else None
+
+
+def page_base(config: Config) -> str | None:
+    """The page's address as it is reached from this machine; None without one that is known."""
+    host, _, port = config.web.listen.rpartition(":")
+    host = _EVERYWHERE.get(host, host)
+    if not config.web.enabled or port == "0" or not is_loopback(host.strip("[]")):
+        return None
+    return f"http://{host}:{port}"
+
+
+def page_token(config: Config, environ: Mapping[str, str]) -> Secret | None:
+    """What lets this user in where the page is not for everybody; None where it is not there. None is made."""
+    web = config.web
+    try:
+        if web.token_env or web.token_file:
+            return key_at(web.token_env, web.token_file, environ)
+        file = config.data_folder / TOKEN_FILE
+        return key_at(None, str(file), environ) if file.is_file() else None
+    except (StillupError, OSError):
+        return None
