@@ -49,6 +49,7 @@ class Serving:
         archive: Archive | None = None,
         desk: Desk | None = None,
         gateway: str | None = None,
+        gateway_token: Secret | None = None,
         token: Secret | None = None,
         more_metrics: Sequence[Callable[[], bytes]] = (),
     ) -> None:
@@ -56,7 +57,8 @@ class Serving:
         self._board = first
         self._say = say
         self._parts = {
-            "clock": clock, "archive": archive, "desk": desk, "gateway": gateway, "token": token,
+            "clock": clock, "archive": archive, "desk": desk, "gateway": gateway,
+            "gateway_token": gateway_token, "token": token,
             "more_metrics": more_metrics,
         }  # fmt: skip
         self._sockets: list[socket.socket] = []
