@@ -12,7 +12,8 @@ import pytest
 
 from stillup.clock import SystemClock
 from stillup.config import parse_config
-from stillup.daemon.up import LateView, Watching, hop_models, services_of, up
+from stillup.daemon.up import hop_models, services_of, up
+from stillup.daemon.watching import LateView, Watching
 from stillup.errors import ConfigError
 from stillup.gateway.core.views import Prior
 from stillup.gateway.plan import resolve
@@ -24,6 +25,8 @@ OFF = "\n".join(f"[sources.{s.id}]\nenabled = false" for s in usable_sources())
 CONFIG = """
 data = "{data}"
 services = ["claude"]
+[web]
+listen = "127.0.0.1:{web}"
 [gateway]
 listen = "127.0.0.1:{port}"
 [[gateway.upstreams]]
@@ -63,9 +66,9 @@ class Up:
 @pytest.fixture
 def started(tmp_path):
     @asynccontextmanager
-    async def start(url="http://127.0.0.1:1", *arguments, port=0):
+    async def start(url="http://127.0.0.1:1", *arguments, port=0, web=0, more=""):
         config = tmp_path / "stillup.toml"
-        config.write_text(CONFIG.format(data=tmp_path / "data", url=url, port=port) + OFF)
+        config.write_text(CONFIG.format(data=tmp_path / "data", url=url, port=port, web=web) + OFF + more)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "stillup", "up", "--config", str(config), *arguments),
             stdout=asyncio.subprocess.DEVNULL,
@@ -165,14 +168,14 @@ async def test_a_broken_database_stops_neither_the_watch_nor_the_gateway(started
 
 def test_what_upstreams_stand_on_is_watched_beside_what_the_configuration_names(tmp_path):
     config = parse_config(
-        CONFIG.format(data=tmp_path, url="http://127.0.0.1:1", port=0).replace('["claude"]', '["github"]')
+        CONFIG.format(data=tmp_path, url="http://127.0.0.1:1", port=0, web=0).replace('["claude"]', '["github"]')
     )
     assert [s.id for s in services_of(config, resolve(config, {}))] == ["github", "claude"]
 
 
 def test_models_that_routes_name_are_known(tmp_path):
     config = parse_config(
-        CONFIG.format(data=tmp_path, url="http://127.0.0.1:1", port=0).replace('["a"]', '["a/ours", "a"]')
+        CONFIG.format(data=tmp_path, url="http://127.0.0.1:1", port=0, web=0).replace('["a"]', '["a/ours", "a"]')
     )
     assert list(hop_models(config)) == ["ours", ""]
 

@@ -19,7 +19,7 @@ COMMANDS = {
     "top": ("top", "The services as a live table, with the last hours of each."),
     "compare": ("compare", "Services side by side: now, speed, prices, abilities, promises, the last 30 days."),
     "watch": ("watch", "Say it when a service breaks and when it is back."),
-    "up": ("up", "Watch, and run the gateway, in one process: each tells the other what it knows."),
+    "up": ("up", "Watch, and serve the page and the gateway, in one process."),
     "history": ("history", "What was seen before: incidents and changes."),
     "replay": ("replay", "Judge a recorded file of signals."),
     "demo": ("demo", "Play an outage on this machine (simulated): that of 2026-04-07, or another."),
@@ -29,6 +29,7 @@ COMMANDS = {
     "gateway": ("gateway", "One local address for your AI clients that outlives its providers' outages."),
     "with": ("with_", "Run a program with its requests going through the gateway."),
     "add-service": ("add_service", "Watch a service that the catalogue does not have."),
+    "statusline": ("statusline", "One line for Claude Code's status bar: how Claude is, and who answers."),
     "mcp": ("mcp", "A server for assistants (MCP): is it down, forecast, alternatives, report."),
     "doctor": ("doctor", "Which sources work from here, and why not."),
 }

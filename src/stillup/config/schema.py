@@ -322,6 +322,7 @@ class Route(Struct, frozen=True, kw_only=True):
 class Gateway(Struct, frozen=True, kw_only=True):
     """The gateway."""
 
+    enabled: Annotated[bool, _says("`false` leaves the gateway out of `stillup up`")] = True
     listen: Annotated[Listen, _says("Where the gateway listens; port 0 takes a free one")] = "127.0.0.1:8790"
     hosts: Annotated[
         tuple[Id, ...],

@@ -25,12 +25,15 @@ class _Last(Struct, frozen=True):
 
 
 class Rerouter:
-    """Hears of every try beside the observer ``then``; what it heard may be asked for from any thread."""
+    """Hears of every try beside the observer ``then``; what it heard may be asked for from any thread.
 
-    def __init__(self, plan: GatewayPlan, clock: Clock, then: Observer, *, saves: bool) -> None:
+    ``saves``: whether every exchange is in the journal before it is forwarded.
+    """
+
+    def __init__(self, plan: GatewayPlan, clock: Clock, then: Observer, *, saves: bool = False) -> None:
         self._clock = clock
         self._then = then
-        self._saves = saves
+        self.saves = saves
         self._service_of = {u.id: u.service for u in plan.upstreams}
         self._routes = tuple(_routes(plan))
         self._last: dict[str, _Last] = {}
@@ -50,7 +53,7 @@ class Rerouter:
         down = {u for u in others if state_of(self._service_of.get(u) or "").is_outage}
         ready = tuple(u for u in others if u not in told and u not in down)
         return Rerouting(
-            saves=self._saves,
+            saves=self.saves,
             uses=bool(beside),
             answering=answering,
             ready=ready,

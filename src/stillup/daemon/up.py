@@ -1,8 +1,7 @@
-"""``stillup up``: the monitor and the gateway in one process, each telling the other what it knows.
+"""``stillup up``: monitor, page, gateway and alerts in one process, each telling the others what it knows.
 
-The monitor has a thread and an event loop of its own: a page that takes a tenth of a second to read must not hold up a
-stream. What it says reaches the gateway as a view, what the gateway sees reaches it as a feed; each goes on when the
-other has died.
+The monitor, the page and the alerts have a thread and an event loop each: a page that takes a tenth of a second to read
+must not hold up a stream. Each goes on when another has died.
 """
 
 from __future__ import annotations
@@ -10,35 +9,39 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
-from datetime import timedelta
-from random import Random
-from threading import Event, Thread
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
-from stillup.clock import Clock, SystemClock
-from stillup.daemon.gateway import STOPPING, Told, build, greeting, listen, run_loop, stop, warm_up
+from stillup.clock import SystemClock
+from stillup.daemon.gateway import STOPPING, Told, build, listen, run_loop, stop, warm_up
+from stillup.daemon.places import Places, client_line, keyless
+from stillup.daemon.rerouting import Rerouter
+from stillup.daemon.sockets import open_sockets
 from stillup.daemon.traffic import TrafficObserver
-from stillup.errors import StoreError
-from stillup.gateway.core.views import HealthView, NoView, Prior
+from stillup.daemon.watching import LateView, Say, Watching
+from stillup.errors import StoreError, UsageError
 from stillup.gateway.plan import GatewayPlan, resolve
 from stillup.gateway.seen.access import Style
 from stillup.gateway.seen.make import equip, labels_for
 from stillup.registry import usable_sources
+from stillup.secret import Secret
 
 if TYPE_CHECKING:
+    from stillup.clock import Clock
     from stillup.config import Config
+    from stillup.daemon.alerts import Alerting
     from stillup.daemon.live import Feed, Listener
+    from stillup.daemon.playbook import Helpers
+    from stillup.daemon.web import Serving
     from stillup.gateway.app import Gateway
+    from stillup.hub.values import Desk
     from stillup.store.store import Store
 
-_AGAIN_S = 60.0
-_LEAVE_S = 5.0
 _SWITCH_S = 0.001
 """A request waits no longer than that for the monitor's thread; Python's own bound is five times as much."""
+_USER_TOKEN = "STILLUP_TOKEN"  # noqa: S105 - the name of a variable
 
-Say = Callable[[str], None]
 ListenerOf = Callable[[Sequence[Service]], "Listener"]
 """Makes who is told of verdicts, given what is watched."""
 
@@ -51,39 +54,209 @@ def up(
     *,
     log: str | None = None,
     style: Style = Style.LOGFMT,
+    welcome: Callable[[Places], None] | None = None,
 ) -> int:
     """Run until told to stop; the exit code. ``listener_of`` is made once it runs, and told in the monitor's thread.
 
-    :raises stillup.errors.UsageError: the gateway's address or the access log cannot be had.
+    ``welcome`` is told where everything is as soon as all of it listens.
+
+    :raises stillup.errors.UsageError: an address or the access log cannot be had.
     :raises stillup.errors.ConfigError: a key's file cannot be read.
     """
     plan, clock = resolve(config, environ), SystemClock()
     watched = services_of(config, plan)
     check_keys(config, watched, environ)
-    observer = TrafficObserver(clock, labels_for(hop_models(config)))
-    seat = LateView()
-    gateway = build(config, plan, clock, view=seat, observer=observer, say=say)
-    why_not = equip(gateway.seen, environ, log=log, style=style)
-    if why_not:
-        say(why_not)
-    watching = Watching(config, environ, watched, clock, say, seat=seat, feeds=[observer.due])
+    made = _Up(config, environ, plan, watched, clock, say)
+    if made.gateway is not None:
+        why_not = equip(made.gateway.seen, environ, log=log, style=style)
+        if why_not:
+            say(why_not)
+    made.check_addresses()
     sys.setswitchinterval(_SWITCH_S)
     warm_up()
-    run_loop(_serve(gateway, watching, listener_of, say))
+    run_loop(made.serve(listener_of, welcome or (lambda places: _plainly(places, say))))
     return 0
 
 
-async def _serve(gateway: Gateway, watching: Watching, listener_of: ListenerOf, say: Say) -> None:
-    await listen(gateway)
-    told = Told()
-    say(greeting(gateway))
-    watching.start(listener_of(watching.services))
-    try:
-        await told.until(1)
-        say(STOPPING)
-        await stop(gateway, told)
-    finally:
-        await asyncio.to_thread(watching.stop)
+class _Up:
+    """Everything that runs, put together; :meth:`serve` runs it."""
+
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        plan: GatewayPlan,
+        services: Sequence[Service],
+        clock: Clock,
+        say: Say,
+    ) -> None:
+        from stillup.daemon.alerts import Alerting
+
+        self._config, self._environ, self._clock, self._say = config, environ, clock, say
+        self._services = services
+        self._seat = LateView()
+        self._feeds: list[Feed] = []
+        self.gateway: Gateway | None = None
+        self._rerouter: Rerouter | None = None
+        if config.gateway.enabled:
+            observer = TrafficObserver(clock, labels_for(hop_models(config)))
+            self._feeds.append(observer.due)
+            self._rerouter = Rerouter(plan, clock, observer)
+            self.gateway = build(config, plan, clock, view=self._seat, observer=self._rerouter, say=say)
+            self._rerouter.saves = self.gateway.keeps
+        self._alerting: Alerting = Alerting(config, environ, clock, say)
+        self._desk: Desk | None = None
+        self._page: Serving | None = None
+        self._store: Store | None = None
+        self._token: Secret | None = None
+        if config.web.enabled:
+            from stillup.web.token import find_token
+
+            self._token = find_token(config.web, config.data_folder, environ)
+
+    def check_addresses(self) -> None:
+        """See that what is to listen can, before anything begins.
+
+        :raises UsageError: an address cannot be had, and which.
+        """
+        wanted = {"web": self._config.web.listen} if self._config.web.enabled else {}
+        if self.gateway is not None:
+            wanted["gateway"] = self._config.gateway.listen
+        for section, address in wanted.items():
+            try:
+                sockets, _, _ = open_sockets(address, 1)
+            except UsageError as exc:
+                msg = f"{exc}; does another `stillup up` run? `{section}.listen` in the configuration is where"
+                raise UsageError(msg) from exc
+            for sock in sockets:
+                sock.close()
+
+    async def serve(self, listener_of: ListenerOf, welcome: Callable[[Places], None]) -> None:
+        """Begin everything, and end it when told to."""
+        if self.gateway is not None:
+            await listen(self.gateway)
+        told = Told()
+        watching: Watching | None = None
+        try:
+            await asyncio.to_thread(self._open_page)
+            self._alerting.start(self._page_url() or None)
+            watching = self._watching()
+            welcome(self._places())
+            watching.start(listener_of(self._services))
+            await told.until(1)
+            self._say(STOPPING)
+        finally:
+            await self._end(watching, told)
+
+    def _open_page(self) -> None:
+        """Put the page together and serve it; it brings its library and the database, and the gateway answers already.
+
+        :raises UsageError: its address cannot be had.
+        """
+        if not self._config.web.enabled:
+            return
+        from stillup.daemon.archive import StoreArchive
+        from stillup.daemon.board import first_board
+        from stillup.daemon.web import Serving
+        from stillup.store import open_store
+
+        try:
+            self._store = open_store(self._config.database)
+        except StoreError as exc:
+            self._say(f"the page has no past to show: {exc}")
+        gateway = self.gateway
+        user = self._environ.get(_USER_TOKEN, "") if self._config.gateway.users else ""
+        self._page = Serving(
+            self._config.web,
+            self._clock,
+            first_board(self._services, self._clock.now()),
+            say=self._say,
+            archive=StoreArchive(self._store, self._clock) if self._store is not None else None,
+            desk=self._desk,
+            gateway=gateway.address if gateway is not None else None,
+            gateway_token=Secret(user) if user else None,
+            token=self._token,
+            more_metrics=[self._alerting.metrics, *([gateway.seen.render] if gateway is not None else [])],
+        )
+        self._page.start()
+
+    def _watching(self) -> Watching:
+        return Watching(
+            self._config,
+            self._environ,
+            self._services,
+            self._clock,
+            self._say,
+            seat=self._seat,
+            feeds=self._feeds,
+            readers=[reader for reader in (self._page, self._alerting) if reader is not None],
+            helpers=self._helpers(),
+        )
+
+    def _helpers(self) -> Helpers:
+        from stillup.daemon.playbook import Helpers
+        from stillup.daemon.team import TeamSteps
+
+        team = TeamSteps(team_folder(self._config), self._say)
+        wanted = self._alerting.is_wanted
+        return Helpers(gateway=self._rerouter, may_reroute=self.gateway is None, alerts=wanted, team=team)
+
+    async def _end(self, watching: Watching | None, told: Told) -> None:
+        """Stop everything side by side: who hears of verdicts first, then who tells of them."""
+        gently = [stop(self.gateway, told)] if self.gateway is not None else []
+        await asyncio.gather(*gently, asyncio.to_thread(self._end_threads, watching))
+
+    def _end_threads(self, watching: Watching | None) -> None:
+        if watching is not None:
+            watching.stop()
+        self._alerting.stop()
+        if self._page is not None:
+            self._page.stop()
+        if self._store is not None:
+            self._store.close()
+
+    # -- where everything is ------------------------------------------------------------------------------------------
+
+    def _page_url(self) -> str:
+        if self._page is None:
+            return ""
+        return self._config.web.base_url or self._page.address
+
+    def _places(self) -> Places:
+        config, gateway = self._config, self.gateway
+        address = gateway.address if gateway is not None else ""
+        return Places(
+            services=tuple(s.name for s in self._services) if config.reads_any(s.id for s in self._services) else (),
+            data=str(config.data_folder),
+            page=self._page.address if self._page is not None else "",
+            public=config.web.public,
+            token=self._token,
+            token_at=config.web.token_env or config.web.token_file or str(config.data_folder / "web.token"),
+            gateway=address,
+            upstreams=tuple(u.id for u in gateway.plan.upstreams) if gateway is not None else (),
+            client=client_line(address, with_users=bool(config.gateway.users)),
+            saves=gateway is not None and gateway.keeps,
+            reports=self._desk is not None,
+            alerts="as configured" if self._alerting.is_wanted else "",
+            keyless=keyless(config, self._services, self._environ),
+        )
+
+
+def _plainly(places: Places, say: Say) -> None:
+    """Where everything is, a line each, without a secret."""
+    if places.gateway:
+        names = ", ".join(places.upstreams) or "none yet: `stillup gateway plan` says what to set"
+        say(f"gateway listens on {places.gateway} · upstreams: {names}")
+    for name, where in places.rows(secrets=False):
+        if name != "Gateway":
+            say(f"{name.lower()}: {where}")
+
+
+def team_folder(config: Config) -> Path | None:
+    """Where the team's own steps are: as configured, else ``playbook`` beside the configuration file."""
+    if config.playbook.folder:
+        return Path(config.playbook.folder)
+    return config.path.absolute().parent / "playbook" if config.path is not None else None
 
 
 def check_keys(config: Config, services: Iterable[Service], environ: Mapping[str, str]) -> None:
@@ -104,115 +277,6 @@ def hop_models(config: Config) -> Iterable[str]:
 def services_of(config: Config, plan: GatewayPlan) -> tuple[Service, ...]:
     """What is watched: the configuration's services, and those that upstreams stand on."""
     known = catalogue()
-    wanted = dict.fromkeys((*config.services, *(u.service for u in plan.upstreams)))
+    upstreams = plan.upstreams if config.gateway.enabled else ()
+    wanted = dict.fromkeys((*config.services, *(u.service for u in upstreams)))
     return tuple(known[name] for name in wanted if name in known)
-
-
-class LateView:
-    """A view whose word comes when the monitor is there."""
-
-    def __init__(self) -> None:
-        self.view: HealthView = NoView()
-
-    def prior(self, service: str, component: str, model: str) -> Prior:
-        """What is known, nothing before the monitor has begun."""
-        return self.view.prior(service, component, model)
-
-
-class Watching:
-    """The monitor's thread: what ``stillup watch`` does, with the gateway's tries beside the sources."""
-
-    def __init__(
-        self,
-        config: Config,
-        environ: Mapping[str, str],
-        services: Sequence[Service],
-        clock: Clock,
-        say: Say,
-        *,
-        seat: LateView,
-        feeds: Sequence[Feed],
-    ) -> None:
-        self._config = config
-        self._environ = environ
-        self.services = services
-        self._clock = clock
-        self._say = say
-        self._seat = seat
-        self._feeds = feeds
-        self._thread: Thread | None = None
-        self._leave: Callable[[], object] | None = None
-        self._is_leaving = Event()
-
-    def start(self, listener: Listener) -> None:
-        """Begin; ``listener`` is told in the thread."""
-        self._thread = Thread(target=self._live, args=(listener,), name="monitor", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, and wait for it a few seconds. Blocks."""
-        self._is_leaving.set()
-        leave = self._leave
-        if leave is not None:
-            leave()
-        if self._thread is not None:
-            self._thread.join(_LEAVE_S)
-
-    def _live(self, listener: Listener) -> None:
-        """Watch; what ends it by mistake is said, and it begins anew a minute later."""
-        while not self._is_leaving.is_set():
-            try:
-                run_loop(self._until_left(listener))
-            except Exception as exc:  # noqa: BLE001 - whatever it was, the gateway goes on without it
-                self._say(f"the monitor ended and begins anew in a minute: {type(exc).__name__}: {_inner(exc)}")
-                self._seat.view = NoView()
-                self._is_leaving.wait(_AGAIN_S)
-
-    async def _until_left(self, listener: Listener) -> None:
-        watching, loop = asyncio.ensure_future(self._watch(listener)), asyncio.get_running_loop()
-        self._leave = lambda: loop.call_soon_threadsafe(watching.cancel)
-        if self._is_leaving.is_set():
-            watching.cancel()
-        try:
-            await watching
-        except asyncio.CancelledError:
-            if not self._is_leaving.is_set():
-                raise
-        finally:
-            self._leave = None
-
-    async def _watch(self, listener: Listener) -> None:
-        # Loaded here, in the thread: they bring numpy and the database, and the gateway answers meanwhile.
-        from stillup.daemon.jobs import jobs_for, monitor_of
-        from stillup.daemon.live import Listeners, Live
-        from stillup.daemon.view import MonitorView
-        from stillup.net import Net
-        from stillup.sources.poller import Poller
-
-        config, clock = self._config, self._clock
-        store = self._store()
-        with store or nullcontext():
-            monitor = monitor_of(config, self.services, store)
-            view = MonitorView(monitor, clock, [s.id for s in self.services])
-            self._seat.view = view
-            keep = timedelta(days=config.store.retention_days)
-            live = Live(monitor, clock, Listeners(view, listener), store, keep, self._feeds)
-            jobs = jobs_for(config, self.services, self._environ, clock.now())
-            async with Net(clock, cache_dir=config.data_folder / "cache") as net:
-                await live.run(Poller(jobs, net, clock, Random(), live.hear))  # noqa: S311 - jitter, not secrets
-
-    def _store(self) -> Store | None:
-        """The database; without one the watch goes on and leaves nothing behind."""
-        from stillup.store import open_store
-
-        try:
-            return open_store(self._config.database)
-        except StoreError as exc:
-            self._say(f"nothing is kept of what is watched: {exc}")
-            return None
-
-
-def _inner(exc: BaseException) -> str:
-    while isinstance(exc, BaseExceptionGroup):
-        exc = exc.exceptions[0]
-    return str(exc)[:300]
