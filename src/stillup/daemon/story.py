@@ -51,7 +51,7 @@ def tell(kept: Kept, service: Service | None, now: datetime) -> Story:
     incident = kept.incident
     naming = naming_of(service)
     pages = _pages(kept.declared, incident, now)
-    page = _page(incident, pages, kept.official)
+    page = _page(incident, pages, kept)
     names = (service.name.lower(), service.vendor.lower()) if service is not None else ()
     found = judge(incident, [c for c in kept.changes if c.incident == incident.id], page, naming, names)
     return Story(
@@ -117,15 +117,19 @@ def _pages(declared: Iterable[Signal], incident: Incident, now: datetime) -> lis
     return sorted(near, key=lambda p: (p.first_posted_s, p.id))
 
 
-def _page(incident: Incident, pages: Sequence[PageIncident], official: Sequence[Evidence]) -> Page:
+def _page(incident: Incident, pages: Sequence[PageIncident], kept: Kept) -> Page:
     posted = [datetime.fromtimestamp(p.first_posted_s, UTC) for p in pages]
     seen = dict(incident.first_seen).get(Family.OFFICIAL)
-    faults = [(c, s) for e in official for c, s in e.components if s.is_fault]
+    faults = [(c, s) for e in kept.official for c, s in e.components if s.is_fault]
+    ours = {(p.source, p.id) for p in pages}
+    posts = [
+        line.state for line in kept.declared if isinstance(line, Declared) and (line.source, line.incident) in ours
+    ]
     return Page(
         incidents=tuple(pages),
         spoke_at=min([*posted, *([seen] if seen else [])], default=None),
         components=frozenset([*(c for p in pages for c in p.components), *(c for c, _ in faults)]),
-        worst=worst([*(e.state for e in official), *(s for _, s in faults)]),
+        worst=worst([*posts, *(e.state for e in kept.official), *(s for _, s in faults)]),
     )
 
 

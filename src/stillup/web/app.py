@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.datastructures import State
 
-from stillup.web import api, badge, chat, events, feeds, health, metrics, mishaps, pages, statuspage
+from stillup.web import api, badge, chat, events, feeds, health, history, metrics, mishaps, pages, statuspage
 from stillup.web.events import Events
 from stillup.web.traffic import Traffic
 
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 _OWN: tuple[Routes, ...] = (events.routes, health.routes, metrics.routes)
 """What every program of this kind has, whatever it shows."""
 
-_ROUTES: tuple[Routes, ...] = (api.routes, statuspage.routes, feeds.routes, badge.routes, chat.routes, pages.routes)
+_ROUTES: tuple[Routes, ...] = (
+    api.routes,
+    statuspage.routes,
+    feeds.routes,
+    badge.routes,
+    chat.routes,
+    history.routes,
+    pages.routes,
+)
 
 
 def build(site: Site) -> Litestar:

@@ -1,4 +1,7 @@
-"""Components beside the states they can be in: a table with one mark a row."""
+"""Components beside the states they can be in: a table with one mark a row.
+
+The marks are the page's own: one shape a state, for it must not be the colour alone that tells them apart.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,14 @@ from stillup.web.draw.paint import NOTHING, paint
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_MARKS = {
-    State.OPERATIONAL: "✓",
-    State.DEGRADED: "▽",
-    State.PARTIAL_OUTAGE: "◐",
-    State.MAJOR_OUTAGE: "●",
-    State.MAINTENANCE: "⚒",
-    State.UNKNOWN: "?",
-}
-"""One shape a state: it must not be the colour alone that tells them apart."""
+_COLUMNS = (
+    State.OPERATIONAL,
+    State.DEGRADED,
+    State.PARTIAL_OUTAGE,
+    State.MAJOR_OUTAGE,
+    State.MAINTENANCE,
+    State.UNKNOWN,
+)
 _MOST = 40
 
 
@@ -43,8 +45,8 @@ def component_matrix(board: ServiceBoard) -> Markup:
         return NOTHING
     rows = [_row(known.get(c, c), board.components.get(c)) for c in names]
     used = {r.state for r in rows}
-    columns = [s for s in _MARKS if s is not State.MAINTENANCE or s in used]
-    return paint("matrix.html", rows=rows, columns=columns, marks=_MARKS, words=STATE_WORDS, name=board.service.name)
+    columns = [s for s in _COLUMNS if s is not State.MAINTENANCE or s in used]
+    return paint("matrix.html", rows=rows, columns=columns, words=STATE_WORDS, name=board.service.name)
 
 
 def _row(name: str, verdict: Verdict | None) -> Row:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from stillup.board import Place, ServiceBoard
 from stillup.web.draw.layout import EMPTY, STATES, WORLD, grid, places
 from stillup.web.draw.paint import NOTHING, figure, known, paint, short
+from stillup.web.regions import region_name
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -67,7 +68,7 @@ def tile_map(board: ServiceBoard) -> Markup:
         side=SIDE,
         tile=SIDE - _GAP,
         words=_WORDS,
-        rows=[(p.region, figure(p.count), _usual(p)) for p in _sorted(heard)[:_MOST_ROWS]],
+        rows=[(region_name(p.region), figure(p.count), _usual(p)) for p in _sorted(heard)[:_MOST_ROWS]],
         more=max(0, len(heard) - _MOST_ROWS),
         elsewhere=", ".join(sorted(c for c in countries if c not in shown)[:20]),
     )
@@ -144,7 +145,7 @@ def _usual(place: Place) -> str:
 
 
 def _line(place: Place) -> str:
-    return f"{place.region}: {figure(place.count)} reports, usual: {_usual(place)}"
+    return f"{region_name(place.region)}: {figure(place.count)} reports, usual: {_usual(place)}"
 
 
 def _sorted(heard: Iterable[Place]) -> list[Place]:
@@ -156,6 +157,6 @@ def _says(name: str, heard: Sequence[Place]) -> str:
     above = [p for p in _sorted(heard) if (level(p) or 0) > 0]
     if not above:
         return f"{name}: no place reports more than usual."
-    named = ", ".join(f"{p.region} ({figure(p.count)})" for p in above[:5])
+    named = ", ".join(f"{region_name(p.region)} ({figure(p.count)})" for p in above[:5])
     more = f" and {len(above) - 5} more" if len(above) > 5 else ""
     return f"{name}: more reports than usual from {named}{more}."
