@@ -84,6 +84,8 @@ class Unreachable(SourceError):
 
     retryable = True
     blame = Blame.NETWORK
+    was_sent = True
+    """Whether the request may have arrived; False where there was no connection to send it over."""
 
 
 class Refused(SourceError):

@@ -115,6 +115,9 @@ def _timeout(_exc: Exception, after_s: float) -> str:
     return f"timed out after {after_s:.1f} s"
 
 
+_UNCONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, socket.gaierror)
+"""What happens before there is a connection: nothing can have arrived."""
+
 _BAD_REDIRECT = "redirects to something that is no web address"
 _BAD_ADDRESS = "the address cannot be used"
 _CUT = "the answer was cut short"
@@ -166,4 +169,7 @@ def translate(exc: Exception, host: str, after_s: float) -> SourceError:
     """Our error for one of :data:`FOREIGN`, met when asking ``host``, after so many real seconds."""
     row = row_of(exc)
     kind = row.kind if row else Unreachable
-    return kind(f"{host}: {words_of(exc, after_s)}")
+    error = kind(f"{host}: {words_of(exc, after_s)}")
+    if isinstance(error, Unreachable):
+        error.was_sent = not isinstance(exc, _UNCONNECTED)
+    return error

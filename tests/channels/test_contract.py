@@ -1,0 +1,100 @@
+"""What every kind of channel keeps to, whatever the other side does."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from conftest import KINDS
+from receivers import BREAK, FAIL, HANG, REFUSE, REST, TAKE
+
+from stillup.response.alerts.delivery import Sent
+
+BAD = (REFUSE, FAIL, REST, HANG, BREAK)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_is_taken_is_delivered(channel_of, message, kind):
+    channel, _ = await channel_of(kind, TAKE)
+    assert (await channel.send(message())).sent is Sent.DELIVERED
+    assert (channel.id, channel.kind, channel.repeat_in_doubt) == ("ops", kind, True)
+
+
+@pytest.mark.parametrize("mood", BAD)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_is_not_taken_is_said_without_an_exception_and_without_a_secret(channel_of, message, kind, mood):
+    channel, _ = await channel_of(kind, mood)
+    delivery = await channel.send(message())
+    assert not delivery.ok
+    assert delivery.says
+    assert delivery.says.isprintable()
+    assert "hush" not in repr(delivery)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_channel_does_not_show_its_secrets(channel_of, kind):
+    channel, _ = await channel_of(kind, TAKE)
+    assert "hush" not in repr(channel)
+    told = [v for v in vars(channel).values() if not inspect.ismodule(v) and kind != "apprise"]
+    assert "me:hush" not in repr(told)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_nobody_there_is_said(channel_of, message, kind, tmp_path):
+    channel, receiver = await channel_of(kind, TAKE)
+    if kind == "desktop":
+        (tmp_path / "notify-send").unlink()
+        assert (await channel.send(message())).sent is Sent.MISSING
+        return
+    elsewhere = type(channel)
+    assert elsewhere
+    delivery = await gone(channel, receiver, message())
+    assert delivery.sent in (Sent.UNREACHABLE, Sent.FAILED)
+    assert "hush" not in repr(delivery)
+
+
+async def gone(channel, receiver, message):
+    """The channel with its receiver's port closed to it."""
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # bound and not listening: it refuses
+        port = free.getsockname()[1]
+        return await _at(channel, port).send(message)
+
+
+def _at(channel, port):
+    from msgspec.structs import replace
+
+    from stillup.channels.apprise import ByApprise
+    from stillup.secret import Secret
+
+    if channel.kind == "webhook":
+        channel._url = Secret(f"http://127.0.0.1:{port}/hush")
+    elif channel.kind == "smtp":
+        channel._server = replace(channel._server, port=port)
+    else:
+        return ByApprise("ops", Secret(f"json://me:hush@127.0.0.1:{port}/hush"), timeout_s=0.5)
+    return channel
+
+
+@pytest.mark.parametrize(
+    ("kind", "mood", "sent"),
+    [
+        ("webhook", REFUSE, Sent.REFUSED), ("webhook", FAIL, Sent.FAILED), ("webhook", REST, Sent.BUSY),
+        ("webhook", HANG, Sent.IN_DOUBT), ("webhook", BREAK, Sent.IN_DOUBT),
+        ("smtp", REFUSE, Sent.REFUSED), ("smtp", FAIL, Sent.REFUSED), ("smtp", REST, Sent.BUSY),
+        ("smtp", HANG, Sent.IN_DOUBT), ("smtp", BREAK, Sent.IN_DOUBT),
+        ("apprise", REFUSE, Sent.FAILED), ("desktop", REFUSE, Sent.FAILED), ("desktop", HANG, Sent.IN_DOUBT),
+    ],
+)  # fmt: skip
+async def test_what_went_wrong_is_told_apart(channel_of, message, kind, mood, sent):
+    channel, _ = await channel_of(kind, mood)
+    assert (await channel.send(message())).sent is sent
+
+
+async def test_a_channel_that_hangs_is_not_asked_again_meanwhile(channel_of, message):
+    channel, _ = await channel_of("smtp", HANG)
+    channel._aside._timeout_s = 0.05
+    assert (await channel.send(message())).sent is Sent.IN_DOUBT
+    assert (await channel.send(message())).sent is Sent.BUSY
