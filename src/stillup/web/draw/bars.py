@@ -99,7 +99,8 @@ def duration_histogram(incidents: Sequence[Incident]) -> Markup:
     shown = counts[min(used) : max(used) + 1]
     most_often = max(n for _, n in shown)
     rows = [Row(name, 0, n / most_often * 100, str(n)) for name, n in shown]
-    middle = sorted(lasted)[len(lasted) // 2]
-    caption = f"How long {len(lasted)} confirmed {'incident' if len(lasted) == 1 else 'incidents'} lasted; "
-    caption += f"half of them no longer than {span(middle)}"
+    middle = sorted(lasted)[(len(lasted) - 1) // 2]
+    caption = f"How long {len(lasted)} confirmed incidents lasted; half of them no longer than {span(middle)}"
+    if len(lasted) == 1:
+        caption = f"One confirmed incident that is over; it lasted {span(middle)}"
     return paint("bars.html", caption=caption, rows=rows, zero=None, heads=("Lasted", "Incidents"))

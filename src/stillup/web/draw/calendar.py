@@ -30,7 +30,8 @@ def calendar_strip(record: Record) -> Markup:
     paths: dict[str, str] = {}
     for i, day in enumerate(days):
         kind, height = _kind(day), _height(day)
-        paths[kind] = paths.get(kind, "") + f"M{i}.1 20V{short(20 - height)}h.8V20z"
+        under = f"M{i}.1 22h.8v3h-.8z" if day.worst is not None and day.worst.is_outage else ""
+        paths[kind] = paths.get(kind, "") + f"M{i}.1 20V{short(20 - height)}h.8V20z{under}"
     told = [(i, _told(day)) for i, day in enumerate(days) if day.worst is not None and day.worst.severity]
     return paint(
         "strip.svg", n=len(days), paths=paths, told=told[-_MOST_TOLD:], says=_says(days), first=_named(days[0].day),

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from math import sqrt
-from typing import TYPE_CHECKING
 
+from markupsafe import Markup
 from msgspec import Struct
 
 from stillup.board import Place, ServiceBoard
 from stillup.web.draw.layout import EMPTY, STATES, WORLD, grid, places
 from stillup.web.draw.paint import NOTHING, figure, known, paint, short
 from stillup.web.regions import region_name
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
 SIDE = 22
 """Pixels from one tile to the next: wide enough for a code that can be read."""
@@ -44,7 +41,7 @@ class Map(Struct, frozen=True):
     width: int
     height: int
     plain: str
-    texts: tuple[str, ...]
+    texts: tuple[Markup, ...]
     chars: int
     tiles: tuple[Tile, ...]
     says: str
@@ -106,7 +103,8 @@ def _map(name: str, heard: Mapping[str, Place]) -> Map:
         for x, code in enumerate(row)
         if code in heard
     ]
-    texts = ["".join(f"{_shown(code, heard)}{_NBSP}" for code in row) for row in rows]
+    # Ours, from the layout: as markup, for a plain text would lose the spaces that keep its letters in their tiles.
+    texts = [Markup("".join(f"{_shown(code, heard)}{_NBSP}" for code in row)) for row in rows]  # noqa: S704
     return Map(
         name=name,
         width=len(rows[0]) * SIDE - _GAP,
