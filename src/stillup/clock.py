@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -39,6 +38,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
+        import asyncio  # what only wants to know the time need not load it
+
         await asyncio.sleep(max(0.0, seconds))
 
 
@@ -68,4 +69,6 @@ class ScaledClock:
         return (time.monotonic() - self._origin_s) * self._speed
 
     async def sleep(self, seconds: float) -> None:
+        import asyncio
+
         await asyncio.sleep(max(0.0, seconds) / self._speed)

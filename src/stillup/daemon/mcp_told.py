@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from stillup.catalog.offers import alternatives
 from stillup.daemon.advice import likely_class, other_parts, usual_task
 from stillup.daemon.ask import FirstAnswer
+from stillup.daemon.curve import quantile
 from stillup.model.service import Capability
 from stillup.model.verdict import iso
 from stillup.sources.decode import clean
@@ -143,7 +144,8 @@ def down_told(service: Mapping[str, Any], verdict: Mapping[str, Any]) -> Down:
 
 def outlook_told(value: Mapping[str, Any]) -> Outlook:
     """From ``/services/ID/forecast``; what is left counts from now where a curve says so."""
-    left, curve = value["left"] or {}, value["curve"]
+    left = value["left"] or {}
+    curve = [(c["within_s"], c["p"]) for c in value["curve"]]
     likely = value["likely"] or {}
     return Outlook(
         service=_str(value["service"]),
@@ -152,24 +154,12 @@ def outlook_told(value: Mapping[str, Any]) -> Outlook:
         p10_s=quantile(curve, 0.1, left.get("p10_s")),
         p50_s=quantile(curve, 0.5, left.get("p50_s")),
         p90_s=quantile(curve, 0.9, left.get("p90_s")),
-        within=[Within(within_s=c["within_s"], p=c["p"]) for c in curve if c["within_s"] in _ASKED],
+        within=[Within(within_s=at, p=p) for at, p in curve if at in _ASKED],
         likely=likely.get("title"),
         pattern=value["pattern"],
         as_of=_str(value["as_of"]),
         told_by=RUNNING,
     )
-
-
-def quantile(curve: Sequence[Mapping[str, float]], p: float, default: float | None) -> float | None:
-    """After how many seconds from now it is over with probability ``p``, by the curve; ``default`` beyond its end."""
-    before = (0.0, 0.0)
-    for point in curve:
-        at, chance = point["within_s"], point["p"]
-        if chance >= p:
-            rise = chance - before[1]
-            return at if rise <= 0 else before[0] + (at - before[0]) * max(0.0, p - before[1]) / rise
-        before = (at, chance)
-    return default
 
 
 _ASKED = (900.0, 3600.0, 14_400.0)

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from stillup.config.keys import key_at
-from stillup.errors import SourceError, StillupError
-from stillup.net.names import is_loopback
+from stillup.daemon.page_address import page_base, page_token
+from stillup.errors import SourceError
 from stillup.net.stream import ask_here
 from stillup.secret import Secret
 
 if TYPE_CHECKING:
     from stillup.config import Config
 
-TOKEN_FILE = "web.token"  # noqa: S105 - a file's name
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}  # noqa: S104 - replaced, not bound
 _SILENCE_S = 2.0
 _MOST_BYTES = 4 << 20
 
@@ -54,24 +51,3 @@ class Running:
         except msgspec.DecodeError:
             return None
         return Told(status, value) if isinstance(value, dict) else None
-
-
-def page_base(config: Config) -> str | None:
-    """The page's address as it is reached from this machine; None without one that is known."""
-    host, _, port = config.web.listen.rpartition(":")
-    host = _EVERYWHERE.get(host, host)
-    if not config.web.enabled or port == "0" or not is_loopback(host.strip("[]")):
-        return None
-    return f"http://{host}:{port}"
-
-
-def page_token(config: Config, environ: Mapping[str, str]) -> Secret | None:
-    """What lets this user in where the page is not for everybody; None where it is not there. None is made."""
-    web = config.web
-    try:
-        if web.token_env or web.token_file:
-            return key_at(web.token_env, web.token_file, environ)
-        file = config.data_folder / TOKEN_FILE
-        return key_at(None, str(file), environ) if file.is_file() else None
-    except (StillupError, OSError):
-        return None

@@ -1,0 +1,228 @@
+"""``stillup statusline``: one short line for Claude Code's status bar. Never late, never loud, never an error code."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from stillup.cli.common import config_option
+from stillup.cli.quick import get
+from stillup.cli.say import put
+from stillup.cli.statusline_words import Line, Seen, line, via
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from stillup.config import Config
+    from stillup.secret import Secret
+
+_DEADLINE_S, _INPUT_SHARE, _ASK_SHARE = 0.3, 0.3, 0.4
+"""Claude Code draws its bar when the line is there: what is not known by then is not said. No wait has all of it."""
+_MOST_INPUT = 256 * 1024
+_STALE, _UNHEARD = timedelta(minutes=6), timedelta(minutes=10)
+"""Each minute is judged, and every source is asked each few minutes: longer than that, and nobody watches."""
+_BASE_URL = "ANTHROPIC_BASE_URL"
+_USUAL = {"claude": "Claude"}
+_NOT_WATCHED = "not watched; run stillup up"
+
+
+class _TooLate(Exception):
+    """The deadline is over."""
+
+
+@click.command(
+    name="statusline",
+    help="One short line for Claude Code's status bar: how Claude is, since when, when it may be back, and who "
+    "answers in its place. Reads Claude Code's JSON from standard input; asks the `stillup up` that runs here, "
+    "else what was last kept. Exit code 0 whatever happens, within a third of a second.",
+)
+@click.option("--service", default="claude", metavar="SERVICE", help="The service to show (default: claude).")
+@click.option("--color/--no-color", default=None, help="Colours on or off (default: on, unless NO_COLOR is set).")
+@click.option(
+    "--within",
+    "within_s",
+    default=_DEADLINE_S,
+    type=click.FloatRange(0.05, 60),
+    metavar="SECONDS",
+    help=f"How long it may take (default: {_DEADLINE_S}).",
+)
+@config_option
+def command(service: str, color: bool | None, within_s: float, config_path: Path | None) -> int:
+    """Print the line."""
+    plain = f"? {service[:40].capitalize()} unknown"
+    try:
+        with _within(within_s):
+            told = _told(service, config_path, within_s)
+    except _TooLate:
+        told = Line(late := f"{plain} · no answer in time", late)
+    except Exception:  # noqa: BLE001 - whatever it is, Claude Code must not show it in place of the line
+        told = Line(plain, plain)
+    if color is None:
+        color = not os.environ.get("NO_COLOR")
+    with suppress(Exception):
+        put(told.ansi if color else told.plain)
+    return 0
+
+
+def _told(service: str, config_path: Path | None, within_s: float) -> Line:
+    from stillup.clock import SystemClock
+    from stillup.config import load_config
+
+    session, now = _session(_INPUT_SHARE * within_s), SystemClock().now()
+    config, patience_s = load_config(config_path, os.environ), _ASK_SHARE * within_s
+    seen = _from_page(service, config, now, patience_s) or _from_store(service, config, now)
+    return line(seen, now, _via(session, config, patience_s))
+
+
+# -- what is known ----------------------------------------------------------------------------------------------------
+
+
+def _from_page(service: str, config: Config, now: datetime, patience_s: float) -> Seen | None:
+    """What the running page says; None where none runs, or it does not watch that service."""
+    from stillup.daemon.page_address import page_base, page_token
+
+    base = page_base(config)
+    if base is None:
+        return None
+    ask = partial(get, f"{base}/api/v1/services/{_meant(service)[0]}", patience_s, page_token(config, os.environ))
+    verdict = ask("/verdict")
+    if verdict is None:
+        return None
+    name = str(verdict["headline"]).partition(":")[0]
+    judged = _time(verdict["as_of"])
+    if judged is None or now - judged > _STALE:
+        return Seen(name=name, note="stillup judges nothing now")
+    seen = Seen(
+        name=name,
+        state=verdict["state"],
+        is_suspected=verdict["confidence"] == "suspected",
+        since=_time(verdict["since"]),
+        scope=verdict["scope"],
+        models=tuple(str(m) for m in verdict["models"]),
+    )
+    return msgspec.structs.replace(seen, left_s=_left_s(ask("/forecast"), now)) if verdict["forecast"] else seen
+
+
+def _left_s(told: Mapping[str, Any] | None, now: datetime) -> float | None:
+    from stillup.daemon.curve import quantile
+
+    if told is None:
+        return None
+    middle = quantile(((c["within_s"], c["p"]) for c in told["curve"]), 0.5)
+    judged = _time(told["as_of"])
+    return None if middle is None or judged is None else middle - (now - judged).total_seconds()
+
+
+def _from_store(service: str, config: Config, now: datetime) -> Seen:
+    """What a monitor left behind, where it left it just now."""
+    from stillup.store.peek import peek
+
+    name, named = _meant(service)
+    found = peek(config.database, name)
+    if found is None or now - found.heard_at > _UNHEARD:
+        return Seen(name=named, note=_NOT_WATCHED)
+    verdict = found.verdict
+    return Seen(
+        name=named,
+        state=verdict.state.value,
+        is_suspected=verdict.confidence is not None and verdict.confidence.value == "suspected",
+        since=verdict.since,
+        left_s=verdict.forecast.p50_s - (now - verdict.at).total_seconds() if verdict.forecast else None,
+        scope=verdict.scope and verdict.scope.value,
+        models=verdict.models,
+    )
+
+
+def _via(session: Mapping[str, Any], config: Config, patience_s: float) -> str:
+    """Who answers in place of the first choice, where this session goes through the gateway of this configuration."""
+    from stillup.daemon.page_address import gateway_base
+
+    base = gateway_base(config)
+    asked = os.environ.get(_BASE_URL, "").rstrip("/").replace("//localhost:", "//127.0.0.1:")
+    if base is None or asked != base:
+        return ""
+    ask = partial(get, f"{base}/stillup", patience_s, _gateway_token())
+    offered, status = ask("/models"), ask("/status")
+    if offered is None or status is None:
+        return "the gateway does not answer"
+    model = session.get("model")
+    name = model.get("id") if isinstance(model, dict) else None
+    hops = [{**c, "chain": [(h["upstream"], h["model"]) for h in c["chain"]]} for c in offered["choices"]]
+    return via(hops, status["targets"], name if isinstance(name, str) else "")
+
+
+def _gateway_token() -> Secret | None:
+    from stillup.secret import Secret
+
+    token = os.environ.get("STILLUP_TOKEN", "").strip()
+    return Secret(token) if token.isascii() and token.isprintable() and token else None
+
+
+# -- what comes in ----------------------------------------------------------------------------------------------------
+
+
+def _session(patience_s: float) -> Mapping[str, Any]:
+    """Claude Code's words on its session; empty where they do not come at once, or are none."""
+    came = bytearray()
+
+    def read() -> None:
+        with suppress(OSError):
+            while len(came) < _MOST_INPUT and (piece := os.read(0, 65_536)):
+                came.extend(piece)
+
+    # In a thread, with a bound: an input that never ends must not hold the bar up. It dies with the process.
+    reading = Thread(target=read, daemon=True)
+    reading.start()
+    reading.join(patience_s)
+    try:
+        value = msgspec.json.decode(bytes(came))
+    except msgspec.DecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _meant(service: str) -> tuple[str, str]:
+    """Id and name. Reading the whole catalogue takes half of the time there is: not for what most people show."""
+    word = service.strip().lower()
+    if word in _USUAL:
+        return word, _USUAL[word]
+    from stillup.catalog.load import find_service
+
+    found = find_service(word)
+    return found.id, found.name
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        return msgspec.convert(text, datetime) if text else None
+    except msgspec.ValidationError:
+        return None
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """End what is inside after so long, where the system can (not on Windows: there each wait has its own bound)."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        raise _TooLate
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
