@@ -55,6 +55,22 @@ class Admission(Struct, frozen=True, kw_only=True):
         return self.reason in (Reason.ADMITTED, Reason.FOLDED)
 
 
+class Counted(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """So many reports of one kind in one minute."""
+
+    count: int
+    component: str | None = None
+    region: str | None = None
+    problem: Problem | None = None
+
+
+class Minute(Struct, frozen=True, kw_only=True):
+    """One minute in which anything counted, by its end."""
+
+    end: datetime
+    counts: tuple[Counted, ...]
+
+
 class Desk(Protocol):
     """Where reports are handed in. Calls are quick, never block, and may come from any thread."""
 
@@ -70,3 +86,9 @@ class Desk(Protocol):
 
     def due(self, now: datetime) -> Iterable[Signal]:
         """What has gathered since the last call, as signals of the source ``hub``."""
+
+    def minutes(self, service: str, now: datetime) -> tuple[datetime, tuple[Minute, ...]]:
+        """For other hubs: the end of the newest minute that is over, and the last quarter of an hour's that had any.
+
+        A minute that is over never changes. A region is named only where enough reports bear it.
+        """
