@@ -25,6 +25,8 @@ MOST_LIMIT = 100
 _ALLOWED = {
     "limit": (f"a whole number from 1 to {MOST_LIMIT}",),
     "task": tuple(Capability),
+    "service": ("a service's id: lower case, digits and -, at most 40 of them",),
+    "incident": ("an incident's id",),
     "cursor": ("the text that an earlier answer gave as `next`",),
 }
 """What a parameter may hold, where its type alone refuses it."""

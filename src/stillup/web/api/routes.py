@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 import msgspec
 from litestar import Request, Response, Router, get
 from litestar.openapi.spec import Example
-from litestar.params import FromPath, PathParameter, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from stillup.board import Board, ServiceBoard
 from stillup.model.service import Capability
@@ -32,13 +32,22 @@ _KEPT_S = 300
 _T = TypeVar("_T")
 
 _Request = Request[Any, Any, Any]
+_ID = "^[a-z0-9][a-z0-9-]{0,39}$"
 _Service = Annotated[
-    str, PathParameter(description="A service that is watched here: its id", examples=[Example(value="claude")])
+    str,
+    PathParameter(
+        description="A service that is watched here: its id", pattern=_ID, examples=[Example(value="claude")]
+    ),
 ]
-_Of = Annotated[str | None, QueryParameter(description="Only of this service", required=False)]
+_Incident = Annotated[
+    str,
+    PathParameter(
+        description="An incident's id", pattern="^[A-Za-z0-9._-]{1,100}$", examples=[Example(value="9f3a61c07d2e")]
+    ),
+]
+_Of = Annotated[str | None, QueryParameter(description="Only of this service", pattern=_ID, required=False)]
 _Cursor = Annotated[
-    str | None,
-    QueryParameter(description="`next` of the answer before; absent: from the newest", required=False),
+    str | None, QueryParameter(description="`next` of the answer before; absent: from the newest", required=False)
 ]
 _Limit = Annotated[int, QueryParameter(description="How many at most", ge=1, le=MOST_LIMIT, required=False)]
 _Task = Annotated[
@@ -190,9 +199,9 @@ def _about_then(site: Site) -> list[ControllerRouterHandler]:
         _BAD | _UNREADABLE | {404: spec("No incident has that id")},
         sync_to_thread=None,
     )
-    async def incident(request: _Request, incident: FromPath[str]) -> Response[values_more.StoryValue]:
+    async def incident(request: _Request, incident: _Incident) -> Response[values_more.StoryValue]:
         """An incident told from its beginning: its timeline, who saw it first, what was right and wrong."""
-        found = await kept.story(site, incident) if len(incident) <= cursors.MOST_CHARS else None
+        found = await kept.story(site, incident)
         if found is None:
             raise Refusal(404, "unknown-incident", f"No incident has the id {clean(incident, 40)!r}.")
         return _json(request, told_more.story(found, base_of(site, request)), max_age_s=60)
