@@ -24,6 +24,7 @@ from stillup.response.workarounds import Workaround
 from stillup.web.app import build
 from stillup.web.mishaps import error_page
 from stillup.web.pages import report_page, reported_page
+from stillup.web.render import environment
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PAGES = ("/", "/claude", "/chatgpt", "/gemini", "/claude/report", "/method", "/nobody")
@@ -442,3 +443,8 @@ def test_unknown_routes_of_other_modules_get_the_same_error_page(site_of):
     app.register(boom)
     with TestClient(app, base_url="http://127.0.0.1:8780", raise_server_exceptions=False) as client:
         assert client.get("/boom", headers=BROWSER).status_code == 500
+
+
+def test_harmless_spaces_stay_and_what_could_fool_goes():
+    shown = environment().from_string("{{ word }}").render(word="1\N{NO-BREAK SPACE}km\n\u202egnp\x00")
+    assert shown == "1\N{NO-BREAK SPACE}km\ngnp"

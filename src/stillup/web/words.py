@@ -21,6 +21,8 @@ from stillup.web.phrases import broken_parts, chances, listed, tab_title, verdic
 from stillup.web.regions import region_name
 
 _LINE, _TEXT, _FEW = 300, 2000, 6
+_SPACES = frozenset("\n\t\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}")
+"""Not printable by Unicode's word, and harmless."""
 _POWER, _RAISED = re.compile(r"10\^(-?\d+)"), str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MARKS = {Done.DONE: ("✓", "done"), Done.TO_DO: ("○", "for you to do"), Done.CANNOT: ("✗", "could not be done")}
 _STANDINGS = {Standing.ALARM: "in alarm", Standing.CALM: "calm", Standing.NO_DATA: "no data"}
@@ -37,13 +39,13 @@ def text(value: object) -> str:
 
 
 def seen(value: object) -> object:
-    """What a template puts out: a text loses whatever cannot be seen and could fool, line breaks excepted.
+    """What a template puts out: a text loses whatever cannot be seen and could fool, line breaks and spaces excepted.
 
     The last net under all templates; texts from elsewhere should go through ``line`` or ``text`` before.
     """
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
-    return "".join(c for c in value if c.isprintable() or c in "\n\t")
+    return "".join(c for c in value if c.isprintable() or c in _SPACES)
 
 
 def when(at: datetime | None, form: str = "minute") -> Markup:
