@@ -17,7 +17,7 @@ from stillup.config.schema import Web
 from stillup.model.verdict import Verdict
 from stillup.web.front import Front
 from stillup.web.site import Site
-from stillup.web.wire import configured
+from stillup.web.wire import Wire, configured
 
 path.insert(0, str(Path(__file__).parent))
 import boards  # importlib mode puts no folder on the path
@@ -56,13 +56,13 @@ def client(site_of) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., str]]:
-    """Serves an ASGI application on a free loopback port; gives its address."""
+def serve_with() -> Iterator[Callable[..., str]]:
+    """Serves an ASGI application on a free loopback port, by a protocol of choice; gives its address."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
     fronts: list[Front] = []
 
-    def start(app) -> str:
-        config = configured(app, most_connections=1_000)
+    def start(app, wire: type[Wire] = Wire, most_connections: int = 1_000) -> str:
+        config = configured(app, most_connections, wire)
         config.host, config.port, config.timeout_graceful_shutdown = "127.0.0.1", 0, 1
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
@@ -80,6 +80,12 @@ def serve() -> Iterator[Callable[..., str]]:
     for server, thread in running:
         server.should_exit = True
         thread.join(5)
+
+
+@pytest.fixture
+def serve(serve_with) -> Callable[..., str]:
+    """Serves an ASGI application on a free loopback port; gives its address."""
+    return serve_with
 
 
 @pytest.fixture

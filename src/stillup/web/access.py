@@ -78,6 +78,11 @@ class Access:
     def __repr__(self) -> str:
         return f"Access(here={self._is_here}, public={self._is_public})"
 
+    @property
+    def is_private(self) -> bool:
+        """Whether all that is read is behind the token, and so nothing for a cache between us and the reader."""
+        return not (self._is_here or self._is_public)
+
     def host(self, host: bytes) -> Reason:
         """Whether a request is meant for us, by its ``Host`` header."""
         return _host(self._names, host)

@@ -32,6 +32,7 @@ _OURS = frozenset({name for name, _ in SECURITY})
 _MADE_ANEW = _OURS | {b"content-length", b"content-encoding", b"etag", b"vary", b"date", b"connection"}
 _PACKED = (b"text/", b"application/json", b"application/feed+json", b"application/atom+xml", b"image/svg+xml")
 _WORTH_PACKING = 512
+_LONGEST_LIST = 4_096
 
 
 def secured(headers: Iterable[Header], path: str) -> list[Header]:
@@ -47,7 +48,7 @@ def secured(headers: Iterable[Header], path: str) -> list[Header]:
 class Answer:
     """An answer with status 200, as it is and packed, with a strong validator for each; sent without being made."""
 
-    __slots__ = ("_bare", "_head", "_identity", "_packed", "_same", "etag", "size")
+    __slots__ = ("_bare", "_head", "_identity", "_packed", "_tags", "size")
 
     def __init__(self, body: bytes, headers: Iterable[Header], path: str = "/") -> None:
         kept = [(name.lower(), value) for name, value in headers if name.lower() not in _MADE_ANEW]
@@ -57,42 +58,39 @@ class Answer:
         kind = next((value for name, value in kept if name == b"content-type"), b"")
         packed = gzip.compress(body, 6, mtime=0) if len(body) > _WORTH_PACKING and kind.startswith(_PACKED) else None
         mark = blake2b(body + kind, digest_size=12).hexdigest().encode()
-        self.etag = b'"%b"' % mark
+        self._tags = (b'"%b"' % mark, b'"%b-gz"' % mark)
         bare = [*secured(kept, path), (b"vary", b"accept-encoding")]
         self._bare = [header for header in bare if header[0] != b"content-type"]
-        self._identity = _messages(body, bare, self.etag)
+        self._identity = _messages(body, bare, self._tags[0])
         self._head: Message = {"type": "http.response.body", "body": b"", "more_body": False}
         self._packed = None
         if packed is not None and len(packed) < len(body):
-            self._packed = _messages(packed, [*bare, (b"content-encoding", b"gzip")], b'"%b-gz"' % mark)
-        self._same = frozenset({self.etag, b'"%b-gz"' % mark})
+            self._packed = _messages(packed, [*bare, (b"content-encoding", b"gzip")], self._tags[1])
         self.size = len(body) + len(packed or b"") + 2_000
         """Bytes that keeping it costs, about."""
 
     async def send(self, send: Send, *, packed: bool, is_head: bool, held: bytes | None) -> int:
         """Send it; ``held`` is what ``If-None-Match`` said. The status that went out."""
-        if held is not None and (same := self._match(held)):
+        is_packed = packed and self._packed is not None
+        if held is not None and (same := self._match(held, is_packed=is_packed)):
             headers = [*self._bare, (b"etag", same)]
             await send({"type": "http.response.start", "status": 304, "headers": headers})
             await send(self._head)
             return 304
-        start, body = self._packed if packed and self._packed is not None else self._identity
+        start, body = self._packed if is_packed and self._packed is not None else self._identity
         await send(start)
         await send(self._head if is_head else body)
         return 200
 
-    def _match(self, held: bytes) -> bytes | None:
+    def _match(self, held: bytes, *, is_packed: bool) -> bytes | None:
         """The validator among those held that is ours; compared weakly, as RFC 9110 13.1.2 has it."""
         if held.strip() == b"*":
-            return self.etag
+            return self._tags[is_packed]
         for one in held[:_LONGEST_LIST].split(b","):
             mark = one.strip().removeprefix(b"W/")
-            if mark in self._same:
+            if mark in self._tags:
                 return mark
         return None
-
-
-_LONGEST_LIST = 4_096
 
 
 def _messages(body: bytes, headers: list[Header], etag: bytes) -> tuple[Message, Message]:

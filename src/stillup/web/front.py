@@ -61,7 +61,7 @@ class Front:
         self._access = Access(site.settings, site.token)
         self.events: Events = self._app.state.events
         self.traffic: Traffic = self._app.state.traffic
-        self.prepared = Prepared(self._app, site.board, self.traffic)
+        self.prepared = Prepared(self._app, site.board, self.traffic, is_private=self._access.is_private)
         self._static = Static()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._showing = asyncio.Lock()

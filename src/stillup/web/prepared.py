@@ -67,12 +67,14 @@ class Prepared:
         board: Callable[[], Board],
         traffic: Traffic,
         *,
+        is_private: bool = False,
         most: int = MOST,
         most_bytes: int = MOST_BYTES,
     ) -> None:
         self._app = app
         self._board = board
         self._traffic = traffic
+        self._is_private = is_private
         self._most, self._most_bytes = most, most_bytes
         self._kept: dict[Key, _Kept] = {}
         self._bytes = 0
@@ -136,6 +138,8 @@ class Prepared:
                 self._passed.add(key)
             return None
         self._traffic.rendered += 1
+        if self._is_private:
+            headers = _private(headers)
         answer = Answer(body, headers, key.path)
         asked = self._kept[key].asked if key in self._kept else 1
         self._forget(key)
@@ -149,6 +153,12 @@ class Prepared:
         gone = self._kept.pop(key, None)
         if gone is not None:
             self._bytes -= gone.answer.size
+
+
+def _private(headers: list[Header]) -> list[Header]:
+    said = [value for name, value in headers if name == b"cache-control"] or [b"no-cache"]
+    kept = [(name, value) for name, value in headers if name != b"cache-control"]
+    return [*kept, (b"cache-control", b", ".join([b"private", *said]))]
 
 
 def _is_for_one(headers: list[Header]) -> bool:

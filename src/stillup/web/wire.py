@@ -26,8 +26,6 @@ _MOST_HEAD = MOST_TARGET_BYTES + MOST_HEADER_BYTES + 1_024
 _SLACK = 64
 """Beyond the bound on connections so many are told that there is no room; the others are closed unheard."""
 
-_TOO_LARGE = b"the request's headers are too large\n"
-
 
 class Wire(HttpToolsProtocol):
     """One connection."""
@@ -67,7 +65,7 @@ class Wire(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > _MOST_HEAD:
-                self._refuse()
+                self._refuse(b"431 Request Header Fields Too Large", b"the request's headers are too large\n")
                 return
         self._wait(self.head_s if self._in_head else self.body_s)
 
@@ -108,14 +106,18 @@ class Wire(HttpToolsProtocol):
             self._late.cancel()
             self._late = None
 
-    def _refuse(self) -> None:
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP, or none that can be answered."""
+        self._refuse(b"400 Bad Request", msg.encode() + b"\n")
+
+    def _refuse(self, status: bytes, says: bytes) -> None:
         told = [
             (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", b"%d" % len(_TOO_LARGE)),
+            (b"content-length", b"%d" % len(says)),
             (b"connection", b"close"),
         ]
         lines = b"".join(b"%b: %b\r\n" % header for header in secured(told, ""))
-        self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + lines + b"\r\n" + _TOO_LARGE)
+        self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + lines + b"\r\n" + says)
         self.transport.close()
 
 

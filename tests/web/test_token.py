@@ -1,0 +1,66 @@
+"""The token of the page."""
+
+import os
+import stat
+
+import pytest
+
+from stillup.config.schema import Web
+from stillup.errors import ConfigError
+from stillup.web.token import FILE, find_token
+
+LONG = "a-token-that-nobody-guesses"
+
+
+def test_one_is_made_for_its_owner_alone_and_stays_the_same(tmp_path):
+    folder = tmp_path / "data"
+    made = find_token(Web(), folder, {})
+    assert len(made.reveal()) >= 32
+    assert stat.S_IMODE((folder / FILE).stat().st_mode) == 0o600
+    assert find_token(Web(), folder, {}) == made
+    assert find_token(Web(), tmp_path / "another", {}) != made
+
+
+def test_one_that_others_could_read_is_closed_to_them(tmp_path):
+    made = find_token(Web(), tmp_path, {})
+    (tmp_path / FILE).chmod(0o644)
+    assert find_token(Web(), tmp_path, {}) == made
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
+
+
+def test_the_one_that_is_configured_is_taken_and_none_made(tmp_path):
+    file = tmp_path / "mine"
+    file.write_text(f"{LONG}\n")
+    file.chmod(0o600)
+    folder = tmp_path / "data"
+    assert find_token(Web(token_env="PAGE"), folder, {"PAGE": LONG}).reveal() == LONG
+    assert find_token(Web(token_file=str(file)), folder, {}).reveal() == LONG
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "environ", "says"),
+    [
+        (Web(token_env="PAGE"), {}, "PAGE is empty"),
+        (Web(token_env="PAGE"), {"PAGE": "short"}, "fewer than 16"),
+        (Web(token_env="PAGE"), {"PAGE": f"{LONG}\nx"}, "line break"),
+        (Web(token_file="/no/such/file"), {}, "cannot be read"),
+    ],
+)
+def test_one_that_is_none_is_refused_and_not_repeated(tmp_path, settings, environ, says):
+    with pytest.raises(ConfigError, match=says) as refused:
+        find_token(settings, tmp_path, environ)
+    assert LONG not in str(refused.value)
+
+
+def test_an_empty_file_is_no_token(tmp_path):
+    (tmp_path / FILE).touch(mode=0o600)
+    with pytest.raises(ConfigError, match="no key"):
+        find_token(Web(), tmp_path, {})
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="cannot be kept"):
+        find_token(Web(), tmp_path / "file" / "data", {})
+    assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208
