@@ -16,12 +16,13 @@ from stillup.gateway.choices import Choice
 from stillup.gateway.core.values import Protocol
 from stillup.secret import Secret
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
-from stillup.web.app import build
 from stillup.web.chat_wire import Heard, asking, heard
 from stillup.web.chat_words import MAX_BODY_BYTES, MAX_IMAGE_BYTES, MAX_TEXT_BYTES, Talk, Turn, Upload
+from stillup.web.front import Front
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 PDF = b"%PDF-1.7\n" + b"\0" * 40
+TOKEN = "a-token-of-the-page-itself"
 OPUS = "claude-opus-5-5"
 PROMPT = "tell-me-the-colour-of-secret-things"
 PROTOCOLS = ("anthropic", "openai", "gemini")
@@ -50,7 +51,7 @@ def page_of(site_of, serve):
     """Serves the page before a gateway; gives something to ask it with."""
 
     def make(gateway, **rest):
-        return Page(serve(build(site_of(gateway=gateway, **rest))))
+        return Page(serve(Front(site_of(gateway=gateway, token=Secret(TOKEN), **rest))))
 
     return make
 
@@ -68,7 +69,7 @@ class Page:
 
     def open(self, method, path, body=None, headers=()):
         connection = HTTPConnection(urlsplit(self.url).netloc, timeout=20)
-        connection.request(method, path, body, dict(headers))
+        connection.request(method, path, body, {"authorization": f"Bearer {TOKEN}", **dict(headers)})
         return connection.getresponse(), connection
 
     def ask(self, method, path, body=None, headers=()):
@@ -273,6 +274,42 @@ def test_a_gateway_with_users_is_entered_with_a_token_of_one(tmp_path, page_of):
 
 def test_another_program_at_that_address_is_not_taken_for_a_gateway(served, page_of):
     assert "is no gateway of this version" in page_of(served).ask("GET", "/chat")[1]
+
+
+# -- who may come in --------------------------------------------------------------------------------------------------
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/chat"), ("GET", "/chat/models"), ("POST", "/chat/send"),
+                                              ("POST", "/chat"), ("POST", "/chat/render")])  # fmt: skip
+def test_nobody_comes_in_without_the_token(method, path, page, talk):
+    body = json.dumps(talk_of("hello")) if method == "POST" else None
+    for wrong in ("", "Bearer wrong"):
+        answer, told = page.ask(method, path, body, {**JSON, "authorization": wrong})
+        assert answer.status in (401, 403)
+        assert OPUS not in told
+    assert talk.a.counts.requests == 0
+
+
+@pytest.mark.parametrize(
+    "foreign", [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}]
+)
+def test_another_sites_page_cannot_spend_anything(foreign, page, talk):
+    answer, _ = page.ask("POST", "/chat/send", json.dumps(talk_of("hello")), {**JSON, **foreign})
+    assert answer.status == 403
+    assert talk.a.counts.requests == 0
+
+
+def test_the_link_with_the_token_lets_a_browser_in_from_then_on(page):
+    answer, _ = page.ask("GET", f"/chat?token={TOKEN}", headers={"authorization": ""})
+    assert (answer.status, answer.headers["location"]) == (303, "/chat")
+    cookie = answer.headers["set-cookie"]
+    assert "SameSite=Strict" in cookie
+    assert "HttpOnly" in cookie
+    answer, _ = page.ask("GET", "/chat", headers={"authorization": "", "cookie": cookie.partition(";")[0]})
+    assert answer.status == 200
+    assert answer.headers["cache-control"] == "no-store"
 
 
 # -- what is sent -----------------------------------------------------------------------------------------------------
