@@ -19,7 +19,8 @@ _CSP = (
 SECURITY: tuple[Header, ...] = (
     (b"content-security-policy", _CSP),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    # Not `no-referrer`: a browser would then send the page's own forms with the origin `null`, as a stranger's.
+    (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
