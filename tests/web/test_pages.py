@@ -117,7 +117,7 @@ def test_a_page_that_was_not_updated_is_named_as_such(showing):
 def test_all_that_is_known_of_a_fault_is_on_its_page(showing):
     said = main(showing(), "/claude")
     for words_ in (
-        "Partial outage, confirmed", "14:32 UTC", "28 min ago", "France, California", "sign in", "Very likely (98 %)",
+        "Partial outage, confirmed", "14:32 UTC", "28 min ago", "France, California", "sign in", "very likely (98 %)",
         "What to do now", "See that it is not only you.", "no gateway runs here", "your team",
         "about 55 min", "15 min to 3.9 h", "within 1 hour", "Still works here: Claude API", "ChatGPT", "up now",
         "What each side says", "Our probe", "in alarm", "no data", "The rule, with what was seen",

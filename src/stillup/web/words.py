@@ -99,6 +99,8 @@ def capfirst(words: str) -> str:
 def says(evidence: Evidence, shown: ServiceBoard, now: datetime) -> str:
     """One family's word with its numbers, without its name in front."""
     told = side(evidence, now, lambda c: part(c, shown))
+    if evidence.heard_at is not None:  # it stands beside it, where a script keeps it right
+        told = told.removesuffix(f", {age((now - evidence.heard_at).total_seconds())}")
     return raised(line(told.removeprefix(f"{FAMILY_WORDS[evidence.family]}: ")))
 
 
@@ -120,7 +122,7 @@ def facts(shown: ServiceBoard, now: datetime) -> Iterator[tuple[str, str | Marku
     if scope:
         yield "Who is hit", capfirst(scope)
     if verdict.probability is not None:
-        yield "Is there a fault?", capfirst(chance(verdict.probability))
+        yield "A fault is", chance(verdict.probability)
 
 
 def few(names: Sequence[str]) -> str:

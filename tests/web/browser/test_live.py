@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import boards
@@ -131,5 +132,5 @@ def test_ages_go_on_without_the_server(shown, opened):
 def test_a_wrong_clock_does_not_make_a_fresh_page_old(shown, opened):
     one = shown(lately(boards.board(), timedelta(seconds=20)), clock=SystemClock())
     page = opened(f"{one.url}/claude", at=datetime.now(UTC) - timedelta(days=400))
-    expect(page.locator(".sides time[data-ago]").first).to_have_text("40 s ago", timeout=30_000)
+    expect(page.locator(".sides time[data-ago]").first).to_have_text(re.compile(r"^\d\d s ago$"), timeout=30_000)
     expect(page.locator("#old")).to_be_hidden()

@@ -98,13 +98,14 @@
     clearTimeout(limit);
     asked = null;
     if (at(body.dataset.at) >= expected) tries = 0;
-    else if (tries++ < 4) soon(3_000);
+    else if (tries++ < 4) soon(3_000, true);
     if (wanted) { wanted = false; soon(500); }
   }
 
-  // Pages of many readers must not all ask in the same instant; a hidden page waits until it is looked at.
-  function soon(within) {
-    if (document.hidden) { wanted = true; return; }
+  // Pages of many readers must not all ask in the same instant. A hidden page waits until it is looked at, unless the
+  // verdict changed: that is seen on its tab.
+  function soon(within, changed = false) {
+    if (document.hidden && !changed) { wanted = true; return; }
     const when = Math.random() * within;
     if (due && due.by <= Date.now() + when) return;
     if (due) clearTimeout(due.id);
@@ -134,7 +135,7 @@
       const told = at(JSON.parse(event.data).at);
       if (told > at(body.dataset.at)) {
         expected = Math.max(expected, told);
-        soon(changed ? 700 : 8_000);
+        soon(changed ? 700 : 8_000, changed);
       }
       changed = false;
     });
