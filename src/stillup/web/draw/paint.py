@@ -28,9 +28,13 @@ def short(value: float) -> str:
     return "0" if text in ("-0", "") else text
 
 
+MOST = 1e9
+"""No count is larger; a larger one is drawn as this."""
+
+
 def known(value: float | None) -> float | None:
     """A count or a rate that can be drawn: None for one that is not known, not finite or below nothing."""
-    return value if value is not None and isfinite(value) and value >= 0 else None
+    return min(value, MOST) if value is not None and isfinite(value) and value >= 0 else None
 
 
 def figure(value: float) -> str:

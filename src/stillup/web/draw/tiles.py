@@ -17,33 +17,41 @@ from stillup.web.regions import region_name
 SIDE = 22
 """Pixels from one tile to the next: wide enough for a code that can be read."""
 _GAP = 2
-_MOST_ROWS = 40
+_MOST_ROWS, _MOST_POINTED = 30, 12
 _LEVELS = (2.0, 5.0, 15.0)
 """Where the shades begin, in units of the usual spread: the root of what is usual, plus one for what is rare."""
 _WORDS = ("as usual", "above usual", "well above usual", "far above usual")
 _NBSP = "\N{NO-BREAK SPACE}"
 
 
-class Tile(Struct, frozen=True):
-    """One place that was heard of."""
+class Codes(Struct, frozen=True):
+    """The codes of one row, in a string of three letters a tile: where it begins, and how long it is drawn."""
 
-    code: str
+    x: str
+    y: int
+    length: str
+    says: Markup
+
+
+class Tile(Struct, frozen=True):
+    """A place worth pointing at: where its tile lies, and its figures."""
+
     x: int
     y: int
-    level: str
     says: str
 
 
 class Map(Struct, frozen=True):
-    """One of the grids: the plain tiles as dashes, their codes row by row, and the places that were heard of."""
+    """One of the grids: tiles nobody spoke of as dashes, the others a path for each shade; the codes of both."""
 
     name: str
     width: int
     height: int
     plain: str
-    texts: tuple[Markup, ...]
-    chars: int
-    tiles: tuple[Tile, ...]
+    shades: dict[str, str]
+    plain_codes: tuple[Codes, ...]
+    heard_codes: tuple[Codes, ...]
+    pointed: tuple[Tile, ...]
     says: str
 
 
@@ -97,28 +105,42 @@ def level(place: Place) -> int | None:
 
 def _map(name: str, heard: Mapping[str, Place]) -> Map:
     rows = grid(name)
-    tiles = [
-        Tile(code, x * SIDE, y * SIDE, _shade(heard[code]), _line(heard[code]))
-        for y, row in enumerate(rows)
-        for x, code in enumerate(row)
-        if code in heard
-    ]
-    # Ours, from the layout: as markup, for a plain text would lose the spaces that keep its letters in their tiles.
-    texts = [Markup("".join(f"{_shown(code, heard)}{_NBSP}" for code in row)) for row in rows]  # noqa: S704
+    at = {code: (x * SIDE, y * SIDE) for y, row in enumerate(rows) for x, code in enumerate(row) if code in heard}
+    here = [heard[code] for code in at]
+    shades: dict[str, str] = {}
+    for place in here:
+        x, y = at[_code(place)]
+        shades[_shade(place)] = shades.get(_shade(place), "") + f"M{x} {y}h{SIDE - _GAP}v{SIDE - _GAP}h{_GAP - SIDE}z"
     return Map(
         name=name,
         width=len(rows[0]) * SIDE - _GAP,
         height=len(rows) * SIDE - _GAP,
         plain="".join(_dashes(row, y, heard) for y, row in enumerate(rows)),
-        texts=tuple(texts),
-        chars=len(rows[0]) * SIDE,
-        tiles=tuple(tiles),
-        says=_says(name, [heard[c] for row in rows for c in row if c in heard]),
+        shades=shades,
+        plain_codes=_codes([[c if c != EMPTY and c not in heard else "" for c in row] for row in rows]),
+        heard_codes=_codes([[c if c in heard else "" for c in row] for row in rows]),
+        pointed=tuple(Tile(*at[_code(p)], _line(p)) for p in _sorted(here)[:_MOST_POINTED]),
+        says=_says(name, here),
     )
 
 
-def _shown(code: str, heard: Mapping[str, Place]) -> str:
-    return _NBSP * 2 if code == EMPTY or code in heard else code
+def _code(place: Place) -> str:
+    """What stands in its tile: ``CA`` of ``US-CA``, ``FR`` of ``FR``."""
+    return place.region.rpartition("-")[2]
+
+
+def _codes(rows: Sequence[Sequence[str]]) -> tuple[Codes, ...]:
+    """Each row's codes as one string: a third of a tile for a letter, spaces where there is none."""
+    out = []
+    for y, row in enumerate(rows):
+        used = [x for x, code in enumerate(row) if code]
+        if not used:
+            continue
+        says = "".join(f"{code or _NBSP * 2}{_NBSP}" for code in row[used[0] : used[-1] + 1])[:-1]
+        length = len(says) * SIDE / 3 - 0.7  # the space after the last letter is not drawn
+        # Ours, from the layout: as markup, for of a plain text the spaces that keep its letters in place are lost.
+        out.append(Codes(short(used[0] * SIDE + 3.5), y * SIDE + 14, short(length), Markup(says)))  # noqa: S704
+    return tuple(out)
 
 
 def _dashes(row: Sequence[str], y: int, heard: Mapping[str, Place]) -> str:
