@@ -82,7 +82,8 @@ def _started(settings: Settings, state: AlertState, now: datetime) -> Outcome:
     threads = {key: t for key, t in state.threads.items() if key in wanted}
     seen = state.seen_at
     is_long_ago = seen is not None and (now - seen).total_seconds() > settings.forget_s
-    state = replace(state, threads=threads, started_at=now, seen_at=now)
+    # How things stand is for the new watch to say: what the one before it saw last may be over.
+    state = replace(state, threads=threads, verdicts={}, started_at=now, seen_at=now)
     if not is_long_ago:
         return Outcome(state)
     forgotten = [
@@ -92,7 +93,7 @@ def _started(settings: Settings, state: AlertState, now: datetime) -> Outcome:
         for rule, _, service in (key.partition("/"),)
     ]
     shut = {k: replace(t, said=None, since=None, flapping=None, why=Reason.FORGOTTEN) for k, t in threads.items()}
-    return Outcome(replace(state, threads=shut, verdicts={}), tuple(forgotten))
+    return Outcome(replace(state, threads=shut), tuple(forgotten))
 
 
 def _look(

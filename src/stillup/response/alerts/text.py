@@ -100,8 +100,9 @@ def _hit(decision: Decision, board: ServiceBoard, voice: Voice) -> str:
     parts = [f"Broken: {', '.join(names.get(c, c) for c in decision.components)}."] if decision.components else []
     parts += [f"Models: {', '.join(verdict.models)}."] if verdict.models else []
     parts += [f"Where: {', '.join(verdict.regions)}."] if verdict.regions else []
-    if verdict.forecast is not None:
-        parts.append(_left(verdict.forecast, voice))
+    left = board.left or verdict.forecast
+    if left is not None:
+        parts.append(_left(left, voice))
     return " ".join(parts)
 
 

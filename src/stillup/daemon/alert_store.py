@@ -1,0 +1,110 @@
+"""Where alerts keep what they decide: the database, or a passing one where there is none; and who of several sends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from stillup.errors import StoreError
+from stillup.model.evidence import Evidence
+from stillup.model.verdict import Verdict
+from stillup.private import private_folder
+
+if TYPE_CHECKING:
+    from stillup.config import Config
+    from stillup.store.store import Store
+
+
+class Kept:
+    """The database alerts stand on, open while inside."""
+
+    store: Store
+
+    def __init__(self, config: Config, say: Callable[[str], None]) -> None:
+        self._path = config.database
+        self._say = say
+        self._stack = ExitStack()
+        self._is_passing = False
+        self._pruned: date | None = None
+
+    def __enter__(self) -> Self:
+        from stillup.store import open_store
+
+        try:
+            self.store = self._stack.enter_context(open_store(self._path))
+        except StoreError as exc:
+            self._say(f"{exc}; what is decided is forgotten when this process ends")
+            folder = self._stack.enter_context(TemporaryDirectory(prefix="stillup-"))
+            self.store = self._stack.enter_context(open_store(Path(folder) / "alerts.db"))
+            self._is_passing = True
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _exc: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def commit(self, changes: Sequence[Verdict]) -> None:
+        """Where the monitor has no database either, keep its changes in the passing one."""
+        if self._is_passing and changes:
+            self.store.commit_step(changes, [], {})
+
+    def grounds(self, verdict: Verdict) -> Sequence[Evidence]:
+        """What a verdict rested on."""
+        with suppress(StoreError):
+            for component in dict.fromkeys((None, verdict.component)):
+                found = self.store.evidence(verdict.at, verdict.service, component)
+                if found:
+                    return found
+        return ()
+
+    def prune(self, now: datetime, keep: timedelta) -> None:
+        """Once a day drop what is long over."""
+        if self._pruned != now.date():
+            self._pruned = now.date()
+            self.store.outbox.prune(now, keep)
+
+
+class Lock:
+    """Held by the one process that sends; the system gives it back however its holder goes, killed too."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _exc: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            os.close(self._file)
+
+    def taken(self) -> bool:
+        """Whether we have it now. A disk that takes no lock is no reason to send nothing."""
+        try:
+            import fcntl
+        except ImportError:  # pragma: no cover - not a POSIX system
+            return True
+        try:
+            if self._file is None:
+                private_folder(self._path.parent)
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+
+def hold(config: Config, party: str) -> Lock:
+    """The lock of a party."""
+    return Lock(config.data_folder / f"alerts-{party}.lock")
