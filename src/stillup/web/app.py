@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.datastructures import State
 
-from stillup.web import api, badge, chat, events, feeds, health, history, metrics, mishaps, pages, statuspage
+from stillup.web import api, badge, chat, events, feeds, health, history, metrics, mishaps, pages, reports, statuspage
 from stillup.web.events import Events
 from stillup.web.traffic import Traffic
 
@@ -24,6 +24,7 @@ _ROUTES: tuple[Routes, ...] = (
     badge.routes,
     chat.routes,
     history.routes,
+    reports.routes,
     pages.routes,
 )
 
