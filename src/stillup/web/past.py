@@ -16,7 +16,7 @@ from stillup.catalog.load import Service
 from stillup.model.incident import Incident
 from stillup.model.service import Confidence, State
 
-_CURSOR = re.compile(r"(\d{1,17})~([A-Za-z0-9_.-]{1,80})")
+_CURSOR = re.compile(r"([0-9]{1,17})~([A-Za-z0-9_.-]{1,80})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_PAST = 500
 _DAY_S = 86_400.0
