@@ -66,9 +66,11 @@ class Up:
 @pytest.fixture
 def started(tmp_path):
     @asynccontextmanager
-    async def start(url="http://127.0.0.1:1", *arguments, port=0, web=0, more=""):
+    async def start(url="http://127.0.0.1:1", *arguments, port=0, web=0, switched=None):
         config = tmp_path / "stillup.toml"
-        config.write_text(CONFIG.format(data=tmp_path / "data", url=url, port=port, web=web) + OFF + more)
+        config.write_text(CONFIG.format(data=tmp_path / "data", url=url, port=port, web=web) + OFF)
+        for section, line in (switched or {}).items():
+            config.write_text(config.read_text().replace(f"[{section}]\n", f"[{section}]\n{line}\n"))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "stillup", "up", "--config", str(config), *arguments),
             stdout=asyncio.subprocess.DEVNULL,
@@ -143,12 +145,68 @@ async def test_a_second_signal_ends_it_at_once(started):
                 await content.read()
 
 
-async def test_an_address_that_is_taken_is_said_in_one_sentence(started):
+async def get(url):
+    """Status and body of a page."""
+    async with aiohttp.ClientSession() as client, client.get(url) as got:
+        return got.status, await got.text()
+
+
+async def test_the_page_is_served_beside_the_gateway_and_knows_where_the_chat_asks(started):
+    async with ProviderServer("A") as a, started(a.url) as running:
+        gateway = address_in(await running.until("listens on"))
+        page = (await running.until("page: ")).split()[2]
+        status, body = await get(f"{page}/claude")
+        assert (status, "Claude" in body) == (200, True)
+        metrics = await get(f"{page}/metrics")
+        assert "stillup_gateway" in metrics[1]
+        await running.until("data: ")
+        assert f"ANTHROPIC_BASE_URL={gateway}" in "".join(running.said)
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+
+
+async def test_no_line_has_the_token_in_it(started, tmp_path):
+    async with started() as running:
+        await running.until("data: ")
+        token = (tmp_path / "data" / "web.token").read_text().strip()
+        assert len(token) > 20
+        assert token not in "".join(running.said)
+        assert str(tmp_path / "data" / "web.token") in "".join(running.said)
+
+
+@pytest.mark.parametrize(("section", "says"), [("web", "`web.listen`"), ("port", "`gateway.listen`")])
+async def test_an_address_that_is_taken_is_refused_before_anything_begins(started, tmp_path, section, says):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        async with started(port=taken.getsockname()[1]) as running:
+        async with started(**{section: taken.getsockname()[1]}) as running:
             assert await running.ended() == 64
     assert len(running.said) == 1
     assert "cannot listen on 127.0.0.1" in running.said[0]
+    assert says in running.said[0]
+    assert not (tmp_path / "data" / "stillup.db").exists()
+
+
+async def test_what_is_switched_off_does_not_run(started):
+    async with started(switched={"web": "enabled = false"}) as running:
+        await running.until("listens on")
+        await running.until("data: ")
+        assert not any("page:" in line for line in running.said)
+    async with started(switched={"gateway": "enabled = false"}) as running:
+        page = (await running.until("page: ")).split()[2]
+        await running.until("data: ")
+        assert not any("listens on" in line or "chat" in line for line in running.said)
+        assert (await get(page))[0] == 200
+        running.process.send_signal(signal.SIGINT)
+        assert await running.ended() == 0
+
+
+async def test_a_bad_file_of_the_teams_steps_is_said_and_stops_nothing(started, tmp_path):
+    (tmp_path / "playbook").mkdir()
+    (tmp_path / "playbook" / "all.md").write_text("- ring the desk\n-\n")
+    async with started() as running:
+        await running.until("data: ")
+        await running.until("all.md:2: a step without a word")
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
 
 
 async def test_a_broken_database_stops_neither_the_watch_nor_the_gateway(started, tmp_path):

@@ -20,7 +20,7 @@ from stillup.daemon.rerouting import Rerouter
 from stillup.daemon.sockets import open_sockets
 from stillup.daemon.traffic import TrafficObserver
 from stillup.daemon.watching import LateView, Say, Watching
-from stillup.errors import StoreError, UsageError
+from stillup.errors import StillupError, StoreError, UsageError
 from stillup.gateway.plan import GatewayPlan, resolve
 from stillup.gateway.seen.access import Style
 from stillup.gateway.seen.make import equip, labels_for
@@ -138,7 +138,7 @@ class _Up:
         told = Told()
         watching: Watching | None = None
         try:
-            await asyncio.to_thread(self._open_page)
+            await self._begin_page()
             self._alerting.start(self._page_url() or None)
             watching = self._watching()
             welcome(self._places())
@@ -147,6 +147,16 @@ class _Up:
             self._say(STOPPING)
         finally:
             await self._end(watching, told)
+
+    async def _begin_page(self) -> None:
+        """Serve the page; what is wrong with it, but for its address, stops nothing else."""
+        try:
+            await asyncio.to_thread(self._open_page)
+        except StillupError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever it was, the gateway and the watch go on without it
+            self._say(f"the page cannot be shown: {type(exc).__name__}: {exc}")
+            self._page = None
 
     def _open_page(self) -> None:
         """Put the page together and serve it; it brings its library and the database, and the gateway answers already.
@@ -198,6 +208,7 @@ class _Up:
         from stillup.daemon.team import TeamSteps
 
         team = TeamSteps(team_folder(self._config), self._say)
+        team.refresh()
         wanted = self._alerting.is_wanted
         return Helpers(gateway=self._rerouter, may_reroute=self.gateway is None, alerts=wanted, team=team)
 
