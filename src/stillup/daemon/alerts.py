@@ -185,6 +185,11 @@ class Alerting:
 
     def _look(self, kept: Kept, first: Sequence[Event]) -> None:
         """Decide on what was committed and not decided, then on how things stand now."""
+        if first:
+            with kept.store.outbox.deciding(self._party) as deciding:
+                if deciding.is_new:
+                    # What was before there were any rules is nobody's news: the monitor says anew how things stand.
+                    deciding.save(deciding.state, deciding.newest())
         unkept, self._unkept = self._unkept, []
         kept.commit(unkept)
         board = self._board
@@ -201,10 +206,6 @@ class Alerting:
     def _batch(self, kept: Kept, deciding: Deciding, board: Board | None, first: Sequence[Event]) -> bool:
         """One transaction's worth; whether there may be more."""
         now, state, cursor = self._clock.now(), deciding.state, deciding.cursor
-        if deciding.is_new:
-            # What was before there were any rules is nobody's news: the monitor says anew how things stand.
-            cursor = deciding.newest()
-            deciding.save(state, cursor)
         changes = deciding.changes(_BATCH)
         events: list[tuple[Event, datetime]] = [(event, now) for event in first]
         events += [(Changed(v, fold=now - v.at > _OLD), v.at) for _, v in changes]
