@@ -120,7 +120,7 @@ def test_all_that_is_known_of_a_fault_is_on_its_page(showing):
         "Partial outage, confirmed", "14:32 UTC", "28 min ago", "France, California", "sign in", "very likely (98 %)",
         "What to do now", "See that it is not only you.", "no gateway runs here", "your team",
         "about 55 min", "15 min to 3.9 h", "within 1 hour", "Still works here: Claude API", "ChatGPT", "up now",
-        "What each side says", "Our probe", "in alarm", "no data", "The rule, with what was seen",
+        "What each side says", "Our probe", "in alarm", "no data", "By the rule: confirmed", "The rule in full, with what was seen",
         "Users cannot sign in to Claude", "Database upgrade", "Sources: 1 of 2 can be read", "Sign-in, likely (82 %)",
     ):  # fmt: skip
         assert words_ in said, words_

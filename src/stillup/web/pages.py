@@ -75,7 +75,7 @@ def index_page(site: Site, task: str | None = None) -> bytes:
     tasks = sorted(capabilities().values(), key=lambda c: c.title)
     return render(
         "index.html", site=site, board=board, summary=summary(board), services=able(board, task), tasks=tasks,
-        task=capability(task),
+        task=capability(task), draw=draw,
     )  # fmt: skip
 
 

@@ -158,6 +158,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "state": lambda s: STATE_WORDS[s],
     "facts": facts,
     "raised": raised,
+    "outcome": lambda rule: rule.rpartition("→")[2].strip(),
     "family": lambda f: FAMILY_WORDS[f],
     "standing": lambda s: _STANDINGS[s],
     "mark": lambda d: _MARKS[d][0],
