@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from sys import path
@@ -53,6 +54,13 @@ def client(site_of) -> Iterator[TestClient]:
     """A client that speaks to the page without a network."""
     with TestClient(Front(site_of()), base_url="http://127.0.0.1:8780") as client:
         yield client
+
+
+@pytest.fixture
+def opened(site_of) -> Iterator[Callable[..., TestClient]]:
+    """Makes clients like ``client``; what is named stands in for the made-up board, the archive, the settings."""
+    with ExitStack() as stack:
+        yield lambda **rest: stack.enter_context(TestClient(Front(site_of(**rest)), base_url="http://127.0.0.1:8780"))
 
 
 @pytest.fixture

@@ -35,21 +35,6 @@ READS = (
 HOSTILE = "<script>alert(1)</script>\x00\x1b[31m\u202egnp.exe\u2066 " + "x" * 1_000_000
 
 
-@pytest.fixture
-def opened(site_of):
-    """Opens a client on a site; what is named stands in for the made-up one."""
-    clients = []
-
-    def make(**rest):
-        client = TestClient(Front(site_of(**rest)), base_url="http://127.0.0.1:8780")
-        clients.append(client.__enter__())
-        return client
-
-    yield make
-    for client in clients:
-        client.__exit__(None, None, None)
-
-
 def get(client, path, **rest):
     return client.get(V1 + path, **rest)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import boards
 import pytest
-from litestar.testing import TestClient
 
 from stillup.board import Board, Maintenance
 from stillup.catalog.load import catalogue
@@ -21,7 +20,6 @@ from stillup.model.signal import Declared
 from stillup.net import Request
 from stillup.sources.base import Context, Setting
 from stillup.sources.statuspage import SOURCE
-from stillup.web.front import Front
 from stillup.web.statuspage_view import STATUS_WORDS, View, made_id
 
 FILES = (
@@ -36,21 +34,6 @@ FILES = (
 )
 INDICATORS = {"none", "minor", "major", "critical", "maintenance"}
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[2J\u202egnp.exe" + "x" * 1_000_000
-
-
-@pytest.fixture
-def opened(site_of):
-    """Opens a client on a site; what is named stands in for the made-up one."""
-    clients = []
-
-    def make(**rest):
-        client = TestClient(Front(site_of(**rest)), base_url="http://127.0.0.1:8780")
-        clients.append(client.__enter__())
-        return client
-
-    yield make
-    for client in clients:
-        client.__exit__(None, None, None)
 
 
 def read(client, file, service=""):
