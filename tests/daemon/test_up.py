@@ -203,8 +203,8 @@ async def test_a_bad_file_of_the_teams_steps_is_said_and_stops_nothing(started, 
     (tmp_path / "playbook").mkdir()
     (tmp_path / "playbook" / "all.md").write_text("- ring the desk\n-\n")
     async with started() as running:
-        await running.until("data: ")
         await running.until("all.md:2: a step without a word")
+        await running.until("data: ")
         running.process.send_signal(signal.SIGTERM)
         assert await running.ended() == 0
 
