@@ -45,6 +45,22 @@ def address_of(channel: Configured, environ: Mapping[str, str]) -> Address:
     return Address(id=channel.id, kind=channel.kind, url=url, secret=secret, repeat_in_doubt=channel.repeat_in_doubt)
 
 
+def check(address: Address) -> None:
+    """See that a channel can be made, without making it; a webhook always can.
+
+    :raises ConfigError: the address cannot be used.
+    """
+    kind = address.kind or kind_of(address.url.reveal())
+    if kind == "smtp":
+        from stillup.channels.smtp import server_of
+
+        server_of(address.id, address.url, address.secret)
+    elif kind == "apprise":
+        from stillup.channels.apprise import ByApprise
+
+        ByApprise(address.id, address.url)
+
+
 def make(address: Address, net: Net) -> Channel:
     """The channel of an address; ``net`` is what webhooks go through.
 

@@ -28,6 +28,7 @@ from stillup.cli.common import (
     load,
     services,
 )
+from stillup.cli.notify import notified, notify_option, told_too
 from stillup.cli.say import put, say
 from stillup.clock import Clock, SystemClock
 from stillup.daemon.advice import usual_task
@@ -65,29 +66,45 @@ class View(StrEnum):
 )
 @click.argument("names", nargs=-1, metavar="[SERVICE]...")
 @click.option("--for", "minutes", type=Finite(min=0, max=5_256_000, min_open=True), help="Stop after so many minutes.")
+@notify_option
 @json_option
 @color_option
 @config_option
 def command(
-    names: tuple[str, ...], minutes: float | None, as_json: bool, color: bool | None, config_path: Path | None
+    names: tuple[str, ...],
+    minutes: float | None,
+    notify: tuple[str, ...],
+    as_json: bool,
+    color: bool | None,
+    config_path: Path | None,
 ) -> int:
     """Watch until interrupted."""
     config = load(config_path)
     view = View.JSON if as_json else View.LINES
-    return watch(services(names, config), config, view, color=color, minutes=minutes)
+    return watch(services(names, config), config, view, color=color, minutes=minutes, notify=notify)
 
 
 def watch(
-    wanted: Sequence[Service], config: Config, view: View, *, color: bool | None = None, minutes: float | None = None
+    wanted: Sequence[Service],
+    config: Config,
+    view: View,
+    *,
+    color: bool | None = None,
+    minutes: float | None = None,
+    notify: Sequence[str] = (),
 ) -> int:
-    """Watch services until interrupted, or for so many minutes."""
-    out = console(color=color)
-    with open_store(config.database) as store, _listener(view, wanted, config, out) as listener:
+    """Watch services until interrupted, or for so many minutes; ``notify`` are addresses to tell."""
+    out, clock = console(color=color), SystemClock()
+    with (
+        open_store(config.database) as store,
+        notified(notify, wanted, config, clock) as alerting,
+        _listener(view, wanted, config, out) as listener,
+    ):
         monitor = monitor_of(config, wanted, store)
         if isinstance(listener, Table):
             listener.monitor = monitor
-        clock = SystemClock()
-        live = Live(monitor, clock, listener, store, timedelta(days=config.store.retention_days))
+        told = listener if alerting is None else told_too(listener, alerting, monitor, wanted)
+        live = Live(monitor, clock, told, store, timedelta(days=config.store.retention_days))
         asyncio.run(drive(live, wanted, config, clock, minutes))
     return 0
 

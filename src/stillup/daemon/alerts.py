@@ -17,7 +17,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from stillup.board import Board
-from stillup.channels.make import Address, address_of, make
+from stillup.channels.make import Address, address_of, check, make
 from stillup.clock import Clock
 from stillup.daemon.alert_metrics import exposition
 from stillup.daemon.alert_rules import settings_of
@@ -79,6 +79,8 @@ class Alerting:
         self._settings = settings_of(config.alerts, grace_s=grace_s)
         used = {c for r in self._settings.rules for c in (*r.channels, *r.escalate_to)}
         self._addresses: list[Address] = [address_of(c, environ) for c in config.alerts.channels if c.id in used]
+        for address in self._addresses:
+            check(address)
         self._page: str | None = None
         self._board: Board | None = None
         self._unkept: list[Verdict] = []

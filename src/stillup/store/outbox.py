@@ -156,6 +156,11 @@ class Outbox:
             text = conn.scalar(select(alerts.c.value).where(alerts.c.party == party))
         return None if text is None else _STATE.unpack(text)
 
+    def parties(self) -> list[str]:
+        """Everybody who has a state."""
+        with self._begin(Access.READ) as conn:
+            return list(conn.scalars(select(alerts.c.party).order_by(alerts.c.party)).all())
+
     def next(self, party: str, channel: str) -> Queued | None:
         """The oldest message that the channel did not get yet: those behind it wait, so that their order holds."""
         table = outbox
