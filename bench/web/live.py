@@ -30,7 +30,7 @@ def report(asked: Namespace) -> str:
             saw = watched(minutes, readers.rest(), asked.listeners)
     intro = (
         f"## Told while a crowd comes\n\n{asked.listeners} readers, {saw.changes} changes, {len(minutes)} minutes "
-        f"judged (one a second, all services), and {CONNECTIONS} connections that ask as fast as they are answered (wrk). "
+        f"judged (one a second, all services), and {CONNECTIONS} connections that ask as fast as they can (wrk). "
         f"The page on one core, all clients on the other; {memory:.0f} MB."
     )
     rows: list[list[Cell]] = [[load.per_second, load.p50_ms, load.p99_ms, str(load.errors)]]
