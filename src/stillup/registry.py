@@ -128,7 +128,7 @@ _LINES = (
         "DOWNDETECTOR_TOKEN",
         key_required=True,
     ),
-    SourceSpec("hub", _CROWD, 60, "stillup reports", 180, "people's reports"),
+    SourceSpec("hub", _CROWD, 60, "stillup reports", 180, "people's reports", "hub"),
     SourceSpec(
         "reddit", _SOCIAL, 300, "Reddit", 420, "posts of users; talk and trouble mixed", "reddit", "REDDIT_TOKEN"
     ),
@@ -202,7 +202,7 @@ _LINES = (
         key_env="OPENROUTER_API_KEY",
         key_required=True,
     ),
-    SourceSpec("pool", _TRAFFIC, 60, "Shared counts", 120, "others' real requests, anyone can feed it"),
+    SourceSpec("pool", _TRAFFIC, 60, "Shared counts", 480, "others' real requests, anyone can feed it", "pool"),
 )
 
 _GROUP = "stillup.sources"

@@ -196,7 +196,7 @@ def test_so_is_a_file_of_two_lines_and_one_that_is_empty(tmp_path: Path):
         ("[sources.hackernews]\nbase_url = 'http://a.example'", ""),
         ("[sources.downdetector]\nbase_url = 'https://a.example'", ""),
         ("[sources.downdetector]\nbase_url = 'http://127.0.0.1:1'", ""),
-        ("[sources.hub]\nenabled = false", "sources.hub: this source can only be replayed so far"),
+        ("[sources.gateway]\nenabled = false", "sources.gateway: this source can only be replayed so far"),
         (
             "gateway.upstreams = [{id = 'a', protocol = 'openai', base_url = 'http://10.0.0.1', key_env = 'K'}]",
             "gateway upstream a: http:// sends the key unencrypted",

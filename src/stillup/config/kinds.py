@@ -29,6 +29,7 @@ class Kind(StrEnum):
     ID = "id"
     HOP = "hop"
     CONTROL = "control"
+    NETWORK = "network"
     CHANNEL = "channel"
     HOURS = "hours"
     TIME = "time"
@@ -149,6 +150,15 @@ def _service(text: str, _folder: Path) -> str | Wrong:
     return text if text in catalogue() else Wrong(f"is {show(text)}{near_service(text)}")
 
 
+def _network(text: str, _folder: Path) -> str | Wrong:
+    from ipaddress import ip_network
+
+    try:
+        return str(ip_network(text.strip(), strict=False))
+    except ValueError:
+        return Wrong(f"is {show(text)}")
+
+
 def _matching(pattern: re.Pattern[str]) -> Reader:
     def read(text: str, _folder: Path) -> str | Wrong:
         return text if pattern.fullmatch(text) else Wrong(f"is {show(text)}")
@@ -189,6 +199,7 @@ RULES: dict[Kind, Rule] = {
     Kind.COUNTRY: Rule("a country as two capital letters (ISO 3166-1), as `US`", _matching(_COUNTRY)),
     Kind.ID: Rule("letters, digits, `.`, `_` and `-`", _matching(_ID)),
     Kind.HOP: Rule("`upstream/model` or `upstream`", _matching(_HOP)),
+    Kind.NETWORK: Rule("an address or a network, as `10.0.0.0/8` or `2001:db8::/32`", _network),
     Kind.CONTROL: Rule("an http or https URL without credentials, or `dns:NAME` to look up a name only", _control),
     Kind.CHANNEL: Rule(
         "`https://…` (a webhook), `mailto:…`, `smtp://…` or `smtps://…` (mail), `desktop`, or an Apprise URL", _channel

@@ -113,6 +113,11 @@ def _users(document: Document) -> Iterator[Complaint]:
             yield Complaint(path, "has no token; allowed: with `token_env` or `token_file`")
 
 
+def _pool(document: Document) -> Iterator[Complaint]:
+    if document.pool.share and document.pool.url is None:
+        yield Complaint(("pool", "share"), "is true, and nobody is named to share with; allowed: with `url` beside it")
+
+
 _RULES: tuple[tuple[str, Callable[[Document], Iterator[Complaint]]], ...] = (
     ("sources", _floor),
     ("sources", _endpoints),

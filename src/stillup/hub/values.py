@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from stillup.model.service import Problem
 from stillup.model.signal import Signal
@@ -92,3 +92,53 @@ class Desk(Protocol):
 
         A minute that is over never changes. A region is named only where enough reports bear it.
         """
+
+
+# -- counts that installations share ----------------------------------------------------------------------------------
+
+Tries = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+MOST_TALLIES = 200
+
+
+class Tally(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """So many of one installation's own requests worked, and failed by the provider's fault."""
+
+    service: Annotated[str, Meta(min_length=1, max_length=40, description="The provider: a service of the catalogue")]
+    ok: Tries
+    failed: Tries
+    model: Annotated[str, Meta(min_length=1, max_length=80, description="A public model's id")] | None = None
+
+
+class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one installation shares of five minutes."""
+
+    installation: Annotated[
+        str, Meta(pattern="^[0-9a-f]{32}$", description="A random name that is made up anew each day")
+    ]
+    end: Annotated[datetime, Meta(tz=True, description="When the five minutes ended")]
+    tallies: Annotated[tuple[Tally, ...], Meta(min_length=1, max_length=MOST_TALLIES)]
+
+
+class Sum(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What enough installations counted together; without ``model`` of requests that asked none."""
+
+    ok: int
+    failed: int
+    model: str | None = None
+
+
+class PoolWindow(Struct, frozen=True, kw_only=True):
+    """Five minutes, by their end."""
+
+    end: datetime
+    sums: tuple[Sum, ...]
+
+
+class PoolDesk(Protocol):
+    """Where shared counts are handed in and given out as sums. Calls are quick and may come from any thread."""
+
+    def take(self, batch: Batch, sender: str, now: datetime) -> Admission:
+        """Take one installation's counts, or refuse them; ``sender`` as for reports."""
+
+    def sums(self, service: str, now: datetime) -> tuple[PoolWindow, ...]:
+        """What enough installations shared about a service in the last half hour, oldest first; it does not change."""

@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.datastructures import State
 
-from stillup.web import api, badge, chat, events, feeds, health, history, metrics, mishaps, pages, reports, statuspage
+from stillup.web import (
+    api,
+    badge,
+    chat,
+    events,
+    feeds,
+    health,
+    history,
+    metrics,
+    mishaps,
+    pages,
+    pool,
+    reports,
+    statuspage,
+)
 from stillup.web.events import Events
 from stillup.web.traffic import Traffic
 
@@ -25,6 +39,7 @@ _ROUTES: tuple[Routes, ...] = (
     chat.routes,
     history.routes,
     reports.routes,
+    pool.routes,
     pages.routes,
 )
 

@@ -94,7 +94,7 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
         status = 200 if admission.ok else admission.status
         return Response(page, status_code=status, media_type=MediaType.HTML, headers=headers)
 
-    handled = {**HANDLERS, RecursionError: _too_deep}
+    handled = {**HANDLERS, RecursionError: too_deep}
     return [sent, Router(PREFIX, route_handlers=_api(site, access), exception_handlers=handled, tags=[TAG])]
 
 
@@ -118,7 +118,7 @@ def _api(site: Site, access: Access) -> list[ControllerRouterHandler]:
         said = _checked(site.board(), data.service, data.problem, data.component, data.region)
         admission = _handed_in(site, request, said, None)
         if not admission.ok:
-            raise _refusal(admission)
+            raise refusal_of(admission)
         taken = ReportTaken(reason=admission.reason.value, says=admission.says)
         return Response(taken, status_code=202, headers={"Cache-Control": "no-store"})
 
@@ -206,7 +206,7 @@ def check_origin(access: Access, request: Any) -> None:  # noqa: ANN401 - a requ
         raise Refusal(403, "foreign-origin", "The request comes from a page of another site.", ("no Origin, or ours",))
 
 
-def check_json(access: Access, request: Any) -> None:  # noqa: ANN401 - a request, or what guards are given
+def check_json(access: Access, request: Any, most: int = MOST_BYTES) -> None:  # noqa: ANN401 - a request, or what guards are given
     """Refuse what a page of another site could send: only JSON that says to be JSON is taken, and no foreign origin.
 
     :raises Refusal: it is such.
@@ -215,8 +215,8 @@ def check_json(access: Access, request: Any) -> None:  # noqa: ANN401 - a reques
     if _media_type(request) != _JSON:
         raise Refusal(415, "not-json", "That is not sent as JSON.", (_JSON,))
     size = request.headers.get("content-length", "")
-    if size.isdigit() and len(size) < 20 and int(size) > MOST_BYTES:
-        raise _too_long()
+    if size.isdigit() and len(size) < 20 and int(size) > most:
+        raise _too_long(most)
 
 
 async def bounded_body(request: _Request, most: int = MOST_BYTES) -> bytes:
@@ -228,16 +228,17 @@ async def bounded_body(request: _Request, most: int = MOST_BYTES) -> bytes:
     async for part in request.stream():
         parts += part
         if len(parts) > most:
-            raise _too_long()
+            raise _too_long(most)
     return bytes(parts)
 
 
-def _too_deep(request: _Request, _: RecursionError) -> Response[Any]:
+def too_deep(request: _Request, _: RecursionError) -> Response[Any]:
+    """The answer to JSON that is nested without end."""
     return refused_as(request, Refusal(400, "too-deep", "That is nested too deeply.", ("a flat JSON object",)))
 
 
-def _too_long() -> Refusal:
-    return Refusal(413, "too-long", "That is longer than any report.", (f"at most {MOST_BYTES} bytes",))
+def _too_long(most: int) -> Refusal:
+    return Refusal(413, "too-long", "That is longer than it can be.", (f"at most {most} bytes",))
 
 
 def _media_type(request: Any) -> str:  # noqa: ANN401 - a request, or what guards are given
@@ -270,8 +271,9 @@ def _handed_in(site: Site, request: _Request, report: CrowdReport, token: str | 
     return desk.hand_in(report, sender, token, site.clock.now())
 
 
-def _refusal(admission: Admission) -> Refusal:
-    refusal = Refusal(admission.status, admission.reason.value.replace("_", "-"), admission.says)
+def refusal_of(admission: Admission, says: str = "") -> Refusal:
+    """What was not taken, as the API says it."""
+    refusal = Refusal(admission.status, admission.reason.value.replace("_", "-"), says or admission.says)
     if admission.retry_after_s is not None:
         refusal.headers = {"Retry-After": f"{admission.retry_after_s:.0f}"}
     return refusal

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from stillup.board import Archive, Board
 from stillup.clock import Clock
 from stillup.config.schema import Web
-from stillup.hub.values import Desk
+from stillup.hub.values import Desk, PoolDesk
 from stillup.secret import Secret
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class Site:
     """What was kept; None where nothing is. Its calls block: use them through ``asyncio.to_thread``."""
     desk: Desk | None = None
     """Where reports are handed in; None where none are taken."""
+    pool: PoolDesk | None = None
+    """Where other installations share their counts; None where none are taken."""
     gateway: str | None = None
     """The gateway's address, as ``http://127.0.0.1:8790``; None where there is none, and then no chat."""
     gateway_token: Secret | None = None
