@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import urandom
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from stillup.daemon.playbook import Helpers
     from stillup.daemon.web import Serving
     from stillup.gateway.app import Gateway
-    from stillup.hub.values import Desk
+    from stillup.hub.desk import Hub
     from stillup.store.store import Store
 
 _SWITCH_S = 0.001
@@ -105,7 +106,7 @@ class _Up:
             self.gateway = build(config, plan, clock, view=self._seat, observer=self._rerouter, say=say)
             self._rerouter.saves = self.gateway.keeps
         self._alerting: Alerting = Alerting(config, environ, clock, say)
-        self._desk: Desk | None = None
+        self._desk = self._open_desk()
         self._page: Serving | None = None
         self._store: Store | None = None
         self._token: Secret | None = None
@@ -113,6 +114,17 @@ class _Up:
             from stillup.web.token import find_token
 
             self._token = find_token(config.web, config.data_folder, environ)
+
+    def _open_desk(self) -> Hub | None:
+        """Where crowd reports are handed in; what they add up to is a source of the watch."""
+        if not (self._config.web.enabled and self._config.hub.enabled):
+            return None
+        from stillup.hub.desk import Hub
+
+        watched = [s.id for s in self._services]
+        desk = Hub(urandom, self._clock.now(), watched, own=self._config.hub.own_networks)
+        self._feeds.append(desk.due)
+        return desk
 
     def check_addresses(self) -> None:
         """See that what is to listen can, before anything begins.
@@ -210,7 +222,13 @@ class _Up:
         team = TeamSteps(team_folder(self._config), self._say)
         team.refresh()
         wanted = self._alerting.is_wanted
-        return Helpers(gateway=self._rerouter, may_reroute=self.gateway is None, alerts=wanted, team=team)
+        return Helpers(
+            gateway=self._rerouter,
+            may_reroute=self.gateway is None,
+            alerts=wanted,
+            told_at=self._alerting.told_at,
+            team=team,
+        )
 
     async def _end(self, watching: Watching | None, told: Told) -> None:
         """Stop everything side by side: who hears of verdicts first, then who tells of them."""
