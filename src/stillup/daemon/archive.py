@@ -88,7 +88,10 @@ class StoreArchive:
             at_s = self._clock.monotonic_s()
             told = self._answers.get(key)
             if told is None or at_s - told[0] >= _STANDS_S:
-                told = self._answers[key] = (at_s, ask())
+                told = (at_s, ask())
+                if told[1] is None:  # ids that nobody has could else push out all that is worth remembering
+                    return told[1]
+                self._answers[key] = told
             self._answers.move_to_end(key)
             while len(self._answers) > _MOST_ANSWERS:
                 self._answers.popitem(last=False)

@@ -79,12 +79,7 @@ def record_of(
     watched_s = _by_day(seen)
     down_s = _by_day(meet(seen, down(spells)))
     degraded_s = _by_day(meet(seen, [s.span for s in spells if s.sure and s.state is State.DEGRADED]))
-    states: dict[date, list[State]] = {}
-    for spell in spells:
-        # What was not watched is claimed by nobody, but a fault that was called was kept.
-        called = {spell.begin.astimezone(UTC).date()} if spell.state.is_fault else set()
-        for day in {*_by_day(meet(seen, [spell.span])), *called} if spell.sure else ():
-            states.setdefault(day, []).append(spell.state)
+    states = _states(spells, seen)
     days = []
     for n in range((last - first).days + 1):
         day = first + n * _DAY
@@ -100,6 +95,17 @@ def record_of(
             )
         )
     return Record(service=service, component=component, days=tuple(days))
+
+
+def _states(spells: Sequence[Spell], seen: Sequence[Span]) -> dict[date, set[State]]:
+    """What it was in, day by day: what was watched, and a fault that was called, for that was kept in any case."""
+    out: dict[date, set[State]] = {}
+    for state in {s.state for s in spells if s.sure}:
+        those = [s.span for s in spells if s.sure and s.state is state]
+        called = {begin.astimezone(UTC).date() for begin, _ in those} if state.is_fault else set()
+        for day in {*_by_day(meet(seen, those)), *called}:
+            out.setdefault(day, set()).add(state)
+    return out
 
 
 def _by_day(spans: Iterable[Span]) -> dict[date, float]:
