@@ -38,6 +38,11 @@ ONE_BY_ONE = [
         "[web]\nport = 80",
         "2: web.port: no such key; allowed: enabled, listen, ",
     ),
+    (
+        "[web]\ntrusted_proxies = ['10.0.0.0/8', 'proxy']",
+        "2: web.trusted_proxies[1]: is 'proxy'; allowed: an address or a network",
+    ),
+    ("[web]\ntrusted_proxies = ['10.0.0.0/40']", "2: web.trusted_proxies[0]: is '10.0.0.0/40'; allowed: an address"),
     ("sources = []", "1: sources: is a list; allowed: a table for each source"),
     ("sources.reddit = true", "1: sources.reddit: is true; allowed: a table"),
     ("[sources.redit]", "1: sources.redit: no source is called 'redit' (did you mean reddit?); allowed: statuspage, "),

@@ -35,6 +35,7 @@ Service: TypeAlias = Annotated[str, _kind(Kind.SERVICE)]
 Country: TypeAlias = Annotated[str, _kind(Kind.COUNTRY)]
 Control: TypeAlias = Annotated[str, _kind(Kind.CONTROL)]
 Id: TypeAlias = Annotated[str, _kind(Kind.ID)]
+Network: TypeAlias = Annotated[str, _kind(Kind.NETWORK)]
 Hop: TypeAlias = Annotated[str, _kind(Kind.HOP)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -243,7 +244,7 @@ class Web(Struct, frozen=True, kw_only=True):
         KeyFile | None, _says("A file (mode 0600) that holds the token, if the variable named by `token_env` does not")
     ] = None
     trusted_proxies: Annotated[
-        tuple[Name, ...],
+        tuple[Network, ...],
         _says("Addresses or networks of proxies in front of it whose `X-Forwarded-For` is believed"),
     ] = ()
 
