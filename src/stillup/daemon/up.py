@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from stillup.daemon.alerts import Alerting
     from stillup.daemon.live import Feed, Listener
     from stillup.daemon.playbook import Helpers
+    from stillup.daemon.sharing import Sharing
     from stillup.daemon.web import Serving
     from stillup.gateway.app import Gateway
     from stillup.hub.desk import Hub
+    from stillup.hub.pooling import PooledCounts
     from stillup.store.store import Store
 
 _SWITCH_S = 0.001
@@ -99,9 +101,11 @@ class _Up:
         self._feeds: list[Feed] = []
         self.gateway: Gateway | None = None
         self._rerouter: Rerouter | None = None
+        self._sharing: Sharing | None = None
         if config.gateway.enabled:
             observer = TrafficObserver(clock, labels_for(hop_models(config)))
-            self._feeds.append(observer.due)
+            self._sharing = self._open_sharing()
+            self._feeds.append(self._sharing.beside(observer.due) if self._sharing else observer.due)
             self._rerouter = Rerouter(plan, clock, observer)
             self.gateway = build(config, plan, clock, view=self._seat, observer=self._rerouter, say=say)
             self._rerouter.saves = self.gateway.keeps
@@ -126,6 +130,23 @@ class _Up:
         self._feeds.append(desk.due)
         return desk
 
+    def _open_pool(self) -> PooledCounts | None:
+        """Where other installations share their counts."""
+        if not (self._config.web.enabled and self._config.pool.accept):
+            return None
+        from stillup.hub.pooling import PooledCounts
+
+        return PooledCounts(urandom, own=self._config.hub.own_networks)
+
+    def _open_sharing(self) -> Sharing | None:
+        """What shares the gateway's counts with others, where that is switched on."""
+        pool = self._config.pool
+        if not pool.share or pool.url is None:
+            return None
+        from stillup.daemon.sharing import Sharing
+
+        return Sharing(pool.url, self._clock, urandom, self._say)
+
     def check_addresses(self) -> None:
         """See that what is to listen can, before anything begins.
 
@@ -149,15 +170,20 @@ class _Up:
             await listen(self.gateway)
         told = Told()
         watching: Watching | None = None
+        sharing: asyncio.Task[None] | None = None
         try:
             await self._begin_page()
             self._alerting.start(self._page_url() or None)
             watching = self._watching()
             welcome(self._places())
             watching.start(listener_of(self._services))
+            if self._sharing is not None:
+                sharing = asyncio.create_task(self._sharing.go_on())
             await told.until(1)
             self._say(STOPPING)
         finally:
+            if sharing is not None:
+                sharing.cancel()
             await self._end(watching, told)
 
     async def _begin_page(self) -> None:
@@ -195,6 +221,7 @@ class _Up:
             say=self._say,
             archive=StoreArchive(self._store, self._clock) if self._store is not None else None,
             desk=self._desk,
+            pool=self._open_pool(),
             gateway=gateway.address if gateway is not None else None,
             gateway_token=Secret(user) if user else None,
             token=self._token,

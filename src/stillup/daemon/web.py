@@ -15,7 +15,7 @@ from stillup.config.schema import Web
 from stillup.daemon.gateway import run_loop
 from stillup.daemon.sockets import open_sockets, room_for
 from stillup.errors import UsageError
-from stillup.hub.values import Desk
+from stillup.hub.values import Desk, PoolDesk
 from stillup.model.verdict import Verdict
 from stillup.secret import Secret
 from stillup.web.front import Front
@@ -48,6 +48,7 @@ class Serving:
         say: Say,
         archive: Archive | None = None,
         desk: Desk | None = None,
+        pool: PoolDesk | None = None,
         gateway: str | None = None,
         gateway_token: Secret | None = None,
         token: Secret | None = None,
@@ -57,7 +58,7 @@ class Serving:
         self._board = first
         self._say = say
         self._parts = {
-            "clock": clock, "archive": archive, "desk": desk, "gateway": gateway,
+            "clock": clock, "archive": archive, "desk": desk, "pool": pool, "gateway": gateway,
             "gateway_token": gateway_token, "token": token,
             "more_metrics": more_metrics,
         }  # fmt: skip

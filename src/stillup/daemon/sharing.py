@@ -1,0 +1,141 @@
+"""Sharing with a pool: how many of the gateway's requests worked and failed, by provider and public model, no more.
+
+Nothing is sent unless ``pool.share`` says so. What is sent: the five minutes, the counts, and a random name that is
+made up anew each day, so that the pool can tell installations apart without knowing any. What is not: names of models
+or services that are this installation's own, errors, times of single requests. It is sent at a random moment within two
+minutes of the end, so that the moment says nothing either. What cannot be delivered is dropped: it is old in a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from random import Random
+from threading import Lock
+from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
+
+from stillup.catalog.models import find_model
+from stillup.clock import Clock
+from stillup.errors import SourceError
+from stillup.hub.pooling import WINDOW_S
+from stillup.hub.values import MOST_TALLIES, Batch, Tally
+from stillup.model.service import Layer
+from stillup.model.signal import Outcome, Signal
+from stillup.net import Net, Request
+from stillup.verdict.outcomes.stream import ErrorKind, kind_of
+
+if TYPE_CHECKING:
+    from stillup.daemon.live import Feed
+
+_WITHIN_S = 120.0
+_KINDS = 512
+_DAY = timedelta(days=1)
+
+
+class Sharing:
+    """Counts what the gateway tells the judgement, and sends it on; :meth:`run` is its own task.
+
+    ``entropy`` gives random bytes for the name of the day.
+    """
+
+    def __init__(
+        self, url: str, clock: Clock, entropy: Callable[[int], bytes], say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._clock = clock
+        self._entropy = entropy
+        self._say = say
+        self._dice = Random(entropy(16))  # noqa: S311 - when to send, no secret
+        self._lock = Lock()
+        self._tries: dict[tuple[str, str | None, Layer], list[int]] = {}
+        self._name, self._named_at = "", datetime.min.replace(tzinfo=UTC)
+        self._is_refused = False
+
+    def beside(self, due: Feed) -> Feed:
+        """The same feed, of which this takes note too."""
+
+        def noted(now: datetime) -> Iterable[Signal]:
+            told = list(due(now))
+            self.note(told)
+            return told
+
+        return noted
+
+    def note(self, signals: Iterable[Signal]) -> None:
+        """Count what worked, and what failed by the provider's fault."""
+        with self._lock:
+            for line in signals:
+                if (
+                    isinstance(line, Outcome)
+                    and line.service in shipped()
+                    and kind_of(line.error) is not ErrorKind.YOURS
+                ):
+                    self._count(line)
+
+    def _count(self, line: Outcome) -> None:
+        model = find_model(line.model) if line.model else None
+        if line.model and model is None:
+            return  # a name of this installation's own
+        kind = line.service, model.id if model else None, line.layer
+        if kind in self._tries or len(self._tries) < _KINDS:
+            tries = self._tries.setdefault(kind, [0, 0])
+            ok, failed = line.tally
+            tries[0] += ok
+            tries[1] += failed
+
+    def batch(self, end: datetime) -> Batch | None:
+        """What was counted since the last one, as the five minutes that ended then; None where nothing was."""
+        with self._lock:
+            counted, self._tries = self._tries, {}
+        # A request that worked is told of every layer that failed before: the layer with most of them has each once.
+        each: dict[tuple[str, str | None], list[int]] = {}
+        for (service, model, _), tries in counted.items():
+            each[service, model] = max(each.get((service, model), [0, 0]), tries, key=sum)
+        tallies = [Tally(service=s, model=m, ok=n[0], failed=n[1]) for (s, m), n in each.items() if sum(n)]
+        busiest = sorted(tallies, key=lambda t: -(t.ok + t.failed))[:MOST_TALLIES]
+        return Batch(installation=self._name_of(end), end=end, tallies=tuple(busiest)) if busiest else None
+
+    def _name_of(self, now: datetime) -> str:
+        if not timedelta() <= now - self._named_at < _DAY:
+            self._name, self._named_at = self._entropy(16).hex(), now
+        return self._name
+
+    async def go_on(self) -> None:
+        """:meth:`run` with a network of its own."""
+        async with Net(self._clock) as net:
+            await self.run(net)
+
+    async def run(self, net: Net) -> NoReturn:
+        """Send after each five minutes, until cancelled."""
+        while True:
+            into_s = self._clock.now().timestamp() % WINDOW_S
+            await self._clock.sleep(WINDOW_S - into_s)
+            end_s = self._clock.now().timestamp() // WINDOW_S * WINDOW_S
+            batch = self.batch(datetime.fromtimestamp(end_s, UTC))
+            await self._clock.sleep(self._dice.uniform(0.0, _WITHIN_S))
+            if batch is not None:
+                await self._send(net, batch)
+
+    async def _send(self, net: Net, batch: Batch) -> None:
+        try:
+            await net.fetch(Request(url=f"{self._url}/api/v1/pool", json=msgspec.json.encode(batch), max_bytes=65_536))
+        except SourceError as exc:
+            if not self._is_refused:  # said once, until it works again
+                self._say(f"counts could not be shared: {exc}")
+            self._is_refused = True
+        else:
+            self._is_refused = False
+
+    def __repr__(self) -> str:
+        return f"Sharing({self._url!r})"
+
+
+@cache
+def shipped() -> frozenset[str]:
+    """The services that every installation knows; those of a user's own files are nobody else's business."""
+    folder = files("stillup.catalog") / "services"
+    return frozenset(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
