@@ -97,7 +97,7 @@ async def test_the_story_of_an_outage_has_its_moments_in_order(after):
     assert [m.at for m in story.timeline] == sorted(m.at for m in story.timeline)
     assert {m.family for m in story.timeline if m.kind == "seen"} == {Family.CROWD, Family.PROBE}
     posts = [m.says for m in story.timeline if m.kind == "official"]
-    assert posts[:2] == [f"investigating: Login errors: {POST}", "identified: A fix is on its way."]
+    assert posts[:2] == [f"Investigating: Login errors: {POST}", "Identified: A fix is on its way."]
     verdicts = [m.says for m in story.timeline if m.kind == "verdict"]
     assert any("confirmed" in says for says in verdicts)
     assert any(says.startswith("claude.ai: ") for says in verdicts)

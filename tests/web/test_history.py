@@ -135,7 +135,7 @@ def test_one_incident_is_told_from_its_beginning(client):
     for says in (
         "It began, as far as the numbers show.",
         "Our probe saw it.",
-        "Partial outage, confirmed",
+        "partial outage, confirmed",
         "Official page: Users cannot",
     ):
         assert says in told

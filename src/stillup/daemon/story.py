@@ -19,7 +19,7 @@ from stillup.model.signal import Declared, Signal
 from stillup.model.verdict import Verdict
 from stillup.sources.decode import clean, strip_html
 from stillup.verdict.official.chronicle import Chronicle, PageIncident
-from stillup.verdict.telling.explain import FAMILY_WORDS, STATE_WORDS, moved
+from stillup.verdict.telling.explain import FAMILY_WORDS, STATE_WORDS, headline, moved
 from stillup.verdict.telling.units import span
 
 MOST_MOMENTS = 500
@@ -56,7 +56,12 @@ def tell(kept: Kept, service: Service | None, now: datetime) -> Story:
     found = judge(incident, [c for c in kept.changes if c.incident == incident.id], page, naming, names)
     return Story(
         incident=incident,
-        timeline=_bounded(sorted(_moments(kept, pages, naming), key=lambda m: (m.at, _ORDER.index(m.kind)))),
+        timeline=_bounded(
+            sorted(
+                _moments(kept, pages, naming, service.name if service else clean(incident.service, 80)),
+                key=lambda m: (m.at, _ORDER.index(m.kind)),
+            )
+        ),
         leads=_leads(incident, page.spoke_at),
         right=found.right,
         wrong=found.wrong,
@@ -139,16 +144,16 @@ def _leads(incident: Incident, spoke_at: datetime | None) -> tuple[tuple[Family,
     return tuple((f, (spoke_at - at).total_seconds()) for f, at in incident.first_seen if f is not Family.OFFICIAL)
 
 
-def _moments(kept: Kept, pages: Sequence[PageIncident], naming: Callable[[str], str]) -> Iterator[Moment]:
+def _moments(kept: Kept, pages: Sequence[PageIncident], naming: Callable[[str], str], name: str) -> Iterator[Moment]:
     incident = kept.incident
     yield Moment(at=incident.since, kind="onset", says="It began, as far as the numbers show.")
     for family, at in incident.first_seen:
         if family is not Family.OFFICIAL:
-            yield Moment(at=at, kind="seen", says=f"{FAMILY_WORDS[family]}: in alarm", family=family)
+            yield Moment(at=at, kind="seen", says=_capital(f"{FAMILY_WORDS[family]} in alarm."), family=family)
         elif not pages:
             says = f"The official page speaks of it: {clean(incident.title, _LINE)}" if incident.title else ""
             yield Moment(at=at, kind="official", says=says or "The official page speaks of it.", family=family)
-    yield from _verdicts(kept.changes, naming)
+    yield from _verdicts(kept.changes, naming, name)
     for page in pages:
         yield from _posts(page)
     if incident.recovered_at is not None:
@@ -156,13 +161,13 @@ def _moments(kept: Kept, pages: Sequence[PageIncident], naming: Callable[[str], 
         yield Moment(at=incident.recovered_at, kind="recovered", says=f"Over, after {lasted}.")
 
 
-def _verdicts(changes: Sequence[Verdict], naming: Callable[[str], str]) -> Iterator[Moment]:
+def _verdicts(changes: Sequence[Verdict], naming: Callable[[str], str], name: str) -> Iterator[Moment]:
     before: Verdict | None = None
     for change in changes:
         if change.component is not None:
             continue
-        words = (before and moved(before, change, naming)) or _words(change)
-        yield Moment(at=change.at, kind="verdict", says=words, state=change.state)
+        words = (before and moved(before, change, naming)) or headline(change, name)
+        yield Moment(at=change.at, kind="verdict", says=_capital(words), state=change.state)
         before = change
     parts = sorted(
         (c for c in changes if c.component), key=lambda c: (c.at, c.state.severity, c.state, c.component or "")
@@ -172,16 +177,15 @@ def _verdicts(changes: Sequence[Verdict], naming: Callable[[str], str]) -> Itera
         yield Moment(at=at, kind="verdict", says=f"{names}: {STATE_WORDS[state]}", state=state)
 
 
-def _words(change: Verdict) -> str:
-    words = STATE_WORDS[change.state]
-    return f"{words}, {change.confidence.value}" if change.confidence else words
+def _capital(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def _posts(page: PageIncident) -> Iterator[Moment]:
     """What the page wrote, one moment a post; the title stands before the first."""
     title = clean(page.title, 120)
     for n, update in enumerate(page.updates):
-        stage = update.stage.value.replace("_", " ") if update.stage else ""
+        stage = _capital(update.stage.value.replace("_", " ")) if update.stage else ""
         parts = [stage, title if n == 0 or not update.body else "", strip_html(update.body, _LINE)]
         yield Moment(
             at=datetime.fromtimestamp(update.posted_s, UTC),

@@ -1,4 +1,4 @@
-"""The calendar strip: a bar for each day, as tall as the part of the day that was watched."""
+"""The calendar strip: a bar for each day, as tall as the part of it that was watched, in full for an outage."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def calendar_strip(record: Record) -> Markup:
     paths: dict[str, str] = {}
     for i, day in enumerate(days):
         kind, height = _kind(day), _height(day)
-        under = f"M{i}.1 22h.8v3h-.8z" if day.worst is not None and day.worst.is_outage else ""
+        under = f"M{i}.1 22h.8v3h-.8z" if _is_out(day) else ""
         paths[kind] = paths.get(kind, "") + f"M{i}.1 20V{short(20 - height)}h.8V20z{under}"
     told = [(i, _told(day)) for i, day in enumerate(days) if day.worst is not None and day.worst.severity]
     return paint(
@@ -43,8 +43,12 @@ def _kind(day: Day) -> str:
     return "none" if day.worst is None or day.worst is State.UNKNOWN else day.worst.value
 
 
+def _is_out(day: Day) -> bool:
+    return day.worst is not None and day.worst.is_outage
+
+
 def _height(day: Day) -> float:
-    if _kind(day) == "none":
+    if _kind(day) == "none" or _is_out(day):
         return 20.0
     return max(_LEAST, min(1.0, (known(day.watched_s) or 0.0) / _DAY_S) * 20)
 
