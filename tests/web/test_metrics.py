@@ -16,7 +16,9 @@ def read(text: str) -> dict:
 
 
 def test_what_is_known_of_services_and_sources_is_told(client):
-    found = read(client.get("/metrics").text)
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    found = read(answer.text)
     assert found["stillup_state", "", "claude", "partial_outage"] == 1
     assert found["stillup_state", "", "claude", "operational"] == 0
     assert found["stillup_state", "claude", "major_outage", "web"] == 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from litestar import get
 from litestar.datastructures import State as AppState  # noqa: TC002  litestar reads it at run time
 from litestar.response import Response
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from stillup.web.events import Events
     from stillup.web.site import Site
     from stillup.web.traffic import Traffic
+
+_TEXT = "text/plain; version=0.0.4"
+"""The text format; Litestar says the charset itself."""
 
 
 class PageMetrics:
@@ -142,6 +145,6 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
     def metrics(state: AppState) -> Response[bytes]:
         if not made:
             made.append(PageMetrics(site, state.traffic, state.events))
-        return Response(made[0].text(), media_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"cache-control": "no-store"})
+        return Response(made[0].text(), media_type=_TEXT, headers={"cache-control": "no-store"})
 
     return [metrics]
