@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 from litestar import Request, Response, Router, get, post
-from litestar.params import QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta, Struct, structs
 
 from stillup.catalog.load import catalogue
@@ -78,7 +78,7 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
         responses=_BATCH,
         include_in_schema=True,
     )
-    async def share(request: _Request, data: Batch) -> Response[Shared]:
+    async def share(request: _Request, data: JSONBody[Batch]) -> Response[Shared]:
         """Share how many requests of an installation worked and failed; they are given out in sums of ten and more."""
         pool = _pool(site)
         sender = client_address(request.scope, site.settings.trusted_proxies)
