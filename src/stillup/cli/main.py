@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": ("compare", "Services side by side: now, speed, prices, abilities, promises, the last 30 days."),
     "watch": ("watch", "Say it when a service breaks and when it is back."),
     "alert": ("alert", "Try the channels of alerts, see what was sent, say that you know, ask for silence."),
+    "report": ("report", "Say that you have a problem with a service."),
     "up": ("up", "Watch, and serve the page and the gateway, in one process."),
     "history": ("history", "What was seen before: incidents and changes."),
     "replay": ("replay", "Judge a recorded file of signals."),
