@@ -18,6 +18,7 @@ from mcp import Client, StdioServerParameters, stdio_client
 from stillup.clock import SystemClock
 from stillup.config.schema import Web
 from stillup.daemon.web import Serving
+from stillup.hub.desk import Hub
 from stillup.sim.load import parse
 from stillup.sim.world import World
 
@@ -67,7 +68,8 @@ async def outage():
 @pytest.fixture
 def running():
     """A page with the made-up board, as ``stillup up`` serves it; its address."""
-    serving = Serving(Web(listen="127.0.0.1:0"), SystemClock(), boards.board(), say=print)
+    hub = Hub(os.urandom, datetime.now(UTC), ["claude", "chatgpt", "gemini"])
+    serving = Serving(Web(listen="127.0.0.1:0"), SystemClock(), boards.board(), say=print, desk=hub)
     address = serving.start()
     yield address.removeprefix("http://")
     serving.stop()
@@ -120,6 +122,21 @@ async def test_a_running_stillup_answers_in_place_of_a_look(connect, running):
         assert words_of(everything).splitlines() == [
             "Claude: partial outage, confirmed", "1 up.", "Not known: Gemini."
         ]  # fmt: skip
+
+
+async def test_a_report_goes_to_the_running_stillup(connect, running):
+    async with connect(f'[web]\nlisten = "{running}"\n') as client:
+        sent = {"service": "Claude", "problem": "sign_in", "component": "web", "region": "US-CA"}
+        told = await client.call_tool("report", sent)
+        assert not told.is_error
+        assert told.structured_content["taken"]
+        assert told.structured_content["says"] == words_of(told) != ""
+        for where, says in (("Atlantis", "region"), ("ZZ", "region")):
+            refused = await client.call_tool("report", {**sent, "region": where})
+            assert refused.is_error
+            assert says in words_of(refused).lower()
+        unwatched = await client.call_tool("report", {"service": "cursor", "problem": "slow"})
+        assert "'cursor' is watched" in words_of(unwatched)
 
 
 async def test_where_nothing_can_be_asked_the_answer_is_unknown_and_never_up(connect):

@@ -126,10 +126,10 @@ class Tools:
         body = {"service": meant.id, "problem": problem.value, "component": component, "region": region}
         sent = msgspec.json.encode({name: value for name, value in body.items() if value is not None})
         answer = await self._running.ask(f"{_API}/reports", sent)
-        if answer is None or answer.status == 404:
+        says = clean(str(_words(answer.value)), 300) if answer is not None else ""
+        if answer is None or (answer.status in (404, 405) and says in ("", "Not Found", "Method Not Allowed")):
             msg = "no stillup page that takes reports runs on this machine; start one with `stillup up`"
             raise ToolError(msg)
-        says = clean(str(_words(answer.value)), 300)
         if not 200 <= answer.status < 300:
             raise ToolError(says or f"the report was refused with HTTP {answer.status}")
         return _result(says, Reported(service=meant.id, problem=problem.value, taken=True, says=says))

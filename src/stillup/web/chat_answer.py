@@ -164,8 +164,9 @@ def _note(reason: str, choice: Choice) -> str:
 
 def _refused(site: Site, coming: Coming, body: bytes) -> Trouble:
     """Nothing came of it: why, in the gateway's words, and what helps."""
-    status = coming.status
+    status, upstream = coming.status, clean(coming.headers.get("x-stillup-upstream", ""), 60)
     words = clean(said(body).message, 500) or f"The gateway answered with HTTP {status}."
+    words = f"No answer. {upstream} says: {words}" if upstream and upstream not in words else words
     wait = coming.headers.get("retry-after", "")
     wait_s = int(wait) if wait.isdecimal() and len(wait) < 7 else None
     if "x-stillup-id" not in coming.headers:

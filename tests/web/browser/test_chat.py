@@ -213,7 +213,7 @@ def test_without_scripts_a_form_is_sent_and_the_whole_page_comes_back(chat, worl
 
 def test_without_a_gateway_the_page_says_what_to_start(shown, opened, shoot, barriers):
     page = opened(f"{shown(token=Secret(TOKEN)).url}/chat?token={TOKEN}")
-    expect(page.get_by_role("alert")).to_contain_text("Start `stillup up`")
+    expect(page.get_by_role("alert")).to_contain_text("Start stillup up")
     expect(page.get_by_role("button", name="Send")).to_be_disabled()
     shoot(page, "chat-closed")
     assert barriers(page) == []

@@ -61,8 +61,9 @@
     const item = el("li", "turn " + turn.role);
     const words = el("div", turn.role === "user" ? "words plain" : "words", turn.text);
     item.append(el("h2", "", title(turn)), words);
-    const names = (turn.files || []).map((f) => f.name).concat(turn.names || []);
+    const names = (turn.files || []).map((f) => f.name), gone = turn.names || [];
     if (names.length) item.append(el("p", "names", "Attached: " + names.join(", ")));
+    if (gone.length) item.append(el("p", "names", "Was attached, and is not sent again: " + gone.join(", ")));
     talk.append(item);
     turn.item = item;
     turn.words = words;
@@ -93,7 +94,11 @@
       const says = el("p");
       says.append(el("strong", "", turn.trouble.says));
       box.append(says);
-      if (turn.trouble.todo) box.append(el("p", "", turn.trouble.todo));
+      if (turn.trouble.todo) {
+        const todo = el("p"); // what stands between backticks is to be typed
+        turn.trouble.todo.split("`").forEach((part, i) => todo.append(i % 2 ? el("code", "", part) : part));
+        box.append(todo);
+      }
       item.append(box);
     }
     const tools = el("p", "turn-tools");
