@@ -54,6 +54,7 @@ def build(site: Site) -> Litestar:
         handlers,
         state=State({"site": site, "events": Events(site), "traffic": Traffic()}),
         openapi_config=api.described(),
+        logging_config=None,  # it would turn on the chatter of every library in the process
         include_in_schema=False,  # what belongs to the API says so itself
         exception_handlers=dict(mishaps.HANDLERS),
     )
