@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    from stillup.cli.demo_page import Screen
     from stillup.daemon.demo import Moment, Outcome
     from stillup.daemon.demo_programs import Tally, Turn
     from stillup.model.incident import Incident
@@ -41,16 +42,39 @@ done before the next is due."""
 @click.option("--speed", type=Finite(1, 2000), help="Times real time (default: the whole in a minute, at most 150).")
 @click.option("--headless", is_flag=True, help="Print the timeline only; exit 1 unless the story came out right.")
 @click.option("--list", "list_only", is_flag=True, help="The scenarios there are.")
+@click.option(
+    "--page/--no-page", default=None, help="Show it on a web page of this machine too (default: unless --headless)."
+)
+@click.option(
+    "--open/--no-open",
+    "opens",
+    default=None,
+    help="Open the page in a browser (default: on a terminal with a display).",
+)
+@click.option(
+    "--stay/--no-stay", default=None, help="Keep the page at the end, until Enter or Ctrl-C (default: on a terminal)."
+)
 @color_option
-def command(name: str, speed: float | None, headless: bool, list_only: bool, color: bool | None) -> int:
+def command(
+    name: str,
+    speed: float | None,
+    headless: bool,
+    list_only: bool,
+    page: bool | None,
+    opens: bool | None,
+    stay: bool | None,
+    color: bool | None,
+) -> int:
     """Play one scenario."""
+    from stillup.cli.demo_page import Screen, wishes
     from stillup.sim.load import load, names
 
     out = console(color=color)
     if list_only:
         out.print(_listed(map(load, names())))
         return 0
-    return _play(load(name), speed, out, headless=headless)
+    on_page = Screen(out, wishes(headless=headless, page=page, opens=opens, stay=stay))
+    return _play(load(name), speed, out, on_page, headless=headless)
 
 
 def _listed(scenarios: Iterable[Scenario]) -> RichTable:
@@ -70,7 +94,7 @@ def _listed(scenarios: Iterable[Scenario]) -> RichTable:
     return table
 
 
-def _play(scenario: Scenario, speed: float | None, out: Console, *, headless: bool) -> int:
+def _play(scenario: Scenario, speed: float | None, out: Console, on_page: Screen, *, headless: bool) -> int:
     from stillup.daemon.demo import first_minute, last_minute, play
     from stillup.sim.outcome import judged
 
@@ -79,15 +103,20 @@ def _play(scenario: Scenario, speed: float | None, out: Console, *, headless: bo
     speed = speed or min(max(1.0, length_s / _PLAY_S), _FASTEST, _FASTEST_FOR_ALL / len(scenario.services))
     _opening(out, scenario, speed)
     stage = Timeline(out, scenario) if headless or not out.is_terminal else Stage(out, scenario)
+    found: list[Check] = []
+
+    async def ended(outcome: Outcome) -> None:
+        stage.__exit__()
+        _summary(out, scenario, outcome)
+        found.extend([*judged(scenario, outcome.changes, until), *_kept_working(outcome)])
+        if found:
+            out.print("\nDid the story come out right?", style="bold")
+        for check in found:
+            out.print(f"  {'✓' if check.ok else '✗'} {check.says}", style="green" if check.ok else "red")
+        await on_page.stay()
+
     with stage:
-        outcome = asyncio.run(play(scenario, speed, stage.tell))
-    _summary(out, scenario, outcome)
-    found = [*judged(scenario, outcome.changes, until), *_kept_working(outcome)]
-    if not found:
-        return 0
-    out.print("\nDid the story come out right?", style="bold")
-    for check in found:
-        out.print(f"  {'✓' if check.ok else '✗'} {check.says}", style="green" if check.ok else "red")
+        asyncio.run(play(scenario, speed, stage.tell, on_page.page, ended))
     return 0 if all(check.ok for check in found) else 1
 
 

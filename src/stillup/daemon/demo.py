@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,9 +15,10 @@ from msgspec import Struct
 
 from stillup.clock import ScaledClock
 from stillup.config import parse_config
+from stillup.daemon.demo_page import DemoPage
 from stillup.daemon.demo_programs import Programs, Tally, Turn, close_loop, running
 from stillup.daemon.jobs import forecaster, jobs_for, profile_of
-from stillup.daemon.live import Listeners, Live
+from stillup.daemon.live import Feed, Listener, Listeners, Live
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
 from stillup.model.service import Family
@@ -123,25 +124,49 @@ def last_minute(scenario: Scenario) -> datetime:
     return min(scenario.ends, first_minute(scenario) + LONGEST)
 
 
-async def play(scenario: Scenario, speed: float, tell: Callable[[Moment], None]) -> Outcome:
-    """Play it at ``speed`` times real time; ``tell`` is called once a minute of the scenario."""
+async def play(
+    scenario: Scenario,
+    speed: float,
+    tell: Callable[[Moment], None],
+    page: DemoPage | None = None,
+    ended: Callable[[Outcome], Awaitable[None]] | None = None,
+) -> Outcome:
+    """Play it at ``speed`` times real time; ``tell`` is called once a minute of the scenario.
+
+    A ``page`` shows it as it is played; it stands until ``ended``, which is told when the story is over, has returned.
+    """
     load_sdk()  # not while the clock runs ahead
+    if page is not None:
+        page.load()
     clock = ScaledClock(first_minute(scenario), speed)
     monitor = Monitor(profile_of, forecaster=forecaster())
     told = Play(scenario.services, monitor, tell)
+    listeners: list[Listener] = [told]
     with TemporaryDirectory(prefix="stillup-demo-") as folder, open_store(Path(folder) / "demo.db") as store:
         async with World(scenario, clock) as world, Net(clock) as net:
             config = parse_config(f"data = {json.dumps(folder)}\n{world.config(opt_in=False)}")
             loop = close_loop(monitor, clock, config)
-            live = Live(monitor, clock, Listeners(loop.view, told), store, feeds=(loop.observer.due,))
+            feeds: list[Feed] = [loop.observer.due]
+            if page is not None:
+                listeners.append(page.open(scenario, monitor, clock, store, feeds))
+            live = Live(monitor, clock, Listeners(loop.view, *listeners), store, feeds=feeds)
             jobs = jobs_for(config, world.services, world.environ(), clock.now())
             poller = Poller(jobs, net, clock, Random(scenario.seed), live.hear)  # noqa: S311 - jitter, not secrets
             async with running(world, config, loop, speed) as programs:
                 told.programs = programs
+                if page is not None:
+                    await asyncio.to_thread(page.serve)
                 left_s = (last_minute(scenario) - clock.now()).total_seconds() / speed
                 with suppress(TimeoutError):
                     async with asyncio.timeout(left_s):
                         await live.run(poller)
         incidents = tuple(i for service in scenario.services for i in store.incidents(service))
-    tallies = tuple(programs.tallies.values())
-    return Outcome(tuple(told.changes), incidents, tuple(told.reports.values()), tallies)
+        tallies = tuple(programs.tallies.values())
+        outcome = Outcome(tuple(told.changes), incidents, tuple(told.reports.values()), tallies)
+        try:
+            if ended is not None:
+                await ended(outcome)
+        finally:
+            if page is not None:
+                await asyncio.to_thread(page.close)
+    return outcome
