@@ -120,7 +120,8 @@ def test_all_that_is_known_of_a_fault_is_on_its_page(showing):
         "Partial outage, confirmed", "14:32 UTC", "28 min ago", "France, California", "sign in", "very likely (98 %)",
         "What to do now", "See that it is not only you.", "no gateway runs here", "your team",
         "about 55 min", "15 min to 3.9 h", "within 1 hour", "Still works here: Claude API", "ChatGPT", "up now",
-        "What each side says", "Our probe", "in alarm", "no data", "By the rule: confirmed", "The rule in full, with what was seen",
+        "What each side says", "Our probe", "in alarm", "no data", "By the rule: confirmed",
+        "The rule in full, with what was seen",
         "Users cannot sign in to Claude", "Database upgrade", "Sources: 1 of 2 can be read", "Sign-in, likely (82 %)",
     ):  # fmt: skip
         assert words_ in said, words_
@@ -138,14 +139,15 @@ def test_a_fault_without_a_forecast_says_that_there_is_none(showing):
     assert "usually take 2 h to 4 h, by rule of thumb" in said
 
 
-@pytest.mark.parametrize("service", sorted(catalogue()))
 @pytest.mark.parametrize("state", list(State))
-def test_every_service_of_the_catalogue_can_be_shown_in_every_state(showing, service, state):
+def test_every_service_of_the_catalogue_can_be_shown_in_every_state(showing, state):
     confidence = Confidence.CONFIRMED if state.is_fault else None
-    client = showing(services={service: faulty(service, state, confidence)})
-    answer = client.get(f"/{service}", headers=BROWSER)
-    assert answer.status_code == 200
-    assert catalogue()[service].name in html.fromstring(answer.text).findtext(".//h1")
+    client = showing(services={s: faulty(s, state, confidence) for s in catalogue()})
+    assert client.get("/", headers=BROWSER).status_code == 200
+    for service, facts in catalogue().items():
+        answer = client.get(f"/{service}", headers=BROWSER)
+        assert answer.status_code == 200
+        assert facts.name in html.fromstring(answer.text).findtext(".//h1")
 
 
 # --- all services
@@ -245,6 +247,10 @@ def test_a_report_needs_two_clicks_and_no_script(showing, site_of):
     codes = [o.get("value") for o in form.xpath(".//option")]
     assert len(codes) == len(set(codes)) > 290
     assert {"", "FR", "US", "US-CA"} <= set(codes)
+
+
+def test_a_form_is_never_kept_for_it_is_good_once(showing):
+    assert showing().get("/claude/report").headers["cache-control"] == "no-store"
 
 
 def test_where_no_reports_are_taken_there_is_no_form(site_of):

@@ -133,8 +133,8 @@ def _names(service: Service) -> tuple[str, ...]:
     return (service.id, service.name, *service.aliases)
 
 
-def _html(page: bytes) -> Response[bytes]:
-    return Response(page, media_type=MediaType.HTML)
+def _html(page: bytes, headers: dict[str, str] | None = None) -> Response[bytes]:
+    return Response(page, media_type=MediaType.HTML, headers=headers)
 
 
 def _meant(board: Board, word: str) -> str | None:
@@ -164,6 +164,8 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
     @get("/{service:str}/report", sync_to_thread=False)
     def report(service: FromPath[str]) -> Response[bytes] | Redirect:
         meant = _meant(site.board(), service)
-        return Redirect(f"/{meant}/report") if meant else _html(report_page(site, service))
+        return (
+            Redirect(f"/{meant}/report") if meant else _html(report_page(site, service), {"Cache-Control": "no-store"})
+        )
 
     return [index, method, one, report]

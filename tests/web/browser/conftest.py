@@ -86,6 +86,16 @@ class Shown:
 @pytest.fixture
 def shown() -> Iterator[Callable[..., Shown]]:
     """Serves a board; what else is named goes to :class:`~stillup.daemon.web.Serving`."""
+    yield from _starter()
+
+
+@pytest.fixture(scope="module")
+def shown_to_all() -> Iterator[Callable[..., Shown]]:
+    """The same, for all tests of a file: for boards that none of them changes."""
+    yield from _starter()
+
+
+def _starter() -> Iterator[Callable[..., Shown]]:
     running: list[Shown] = []
 
     def start(board: Board | None = None, **parts) -> Shown:

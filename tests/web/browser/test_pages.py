@@ -10,6 +10,7 @@ from msgspec import structs
 from playwright.sync_api import expect
 
 from stillup.catalog.load import catalogue
+from stillup.hub.desk import Hub
 from stillup.model.service import Confidence, Scope, State
 from stillup.model.verdict import Verdict
 from stillup.response.workarounds import Workaround
@@ -53,9 +54,9 @@ def everything(**rest):
     return boards.board(**shown | rest)
 
 
-@pytest.fixture
-def whole(shown):
-    return shown(everything(), desk=OpenDesk())
+@pytest.fixture(scope="module")
+def whole(shown_to_all):
+    return shown_to_all(everything(), desk=OpenDesk())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -168,15 +169,51 @@ def test_without_scripts_no_place_is_preset(whole, opened):
     expect(page.get_by_label("Where you are")).to_have_value("")
 
 
+@pytest.fixture
+def taken(shown):
+    """A page with a real desk, and what was handed in there."""
+    desk = Hub(bytes, boards.NOW - timedelta(hours=1), ["claude"])
+    return shown(everything(), desk=desk), desk
+
+
 @pytest.mark.parametrize("scripts", [True, False])
-def test_two_clicks_send_a_report(whole, opened, scripts):
+def test_two_clicks_hand_in_a_report(taken, opened, shoot, barriers, scripts):
+    whole, desk = taken
     page = opened(f"{whole.url}/claude", zone="Europe/Paris", scripts=scripts)
     page.get_by_role("link", name="I have a problem with Claude").click()
-    sent = []
-    page.route("**/report", lambda route: (sent.append(route.request), route.fulfill(status=204)))
     page.get_by_label("Can’t sign in").check()
-    with page.expect_request(lambda request: request.method == "POST"):
-        page.get_by_role("button", name="claude.ai").click()
-    assert sent[-1].post_data.split("&") == [
-        "token=made-up-token", "problem=sign_in", f"region={'FR' if scripts else ''}", "component=web",
-    ]  # fmt: skip
+    page.get_by_role("button", name="claude.ai").click()
+    expect(page.get_by_role("heading", name="Thank you, that counts.")).to_be_visible()
+    shoot(page, f"reported-{'with' if scripts else 'without'}-scripts")
+    if scripts:
+        assert barriers(page) == []
+    _, minutes = desk.minutes("claude", boards.NOW + timedelta(minutes=2))
+    assert [(c.problem, c.component) for m in minutes for c in m.counts] == [("sign_in", "web")]
+
+
+def test_the_part_may_be_left_open_but_not_the_trouble(taken, opened):
+    whole, _ = taken
+    page = opened(f"{whole.url}/claude/report")
+    page.get_by_role("button", name="All of it").click()  # the browser asks for the trouble first
+    expect(page.get_by_role("heading", name="What is wrong with Claude?")).to_be_visible()
+    page.get_by_label("Very slow").check()
+    page.get_by_role("button", name="All of it").click()
+    expect(page.get_by_role("heading", name="Thank you, that counts.")).to_be_visible()
+
+
+def test_a_form_that_was_sent_already_says_so_and_offers_a_new_one(taken, opened):
+    whole, _ = taken
+    page = opened(f"{whole.url}/claude/report", may_complain=True)  # of the status 409
+    page.get_by_label("Very slow").check()
+    again = page.evaluate("new URLSearchParams(new FormData(document.forms[0])).toString()")
+    page.get_by_role("button", name="claude.ai").click()
+    page.evaluate(
+        """text => { const form = document.createElement('form'); form.method = 'post'; form.action = '/claude/report';
+        for (const [name, value] of new URLSearchParams(text)) {
+          const field = document.createElement('input'); field.name = name; field.value = value; form.append(field);
+        } document.body.append(form); form.submit(); }""",
+        again,
+    )
+    expect(page.get_by_role("heading", name="Your report was not taken.")).to_be_visible()
+    page.get_by_role("link", name="Open the form again").click()
+    expect(page.get_by_role("heading", name="What is wrong with Claude?")).to_be_visible()
