@@ -112,3 +112,12 @@ def test_nothing_from_inside_is_named_in_it(described):
     text = json.dumps(described)
     for inside in ("msgspec", "litestar", "stillup.", "Traceback"):
         assert inside not in text
+
+
+def test_every_shape_that_a_read_answers_says_what_it_is(described):
+    shapes = described["components"]["schemas"]
+    for path in READS:
+        (content,) = described["paths"][f"/api/v1{path}"]["get"]["responses"]["200"]["content"].values()
+        name = content["schema"]["$ref"].rsplit("/", 1)[1]
+        assert shapes[name]["description"], name
+    assert shapes["ProblemDetails"]["description"]

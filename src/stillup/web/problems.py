@@ -32,7 +32,7 @@ _ALLOWED = {
 """What a parameter may hold, where its type alone refuses it."""
 
 
-class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProblemDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """RFC 9457 problem details."""
 
     type: Annotated[str, Meta(description="Which kind of problem; explained there", examples=["/api#unknown-service"])]
@@ -51,18 +51,18 @@ class Refusal(HTTPException):
         self.allowed = allowed
 
 
-def answer(problem: Problem, headers: dict[str, str] | None = None) -> Response[Any]:
+def answer(problem: ProblemDetails, headers: dict[str, str] | None = None) -> Response[Any]:
     """The problem as an answer."""
     told = {**ANYBODY, "Cache-Control": "no-store", **(headers or {})}
     return Response(msgspec.json.encode(problem), status_code=problem.status, media_type=PROBLEM, headers=told)
 
 
-def problem_of(exc: HTTPException) -> Problem:
+def problem_of(exc: HTTPException) -> ProblemDetails:
     """What Litestar or a route refused, in our words; nothing from inside is told of our own faults."""
     status = exc.status_code
     title = HTTPStatus(status).phrase.capitalize()
     if isinstance(exc, Refusal):
-        return Problem(
+        return ProblemDetails(
             type=f"/api#{exc.kind}",
             title=title,
             status=status,
@@ -74,8 +74,8 @@ def problem_of(exc: HTTPException) -> Problem:
     if status == HTTPStatus.BAD_REQUEST and names:
         detail = f"Not allowed: {', '.join(names)}."
         allowed = tuple(word for name in names for word in _ALLOWED.get(name, ()))
-        return Problem(type="/api#bad-parameter", title=title, status=status, detail=detail, allowed=allowed)
-    return Problem(type="about:blank", title=title, status=status)
+        return ProblemDetails(type="/api#bad-parameter", title=title, status=status, detail=detail, allowed=allowed)
+    return ProblemDetails(type="about:blank", title=title, status=status)
 
 
 def refused(_: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
@@ -85,7 +85,7 @@ def refused(_: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
 
 def _store_failed(_: Request[Any, Any, Any], __: StoreError) -> Response[Any]:
     detail = "What was kept cannot be read at the moment. Try again in a minute."
-    problem = Problem(type="/api#store", title="Service unavailable", status=503, detail=detail)
+    problem = ProblemDetails(type="/api#store", title="Service unavailable", status=503, detail=detail)
     return answer(problem, {"Retry-After": "60"})
 
 
@@ -95,4 +95,6 @@ HANDLERS: dict[int | type[Exception], Any] = {HTTPException: refused, StoreError
 
 def spec(description: str) -> ResponseSpec:
     """An error answer, for the description of the API."""
-    return ResponseSpec(data_container=Problem, media_type=PROBLEM, description=description, generate_examples=False)
+    return ResponseSpec(
+        data_container=ProblemDetails, media_type=PROBLEM, description=description, generate_examples=False
+    )

@@ -14,7 +14,7 @@ from stillup.web import statuspage_shapes as shapes
 from stillup.web.api import kept
 from stillup.web.api.query import short
 from stillup.web.api.routes import find
-from stillup.web.problems import HANDLERS, Problem, answer
+from stillup.web.problems import HANDLERS, ProblemDetails, answer
 from stillup.web.reply import base_of, reply
 from stillup.web.statuspage_view import MOST_INCIDENTS, NothingKnown, View
 
@@ -88,7 +88,7 @@ async def _answer(site: Site, request: _Request, page: _Page, service: str | Non
     return reply(request, msgspec.json.encode(told), "application/json; charset=utf-8")
 
 
-_NOTHING = Problem(
+_NOTHING = ProblemDetails(
     type="/api#nothing-known",
     title="Service unavailable",
     status=503,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, Response, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import License, Server, Tag
 from litestar.serialization import encode_json
 
 from stillup import __version__
+from stillup.web import problems
+from stillup.web.api import values, values_more
 from stillup.web.api.query import bounded
 from stillup.web.problems import HANDLERS, Refusal
 from stillup.web.reply import reply
@@ -51,6 +53,23 @@ def described() -> OpenAPIConfig:
     )
 
 
+def description(app: Litestar) -> dict[str, Any]:
+    """The description as it is told: Litestar's, with the shapes' own words for what they are."""
+    told = app.openapi_schema.to_schema()
+    for name, schema in told["components"]["schemas"].items():
+        about = _words(name)
+        if about and "description" not in schema:
+            schema["description"] = about
+    return told
+
+
+def _words(name: str) -> str:
+    """A shape's docstring, where it is one of ours."""
+    modules = (values, values_more, problems)
+    shape = next((found for m in modules if (found := getattr(m, name, None)) is not None), None)
+    return " ".join((shape.__doc__ or "").split()) if isinstance(shape, type) else ""
+
+
 class _Description:
     """Answers in place of Litestar's own handlers, which know no ETag and say *not found* in HTML."""
 
@@ -62,7 +81,7 @@ class _Description:
         if request.scope["path"].rstrip("/") not in (PREFIX, f"{PREFIX}/openapi.json"):
             raise Refusal(404, "unknown-path", "There is nothing at that path.", tuple(_paths(request)))
         if self._body is None:
-            self._body = encode_json(request.app.openapi_schema.to_schema())
+            self._body = encode_json(description(request.app))
         return reply(request, self._body, "application/json", max_age_s=300)
 
 
