@@ -19,6 +19,7 @@ from stillup.model.service import State
 from stillup.response.alerts.reasons import Kind, Reason
 from stillup.response.alerts.values import AlertState, Message, Said, Thread
 from stillup.store import open_store
+from stillup.store.outbox import Settled, Status
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "channels"))
 from receivers import FAIL, TAKE, http_receiver
@@ -74,8 +75,10 @@ def opened(tmp_path):
         with store.outbox.deciding("main") as deciding:
             deciding.save(AlertState(threads={"r/claude": thread}), 0)
             deciding.put([_message("k1"), _message("k2")], NOW)
-        store.outbox.delivered(store.outbox.next("main", "hook").seq, NOW)
-        store.outbox.give_up(store.outbox.next("main", "hook").seq, NOW, "given up after 3 tries (refused: no)")
+        first = store.outbox.take("main", "hook", NOW)
+        second = store.outbox.take("main", "hook", NOW, Settled(seq=first.seq, status=Status.DELIVERED, done_at=NOW))
+        why = "given up after 3 tries (refused: no)"
+        store.outbox.settle(Settled(seq=second.seq, status=Status.DEAD, done_at=NOW, why=why))
     return tmp_path / "data" / "stillup.db"
 
 

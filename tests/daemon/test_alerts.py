@@ -19,7 +19,7 @@ from stillup.model.service import Confidence, State
 from stillup.model.verdict import Verdict
 from stillup.response.alerts import delivery
 from stillup.store import open_store
-from stillup.store.outbox import Status
+from stillup.store.outbox import Settled, Status
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "channels"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "web"))
@@ -200,7 +200,9 @@ async def test_what_was_being_sent_when_a_process_died_is_sent_again_with_the_sa
         alerting.stop()
         (row,) = rows(config)
         with open_store(config.database) as store:
-            store.outbox.attempt(row.seq)  # as a process leaves it that is killed between sending and noting
+            store.outbox.settle(
+                Settled(seq=row.seq, status=Status.ATTEMPTING)
+            )  # as a process leaves it that is killed between sending and noting
         receiver.moods = [TAKE]
         run_alerts(config)
         await until(lambda: rows(config, Status.DELIVERED))

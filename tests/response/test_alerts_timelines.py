@@ -124,6 +124,8 @@ STORIES = [
      ["0 broke broke", "1 back back", "2 broke broke", "3 back back", "4 broke broke", "5 back back"]),
     ("whoever has only begun to watch does not say that it is over", PLAIN,
      ["0 partial", (5, Started()), "6 ok", "9 partial"], 40, ["0 broke broke"]),
+    ("what it saw break itself it does say", PLAIN, [(0, Started()), "1 partial", "4 ok"], 40,
+     ["1 broke broke", "4 back back"]),
     ("unless it is still so after a while", PLAIN, ["0 partial", (5, Started()), "6 ok"], 40,
      ["0 broke broke", "15.5 back back"]),
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from stillup.response.alerts.reasons import Kind, Reason
 from stillup.response.alerts.values import AlertState, Message, Thread
 from stillup.store import open_store
 from stillup.store import outbox as outbox_module
-from stillup.store.outbox import Status
+from stillup.store.outbox import Settled, Status
 
 
 @pytest.fixture
@@ -32,6 +32,10 @@ def put(store, message, minute):
             return deciding.put([message(key, **rest) for key in keys], minute(0))
 
     return run
+
+
+def done(row, at, status=Status.DELIVERED, why=""):
+    return Settled(seq=row.seq, status=status, done_at=at, why=why)
 
 
 def keys(rows):
@@ -97,30 +101,30 @@ def test_how_things_stand_is_the_newest_of_each_subject(store, verdict):
 def test_a_channel_gets_its_messages_in_their_order_and_no_other_channels(store, put, minute):
     put("k1", "k2")
     put("x1", channel="boss")
-    first = store.outbox.next("main", "ops")
-    store.outbox.attempt(first.seq)
-    store.outbox.again(first.seq, minute(5), "busy")
+    first = store.outbox.take("main", "ops", minute(0))
+    store.outbox.settle(Settled(seq=first.seq, status=Status.WAITING, due_at=minute(5), why="busy"))
 
-    again = store.outbox.next("main", "ops")
+    again = store.outbox.take("main", "ops", minute(4))
     assert (again.message.key, again.tries, again.due_at, again.why) == ("k1", 1, minute(5), "busy")
-    store.outbox.delivered(again.seq, minute(6))
+    assert store.outbox.next("main", "ops").status is Status.WAITING
+    store.outbox.settle(done(again, minute(6)))
     assert store.outbox.next("main", "ops").message.key == "k2"
     assert store.outbox.next("main", "boss").message.key == "x1"
     assert store.outbox.next("other", "ops") is None
 
 
-def test_what_was_being_sent_when_the_process_ended_is_seen_to_be_in_doubt(store, put, path):
+def test_what_was_being_sent_when_the_process_ended_is_seen_to_be_in_doubt(store, put, path, minute):
     put("k1")
-    store.outbox.attempt(store.outbox.next("main", "ops").seq)
+    assert store.outbox.take("main", "ops", minute(0)).status is Status.WAITING
     store.close()
     with open_store(path) as again:
-        found = again.outbox.next("main", "ops")
+        found = again.outbox.take("main", "ops", minute(9))
     assert (found.status, found.tries) == (Status.ATTEMPTING, 1)
 
 
 def test_what_was_given_up_is_kept_said_and_can_be_tried_again(store, put, minute):
     put("k1", "k2")
-    store.outbox.give_up(store.outbox.next("main", "ops").seq, minute(1), "refused")
+    store.outbox.settle(done(store.outbox.next("main", "ops"), minute(1), Status.DEAD, "refused"))
 
     assert store.outbox.next("main", "ops").message.key == "k2"
     (dead,) = store.outbox.listed([Status.DEAD])
@@ -141,7 +145,15 @@ def test_no_channel_has_more_waiting_than_is_bounded(store, put, monkeypatch):
 
 def test_old_messages_are_pruned_whether_they_arrived_or_waited_for_nobody(store, put, minute):
     put("k1", "k2")
-    store.outbox.delivered(store.outbox.next("main", "ops").seq, minute(60))
+    store.outbox.settle(done(store.outbox.next("main", "ops"), minute(60)))
     assert store.outbox.prune(minute(61), timedelta(minutes=30)) == 1
     assert keys(store.outbox.listed()) == ["k1"]
     assert store.outbox.prune(minute(120), timedelta(minutes=30)) == 1
+
+
+def test_how_one_went_and_that_the_next_is_being_sent_is_one_write(store, put, minute):
+    put("k1", "k2")
+    first = store.outbox.take("main", "ops", minute(0))
+    second = store.outbox.take("main", "ops", minute(0), done(first, minute(1)))
+    assert second.message.key == "k2"
+    assert [r.status for r in store.outbox.listed()] == [Status.ATTEMPTING, Status.DELIVERED]

@@ -46,6 +46,7 @@ _OLD = timedelta(hours=1)
 """What changed longer ago, and was found only now, is not told by itself."""
 _LEAVE_S = 4.0
 _LOCK_S = 5.0
+_COUNT_S = 15.0
 _KEEP = timedelta(days=30)
 _MOST_TOLD = 256
 _AT_WORK = (Stage.IN_PROGRESS, Stage.VERIFYING)
@@ -90,6 +91,7 @@ class Alerting:
         self._news: asyncio.Event | None = None
         self._senders: list[Sender] = []
         self._decided: Counter[Reason] = Counter()
+        self._counted_s = float("-inf")
         self._waiting: dict[tuple[str, Status], int] = {}
         self._told: dict[str, datetime] = {}
 
@@ -202,7 +204,9 @@ class Alerting:
             first = ()
             for sender in self._senders:
                 sender.wake()
-        self._waiting = kept.store.outbox.counts(self._party)
+        if self._clock.monotonic_s() - self._counted_s >= _COUNT_S:  # it looks at every message there is
+            self._counted_s = self._clock.monotonic_s()
+            self._waiting = kept.store.outbox.counts(self._party)
         kept.prune(self._clock.now(), _KEEP)
 
     def _batch(self, kept: Kept, deciding: Deciding, board: Board | None, first: Sequence[Event]) -> bool:

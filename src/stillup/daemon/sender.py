@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from stillup.channels.base import Channel
 from stillup.clock import Clock
 from stillup.errors import StoreError
 from stillup.response.alerts.delivery import Delivery, Fate, Sent, after
-from stillup.store.outbox import Queued, Status
+from stillup.store.outbox import Queued, Settled, Status
 
 if TYPE_CHECKING:
     from stillup.store.outbox import Outbox
@@ -51,6 +52,8 @@ class Sender:
         self._say = say
         self._told = told
         self._luck = luck or Random()  # noqa: S311 - jitter, not secrets
+        self._settled: Settled | None = None
+        """How the last one went, until that is written."""
         self._news = asyncio.Event()
         self._is_leaving = False
 
@@ -74,6 +77,9 @@ class Sender:
                 rest_s = _AGAIN_S
             if rest_s > 0 and not self._is_leaving:
                 await self._rest(rest_s)
+        if self._settled is not None:
+            with suppress(StoreError):
+                self._outbox.settle(self._settled)
 
     async def _rest(self, seconds: float) -> None:
         news = asyncio.ensure_future(self._news.wait())
@@ -87,30 +93,23 @@ class Sender:
 
     async def _one(self) -> float:
         """Send the next message if there is one and its time has come; how long to rest afterwards."""
-        row = self._outbox.next(self._party, self.channel.id)
+        # What is known of the last one is forgotten only once it is written: it is not sent again in this life.
+        row = self._outbox.take(self._party, self.channel.id, self._clock.now(), self._settled)
+        self._settled = None
         if row is None:
             return _LOOK_S
         if row.status is Status.ATTEMPTING:
             # This process did not begin it: the one that did has ended, and nobody knows whether it was sent.
-            self._settle(row, Delivery(sent=Sent.IN_DOUBT, says="the process ended while it was being sent"), row.tries)
+            doubt = Delivery(sent=Sent.IN_DOUBT, says="the process ended while it was being sent")
+            self._settled = self._settle(row, doubt, row.tries)
             return 0.0
         wait_s = (row.due_at - self._clock.now()).total_seconds()
         if wait_s > 0:
             return wait_s
-        self._outbox.attempt(row.seq)
         delivery = await self._send(row)
         self.tries[delivery.sent] += 1
-        while True:
-            try:
-                self._settle(row, delivery, row.tries + 1)
-            except StoreError as exc:
-                # What is known now must not be lost: it is not sent again while this process lives.
-                self._say(f"{self.channel.id}: {exc}")
-                await self._clock.sleep(_AGAIN_S)
-                if self._is_leaving:
-                    return 0.0
-            else:
-                return 0.0
+        self._settled = self._settle(row, delivery, row.tries + 1)
+        return 0.0
 
     async def _send(self, row: Queued) -> Delivery:
         try:
@@ -118,9 +117,8 @@ class Sender:
         except Exception as exc:  # noqa: BLE001 - a channel's own mistake must not end the others'
             return Delivery(sent=Sent.FAILED, says=f"it failed ({type(exc).__name__})")
 
-    def _settle(self, row: Queued, delivery: Delivery, tries: int) -> None:
+    def _settle(self, row: Queued, delivery: Delivery, tries: int) -> Settled:
         now = self._clock.now()
-        doubted = delivery.sent is Sent.IN_DOUBT and row.status is Status.ATTEMPTING
         following = after(
             delivery,
             tries=tries,
@@ -131,12 +129,12 @@ class Sender:
         )
         why = f"{delivery.sent}: {delivery.says}" if delivery.says else delivery.sent.value
         if following.fate is Fate.DONE:
-            self._outbox.delivered(row.seq, now)
             self._told(row, now)
-        elif following.at is not None:
-            # What another process left half done was not refused by anybody: there is nothing to wait for.
-            self._outbox.again(row.seq, now if doubted else following.at, why)
-        else:
-            fate = _FATES[following.fate].format(tries=tries)
-            self._outbox.give_up(row.seq, now, f"{fate} ({why})")
-            self._say(f'a message to {self.channel.id} ("{row.message.title}") was {fate}: {why}')
+            return Settled(seq=row.seq, status=Status.DELIVERED, done_at=now)
+        if following.at is not None:
+            # What another process left half done was refused by nobody: there is nothing to wait for.
+            due_at = now if row.status is Status.ATTEMPTING else following.at
+            return Settled(seq=row.seq, status=Status.WAITING, due_at=due_at, why=why)
+        fate = _FATES[following.fate].format(tries=tries)
+        self._say(f'a message to {self.channel.id} ("{row.message.title}") was {fate}: {why}')
+        return Settled(seq=row.seq, status=Status.DEAD, done_at=now, why=f"{fate} ({why})")

@@ -61,6 +61,16 @@ class Queued(Struct, frozen=True, kw_only=True):
     message: Message
 
 
+class Settled(Struct, frozen=True, kw_only=True):
+    """How a try to deliver message ``seq`` went: it waits again until ``due_at``, or is done with at ``done_at``."""
+
+    seq: int
+    status: Status
+    why: str = ""
+    due_at: datetime | None = None
+    done_at: datetime | None = None
+
+
 class Deciding:
     """One transaction in which changes are read, decided on, and what follows is kept: all of it or nothing."""
 
@@ -163,29 +173,28 @@ class Outbox:
 
     def next(self, party: str, channel: str) -> Queued | None:
         """The oldest message that the channel did not get yet: those behind it wait, so that their order holds."""
-        table = outbox
-        mine = (table.c.party == party) & (table.c.channel == channel) & table.c.status.in_(_PENDING)
         with self._begin(Access.READ) as conn:
-            row = conn.execute(select(table).where(mine).order_by(table.c.seq).limit(1)).one_or_none()
-        return None if row is None else _queued(row)
+            return _next(conn, party, channel)
 
-    def attempt(self, seq: int) -> None:
-        """Note that it is being sent; before it is."""
+    def take(self, party: str, channel: str, now: datetime, before: Settled | None = None) -> Queued | None:
+        """Note how the message before went, and take the next one: where its time has come it is being sent from now.
+
+        One transaction. The message is given as it was before: one that is ``attempting`` already was left so by a
+        process that ended.
+        """
         with self._begin(Access.QUICK) as conn:
-            tried = {"status": Status.ATTEMPTING.value, "tries": outbox.c.tries + 1}
-            conn.execute(update(outbox).where(outbox.c.seq == seq).values(tried))
+            if before is not None:
+                _settle(conn, before)
+            row = _next(conn, party, channel)
+            if row is not None and row.status is Status.WAITING and row.due_at <= now:
+                tried = {"status": Status.ATTEMPTING.value, "tries": outbox.c.tries + 1}
+                conn.execute(update(outbox).where(outbox.c.seq == row.seq).values(tried))
+        return row
 
-    def delivered(self, seq: int, now: datetime) -> None:
-        """It arrived."""
-        self._settle(seq, status=Status.DELIVERED.value, why="", done=micros(now))
-
-    def again(self, seq: int, due: datetime, why: str) -> None:
-        """It did not, and is to be tried again."""
-        self._settle(seq, status=Status.WAITING.value, why=why, due=micros(due))
-
-    def give_up(self, seq: int, now: datetime, why: str) -> None:
-        """It did not, and is not tried again."""
-        self._settle(seq, status=Status.DEAD.value, why=why, done=micros(now))
+    def settle(self, settled: Settled) -> None:
+        """Note how a message went."""
+        with self._begin(Access.QUICK) as conn:
+            _settle(conn, settled)
 
     def revive(self, party: str, now: datetime) -> int:
         """Try what was given up once more; how many it were."""
@@ -217,10 +226,19 @@ class Outbox:
         with self._begin(Access.QUICK) as conn:
             return conn.execute(delete(table).where(func.coalesce(table.c.done, table.c.queued) < before)).rowcount
 
-    def _settle(self, seq: int, **news: object) -> None:
-        values: dict[Any, Any] = news
-        with self._begin(Access.QUICK) as conn:
-            conn.execute(update(outbox).where(outbox.c.seq == seq).values(values))
+
+def _next(conn: Connection, party: str, channel: str) -> Queued | None:
+    table = outbox
+    mine = (table.c.party == party) & (table.c.channel == channel) & table.c.status.in_(_PENDING)
+    row = conn.execute(select(table).where(mine).order_by(table.c.seq).limit(1)).one_or_none()
+    return None if row is None else _queued(row)
+
+
+def _settle(conn: Connection, settled: Settled) -> None:
+    news = {"status": settled.status.value, "why": settled.why}
+    times = {"due": settled.due_at, "done": settled.done_at}
+    at = {name: micros(time) for name, time in times.items() if time is not None}
+    conn.execute(update(outbox).where(outbox.c.seq == settled.seq).values({**news, **at}))
 
 
 def _queued(row: Row[Any]) -> Queued:

@@ -119,11 +119,12 @@ def _look(
 
 def _moment(settings: Settings, state: AlertState, now: datetime, gate: Reason | None) -> Moment:
     # What was found before this process began was found by one that had watched for long.
-    fresh_s = (now - state.started_at).total_seconds() if state.started_at else -1.0
+    started_at = state.started_at
+    is_fresh = started_at is not None and 0 <= (now - started_at).total_seconds() < settings.grace_s
     return Moment(
         now=now,
         gate=gate,
-        is_fresh=0 <= fresh_s < settings.grace_s,
+        fresh_since=started_at if is_fresh else None,
         flapping=settings.flapping,
         updates_every_s=settings.updates_every_s,
     )

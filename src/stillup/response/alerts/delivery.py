@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-FIRST_S, MOST_S = 2.0, 900.0
+FIRST_S, MOST_S = 0.5, 900.0
 """Between two tries: doubled from the first to the most."""
 TRIES = 20
 HOPELESS_TRIES = 3

@@ -64,7 +64,7 @@ class Reason(StrEnum):
     IN_MAINTENANCE = "in_maintenance"
     """The page announced this work, and the configuration is silent during it."""
     JUST_STARTED = "just_started"
-    """Whoever has only begun to watch does not say that it is over."""
+    """Whoever has only begun to watch does not say that what broke before is over."""
     IN_DIGEST = "in_digest"
     """It waits for the digest."""
     TOO_OLD = "too_old"

@@ -22,8 +22,8 @@ class Moment(Struct, frozen=True, kw_only=True):
 
     now: datetime
     gate: Reason | None = None
-    is_fresh: bool = False
-    """The watch has only begun."""
+    fresh_since: datetime | None = None
+    """When the watch began, while that is not long ago."""
     flapping: Flapping = Flapping()
     updates_every_s: float = 0.0
 
@@ -77,7 +77,7 @@ def review(rule: Rule, thread: Thread, seen: Condition, moment: Moment) -> Word:
 
 def _wanted(rule: Rule, thread: Thread, seen: Condition, moment: Moment) -> Word:
     """What would be said if nothing stood in the way."""
-    if thread.since is None and moment.is_fresh:
+    if thread.since is None and _is_from_before(thread, moment):
         return _nothing(thread, Reason.JUST_STARTED)
     if thread.flapping is not None:
         return _while_flapping(rule, thread, seen, moment)
@@ -86,6 +86,12 @@ def _wanted(rule: Rule, thread: Thread, seen: Condition, moment: Moment) -> Word
     if thread.said is None:
         return _flip(rule, thread, seen, moment, Reason.BROKE)
     return _while_open(rule, thread, thread.said, seen, moment)
+
+
+def _is_from_before(thread: Thread, moment: Moment) -> bool:
+    """It was said to be broken before this watch began, which has not seen it broken for itself."""
+    since = moment.fresh_since
+    return since is not None and (thread.broke_at is None or thread.broke_at < since)
 
 
 def _flip(rule: Rule, thread: Thread, seen: Condition, moment: Moment, reason: Reason) -> Word:

@@ -1,0 +1,1 @@
+"""Alerts under the knife: see ``__main__``."""
