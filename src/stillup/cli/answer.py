@@ -139,7 +139,12 @@ def _small_print(row: Row) -> str:
 
 
 def _alternatives(choices: list[Choice], task: Capability) -> list[RenderableType]:
-    parts: list[RenderableType] = ["", Text(f"Use instead for {task.value}", style="bold")]
+    return ["", Text(f"Use instead for {task.value}", style="bold"), *offers(choices)]
+
+
+def offers(choices: Sequence[Choice]) -> list[RenderableType]:
+    """A line for each that is enough to choose from, those that are up first."""
+    parts: list[RenderableType] = []
     if not choices:
         parts.append(_indent(Text("Nothing in the catalogue is known to stand in for this.", style="dim")))
     for choice in choices[: max(_OFFERS, sum(c.state is State.OPERATIONAL for c in choices))]:

@@ -18,6 +18,7 @@ USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
 COMMANDS = {
     "top": ("top", "The services as a live table, with the last hours of each."),
     "compare": ("compare", "Services side by side: now, speed, prices, abilities, promises, the last 30 days."),
+    "alternatives": ("alternatives", "What to use instead of a service, of what is up now."),
     "watch": ("watch", "Say it when a service breaks and when it is back."),
     "alert": ("alert", "Try the channels of alerts, see what was sent, say that you know, ask for silence."),
     "report": ("report", "Say that you have a problem with a service."),
