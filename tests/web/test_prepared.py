@@ -91,7 +91,8 @@ async def test_while_it_is_made_anew_the_old_one_goes_on_being_sent():
     app.board = boards.board(seq=2)
     app.may_go_on.clear()
     app.is_asked.clear()
-    renewing = asyncio.create_task(prepared.renew())
+    urgent, _ = prepared.wanted({"claude"})
+    renewing = asyncio.create_task(prepared.renew(urgent))
     await app.is_asked.wait()
     assert await text(prepared.ready(key())) == "/claude of 1"
     app.may_go_on.set()
@@ -99,16 +100,34 @@ async def test_while_it_is_made_anew_the_old_one_goes_on_being_sent():
     assert await text(prepared.ready(key())) == "/claude of 2"
 
 
+async def test_what_changed_and_what_is_most_asked_for_is_made_anew_before_anybody_is_told():
+    app = Application()
+    prepared = app.prepared()
+    for path in ("/", "/a", "/b", "/c", "/d", "/gemini", "/claude", "/claude/history"):
+        await prepared.make(key(path))
+    for path in ("/a", "/b", "/c", "/d"):
+        prepared.ready(key(path))
+    app.board = boards.board(seq=2)
+    urgent, rest = prepared.wanted({"claude"})
+    assert {k.path for k in urgent} == {"/a", "/b", "/c", "/d", "/", "/claude"}
+    assert {k.path for k in rest} == {"/gemini", "/claude/history"}
+    assert prepared.ready(key("/gemini")) is None
+    await prepared.renew(urgent)
+    await prepared.renew(rest)
+    assert await text(prepared.ready(key("/gemini"))) == "/gemini of 2"
+    assert len(app.asked) == 16
+
+
 async def test_what_nobody_asked_for_since_the_last_board_is_forgotten():
     app = Application()
     prepared = app.prepared()
     await prepared.make(key("/claude"))
     await prepared.make(key("/gemini"))
-    app.board = boards.board(seq=2)
-    await prepared.renew()
-    prepared.ready(key("/claude"))
-    app.board = boards.board(seq=3)
-    await prepared.renew()
+    for seq in (2, 3):
+        app.board = boards.board(seq=seq)
+        for keys in prepared.wanted(()):
+            await prepared.renew(keys)
+        prepared.ready(key("/claude"))
     assert prepared.ready(key("/claude")) is not None
     assert prepared.ready(key("/gemini")) is None
     assert len(prepared) == 1
@@ -141,7 +160,7 @@ async def test_an_application_that_breaks_leaves_nothing_ready_and_nobody_waitin
     prepared = app.prepared()
     await prepared.make(key())
     app.board, app.breaks = boards.board(seq=2), True
-    await prepared.renew()
+    await prepared.renew(prepared.wanted(())[0])
     assert (await prepared.make(key()), len(prepared)) == (None, 0)
 
 

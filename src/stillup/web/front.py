@@ -90,11 +90,13 @@ class Front:
 
     async def _show(self, board: Board, changes: tuple[Verdict, ...]) -> None:
         async with self._showing:  # one after the other, in their order
+            urgent, rest = self.prepared.wanted({change.service for change in changes})
             try:
                 # Whoever hears of it asks for the page at once, and must not be given the old one.
-                await self.prepared.renew()
+                await self.prepared.renew(urgent)
             finally:
                 self.events.publish(board, changes)
+            await self.prepared.renew(rest)
 
     # -- a request ----------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ answer goes on being sent. What says ``no-store``, sets a cookie or is no succes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 MOST = 1_000
 MOST_BYTES = 48 * 1024 * 1024
 _RENEWED = 48
-"""So many of what was asked for most are made anew at once; the others when somebody asks."""
+"""So many of what was asked for most are made anew by themselves; the others when somebody asks."""
+_FIRST, _URGENT = 4, 16
+"""So many of these before anybody is told of the new board; and of all that must be by then, at most."""
 _LONGEST = 200
 _PASSED = 2_000
 _NEVER = frozenset({"chat", "events", "metrics", "healthz", "readyz", "static"})
@@ -113,18 +115,30 @@ class Prepared:
         # Whoever asked first may go away; the others still wait for it.
         return await asyncio.shield(task)
 
-    async def renew(self) -> None:
-        """Make what was asked for since the last time anew, the most wanted first; forget the rest."""
-        wanted = sorted((item for item in self._kept.items() if item[1].asked), key=lambda item: -item[1].asked)
-        hot = [key for key, _ in wanted[:_RENEWED]]
+    def wanted(self, changed: Collection[str]) -> tuple[list[Key], list[Key]]:
+        """What was asked for since the last time: what must be made anew before anybody is told, and what can wait.
+
+        The first are the pages of services that changed and those most asked for; their old answers go on being sent
+        until :meth:`renew` has made them anew. What nobody asked for is forgotten.
+        """
+        by_wish = sorted((item for item in self._kept.items() if item[1].asked), key=lambda item: -item[1].asked)
+        hot = [key for key, _ in by_wish[:_RENEWED]]
         for key in self._kept.keys() - set(hot):
             self._forget(key)
-        for kept in self._kept.values():
-            kept.is_due, kept.asked = True, 0
+        about = {"/", *(f"/{service}" for service in changed)}
+        urgent = [key for i, key in enumerate(hot) if i < _FIRST or key.path in about][:_URGENT]
         for key in hot:
-            if await self.make(key) is None:
-                self._forget(key)
-            await asyncio.sleep(0)  # what came meanwhile goes first
+            kept = self._kept[key]
+            kept.is_due, kept.asked = key in urgent, 0
+        return urgent, [key for key in hot if key not in urgent]
+
+    async def renew(self, keys: Iterable[Key]) -> None:
+        """Make these anew, one after the other; what came meanwhile goes first."""
+        for key in keys:
+            kept = self._kept.get(key)
+            if kept is None or kept.seq != self._board().seq:  # else somebody has asked for it meanwhile
+                await self.make(key)
+                await asyncio.sleep(0)
 
     async def _made(self, key: Key) -> Answer | None:
         seq = self._board().seq
