@@ -6,7 +6,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from stillup.board import Board
+from stillup.board import Board, ServiceBoard
+from stillup.catalog.load import catalogue
 from stillup.clock import SystemClock
 from stillup.config import Config, parse_config
 from stillup.daemon.alerts import Alerting
@@ -49,6 +50,7 @@ def run(folder: str, address: str, total: int) -> None:
     with open_store(config.database) as store:
         while store.outbox.state("main") is None:  # what is committed before the first look is nobody's news
             time.sleep(0.005)
+        shown: dict[str, ServiceBoard] = {}
         number, last = _count(folder), datetime(2026, 1, 1, tzinfo=UTC)
         while number < total:
             if number % 50 == 0:
@@ -58,7 +60,8 @@ def run(folder: str, address: str, total: int) -> None:
             changes = [change(number, last)]
             store.commit_step(changes, [], {})
             number += 1
-            alerting.show(Board(at=last, seq=number), changes)
+            shown |= {c.service: ServiceBoard(service=catalogue()[c.service], verdict=c) for c in changes}
+            alerting.show(Board(at=last, seq=number, services=shown), changes)
         while store.outbox.counts("main").get(("hook", Status.DELIVERED), 0) < total:
             time.sleep(0.02)
     alerting.stop()

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import BigInteger, Row, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from stillup.model.verdict import Verdict
@@ -43,6 +43,7 @@ class Status(StrEnum):
     """Given up; it is kept, and ``why`` says why."""
 
 
+_PUT = upsert(outbox).on_conflict_do_nothing()
 _PENDING = (Status.WAITING.value, Status.ATTEMPTING.value)
 
 
@@ -107,8 +108,8 @@ class Deciding:
 
     def put(self, messages: Iterable[Message], now: datetime) -> int:
         """Queue messages, each key once; how many were new."""
-        at, new = micros(now), 0
-        channels = set()
+        at = micros(now)
+        rows: list[dict[str, Any]] = []
         for message in messages:
             row = {
                 "party": self._party,
@@ -121,9 +122,9 @@ class Deciding:
                 "why": "",
                 "value": _MESSAGE.pack(message),
             }
-            new += self._conn.execute(upsert(outbox).values(row).on_conflict_do_nothing()).rowcount
-            channels.add(message.channel)
-        for channel in channels:
+            rows.append(row)
+        new = sum(self._conn.execute(_PUT, row).rowcount for row in rows)
+        for channel in {row["channel"] for row in rows}:
             self._bound(channel, at)
         return new
 
@@ -187,8 +188,7 @@ class Outbox:
                 _settle(conn, before)
             row = _next(conn, party, channel)
             if row is not None and row.status is Status.WAITING and row.due_at <= now:
-                tried = {"status": Status.ATTEMPTING.value, "tries": outbox.c.tries + 1}
-                conn.execute(update(outbox).where(outbox.c.seq == row.seq).values(tried))
+                conn.execute(_ATTEMPT, {"which": row.seq})
         return row
 
     def settle(self, settled: Settled) -> None:
@@ -227,18 +227,45 @@ class Outbox:
             return conn.execute(delete(table).where(func.coalesce(table.c.done, table.c.queued) < before)).rowcount
 
 
+# Built once: to build them costs as much as to run them, and they run for every message.
+_NEXT = (
+    select(outbox)
+    .where(outbox.c.party == bindparam("of"), outbox.c.channel == bindparam("by"), outbox.c.status.in_(_PENDING))
+    .order_by(outbox.c.seq)
+    .limit(1)
+)
+_ATTEMPT = (
+    update(outbox)
+    .where(outbox.c.seq == bindparam("which"))
+    .values(status=Status.ATTEMPTING.value, tries=outbox.c.tries + 1)
+)
+_SETTLE = (
+    update(outbox)
+    .where(outbox.c.seq == bindparam("which"))
+    .values(
+        status=bindparam("how"),
+        why=bindparam("because"),
+        due=func.coalesce(bindparam("until", type_=BigInteger), outbox.c.due),
+        done=func.coalesce(bindparam("end", type_=BigInteger), outbox.c.done),
+    )
+)
+
+
 def _next(conn: Connection, party: str, channel: str) -> Queued | None:
-    table = outbox
-    mine = (table.c.party == party) & (table.c.channel == channel) & table.c.status.in_(_PENDING)
-    row = conn.execute(select(table).where(mine).order_by(table.c.seq).limit(1)).one_or_none()
+    row = conn.execute(_NEXT, {"of": party, "by": channel}).one_or_none()
     return None if row is None else _queued(row)
 
 
 def _settle(conn: Connection, settled: Settled) -> None:
-    news = {"status": settled.status.value, "why": settled.why}
-    times = {"due": settled.due_at, "done": settled.done_at}
-    at = {name: micros(time) for name, time in times.items() if time is not None}
-    conn.execute(update(outbox).where(outbox.c.seq == settled.seq).values({**news, **at}))
+    until, end = settled.due_at, settled.done_at
+    said = {
+        "which": settled.seq,
+        "how": settled.status.value,
+        "because": settled.why,
+        "until": until and micros(until),
+        "end": end and micros(end),
+    }
+    conn.execute(_SETTLE, said)
 
 
 def _queued(row: Row[Any]) -> Queued:
