@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +18,7 @@ import msgspec
 from stillup.cli.common import config_option
 from stillup.cli.quick import get
 from stillup.cli.say import put
-from stillup.cli.statusline_words import Line, Seen, line, via
+from stillup.cli.statusline_words import FAULTS, Line, Seen, line, plain, via
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -32,6 +32,8 @@ _MOST_INPUT = 256 * 1024
 _STALE, _UNHEARD = timedelta(minutes=6), timedelta(minutes=10)
 """Each minute is judged, and every source is asked each few minutes: longer than that, and nobody watches."""
 _BASE_URL = "ANTHROPIC_BASE_URL"
+_NAME = 40
+_Ask = Callable[[str], "Mapping[str, Any] | None"]
 _USUAL = {"claude": "Claude"}
 _NOT_WATCHED = "not watched; run stillup up"
 
@@ -59,14 +61,15 @@ class _TooLate(Exception):
 @config_option
 def command(service: str, color: bool | None, within_s: float, config_path: Path | None) -> int:
     """Print the line."""
-    plain = f"? {service[:40].capitalize()} unknown"
+    told = plain(f"? {service[:_NAME].capitalize()} unknown")
     try:
         with _within(within_s):
-            told = _told(service, config_path, within_s)
+            for better in _told(service, config_path, within_s):
+                told = better
     except _TooLate:
-        told = Line(late := f"{plain} · no answer in time", late)
-    except Exception:  # noqa: BLE001 - whatever it is, Claude Code must not show it in place of the line
-        told = Line(plain, plain)
+        told = told if told.ansi != told.plain else plain(f"{told.plain} · no answer in time")
+    except Exception:  # noqa: BLE001, S110 - whatever it is, Claude Code must not show it in place of the line
+        pass
     if color is None:
         color = not os.environ.get("NO_COLOR")
     with suppress(Exception):
@@ -74,35 +77,47 @@ def command(service: str, color: bool | None, within_s: float, config_path: Path
     return 0
 
 
-def _told(service: str, config_path: Path | None, within_s: float) -> Line:
+def _told(service: str, config_path: Path | None, within_s: float) -> Iterator[Line]:
+    """The line, then the same with more in it: what is there when the time is over is printed."""
     from stillup.clock import SystemClock
     from stillup.config import load_config
 
     session, now = _session(_INPUT_SHARE * within_s), SystemClock().now()
     config, patience_s = load_config(config_path, os.environ), _ASK_SHARE * within_s
-    seen = _from_page(service, config, now, patience_s) or _from_store(service, config, now)
-    return line(seen, now, _via(session, config, patience_s))
+    page = _page(service, config, patience_s)
+    told = _from_page(page, now)
+    seen = told or _from_store(service, config, now)
+    yield line(seen, now)
+    if page is not None and told is not None and told.state in FAULTS:
+        seen = msgspec.structs.replace(seen, left_s=_left_s(page("/forecast"), now))
+        yield line(seen, now)
+    yield line(seen, now, _via(session, config, patience_s))
 
 
 # -- what is known ----------------------------------------------------------------------------------------------------
 
 
-def _from_page(service: str, config: Config, now: datetime, patience_s: float) -> Seen | None:
-    """What the running page says; None where none runs, or it does not watch that service."""
+def _page(service: str, config: Config, patience_s: float) -> _Ask | None:
+    """Asks the running page for what it says of the service."""
     from stillup.daemon.page_address import page_base, page_token
 
     base = page_base(config)
     if base is None:
         return None
-    ask = partial(get, f"{base}/api/v1/services/{_meant(service)[0]}", patience_s, page_token(config, os.environ))
-    verdict = ask("/verdict")
+    token = page_token(config, os.environ)
+    return partial(get, f"{base}/api/v1/services/{_meant(service)[0]}", patience_s, token)
+
+
+def _from_page(ask: _Ask | None, now: datetime) -> Seen | None:
+    """What the running page says; None where none runs, or it does not watch that service."""
+    verdict = ask("/verdict") if ask is not None else None
     if verdict is None:
         return None
     name = str(verdict["headline"]).partition(":")[0]
     judged = _time(verdict["as_of"])
     if judged is None or now - judged > _STALE:
         return Seen(name=name, note="stillup judges nothing now")
-    seen = Seen(
+    return Seen(
         name=name,
         state=verdict["state"],
         is_suspected=verdict["confidence"] == "suspected",
@@ -110,7 +125,6 @@ def _from_page(service: str, config: Config, now: datetime, patience_s: float) -
         scope=verdict["scope"],
         models=tuple(str(m) for m in verdict["models"]),
     )
-    return msgspec.structs.replace(seen, left_s=_left_s(ask("/forecast"), now)) if verdict["forecast"] else seen
 
 
 def _left_s(told: Mapping[str, Any] | None, now: datetime) -> float | None:

@@ -19,7 +19,7 @@ _STATES = {
     "unknown": ("?", "2", "unknown"),
 }
 """Mark, ANSI style, words. What a newer stillup may say beside these is shown as unknown."""
-_FAULTS = frozenset({"degraded", "partial_outage", "major_outage"})
+FAULTS = frozenset({"degraded", "partial_outage", "major_outage"})
 _OWN = {"you": "your network, not the service", "your_quota": "your limit, not the service"}
 _UNWELL = frozenset({"open", "out", "limited", "key_blocked"})
 _NAME, _NOTE = 40, 60
@@ -47,10 +47,16 @@ class Line(Struct, frozen=True):
     ansi: str
 
 
+def plain(text: str) -> Line:
+    """A line without colours."""
+    shown = _short(text, 2 * _NOTE)
+    return Line(shown, shown)
+
+
 def line(seen: Seen, now: datetime, via: str = "") -> Line:
     """``▲ Claude partial outage 12 min · back ~40 min · via bedrock``."""
     mark, style, words = _STATES.get(seen.state, _STATES["unknown"])
-    is_fault = seen.state in _FAULTS
+    is_fault = seen.state in FAULTS
     if not is_fault and seen.scope in _OWN:
         mark, style, words = "•", "33", _OWN[seen.scope]
     head = f"{mark} {_short(seen.name, _NAME)} {words}{'?' if is_fault and seen.is_suspected else ''}"
