@@ -40,12 +40,14 @@ class Receiver:
         asyncio.set_event_loop(self._loop)
         app = web.Application()
         app.router.add_post("/hook", self._hear)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         self._loop.run_until_complete(runner.setup())
         self._loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", 0).start())
         self.address = f"127.0.0.1:{runner.addresses[0][1]}"
         self._ready.set()
         self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+        self._loop.close()
 
     async def _hear(self, request: web.Request) -> web.Response:
         body = await request.read()
