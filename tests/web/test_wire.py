@@ -83,6 +83,12 @@ def test_headers_without_end_are_refused_before_they_fill_the_memory(opened):
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431")
 
 
+def test_many_requests_at_once_are_answered_one_after_the_other(opened):
+    sock = opened()
+    sock.sendall((GET + b"\r\n") * 2_000 + GET + b"Connection: close\r\n\r\n")
+    assert rest(sock).count(b"HTTP/1.1 200 ") == 2_001
+
+
 @pytest.mark.parametrize("count", [101, 3_000])
 def test_headers_that_are_too_many_are_refused(opened, count):
     sock = opened()

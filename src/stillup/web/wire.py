@@ -63,7 +63,8 @@ class Wire(HttpToolsProtocol):
                 self._wait(self.head_s)  # line breaks between requests: allowed, and no reason to stay for ever
             return
         if self._in_head:
-            self._head_bytes += len(data)
+            # What came with the end of another request is not counted: at most one read of the socket.
+            self._head_bytes += len(data) if self._head_bytes >= 0 else 1
             if self._head_bytes > _MOST_HEAD:
                 self._refuse(b"431 Request Header Fields Too Large", b"the request's headers are too large\n")
                 return
@@ -72,7 +73,7 @@ class Wire(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_open = self._in_head = True
-        self._head_bytes = 0
+        self._head_bytes = -1
         self.scope["extensions"] = {"stillup.abort": self.transport.abort}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
