@@ -131,7 +131,7 @@ def local_zone(environ: Mapping[str, str], etc: Path = Path("/etc")) -> str:
     if named:
         return named.rpartition(_ZONEINFO)[2]
     try:
-        linked = os.readlink(etc / "localtime")
+        linked = str((etc / "localtime").readlink())
     except OSError:
         linked = ""
     if _ZONEINFO in linked:

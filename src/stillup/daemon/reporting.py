@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from stillup.daemon.running import Running
+from stillup.daemon.running import Running, Told
 from stillup.errors import RateLimited, Refused, SourceError, Unreachable
 from stillup.hub.values import CrowdReport
 from stillup.net import Net, Request
@@ -48,7 +48,7 @@ async def deliver(
         return await _send(to, body, clock, hub.key if hub.base_url == to else None)
     page = Running(config, environ)
     told = await page.ask(_PATH, body)
-    if told is not None and not (told.status == 404 and hub.base_url):
+    if told is not None and _is_ours(told) and not (told.status == 404 and hub.base_url):
         says = clean(str(told.value.get("says") or told.value.get("detail") or ""), 300)
         kind = str(told.value.get("reason") or told.value.get("type") or "").rpartition("#")[2]
         taken = 200 <= told.status < 300
@@ -58,6 +58,11 @@ async def deliver(
     where = page.base or config.web.listen
     says = f"nobody takes reports: no page answers at {where} (`stillup up` starts one), and no hub is configured"
     return Delivered(taken=False, reason="nobody", says=f"{says} (`sources.hub.base_url`, or --to URL)")
+
+
+def _is_ours(told: Told) -> bool:
+    """Whether it is a stillup that answers, and no other program at its address."""
+    return "says" in told.value or str(told.value.get("type", "")).startswith(("/api#", "about:"))
 
 
 async def _send(base: str, body: bytes, clock: Clock, key: Secret | None) -> Delivered:
