@@ -31,7 +31,10 @@ def full():
     """The made-up board with as much on it as there can be."""
     every = sorted({code for name in WORLD for code in places(name)})
     return boards.claude(
-        reports=boards.bars(),
+        reports=tuple(
+            structs.replace(b, count=(n * 37) % 101 / 3, usual=0.9 + n / 97, low=n / 211, high=4.0 + n / 89)
+            for n, b in enumerate(boards.bars())
+        ),
         places=tuple(Place(c, 1000.0 + n, 0.5) for n, c in enumerate(every))
         + tuple(Place(f"US-{c}", 99.0, 0.1) for c in sorted(places(STATES))),
         problems=tuple(Share(f"problem_{n}", 1000.0 - n) for n in range(60)),

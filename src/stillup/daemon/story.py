@@ -14,7 +14,7 @@ from stillup.daemon.hindsight import Page, judge
 from stillup.daemon.recent import WINDOW_S, Recent
 from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
-from stillup.model.service import Confidence, Family, worst
+from stillup.model.service import Confidence, Family, State, worst
 from stillup.model.signal import Declared, Signal
 from stillup.model.verdict import Verdict
 from stillup.sources.decode import clean, strip_html
@@ -169,12 +169,20 @@ def _verdicts(changes: Sequence[Verdict], naming: Callable[[str], str], name: st
         words = (before and moved(before, change, naming)) or headline(change, name)
         yield Moment(at=change.at, kind="verdict", says=_capital(words), state=change.state)
         before = change
-    parts = sorted(
-        (c for c in changes if c.component), key=lambda c: (c.at, c.state.severity, c.state, c.component or "")
-    )
-    for (at, state), group in groupby(parts, key=lambda c: (c.at, c.state)):
+    for (at, state), group in groupby(_turns(changes), key=lambda c: (c.at, c.state)):
         names = ", ".join(naming(c.component or "") for c in group)
         yield Moment(at=at, kind="verdict", says=f"{names}: {STATE_WORDS[state]}", state=state)
+
+
+def _turns(changes: Sequence[Verdict]) -> list[Verdict]:
+    """The changes of components by which their state became another, those alike of a minute beside each other."""
+    before: dict[str, State] = {}
+    out = []
+    for change in changes:
+        if change.component is not None and before.get(change.component) is not change.state:
+            before[change.component] = change.state
+            out.append(change)
+    return sorted(out, key=lambda c: (c.at, c.state.severity, c.state, c.component or ""))
 
 
 def _capital(words: str) -> str:
@@ -206,6 +214,7 @@ def _bounded(moments: Sequence[Moment]) -> tuple[Moment, ...]:
 
 
 def worst_of(changes: Sequence[Verdict]) -> Verdict | None:
-    """The change of the service at which the incident was worst and surest; of equals the last."""
+    """The change of the service at which it was worst, surest and on most sides; of equals the first."""
     faults = [c for c in changes if c.component is None and c.state.is_fault]
-    return max(faults, key=lambda c: (c.state.severity, c.confidence is Confidence.CONFIRMED, c.at), default=None)
+    sure = Confidence.CONFIRMED
+    return max(faults, key=lambda c: (c.state.severity, c.confidence is sure, len(c.families)), default=None)

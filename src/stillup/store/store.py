@@ -117,15 +117,22 @@ class Store:
         with self._begin(Access.QUICK) as conn:
             write.put_reports(conn, reports)
 
-    def watch(self, ticks: Iterable[tuple[datetime, Collection[str]]], beat: timedelta = timedelta(minutes=1)) -> None:
+    def watch(
+        self,
+        ticks: Iterable[tuple[datetime, Collection[str]]],
+        beat: timedelta = timedelta(minutes=1),
+        stands: timedelta = timedelta(minutes=5),
+    ) -> None:
         """Keep that something was known of these services in the ``beat`` before each tick; as durable as `record`.
 
-        What one missed beat leaves open is closed: the word of the minute before still stood then.
+        A word ``stands`` so long: a pause no longer than that is closed.
         """
         with self._begin(Access.QUICK) as conn:
             for tick, services in ticks:
                 for service in services:
-                    write.put_watch(conn, service, micros(tick - beat), micros(tick), beat // timedelta(microseconds=1))
+                    write.put_watch(
+                        conn, service, micros(tick - beat), micros(tick), stands // timedelta(microseconds=1)
+                    )
 
     def prune(self, now: datetime, keep: timedelta) -> int:
         """Delete the signals older than ``keep``, nothing else; how many it were.

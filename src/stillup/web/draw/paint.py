@@ -16,15 +16,15 @@ def paint(template: str, /, **told: object) -> Markup:
     return Markup(environment().get_template(f"draw/{template}").render(**told).strip())  # noqa: S704  the template escaped
 
 
-def short(value: float) -> str:
-    """A coordinate of at most two decimals, without zeros that say nothing.
+def short(value: float, digits: int = 2) -> str:
+    """A coordinate of so many decimals at most, without zeros that say nothing.
 
     :raises ValueError: it is not finite, which would be a drawing that no browser shows.
     """
     if not isfinite(value):
         msg = "a coordinate is not a finite number"
         raise ValueError(msg)
-    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    text = f"{value:.{digits}f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
 
 

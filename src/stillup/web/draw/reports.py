@@ -51,7 +51,10 @@ def report_chart(board: ServiceBoard) -> Markup:
 def story_chart(story: Story, name: str) -> Markup:
     """The reports around one incident; ``name`` is the service's."""
     bars = story.reports[-_MOST_BARS:]
-    return _chart(bars, [story.incident], name, last_is_open=False) if bars else NOTHING
+    if not bars:
+        return NOTHING
+    posts = [m.at for m in story.timeline if m.kind == "official"]
+    return _chart(bars, [story.incident], name, last_is_open=False, official=min(posts, default=None))
 
 
 def spark(bars: Sequence[Bar]) -> Markup:
@@ -64,20 +67,29 @@ def spark(bars: Sequence[Bar]) -> Markup:
     paths = {"calm": "", "hot": ""}
     for i, (bar, count) in enumerate(zip(bars, counts, strict=True)):
         if count:
-            paths[_kind(bar, is_open=False)] += f"M{i} 20V{short(20 - count / top * 20)}h.8V20z"
+            paths[_kind(bar, is_open=False)] += f"M{i} 20V{short(20 - count / top * 20, 1)}h.8V20z"
     return paint("spark.svg", n=len(bars), paths=paths)
 
 
-def _chart(bars: Sequence[Bar], incidents: Sequence[Incident], name: str, *, last_is_open: bool) -> Markup:
+def _chart(
+    bars: Sequence[Bar],
+    incidents: Sequence[Incident],
+    name: str,
+    *,
+    last_is_open: bool,
+    official: datetime | None = None,
+) -> Markup:
+    """``official`` is when the page first spoke of the newest incident, where that is known better than by a minute."""
     step = windows_of([b.at for b in bars])
     first, last = bars[0].at - step, bars[-1].at
     top = ceiling([v for b in bars for v in (known(b.count), known(b.high)) if v is not None])
     inside = [i for i in incidents if (i.recovered_at or last) >= first and i.since <= last][:_MOST_SPANS]
-    marks = _marks(inside[0], first, last) if inside else []
+    newest = inside[0] if inside else None
+    spoke = official or (dict(newest.first_seen).get(Family.OFFICIAL) if newest else None)
     return paint(
         "reports.svg",
         name=name,
-        says=_says(bars, name, step, inside[0] if inside else None),
+        says=_says(bars, name, step, newest, spoke),
         n=len(bars),
         top=figure(top),
         half=figure(top / 2),
@@ -86,7 +98,7 @@ def _chart(bars: Sequence[Bar], incidents: Sequence[Incident], name: str, *, las
         band_path=_band(bars, top),
         bars={k: _path(bars, top, k, last_is_open=last_is_open) for k in ("calm", "hot", "open")},
         gaps=list(_gaps(bars)),
-        marks=marks,
+        marks=_marks(newest, spoke, first, last) if newest else [],
         spans=[_span(i, first, last) for i in inside],
         ticks=clock_ticks(first, last),
         rows=list(_rows(bars, step)),
@@ -105,7 +117,7 @@ def _path(bars: Sequence[Bar], top: float, kind: str, *, last_is_open: bool) -> 
     for i, bar in enumerate(bars):
         count = known(bar.count)
         if count and _kind(bar, is_open=last_is_open and i == len(bars) - 1) == kind:
-            out.append(f"M{i}.1 100V{short(100 - count / top * 100)}h.8V100z")
+            out.append(f"M{i}.1 100V{short(100 - count / top * 100, 1)}h.8V100z")
     return "".join(out)
 
 
@@ -121,7 +133,7 @@ def _runs(values: Sequence[float | None]) -> Iterator[tuple[int, int, float]]:
 
 def _usual(bars: Sequence[Bar], top: float) -> str:
     runs = _runs([known(b.usual) for b in bars])
-    return "".join(f"M{a} {short(100 - min(v, top) / top * 100)}H{b}" for a, b, v in runs)
+    return "".join(f"M{a} {short(100 - min(v, top) / top * 100, 1)}H{b}" for a, b, v in runs)
 
 
 def _band(bars: Sequence[Bar], top: float) -> str:
@@ -130,7 +142,7 @@ def _band(bars: Sequence[Bar], top: float) -> str:
     for (low, high), group in groupby(pairs):
         n = len(list(group))
         if high is not None:
-            above, below = (short(100 - min(v, top) / top * 100) for v in (high, low or 0.0))
+            above, below = (short(100 - min(v, top) / top * 100, 1) for v in (high, low or 0.0))
             out.append(f"M{at} {below}V{above}H{at + n}V{below}z")
         at += n
     return "".join(out)
@@ -146,10 +158,10 @@ def _gaps(bars: Sequence[Bar]) -> Iterator[tuple[int, int]]:
         at += n
 
 
-def _marks(incident: Incident, first: datetime, last: datetime) -> list[Mark]:
+def _marks(incident: Incident, spoke: datetime | None, first: datetime, last: datetime) -> list[Mark]:
     told = [
         (incident.since, "began", "onset"),
-        (dict(incident.first_seen).get(Family.OFFICIAL), "official page", "official"),
+        (spoke, "official page", "official"),
         (incident.recovered_at, "over", "over"),
     ]
     out = []
@@ -166,7 +178,7 @@ def _span(incident: Incident, first: datetime, last: datetime) -> tuple[float, f
     return begin, max(0.4, end - begin), incident.state.value
 
 
-def _says(bars: Sequence[Bar], name: str, step: timedelta, incident: Incident | None) -> str:
+def _says(bars: Sequence[Bar], name: str, step: timedelta, incident: Incident | None, spoke: datetime | None) -> str:
     """The finding in words."""
     heard = [(b, c) for b in bars if (c := known(b.count)) is not None]
     every = span(step.total_seconds())
@@ -181,16 +193,13 @@ def _says(bars: Sequence[Bar], name: str, step: timedelta, incident: Incident | 
     silent = len(bars) - len(heard)
     parts.append(f" In {silent} windows nobody who counts was heard." if silent else "")
     if incident is not None:
-        parts.append(_told(incident))
+        parts.append(_told(incident, spoke))
     return "".join(parts)
 
 
-def _told(incident: Incident) -> str:
+def _told(incident: Incident, spoke: datetime | None) -> str:
     said = [f" Trouble began at {_clock(incident.since)}"]
-    official = dict(incident.first_seen).get(Family.OFFICIAL)
-    said.append(
-        f"; the official page said so at {_clock(official)}" if official else "; the official page said nothing"
-    )
+    said.append(f"; the official page said so at {_clock(spoke)}" if spoke else "; the official page said nothing")
     said.append(f"; over at {_clock(incident.recovered_at)}." if incident.recovered_at else "; it goes on.")
     return "".join(said)
 
