@@ -50,7 +50,7 @@ def command(log: str | None, log_format: str, as_json: bool, color: bool | None,
     def listener_of(watched: Sequence[Service]) -> Listener:
         if as_json:
             return UntilGone(JsonLines())
-        return UntilGone(Lines(console(color=color), opening(watched, config, with_gateway=True)))
+        return UntilGone(Lines(console(color=color), opening(watched, config, with_gateway=config.gateway.enabled)))
 
     return up(
         config,
