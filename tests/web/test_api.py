@@ -109,6 +109,7 @@ def test_alternatives_without_a_task_are_those_the_board_has_chosen(client):
 def test_an_incident_is_told_with_its_timeline_and_leads(client):
     told = get(client, f"/incidents/{boards.INCIDENT.id}").json()
     assert told["incident"]["lead_s"] == 19 * 60
+    assert [s["family"] for s in told["incident"]["first_seen"]] == ["probe", "crowd", "official"]
     assert [m["kind"] for m in told["timeline"]] == ["onset", "seen", "verdict", "official"]
     assert told["leads"][0] == {"family": "probe", "lead_s": 1140.0}
     assert told["wrong"] == ["The mobile apps were never named, and the page named them."]

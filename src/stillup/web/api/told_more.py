@@ -112,7 +112,7 @@ def incident(found: Incident, base: str) -> m.IncidentValue:
         confirmed_at=found.confirmed_at,
         recovered_at=found.recovered_at,
         components=names(found.components),
-        first_seen=tuple(m.SeenValue(family=f, at=at) for f, at in found.first_seen),
+        first_seen=tuple(m.SeenValue(family=f, at=at) for f, at in sorted(found.first_seen, key=lambda s: s[1])),
         lead_s=lead.total_seconds() if lead is not None else None,
         link=f"{base}/incidents/{found.id}",
     )

@@ -136,7 +136,7 @@ class IncidentValue(Struct, frozen=True, kw_only=True):
     confirmed_at: Annotated[datetime | None, says("null: never")]
     recovered_at: Annotated[datetime | None, says("null: not over, or its end was not seen")]
     components: tuple[str, ...]
-    first_seen: Annotated[tuple[SeenValue, ...], says("Who saw it when")]
+    first_seen: Annotated[tuple[SeenValue, ...], says("Who saw it when, the first of them first")]
     lead_s: Annotated[
         float | None, says("How long before the official page another family saw it; negative: after it", 1020.0)
     ]
