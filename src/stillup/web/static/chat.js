@@ -4,7 +4,7 @@
 (() => {
   const KEY = "stillup.chat.1";
   const MOST_KEPT = 2000000;
-  const IMAGE = 5 << 20, PDF = 10 << 20, TEXT = 512 << 10, FILES = 10, ALL = 26 << 20;
+  const IMAGE = 5 << 20, PDF = 10 << 20, TEXT = 512 << 10, FILES = 10, TURNS = 400, ALL = 26 << 20;
   const $ = (id) => document.getElementById(id);
   const form = $("ask"), text = $("text"), model = $("model"), talk = $("talk"), doing = $("doing");
   const send = $("send"), stop = $("stop"), files = $("files"), chosen = $("chosen");
@@ -224,6 +224,7 @@
     const since = Date.now();
     const ticking = setInterval(() => { if (!turn.text) turn.item.dataset.waits = Math.round((Date.now() - since) / 1000) + " s"; }, 1000);
     try {
+      if (asked.length > TURNS) throw { says: `This conversation has ${asked.length} messages, and ${TURNS} may go out.`, todo: "Save it as Markdown, clear it, and go on with a summary of it." };
       if (JSON.stringify(asked).length > ALL) throw { says: "That is too large: this conversation with its files is over 26 MB.", todo: "Clear the conversation, or leave a file out." };
       const answer = await post("/chat/send", { model: model.value, turns: asked }, running.signal);
       if (!answer.ok) throw await trouble(answer);

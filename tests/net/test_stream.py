@@ -1,0 +1,98 @@
+"""Answers of a server of our own, read as they come; nothing beyond this machine is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from stillup.errors import NotConfigured, SourceError, TooLarge, Unreachable
+from stillup.net.stream import ask_here
+from stillup.secret import Secret
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Who: me\r\n"
+
+
+@asynccontextmanager
+async def server(*pieces, then=None):
+    """Answers every request with these pieces, one after the other, then does what ``then`` says."""
+    heard, answering = [], []
+
+    async def answer(reader, writer):
+        answering.append(asyncio.current_task())
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        if then == "hang":
+            await reader.read()
+        writer.transport.abort() if then == "reset" else writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", heard
+    await asyncio.gather(*answering, return_exceptions=True)
+
+
+async def test_the_head_is_there_before_the_body():
+    async with server(HEAD + b"\r\n", b"first", then="hang") as (url, _), ask_here(url) as answer:
+        assert (answer.status, answer.headers["x-who"]) == (200, "me")
+        assert await anext(answer.chunks) == b"first"
+
+
+async def test_what_is_posted_goes_out_with_its_type_and_secrets():
+    headers = {"x-key": Secret("dummy-key")}
+    async with (
+        server(HEAD + b"Content-Length: 2\r\n\r\nok") as (url, heard),
+        ask_here(url, json=b"{}", headers=headers) as answer,
+    ):
+        assert await answer.body() == b"ok"
+    assert heard[0].startswith(b"POST / ")
+    assert b"x-key: dummy-key\r\n" in heard[0]
+    assert b"application/json" in heard[0]
+
+
+async def test_only_this_machine_is_asked():
+    with pytest.raises(NotConfigured, match="not an address of this machine"):
+        async with ask_here("http://192.0.2.1/"):
+            pass
+
+
+async def test_nobody_there_is_one_of_our_errors():
+    with pytest.raises(Unreachable, match="refused"):
+        async with ask_here("http://127.0.0.1:9/"):
+            pass
+
+
+@pytest.mark.parametrize("then", ["reset", None])
+async def test_a_body_that_breaks_off_is_one_of_our_errors(then):
+    async with server(HEAD + b"Content-Length: 99\r\n\r\nsome", then=then) as (url, _), ask_here(url) as answer:
+        with pytest.raises(SourceError):
+            await answer.body()
+
+
+async def test_silence_inside_an_answer_ends_it():
+    async with server(HEAD + b"\r\n", b"some", then="hang") as (url, _), ask_here(url, silence_s=0.2) as answer:
+        with pytest.raises(Unreachable, match="timed out"):
+            await answer.body()
+
+
+async def test_an_answer_beyond_its_bound_is_given_up():
+    async with server(HEAD + b"\r\n", b"x" * 5000) as (url, _), ask_here(url, max_bytes=1000) as answer:
+        with pytest.raises(TooLarge):
+            await answer.body(10_000)
+
+
+async def test_a_body_is_cut_where_its_reader_has_enough():
+    async with server(HEAD + b"\r\n", b"x" * 5000) as (url, _), ask_here(url) as answer:
+        assert await answer.body(10) == b"x" * 10
+
+
+async def test_a_redirect_is_not_followed():
+    moved = b"HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n"
+    async with server(moved) as (url, heard), ask_here(url) as answer:
+        assert answer.status == 302
+    assert len(heard) == 1
