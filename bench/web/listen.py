@@ -70,10 +70,14 @@ class Readers:
 
     async def _look(self, at: str) -> None:
         await asyncio.sleep(self._random.random() * _SPREAD_S)
-        reader, writer = await asyncio.open_connection(self.host, self.port, limit=1 << 20)
-        writer.write(f"GET {self.path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nConnection: close\r\n\r\n".encode())
-        found = _AT.search(await reader.read(-1))
-        writer.close()
+        try:
+            reader, writer = await asyncio.open_connection(self.host, self.port, limit=1 << 20)
+            ask = f"GET {self.path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nConnection: close\r\n\r\n"
+            writer.write(ask.encode())
+            found = _AT.search(await reader.read(-1))
+            writer.close()
+        except OSError:
+            return  # it is counted as one who did not see it
         if found is not None and found[1].decode() >= at:
             self.changes[at].seen_s.append(monotonic())
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from threading import Event, Thread
+from threading import Thread
 from typing import TYPE_CHECKING
 
-import uvicorn
 from msgspec import structs
 
 from stillup.board import Archive, Board
@@ -18,6 +17,7 @@ from stillup.errors import UsageError
 from stillup.hub.values import Desk, PoolDesk
 from stillup.model.verdict import Verdict
 from stillup.secret import Secret
+from stillup.web.accepting import Server
 from stillup.web.front import Front
 from stillup.web.site import Site
 from stillup.web.wire import BACKLOG, configured
@@ -65,7 +65,7 @@ class Serving:
         self._sockets: list[socket.socket] = []
         self._thread: Thread | None = None
         self._front: Front | None = None
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self.address = ""
         """Where it is reached from this machine, as ``http://127.0.0.1:8780``; empty before it is started."""
 
@@ -82,7 +82,7 @@ class Serving:
         settings = structs.replace(self._settings, listen=listen)
         self._front = Front(Site(settings=settings, board=self.board, **self._parts))  # type: ignore[arg-type]
         config = configured(self._front, room_for(MOST_CONNECTIONS))
-        self._server = _Server(config)
+        self._server = Server(config)
         self._thread = Thread(target=self._live, args=(self._server,), name="web", daemon=True)
         self._thread.start()
         self._server.is_there.wait(_BEGIN_S)
@@ -111,22 +111,10 @@ class Serving:
             sock.close()
         self._sockets = []
 
-    def _live(self, server: _Server) -> None:
+    def _live(self, server: Server) -> None:
         try:
             run_loop(server.serve(self._sockets))
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - whatever it was, the rest of the process goes on
             self._say(f"the page ended: {type(exc).__name__}: {exc}")
         finally:
             server.is_there.set()
-
-
-class _Server(uvicorn.Server):
-    """Says when it is there."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_there = Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_there.set()
