@@ -62,8 +62,10 @@ def told_too(listener: Listener, alerting: Alerting, monitor: Monitor, wanted: S
     """The listener, and beside it the alerts, which see what the page would show."""
     from stillup.daemon.board import BoardMaker
     from stillup.daemon.live import Listeners
+    from stillup.daemon.playbook import Helpers
 
-    return Listeners(listener, BoardMaker(monitor, wanted, [alerting], say=_say))
+    helpers = Helpers(alerts=True, told_at=alerting.told_at)
+    return Listeners(listener, BoardMaker(monitor, wanted, [alerting], helpers=helpers, say=_say))
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from stillup.board import Board, ServiceBoard
 from stillup.catalog.load import Service, catalogue
-from stillup.daemon.playbook import steps_for
+from stillup.daemon.playbook import Helpers, steps_for
 from stillup.model.evidence import Evidence
 from stillup.model.service import State
 from stillup.model.verdict import Verdict
@@ -105,7 +105,7 @@ def _shown(decision: Decision, board: Board | None, grounds: Grounds) -> Service
         because=because(verdict, page_is_read=page_is_read(evidence) if evidence else None),
         rule=rule(verdict, evidence, decision.at),
         who=who(verdict, lambda c: names.get(c, c)),
-        steps=steps_for(service, verdict, decision.at),
+        steps=steps_for(service, verdict, decision.at, helpers=Helpers(alerts=True, told_at=lambda _: decision.at)),
     )
 
 

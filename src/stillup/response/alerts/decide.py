@@ -202,7 +202,8 @@ def _decision(rule: Rule, service: str, before: Thread, word: Word, seen: Condit
         verdict=seen.verdict,
         components=seen.components,
         before=before.said,
-        since=thread.since or before.since,
+        since=(before.broke_at if word.kind is Kind.BACK else None) or thread.since or before.since,
+        until=thread.clear,
     )
 
 

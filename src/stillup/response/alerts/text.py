@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -79,8 +79,8 @@ def _news(decision: Decision, voice: Voice) -> str:
     if decision.kind is Kind.FLAPPING:
         return "Nothing more is said of it until it has stood still for a while."
     if decision.kind is Kind.BACK and decision.since is not None:
-        lasted = voice.span((decision.at - decision.since).total_seconds()) if decision.at > decision.since else ""
-        return f"It lasted {lasted} that stillup saw." if lasted else ""
+        lasted = voice.span(((decision.until or decision.at) - decision.since).total_seconds())
+        return f"It lasted {lasted}, as far as stillup saw."
     return _CHANGED.get(decision.reason, "")
 
 
@@ -155,8 +155,3 @@ def _line(note: Note, names: Callable[[str], str], voice: Voice, now: datetime) 
 def _clock(at: datetime, now: datetime) -> str:
     at = at.astimezone(UTC)
     return f"{at:%H:%M} UTC" if at.date() == now.astimezone(UTC).date() else f"{at:%Y-%m-%d %H:%M} UTC"
-
-
-def lines(texts: Sequence[str]) -> str:
-    """Lines as one text."""
-    return "\n".join(texts)

@@ -165,6 +165,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     components: tuple[str, ...] = ()
     before: Said | None = None
     since: datetime | None = None
+    """From when on it was seen to be so, and, where it is over, until when."""
+    until: datetime | None = None
     notes: tuple[Note, ...] = ()
 
     def key(self, channel: str) -> str:
