@@ -58,7 +58,7 @@ def test_an_error_of_ours_is_not_taken_for_a_reader_that_left():
 )
 def test_what_cannot_be_right_is_refused_before_anything_listens(arguments, says, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STILLUP_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("STILLUP_HOME", str(tmp_path / "data"))
     assert run(["up", *arguments]) == 64
     assert says in capsys.readouterr().err
 

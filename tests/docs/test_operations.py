@@ -36,8 +36,14 @@ def test_every_file_it_links_to_is_there(link):
 
 def test_the_variables_of_unit_and_image_are_keys_of_the_configuration():
     told = dict(re.findall(r"(STILLUP_[A-Z_]+)=([^\s)]+)", UNIT + CONTAINER))
-    parse_config("", {name: value for name, value in told.items() if name != "STILLUP_CATALOG"})
-    assert {"STILLUP_DATA", "STILLUP_WEB__LISTEN", "STILLUP_GATEWAY__ENABLED"} <= told.keys()
+    assert {"STILLUP_HOME", "STILLUP_WEB__LISTEN", "STILLUP_GATEWAY__ENABLED", "STILLUP_CATALOG"} <= told.keys()
+    assert parse_config("", told).warnings == ()
+
+
+@pytest.mark.parametrize(("text", "folder"), [(UNIT, "/var/lib/stillup"), (CONTAINER, "/data")])
+def test_everything_is_kept_in_the_folder_that_stays(text, folder):
+    told = dict(re.findall(r"(STILLUP_[A-Z_]+)=([^\s)]+)", text))
+    assert str(parse_config("", told).data_folder) == folder
 
 
 def test_what_the_image_copies_is_there():
