@@ -3,10 +3,10 @@
     python bench/hub [--senders 1000000] [--seconds 6] [--http-only | --in-process-only]
 
 *In process*: reports from random addresses of all of IPv4 are handed in one after the other, as the API's and with a
-form's token, by the CPU's time, beside the plain way to do it: a dict with the times of each sender's last reports, without networks,
-folding, weights or tokens. What memory each of them has taken after the last sender is measured in a process of its
-own. *HTTP*: the real page (uvicorn, the front, Litestar) in one process, wrk in another,
-on the same machine; each request comes, as a trusted proxy says, from another address.
+form's token, by the CPU's time, beside the plain way to do it: a dict with the times of each sender's last reports,
+without networks, folding, weights or tokens. What memory each has taken after the last sender is measured in a process
+of its own. *HTTP*: the real page (uvicorn, the front, Litestar) in one process, wrk in another, on the same machine;
+each request comes, as a trusted proxy says, from another address.
 """
 
 from __future__ import annotations

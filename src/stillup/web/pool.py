@@ -66,7 +66,10 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
     """``POST /api/v1/pool`` · ``GET /api/v1/pool/counts``."""
     access = Access(site.settings, site.token)
 
-    def is_ours(connection: Any, _: object) -> None:  # noqa: ANN401 - as Litestar calls guards
+    no_query = only()
+
+    async def is_ours(connection: Any, handler: Any) -> None:  # noqa: ANN401 - as Litestar calls guards
+        no_query(connection, handler)
         check_json(access, connection, MOST_BYTES)
 
     @post(
@@ -74,7 +77,7 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
         operation_id="share",
         summary="Share counts",
         status_code=202,
-        guards=[only(), is_ours],
+        guards=[is_ours],
         responses=_BATCH,
         include_in_schema=True,
     )

@@ -31,12 +31,14 @@ from stillup.web.problems import HANDLERS, Refusal, spec
 from stillup.web.problems import refused as refused_as
 from stillup.web.regions import US_STATES, countries
 from stillup.web.reply import reply
+from stillup.web.swift import report_of, swift
 
 if TYPE_CHECKING:
-    from litestar.types import ControllerRouterHandler
+    from litestar.types import ControllerRouterHandler, Scope
 
     from stillup.board import Board
     from stillup.web.site import Site
+    from stillup.web.swift import Taken
 
 MOST_BYTES = 4_096
 _MOST_FIELDS = 10
@@ -99,15 +101,30 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
 
 
 def _api(site: Site, access: Access) -> list[ControllerRouterHandler]:
-    def is_ours(connection: Any, _: object) -> None:  # noqa: ANN401 - as Litestar calls guards
+    no_query = only()
+
+    async def is_ours(connection: Any, handler: Any) -> None:  # noqa: ANN401 - as Litestar calls guards
+        # Async, for what is not would be run in a thread: half of what a report costs.
+        no_query(connection, handler)
         check_json(access, connection)
+
+    def take(scope: Scope, body: bytes) -> Taken:
+        said = report_of(body)
+        if said is None or site.desk is None or not _is_known(site.board(), said) or not _is_ours(access, scope):
+            return None
+        sender = client_address(scope, site.settings.trusted_proxies)
+        admission = site.desk.hand_in(said, sender, None, site.clock.now())
+        if not admission.ok:
+            return None
+        return admission.reason, msgspec.json.encode(_told(admission))
 
     @post(
         "/reports",
+        middleware=[swift(take, MOST_BYTES)],
         operation_id="report",
         summary="I have a problem",
         status_code=202,
-        guards=[only(), is_ours],
+        guards=[is_ours],
         responses=_REFUSALS,
         include_in_schema=True,
     )
@@ -119,8 +136,7 @@ def _api(site: Site, access: Access) -> list[ControllerRouterHandler]:
         admission = _handed_in(site, request, said, None)
         if not admission.ok:
             raise refusal_of(admission)
-        taken = ReportTaken(reason=admission.reason.value, says=admission.says)
-        return Response(taken, status_code=202, headers={"Cache-Control": "no-store"})
+        return Response(_told(admission), status_code=202, headers={"Cache-Control": "no-store"})
 
     @get(
         "/hub/counts",
@@ -200,10 +216,13 @@ def check_origin(access: Access, request: Any) -> None:  # noqa: ANN401 - a requ
 
     :raises Refusal: it is.
     """
-    headers = dict(request.scope["headers"])
-    reason = access.origin(headers.get(b"host", b""), headers.get(b"origin"), headers.get(b"sec-fetch-site"))
-    if not reason.is_open:
+    if not _is_ours(access, request.scope):
         raise Refusal(403, "foreign-origin", "The request comes from a page of another site.", ("no Origin, or ours",))
+
+
+def _is_ours(access: Access, scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    return access.origin(headers.get(b"host", b""), headers.get(b"origin"), headers.get(b"sec-fetch-site")).is_open
 
 
 def check_json(access: Access, request: Any, most: int = MOST_BYTES) -> None:  # noqa: ANN401 - a request, or what guards are given
@@ -269,6 +288,18 @@ def _handed_in(site: Site, request: _Request, report: CrowdReport, token: str | 
         return refused(Reason.CLOSED)
     sender = client_address(request.scope, site.settings.trusted_proxies)
     return desk.hand_in(report, sender, token, site.clock.now())
+
+
+def _is_known(board: Board, said: CrowdReport) -> bool:
+    """Whether a report names nothing that is not there."""
+    shown = board.services.get(said.service)
+    if shown is None or not (said.component is None or shown.service.component(said.component)):
+        return False
+    return said.region is None or said.region in US_STATES or said.region in countries()
+
+
+def _told(admission: Admission) -> ReportTaken:
+    return ReportTaken(reason=admission.reason.value, says=admission.says)
 
 
 def refusal_of(admission: Admission, says: str = "") -> Refusal:
