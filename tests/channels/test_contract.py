@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import socket
 
 import pytest
 from conftest import KINDS
 from receivers import BREAK, FAIL, HANG, REFUSE, REST, TAKE
 
+from stillup.channels.apprise import ByApprise
+from stillup.channels.smtp import Mail, server_of
+from stillup.channels.webhook import Webhook
 from stillup.response.alerts.delivery import Sent
+from stillup.secret import Secret
 
 BAD = (REFUSE, FAIL, REST, HANG, BREAK)
 
@@ -41,41 +46,26 @@ async def test_a_channel_does_not_show_its_secrets(channel_of, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_nobody_there_is_said(channel_of, message, kind, tmp_path):
-    channel, receiver = await channel_of(kind, TAKE)
+    channel, _ = await channel_of(kind, TAKE)
     if kind == "desktop":
         (tmp_path / "notify-send").unlink()
         assert (await channel.send(message())).sent is Sent.MISSING
         return
-    elsewhere = type(channel)
-    assert elsewhere
-    delivery = await gone(channel, receiver, message())
+    delivery = await _elsewhere(channel).send(message())
     assert delivery.sent in (Sent.UNREACHABLE, Sent.FAILED)
     assert "hush" not in repr(delivery)
 
 
-async def gone(channel, receiver, message):
-    """The channel with its receiver's port closed to it."""
-    import socket
-
+def _elsewhere(channel):
+    """A channel of that kind to a port where nobody listens."""
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))  # bound and not listening: it refuses
-        port = free.getsockname()[1]
-        return await _at(channel, port).send(message)
-
-
-def _at(channel, port):
-    from msgspec.structs import replace
-
-    from stillup.channels.apprise import ByApprise
-    from stillup.secret import Secret
-
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
     if channel.kind == "webhook":
-        channel._url = Secret(f"http://127.0.0.1:{port}/hush")
-    elif channel.kind == "smtp":
-        channel._server = replace(channel._server, port=port)
-    else:
-        return ByApprise("ops", Secret(f"json://me:hush@127.0.0.1:{port}/hush"), timeout_s=0.5)
-    return channel
+        return Webhook("ops", Secret(f"http://{address}/hush"), channel._net)
+    if channel.kind == "smtp":
+        return Mail("ops", server_of("ops", Secret(f"smtp://{address}?to=hush@a.example"), None))
+    return ByApprise("ops", Secret(f"json://me:hush@{address}/hush"), timeout_s=0.5)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,12 @@ def test_each_channel_that_is_known_has_a_message_with_a_key_of_its_own():
     assert {m.link for m in made} == {""}
 
 
+def test_what_is_played_says_so():
+    (made,) = messages(SAID, replace(boards.board(), simulated="a drill"), lambda _: (), ["ops"], PAGE)
+    assert made.title == "(simulated) Claude: partial outage, confirmed"
+    assert made.long.startswith("This is played: a drill\n")
+
+
 def test_nothing_in_a_message_can_steer_whoever_shows_it():
     nasty = "\x1b[31m\u202eevil\r\nBcc: x\x00" + "y" * 1_000_000
     board = boards.board(claude=boards.claude(because=nasty))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from msgspec.structs import replace
+
 from stillup.board import Board, ServiceBoard
 from stillup.catalog.load import Service, catalogue
 from stillup.daemon.playbook import Helpers, steps_for
@@ -31,6 +33,8 @@ def messages(
     if not channels or decision.kind is None:
         return []
     text = text_of(decision, board, grounds, page)
+    if board is not None and board.simulated:
+        text = replace(text, title=f"(simulated) {text.title}", long=(f"This is played: {board.simulated}", *text.long))
     link = _link(decision, page)
     return [
         Message(

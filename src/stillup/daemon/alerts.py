@@ -8,7 +8,7 @@ decides on what was committed and not decided, and sends what was decided and no
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -49,6 +49,7 @@ _LOCK_S = 5.0
 _COUNT_S = 15.0
 _KEEP = timedelta(days=30)
 _MOST_TOLD = 256
+_MOST_UNKEPT = 1_000
 _AT_WORK = (Stage.IN_PROGRESS, Stage.VERIFYING)
 
 
@@ -84,7 +85,7 @@ class Alerting:
             check(address)
         self._page: str | None = None
         self._board: Board | None = None
-        self._unkept: list[Verdict] = []
+        self._unkept: deque[Sequence[Verdict]] = deque(maxlen=_MOST_UNKEPT)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: Thread | None = None
         self._leaving = Flag()
@@ -113,7 +114,8 @@ class Alerting:
         if not self.is_wanted:
             return
         self._board = board
-        self._unkept += changes
+        if changes:
+            self._unkept.append(changes)
         self._wake()
 
     def stop(self) -> None:
@@ -194,8 +196,8 @@ class Alerting:
                 if deciding.is_new:
                     # What was before there were any rules is nobody's news: the monitor says anew how things stand.
                     deciding.save(deciding.state, deciding.newest())
-        unkept, self._unkept = self._unkept, []
-        kept.commit(unkept)
+        while self._unkept:
+            kept.commit(self._unkept.popleft())
         board = self._board
         more = True
         while more:
