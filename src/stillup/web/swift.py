@@ -36,8 +36,8 @@ def swift(take: Callable[[Scope, bytes], Taken], most_bytes: int) -> Callable[[A
                 read.append(message)
                 if message["type"] != "http.request":
                     break
-                body += message["body"]
-                if not message["more_body"] or len(body) > most_bytes:
+                body += message.get("body", b"")
+                if not message.get("more_body") or len(body) > most_bytes:
                     break
             taken = take(scope, body) if len(body) <= most_bytes else None
             if taken is None:
