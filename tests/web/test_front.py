@@ -239,6 +239,26 @@ def test_who_holds_another_one_is_given_this(client, held):
     assert client.get("/claude", headers={"if-none-match": held}).status_code == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/claude", "/static/style.css", "/claude/badge.svg", "//claude/", "/cl%61ude"])
+@pytest.mark.parametrize("accepted", ["gzip", "identity"])
+def test_an_answer_is_the_same_whether_it_goes_out_at_once_or_through_the_server(served, method, path, accepted):
+    def ask(**headers):
+        asked = httpx.Request(method, f"{served}{path}", headers={"accept-encoding": accepted, **headers})
+        with httpx.Client() as client:
+            answer = client.send(asked)
+        told = {k: v for k, v in answer.headers.items() if k not in ("date", "connection")}
+        assert "date" in answer.headers
+        return answer.status_code, told, answer.content
+
+    ask()
+    at_once = ask()
+    assert at_once == ask(connection="close")
+    held = {"if-none-match": at_once[1]["etag"]}
+    assert ask(**held) == ask(connection="close", **held)
+    assert ask(**held)[0] == 304
+
+
 @pytest.mark.parametrize("path", ["/", "/claude", "/claude?x=1", "/static/style.css", "/healthz", "/no/such/page"])
 def test_head_is_what_get_is_without_the_body(served, path):
     got, headed = httpx.get(f"{served}{path}"), httpx.head(f"{served}{path}")

@@ -141,6 +141,7 @@ async def test_what_nobody_asked_for_since_the_last_board_is_forgotten():
         (302, []),
         (200, [(b"Set-Cookie", b"a=b")]),
         (200, [(b"cache-control", b"no-store")]),
+        (200, [(b"x-evil", b"a\r\nset-cookie: b=c")]),
         (200, [(b"cache-control", b"private, max-age=5")]),
     ],
 )

@@ -8,9 +8,13 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from litestar.types import Message, Send
+    from litestar.types import Send
 
 Header: TypeAlias = tuple[bytes, bytes]
+_Form: TypeAlias = tuple[int, list[Header], bytes, bytes]
+"""Status, headers, the head as HTTP/1.1 writes it, body."""
+
+_PHRASES = {200: b"OK", 304: b"Not Modified"}
 
 _CSP = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -49,7 +53,7 @@ def secured(headers: Iterable[Header], path: str) -> list[Header]:
 class Answer:
     """An answer with status 200, as it is and packed, with a strong validator for each; sent without being made."""
 
-    __slots__ = ("_bare", "_head", "_identity", "_packed", "_tags", "size")
+    __slots__ = ("_bare", "_identity", "_packed", "_tags", "size")
 
     def __init__(self, body: bytes, headers: Iterable[Header], path: str = "/") -> None:
         kept = [(name.lower(), value) for name, value in headers if name.lower() not in _MADE_ANEW]
@@ -62,26 +66,30 @@ class Answer:
         self._tags = (b'"%b"' % mark, b'"%b-gz"' % mark)
         bare = [*secured(kept, path), (b"vary", b"accept-encoding")]
         self._bare = [header for header in bare if header[0] != b"content-type"]
-        self._identity = _messages(body, bare, self._tags[0])
-        self._head: Message = {"type": "http.response.body", "body": b"", "more_body": False}
-        self._packed = None
+        self._identity = _whole(body, bare, self._tags[0])
+        self._packed: _Form | None = None
         if packed is not None and len(packed) < len(body):
-            self._packed = _messages(packed, [*bare, (b"content-encoding", b"gzip")], self._tags[1])
+            self._packed = _whole(packed, [*bare, (b"content-encoding", b"gzip")], self._tags[1])
         self.size = len(body) + len(packed or b"") + 2_000
         """Bytes that keeping it costs, about."""
 
     async def send(self, send: Send, *, packed: bool, is_head: bool, held: bytes | None) -> int:
         """Send it; ``held`` is what ``If-None-Match`` said. The status that went out."""
-        is_packed = packed and self._packed is not None
-        if held is not None and (same := self._match(held, is_packed=is_packed)):
-            headers = [*self._bare, (b"etag", same)]
-            await send({"type": "http.response.start", "status": 304, "headers": headers})
-            await send(self._head)
-            return 304
-        start, body = self._packed if is_packed and self._packed is not None else self._identity
-        await send(start)
-        await send(self._head if is_head else body)
-        return 200
+        status, headers, _, body = self._form(packed=packed, held=held)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if is_head else body, "more_body": False})
+        return status
+
+    def whole(self, *, packed: bool, is_head: bool, held: bytes | None) -> tuple[int, bytes, bytes]:
+        """The status, the head in the form of HTTP/1.1 without its last line, and the body."""
+        status, _, head, body = self._form(packed=packed, held=held)
+        return status, head, b"" if is_head else body
+
+    def _form(self, *, packed: bool, held: bytes | None) -> _Form:
+        form = self._packed if packed and self._packed is not None else self._identity
+        if held is not None and (same := self._match(held, is_packed=form is self._packed)):
+            return _form(304, [*self._bare, (b"etag", same)], b"")
+        return form
 
     def _match(self, held: bytes, *, is_packed: bool) -> bytes | None:
         """The validator among those held that is ours; compared weakly, as RFC 9110 13.1.2 has it."""
@@ -94,12 +102,13 @@ class Answer:
         return None
 
 
-def _messages(body: bytes, headers: list[Header], etag: bytes) -> tuple[Message, Message]:
-    whole = [*headers, (b"etag", etag), (b"content-length", b"%d" % len(body))]
-    return (
-        {"type": "http.response.start", "status": 200, "headers": whole},
-        {"type": "http.response.body", "body": body, "more_body": False},
-    )
+def _form(status: int, headers: list[Header], body: bytes) -> _Form:
+    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+    return status, headers, b"HTTP/1.1 %d %b\r\n%b" % (status, _PHRASES[status], lines), body
+
+
+def _whole(body: bytes, headers: list[Header], etag: bytes) -> _Form:
+    return _form(200, [*headers, (b"etag", etag), (b"content-length", b"%d" % len(body))], body)
 
 
 def takes_gzip(accepted: bytes | None) -> bool:

@@ -10,13 +10,13 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 from urllib.parse import quote
 
 from stillup.board import Board
 from stillup.model.verdict import Verdict
 from stillup.web.access import SAFE, Access, Reason
-from stillup.web.answer import takes_gzip
+from stillup.web.answer import Answer, takes_gzip
 from stillup.web.app import build
 from stillup.web.passing import Passing
 from stillup.web.prepared import Key, Prepared, may_be_kept
@@ -42,9 +42,11 @@ _METHODS = SAFE | {"POST", "PUT", "PATCH", "DELETE"}
 _TELLING = frozenset(
     {
         b"host", b"origin", b"sec-fetch-site", b"authorization", b"cookie", b"accept", b"accept-encoding",
-        b"if-none-match", b"content-length",
+        b"if-none-match", b"content-length", b"transfer-encoding",
     }
 )  # fmt: skip
+_READS = ("GET", "HEAD")
+_HAS_BODY = (b"content-length", b"transfer-encoding")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MARKS = re.compile(rb"(?:utm_[a-z_]*|fbclid|gclid|dclid|msclkid|mc_[ce]id|igshid)=[^&]*(?:&|$)")
 """What links get when they are passed on: it must not lead a crowd past the answers that lie ready."""
@@ -118,39 +120,55 @@ class Front:
             self.traffic.count(parts, refusal.status)
             await refuse(send, refusal, told.get(b"accept", b""), is_head=scope["method"] == "HEAD")
             return
-        if scope["method"] in ("GET", "HEAD") and await self._is_answered(scope, told, parts, send):
+        if scope["method"] in _READS and await self._is_answered(scope, told, parts, send):
             return
         most = MOST_CHAT_BYTES if parts[:1] == ["chat"] else MOST_BODY_BYTES
         await Passing(self.traffic, parts, scope, receive, send, most).run(self._app)
 
+    def quick(self, scope: HTTPScope) -> tuple[bytes, bytes] | None:
+        """The head (without its last line) and the body of an answer that lies ready; None where it takes longer.
+
+        The server may send these as they are, and spare itself everything that an application needs.
+        """
+        told = _told(scope["headers"])
+        if scope["method"] not in _READS or not told.keys().isdisjoint(_HAS_BODY):
+            return None
+        parts = [part for part in scope["path"].split("/") if part]
+        if self._bounds(scope, told, parts) is not None or self._entry(scope, told, parts) is not None:
+            return None
+        answer, _ = self._find(scope, told, parts)
+        if answer is None:
+            return None
+        status, head, body = answer.whole(**_asked(scope, told))
+        self.traffic.count(parts, status)
+        return head, body
+
     async def _is_answered(self, scope: HTTPScope, told: Told, parts: list[str], send: Send) -> bool:
         """Send what lies ready, if it does or can be made so."""
-        query = scope["query_string"]
-        if parts[:1] == ["static"]:
-            answer = self._static.find("/".join(parts[1:]), query)
-        else:
-            if query and b"=" in query:
-                query = _MARKS.sub(b"", query).rstrip(b"&")
-            path = f"/{'/'.join(parts)}"
-            host = self._known_host(scope, told.get(b"host", b""))
-            if host is None or not may_be_kept(parts, path, query):
-                return False
-            key = Key(path, query, host, scope["scheme"])
-            answer = self.prepared.ready(key)
-            if answer is not None:
-                self.traffic.ready += 1
-            else:
-                answer = await self.prepared.make(key)
+        answer, key = self._find(scope, told, parts)
+        if answer is None and key is not None:
+            answer = await self.prepared.make(key)
         if answer is None:
             return False
-        status = await answer.send(
-            send,
-            packed=takes_gzip(told.get(b"accept-encoding")),
-            is_head=scope["method"] == "HEAD",
-            held=told.get(b"if-none-match"),
-        )
-        self.traffic.count(parts, status)
+        self.traffic.count(parts, await answer.send(send, **_asked(scope, told)))
         return True
+
+    def _find(self, scope: HTTPScope, told: Told, parts: list[str]) -> tuple[Answer | None, Key | None]:
+        """What lies ready, and by which key it can be made so."""
+        query = scope["query_string"]
+        if parts[:1] == ["static"]:
+            return self._static.find("/".join(parts[1:]), query), None
+        if query and b"=" in query:
+            query = _MARKS.sub(b"", query).rstrip(b"&")
+        path = f"/{'/'.join(parts)}"
+        host = self._known_host(scope, told.get(b"host", b""))
+        if host is None or not may_be_kept(parts, path, query):
+            return None, None
+        key = Key(path, query, host, scope["scheme"])
+        answer = self.prepared.ready(key)
+        if answer is not None:
+            self.traffic.ready += 1
+        return answer, key
 
     def _known_host(self, scope: HTTPScope, host: bytes) -> bytes | None:
         """The name that links in a kept answer begin with; None for one of the endless others that may be said."""
@@ -190,7 +208,7 @@ class Front:
         if not reason.is_open:
             return Refusal.of(reason)
         query = scope["query_string"]
-        if b"token=" in query and method in ("GET", "HEAD"):
+        if b"token=" in query and method in _READS:
             offered, rest = _without_token(query)
             if offered is not None and access.token(offered):
                 where = f"/{'/'.join(map(quote, parts))}".encode() + (b"?" + rest if rest else b"")
@@ -208,6 +226,22 @@ def _told(headers: Iterable[tuple[bytes, bytes]]) -> Told:
         if name in _TELLING:
             found[name] = value if name not in found else found[name] + (b";" if name == b"cookie" else b",") + value
     return found
+
+
+class _Asked(TypedDict):
+    """What of a request decides in which form an answer is sent."""
+
+    packed: bool
+    is_head: bool
+    held: bytes | None
+
+
+def _asked(scope: HTTPScope, told: Told) -> _Asked:
+    return {
+        "packed": takes_gzip(told.get(b"accept-encoding")),
+        "is_head": scope["method"] == "HEAD",
+        "held": told.get(b"if-none-match"),
+    }
 
 
 def _without_token(query: bytes) -> tuple[bytes | None, bytes]:

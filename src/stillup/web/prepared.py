@@ -177,6 +177,8 @@ def _private(headers: list[Header]) -> list[Header]:
 
 def _is_for_one(headers: list[Header]) -> bool:
     for name, value in headers:
+        if b"\n" in value or b"\r" in value:  # the server refuses such a one, where it checks each
+            return True
         if name == b"set-cookie" or (name == b"cache-control" and (b"no-store" in value or b"private" in value)):
             return True
     return False
