@@ -24,7 +24,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from receivers import Receiver, http_receiver, smtp_receiver  # importlib mode puts no folder on the path
 
 NOON = datetime(2026, 5, 12, 12, tzinfo=UTC)
-KINDS = ("webhook", "smtp", "apprise", "desktop")
 
 
 @pytest.fixture(autouse=True)

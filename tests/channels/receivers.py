@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
+KINDS = ("webhook", "smtp", "apprise", "desktop")
 TAKE, REFUSE, FAIL, REST, HANG, BREAK = "take", "refuse", "fail", "rest", "hang", "break"
 
 

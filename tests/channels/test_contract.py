@@ -6,8 +6,7 @@ import inspect
 import socket
 
 import pytest
-from conftest import KINDS
-from receivers import BREAK, FAIL, HANG, REFUSE, REST, TAKE
+from receivers import BREAK, FAIL, HANG, KINDS, REFUSE, REST, TAKE
 
 from stillup.channels.apprise import ByApprise
 from stillup.channels.smtp import Mail, server_of
