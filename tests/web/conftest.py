@@ -16,12 +16,14 @@ from litestar.testing import TestClient
 from stillup.board import Board
 from stillup.config.schema import Web
 from stillup.model.verdict import Verdict
+from stillup.web.app import build
 from stillup.web.front import Front
 from stillup.web.site import Site
 from stillup.web.wire import Wire, configured
 
 path.insert(0, str(Path(__file__).parent))
 import boards  # importlib mode puts no folder on the path
+import paged
 
 
 class StillClock:
@@ -120,3 +122,21 @@ class Stage:
 def stage(site_of, serve) -> Stage:
     """The made-up page, with the next board shown by ``stage.show``."""
     return Stage(site_of, serve, boards.board())
+
+
+@pytest.fixture
+def showing(site_of) -> Iterator[Callable[..., TestClient]]:
+    """A client of the page over a board of one's own; what is named stands in for services of the made-up one."""
+    opened = []
+
+    def show(**rest) -> TestClient:
+        board = rest.pop("board", None) or boards.board(**rest.pop("services", {}))
+        client = TestClient(
+            build(site_of(shown=board, desk=paged.OpenDesk(), **rest)), base_url="http://127.0.0.1:8780"
+        )
+        opened.append(client)
+        return client.__enter__()
+
+    yield show
+    for client in opened:
+        client.__exit__(None, None, None)

@@ -1,79 +1,22 @@
-"""The pages as a browser without scripts gets them."""
+"""What the pages say, as a browser without scripts gets them."""
 
 from __future__ import annotations
 
-import gzip
-import re
-from collections.abc import Iterator
 from datetime import timedelta
-from importlib.resources import files
-from itertools import pairwise
 
 import boards
 import pytest
-from litestar import get
 from litestar.testing import TestClient
 from lxml import html
 from msgspec import structs
+from paged import BROWSER, faulty, main, page, words
 
 from stillup.catalog.load import catalogue
 from stillup.hub.values import Admission, Reason
 from stillup.model.service import Confidence, Problem, Scope, State
-from stillup.model.verdict import Verdict
-from stillup.response.workarounds import Workaround
 from stillup.web.app import build
 from stillup.web.mishaps import error_page
 from stillup.web.pages import report_page, reported_page
-from stillup.web.render import environment
-
-BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-PAGES = ("/", "/claude", "/chatgpt", "/gemini", "/claude/report", "/method", "/nobody")
-BUDGET = 50 * 1024
-UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-
-
-class OpenDesk:
-    """Takes reports; only its tokens are asked for here."""
-
-    def token(self, now) -> str:
-        return "made-up-token"
-
-
-@pytest.fixture
-def showing(site_of) -> Iterator:
-    """A client of the page over a board of one's own; what is named stands in for services of the made-up one."""
-    opened = []
-
-    def show(**rest) -> TestClient:
-        board = rest.pop("board", None) or boards.board(**rest.pop("services", {}))
-        client = TestClient(build(site_of(shown=board, desk=OpenDesk(), **rest)), base_url="http://127.0.0.1:8780")
-        opened.append(client)
-        return client.__enter__()
-
-    yield show
-    for client in opened:
-        client.__exit__(None, None, None)
-
-
-def page(client: TestClient, path: str) -> html.HtmlElement:
-    return html.fromstring(client.get(path, headers=BROWSER).text)
-
-
-def words(element: html.HtmlElement) -> str:
-    return " ".join(element.text_content().split())
-
-
-def main(client: TestClient, path: str) -> str:
-    return words(page(client, path).get_element_by_id("main"))
-
-
-def faulty(service: str, state: State = State.MAJOR_OUTAGE, confidence: Confidence = Confidence.CONFIRMED, **rest):
-    told = Verdict(
-        at=boards.NOW, service=service, state=state, confidence=confidence, since=boards.ONSET, scope=Scope.EVERYONE,
-        reason=boards.Reason.FAMILIES_AGREE, **rest,
-    )  # fmt: skip
-    return structs.replace(boards.calm(service), verdict=told)
-
 
 # --- what is said
 
@@ -298,159 +241,3 @@ def test_what_is_played_is_called_played(showing, path):
     played = structs.replace(boards.board(), simulated="The outage of 2026-04-07, sped up.")
     assert "Played, not real. The outage of 2026-04-07" in words(page(showing(board=played), path))
     assert "Played, not real" not in words(page(showing(), path))
-
-
-# --- hostile texts
-
-EVIL = (
-    "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg onload=alert(3)>\x00\x07\x1b[31m"
-    "\u202egnp.exe\u2066\u200b{{ 7 * 7 }}{% raw %}&lt;b&gt;"
-)
-HUGE = EVIL * (1_000_000 // len(EVIL))
-
-
-def evil_board(text: str):
-    bad = boards.verdict(
-        components=("web", text), regions=(text, "FR"), problems=(text,), models=(text,),
-        diagnosis=tuple(structs.replace(d, for_=(text,), against=(text,)) for d in boards.verdict().diagnosis),
-    )  # fmt: skip
-    base = boards.claude()
-    return boards.claude(
-        verdict=bad,
-        components={**base.components, text: structs.replace(bad, component=text)},
-        evidence=tuple(
-            structs.replace(e, note=text, sources=(text,), components=((text, State.DEGRADED),)) for e in base.evidence
-        ),
-        sources=tuple(
-            structs.replace(s, title=text, says=text, reliability=text, link="javascript:alert(1)")
-            for s in base.sources
-        ),
-        headline=text, because=text, rule=text, who=text, pattern=text, up_parts=(text,),
-        places=(boards.Place(text, 4.0, 1.0),), problems=(boards.Share(text, 4.0),),
-        steps=tuple(structs.replace(s, says=text, note=text) for s in base.steps),
-        workarounds=(
-            Workaround(
-                title=text, url="javascript:alert(1)", host=text, source=text, age_s=60.0, why=(text,)
-            ),
-            Workaround(title="fine", url="https://example.org/a", host="example.org", source="x", age_s=60.0, why=()),
-        ),
-        incidents=tuple(structs.replace(i, title=text) for i in base.incidents),
-        maintenances=tuple(structs.replace(m, title=text, body=text) for m in base.maintenances),
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("text", [EVIL, HUGE], ids=["short", "a megabyte"])
-@pytest.mark.parametrize("path", ["/", "/claude", "/claude/report"])
-def test_hostile_texts_are_shown_harmless(showing, text, path):
-    client = showing(board=structs.replace(boards.board(claude=evil_board(text)), simulated=text))
-    plain = page(showing(), path)
-    answer = client.get(path, headers=BROWSER)
-    assert answer.status_code == 200
-    assert len(answer.content) < 300_000
-    assert not UNSEEN.search(answer.text)
-    shown = html.fromstring(answer.text)
-    assert not [a for e in shown.iter() for a in e.attrib if a.startswith("on") or a == "style"]
-    assert {s.get("src") for s in shown.iter("script")} == {s.get("src") for s in plain.iter("script")}
-    assert {e.tag for e in shown.iter() if isinstance(e.tag, str)} <= {
-        *(e.tag for e in page(showing(), "/claude").iter() if isinstance(e.tag, str)),
-        *(e.tag for e in plain.iter() if isinstance(e.tag, str)), "aside",
-    }  # fmt: skip
-    for to in shown.xpath("//@href | //@src | //@action"):
-        assert re.match(r"(/(?!/)|#|https://)", to), to
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
-        "/%00",
-        "/%E2%80%AEedualc",
-        "/" + "a" * 8000,
-        "/..%2f..%2fetc",
-        "/%7B%7B7*7%7D%7D",
-    ],
-)
-def test_a_hostile_path_is_a_harmless_not_found(showing, path):
-    answer = showing().get(path, headers=BROWSER)
-    assert answer.status_code in (404, 414)
-    assert not UNSEEN.search(answer.text)
-    assert "<script>alert" not in answer.text
-    assert len(answer.content) < 10_000
-
-
-def test_links_to_other_sites_take_nothing_along(showing):
-    tip = Workaround(title="t", url="https://example.org/a", host="example.org", source="x", age_s=60.0, why=())
-    shown = page(showing(services={"claude": boards.claude(workarounds=(tip,))}), "/claude")
-    away = shown.xpath("//a[starts-with(@href, 'http')]")
-    assert {"https://example.org/a", "https://chatgpt.com", "https://status.claude.com"} == {
-        a.get("href") for a in away
-    }
-    for link in away:
-        assert set(link.get("rel").split()) == {"nofollow", "noopener", "noreferrer", "external"}
-    assert "Nobody here has checked them" in words(shown)
-
-
-# --- how it is built
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_has_nothing_that_a_strict_policy_forbids(showing, path):
-    shown = page(showing(), path)
-    assert not shown.xpath("//style | //*[@style] | //script[not(@src)] | //iframe | //object | //base")
-    assert not [a for e in shown.iter() for a in e.attrib if a.startswith("on")]
-    for to in shown.xpath("//script/@src | //link/@href | //img/@src"):
-        assert to.startswith("/")
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_well_formed_for_those_who_hear_it(showing, path):
-    shown = page(showing(), path)
-    assert shown.get("lang") == "en"
-    ids = shown.xpath("//@id")
-    assert len(ids) == len(set(ids))
-    levels = [int(h.tag[1]) for h in shown.iter("h1", "h2", "h3", "h4")]
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert all(b - a <= 1 for a, b in pairwise(levels)), levels
-    assert [len(shown.findall(f".//{tag}")) for tag in ("main", "header", "footer")] == [1, 1, 1]
-    assert shown.xpath("//a[@class='skip']/@href") == ["#main"]
-    assert not shown.xpath("//section[not(@aria-labelledby) and not(@id='verdict')]")
-    for label in shown.xpath("//@aria-labelledby"):
-        assert label in ids
-
-
-def first_view(client: TestClient, path: str) -> int:
-    answer = client.get(path, headers=BROWSER)
-    shown = html.fromstring(answer.text)
-    loaded = shown.xpath("//script/@src | //link[@rel='stylesheet' or @rel='icon']/@href")
-    names = [to.removeprefix("/static/").partition("?")[0] for to in loaded]
-    static = files("stillup.web") / "static"
-    return sum(len(gzip.compress(b)) for b in (answer.content, *((static / n).read_bytes() for n in names)))
-
-
-@pytest.mark.parametrize("path", ["/", "/claude", "/claude/report"])
-def test_the_first_view_is_at_most_fifty_kilobytes(showing, path):
-    everyone = {s: faulty(s) for s in catalogue() if s != "claude"}
-    assert first_view(showing(services=everyone), path) <= BUDGET
-
-
-def test_every_static_file_that_a_page_names_bears_the_mark_of_its_content(showing):
-    for path in PAGES:
-        for to in page(showing(), path).xpath("//script/@src | //link[starts-with(@href, '/static/')]/@href"):
-            assert re.fullmatch(r"/static/[a-z]+\.(css|js|svg)\?v=[0-9a-f]{12}", to)
-
-
-def test_unknown_routes_of_other_modules_get_the_same_error_page(site_of):
-    @get("/boom", sync_to_thread=False)
-    def boom() -> str:
-        raise ValueError("secret")
-
-    app = build(site_of())
-    app.register(boom)
-    with TestClient(app, base_url="http://127.0.0.1:8780", raise_server_exceptions=False) as client:
-        assert client.get("/boom", headers=BROWSER).status_code == 500
-
-
-def test_harmless_spaces_stay_and_what_could_fool_goes():
-    shown = environment().from_string("{{ word }}").render(word="1\N{NO-BREAK SPACE}km\n\u202egnp\x00")
-    assert shown == "1\N{NO-BREAK SPACE}km\ngnp"

@@ -86,6 +86,11 @@ def part(component: str, shown: ServiceBoard) -> str:
     return known.name if known else line(component, 80)
 
 
+def source(word: str, shown: ServiceBoard) -> str:
+    """A source's name."""
+    return line(next((s.title for s in shown.sources if s.id == word), spaced(word)), 80)
+
+
 def names(components: Iterable[str], shown: ServiceBoard) -> str:
     """The names of some components, one after the other."""
     return listed([part(c, shown) for c in components])
@@ -98,7 +103,8 @@ def capfirst(words: str) -> str:
 
 def says(evidence: Evidence, shown: ServiceBoard, now: datetime) -> str:
     """One family's word with its numbers, without its name in front."""
-    told = side(evidence, now, lambda c: part(c, shown))
+    named = (structs.replace(n, source=source(n.source, shown)) for n in evidence.numbers)
+    told = side(structs.replace(evidence, numbers=tuple(named)), now, lambda c: part(c, shown))
     if evidence.heard_at is not None:  # it stands beside it, where a script keeps it right
         told = told.removesuffix(f", {age((now - evidence.heard_at).total_seconds())}")
     return raised(line(told.removeprefix(f"{FAMILY_WORDS[evidence.family]}: ")))
@@ -151,6 +157,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ago": ago,
     "span": span,
     "percent": percent,
+    "source": source,
     "spaced": spaced,
     "link": link,
     "part": part,
