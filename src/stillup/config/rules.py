@@ -124,5 +124,6 @@ _RULES: tuple[tuple[str, Callable[[Document], Iterator[Complaint]]], ...] = (
     ("gateway", _upstreams),
     ("gateway", _routes),
     ("gateway", _users),
+    ("pool", _pool),
     ("alerts", lambda document: alert_rules.complaints(document.alerts, document.services)),
 )
