@@ -21,7 +21,6 @@ from conftest import BEGAN, SIGN_IN, anywhere, hub_of
 from stillup.hub.address import Own, origin_of
 from stillup.hub.admission import NEAR, SENDER, WIDE, Gate
 from stillup.hub.debts import WAYS, Debts
-from stillup.hub.desk import Hub
 from stillup.hub.keyed import DAY_S, DailyKey
 from stillup.hub.values import CrowdReport, Reason
 from stillup.hub.weight import Counts
@@ -266,5 +265,12 @@ def test_a_new_day_forgets_who_said_what():
     assert hub.hand_in(SIGN_IN, "8.8.8.8", None, later).reason is Reason.ADMITTED
 
 
-def test_the_hub_is_a_desk():
-    assert {"token", "hand_in", "due", "minutes"} <= set(dir(Hub))
+def test_what_became_of_reports_is_counted_for_metrics():
+    hub = hub_of()
+    for _ in range(2):
+        hub.hand_in(SIGN_IN, "8.8.8.8", None, BEGAN)
+    told = hub.metrics().decode()
+
+    assert 'stillup_hub_reports_total{reason="admitted"} 1\n' in told
+    assert 'stillup_hub_reports_total{reason="folded"} 1\n' in told
+    assert 'stillup_hub_weighed_total{counts="counted"} 1\n' in told

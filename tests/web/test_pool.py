@@ -8,9 +8,12 @@ from random import Random
 import pytest
 from litestar.testing import TestClient
 
+from stillup.catalog.load import catalogue
 from stillup.catalog.models import models
 from stillup.config.schema import Web
 from stillup.hub.pooling import PooledCounts
+from stillup.registry import load_source
+from stillup.sources.base import Context, Setting
 from stillup.web.app import build
 
 HERE = {"Host": "127.0.0.1:8780"}
@@ -73,6 +76,8 @@ def test_sums_of_ten_name_public_models_alone(client, clock):
     assert told.json()["windows"] == [
         {"end": "2026-05-04T08:05:00Z", "sums": [{"ok": 90, "failed": 10, "model": MODEL}]}
     ]
+    ctx = Context(now=clock.at, service=catalogue()["claude"], setting=Setting(base_url="http://127.0.0.1:8780"))
+    assert load_source("pool").parse(told.content, ctx).says == "10 of 100 shared requests failed"
     again = client.get("/api/v1/pool/counts?service=claude", headers={**HERE, "If-None-Match": told.headers["etag"]})
     assert again.status_code == 304
 

@@ -14,9 +14,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from litestar.testing import TestClient
 from schemathesis import GenerationMode
 
+from stillup.catalog.load import catalogue
 from stillup.config.schema import Web
 from stillup.hub.desk import Hub
 from stillup.hub.values import Reason
+from stillup.model.signal import Counted
+from stillup.registry import load_source
+from stillup.sources.base import Context, Setting
 from stillup.web.app import build
 from stillup.web.front import Front
 
@@ -300,6 +304,17 @@ def test_minutes_that_are_over_are_given_out_and_do_not_change(proxied, clock):
     assert len(second.json()["minutes"]) == 2
     clock.at += timedelta(minutes=20)
     assert told(proxied).json()["minutes"] == []
+
+
+def test_another_hub_reads_what_is_given_out(proxied, clock):
+    hand_in(proxied, 30)
+    clock.at += timedelta(minutes=1)
+    setting = Setting(base_url="http://127.0.0.1:8780")
+    ctx = Context(now=clock.at, service=catalogue()["claude"], setting=setting, since=boards.NOW)
+    reading = load_source("hub").parse(told(proxied).content, ctx)
+
+    assert reading.says == "30 reports in 15 min"
+    assert [(s.count, s.region) for s in reading.signals if isinstance(s, Counted)] == [(30, "US-CA")]
 
 
 def test_an_unchanged_answer_costs_no_body(proxied, clock):

@@ -225,7 +225,11 @@ class _Up:
             gateway=gateway.address if gateway is not None else None,
             gateway_token=Secret(user) if user else None,
             token=self._token,
-            more_metrics=[self._alerting.metrics, *([gateway.seen.render] if gateway is not None else [])],
+            more_metrics=[
+                self._alerting.metrics,
+                *([self._desk.metrics] if self._desk is not None else []),
+                *([gateway.seen.render] if gateway is not None else []),
+            ],
         )
         self._page.start()
 

@@ -144,6 +144,17 @@ class Hub:
     def _roll(self, now: datetime) -> None:
         self._windows.roll(now.timestamp(), self._weights)
 
+    def metrics(self) -> bytes:
+        """What became of reports so far, in Prometheus' text format."""
+        with self._lock:
+            reasons, counts, size = dict(self.reasons), dict(self.counts), self.size_bytes
+        lines = ["# TYPE stillup_hub_reports counter"]
+        lines += [f'stillup_hub_reports_total{{reason="{r}"}} {reasons.get(r, 0)}' for r in Reason]
+        lines += ["# TYPE stillup_hub_weighed counter"]
+        lines += [f'stillup_hub_weighed_total{{counts="{c}"}} {counts.get(c, 0)}' for c in Counts]
+        lines += ["# TYPE stillup_hub_tables_bytes gauge", f"stillup_hub_tables_bytes {size}", ""]
+        return "\n".join(lines).encode()
+
     @property
     def size_bytes(self) -> int:
         """What the tables of senders and networks take."""
