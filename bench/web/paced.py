@@ -3,7 +3,8 @@
     python bench/web/paced.py HOST PORT PATH RATE CONNECTIONS SECONDS
 
 A request that finds no free connection waits for one, and its time runs from when it was due: a slow server is not
-spared by a client that slows down with it (coordinated omission). Prints one JSON object: times in ms, and errors.
+spared by a client that slows down with it (coordinated omission). Prints JSON objects: one when all connections are
+open, upon which it waits for a line on its input; then times in ms, in the order of the answers, and errors at last.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import uvloop
 _SIZE = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 _OPEN_AT_ONCE = 100
 _GRACE_S = 5.0
+_A_LINE = 2_000
 
 
 class Crowd:
@@ -97,7 +99,9 @@ async def run(host: str, port: int, path: str, rate: float, connections: int, se
         those = range(min(_OPEN_AT_ONCE, connections - some))
         made = await asyncio.gather(*(loop.create_connection(lambda: Line(crowd), host, port) for _ in those))
         crowd.free += [line for _, line in made]
-    began, sent, total = monotonic() + 0.1, 0, int(rate * seconds)
+    print(json.dumps({"open": connections}), flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    began, sent, total = monotonic(), 0, int(rate * seconds)
     while sent < total:
         due = min(total, int((monotonic() - began) * rate))
         while sent < due:
@@ -114,4 +118,6 @@ async def run(host: str, port: int, path: str, rate: float, connections: int, se
 if __name__ == "__main__":
     at, where, what, *numbers = sys.argv[1:]
     seen = uvloop.run(run(at, int(where), what, float(numbers[0]), int(numbers[1]), float(numbers[2])))
-    print(json.dumps({"times_ms": seen.times_ms, "errors": seen.errors}), flush=True)
+    for some in range(0, len(seen.times_ms), _A_LINE):
+        print(json.dumps({"times_ms": seen.times_ms[some : some + _A_LINE]}), flush=True)
+    print(json.dumps({"errors": seen.errors}), flush=True)

@@ -25,16 +25,20 @@ def report(asked: Namespace) -> str:
         readers = listeners(address, asked.path, asked.listeners)
         with children([readers]):
             share = [str(asked.rate / PROCESSES), str(asked.connections // PROCESSES), str(asked.seconds)]
-            begun, before = len(served.told), served.cpu_s()
             crowds = [Child("paced.py", at.hostname or "", str(at.port), asked.path, *share) for _ in range(PROCESSES)]
             with children(crowds):
-                said = [crowd.rest()[-1] for crowd in crowds]
+                for crowd in crowds:
+                    crowd.first()
+                begun, before = len(served.told), served.cpu_s()
+                for crowd in crowds:
+                    crowd.say("go")
+                said = [line for crowd in crowds for line in crowd.rest()]
             cpu, memory, minutes = served.cpu_s() - before, served.rss_mb(), served.told[begun:]
             sleep(_SETTLE_S)
             readers.say("enough")
             saw = watched(minutes, readers.rest(), asked.listeners)
-    times = [t for one in said for t in one["times_ms"]]
-    errors = sum(one["errors"] for one in said)
+    times = [t for one in said for t in one.get("times_ms", ())]
+    errors = sum(one.get("errors", 0) for one in said)
     p99 = quantile(times, 0.99)
     row = [
         f"{len(times) / asked.seconds:,.0f}",

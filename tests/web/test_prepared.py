@@ -92,7 +92,7 @@ async def test_while_it_is_made_anew_the_old_one_goes_on_being_sent():
     app.may_go_on.clear()
     app.is_asked.clear()
     urgent, _ = prepared.wanted({"claude"})
-    renewing = asyncio.create_task(prepared.renew(urgent))
+    renewing = asyncio.create_task(prepared.renew_at_once(urgent))
     await app.is_asked.wait()
     assert await text(prepared.ready(key())) == "/claude of 1"
     app.may_go_on.set()
@@ -112,7 +112,7 @@ async def test_what_changed_and_what_is_most_asked_for_is_made_anew_before_anybo
     assert {k.path for k in urgent} == {"/a", "/b", "/c", "/d", "/", "/claude"}
     assert {k.path for k in rest} == {"/gemini", "/claude/history"}
     assert prepared.ready(key("/gemini")) is None
-    await prepared.renew(urgent)
+    await prepared.renew_at_once(urgent)
     await prepared.renew(rest)
     assert await text(prepared.ready(key("/gemini"))) == "/gemini of 2"
     assert len(app.asked) == 16
@@ -161,7 +161,7 @@ async def test_an_application_that_breaks_leaves_nothing_ready_and_nobody_waitin
     prepared = app.prepared()
     await prepared.make(key())
     app.board, app.breaks = boards.board(seq=2), True
-    await prepared.renew(prepared.wanted(())[0])
+    await prepared.renew_at_once(prepared.wanted(())[0])
     assert (await prepared.make(key()), len(prepared)) == (None, 0)
 
 

@@ -95,7 +95,7 @@ class Front:
             urgent, rest = self.prepared.wanted({change.service for change in changes})
             try:
                 # Whoever hears of it asks for the page at once, and must not be given the old one.
-                await self.prepared.renew(urgent)
+                await self.prepared.renew_at_once(urgent)
             finally:
                 self.events.publish(board, changes)
             await self.prepared.renew(rest)

@@ -119,7 +119,7 @@ class Prepared:
         """What was asked for since the last time: what must be made anew before anybody is told, and what can wait.
 
         The first are the pages of services that changed and those most asked for; their old answers go on being sent
-        until :meth:`renew` has made them anew. What nobody asked for is forgotten.
+        until they are made anew. What nobody asked for is forgotten.
         """
         by_wish = sorted((item for item in self._kept.items() if item[1].asked), key=lambda item: -item[1].asked)
         hot = [key for key, _ in by_wish[:_RENEWED]]
@@ -132,13 +132,21 @@ class Prepared:
             kept.is_due, kept.asked = key in urgent, 0
         return urgent, [key for key in hot if key not in urgent]
 
+    async def renew_at_once(self, keys: Iterable[Key]) -> None:
+        """Make these anew, all together: one after the other would take as many rounds of a busy loop for each."""
+        await asyncio.gather(*(self.make(key) for key in keys if self._is_old(key)))
+
     async def renew(self, keys: Iterable[Key]) -> None:
         """Make these anew, one after the other; what came meanwhile goes first."""
         for key in keys:
-            kept = self._kept.get(key)
-            if kept is None or kept.seq != self._board().seq:  # else somebody has asked for it meanwhile
+            if self._is_old(key):
                 await self.make(key)
                 await asyncio.sleep(0)
+
+    def _is_old(self, key: Key) -> bool:
+        """Not made since the new board; somebody may have asked for it meanwhile."""
+        kept = self._kept.get(key)
+        return kept is None or kept.seq != self._board().seq
 
     async def _made(self, key: Key) -> Answer | None:
         seq = self._board().seq
