@@ -148,9 +148,9 @@ class Hub:
         """What became of reports so far, in Prometheus' text format."""
         with self._lock:
             reasons, counts, size = dict(self.reasons), dict(self.counts), self.size_bytes
-        lines = ["# TYPE stillup_hub_reports counter"]
+        lines = ["# TYPE stillup_hub_reports_total counter"]
         lines += [f'stillup_hub_reports_total{{reason="{r}"}} {reasons.get(r, 0)}' for r in Reason]
-        lines += ["# TYPE stillup_hub_weighed counter"]
+        lines += ["# TYPE stillup_hub_weighed_total counter"]
         lines += [f'stillup_hub_weighed_total{{counts="{c}"}} {counts.get(c, 0)}' for c in Counts]
         lines += ["# TYPE stillup_hub_tables_bytes gauge", f"stillup_hub_tables_bytes {size}", ""]
         return "\n".join(lines).encode()
