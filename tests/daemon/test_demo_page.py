@@ -31,9 +31,16 @@ problems = { slow = 1 }
 [[faults]]
 id = "sign-in"
 layer = "auth"
-components = { web = 1 }
+components = { web = 1, console = 1 }
 from = 2026-01-05T11:00:00Z
 to = 2026-01-05T12:20:00Z
+[[official]]
+at = 2026-01-05T11:10:00Z
+posted_at = 2026-01-05T11:10:00Z
+stage = "investigating"
+title = "Nobody can sign in"
+body = "We look into it."
+components = { web = "major_outage" }
 """
 
 
@@ -43,18 +50,19 @@ async def get(url, **rest):
 
 
 async def test_the_story_is_on_the_page_while_it_is_played_and_until_all_is_seen():
-    told, seen = [], {}
+    told, seen, alerts = [], {}, []
 
     async def ended(outcome):
         seen["page"] = await get(f"{told[0]}/claude")
         seen["past"] = await get(f"{told[0]}/incidents")
         seen["api"] = await get(f"{told[0]}/api/v1/services/claude")
 
-    page = DemoPage(told.append, pytest.fail)
+    page = DemoPage(told.append, pytest.fail, alerts.append)
     await play(parse(STORY, "made-up.toml"), 400.0, lambda moment: None, page, ended)
     status, body = seen["page"]
     assert status == 200
     assert "Sign-in fails &lt;b&gt;for&lt;/b&gt; an hour" in body, "what is played is said, and shown as text"
+    assert any("outage" in title for title in alerts)
     assert seen["past"][0] == seen["api"][0] == 200
     with pytest.raises(aiohttp.ClientError):
         await get(told[0])

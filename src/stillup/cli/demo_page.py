@@ -50,7 +50,7 @@ class Screen:
         if wanted.page:
             from stillup.daemon.demo_page import DemoPage
 
-            self.page = DemoPage(self._told, lambda why: say(f"stillup: {why}"))
+            self.page = DemoPage(self._told, lambda why: say(f"stillup: {why}"), self._alerted)
 
     def _told(self, address: str) -> None:
         self._address = address
@@ -61,6 +61,9 @@ class Screen:
 
             with suppress(webbrowser.Error, OSError):
                 webbrowser.open(address)
+
+    def _alerted(self, title: str) -> None:
+        self._out.print(f"         ✉ an alert goes out: {title}", style="magenta")
 
     async def stay(self) -> None:
         """Keep the page until Enter or Ctrl-C, where that is wanted and there is one."""

@@ -142,13 +142,13 @@ async def play(
     monitor = Monitor(profile_of, forecaster=forecaster())
     told = Play(scenario.services, monitor, tell)
     listeners: list[Listener] = [told]
-    with TemporaryDirectory(prefix="stillup-demo-") as folder, open_store(Path(folder) / "demo.db") as store:
+    with TemporaryDirectory(prefix="stillup-demo-") as folder, open_store(Path(folder) / "stillup.db") as store:
         async with World(scenario, clock) as world, Net(clock) as net:
             config = parse_config(f"data = {json.dumps(folder)}\n{world.config(opt_in=False)}")
             loop = close_loop(monitor, clock, config)
             feeds: list[Feed] = [loop.observer.due]
             if page is not None:
-                listeners.append(page.open(scenario, monitor, clock, store, feeds))
+                listeners.append(await page.open(scenario, config, monitor, clock, store, feeds))
             live = Live(monitor, clock, Listeners(loop.view, *listeners), store, feeds=feeds)
             jobs = jobs_for(config, world.services, world.environ(), clock.now())
             poller = Poller(jobs, net, clock, Random(scenario.seed), live.hear)  # noqa: S311 - jitter, not secrets

@@ -8,12 +8,15 @@ from os import urandom
 from typing import TYPE_CHECKING
 
 from stillup.catalog.load import catalogue
+from stillup.daemon.demo_alert import DemoAlerts
 from stillup.daemon.sockets import open_sockets
 from stillup.errors import UsageError
 from stillup.model.signal import Counted, Signal
 
 if TYPE_CHECKING:
     from stillup.clock import Clock
+    from stillup.config import Config
+    from stillup.daemon.alerts import Alerting
     from stillup.daemon.live import Feed, Listener
     from stillup.daemon.web import Serving
     from stillup.hub.desk import Hub
@@ -28,26 +31,36 @@ FREE = "127.0.0.1:0"
 class DemoPage:
     """Made before the play, opened and served by it; ``told`` is given its address once it is there.
 
-    ``say`` is told of trouble: a page that cannot be shown spoils no story.
+    ``alerted`` is given the title of each alert that went out. ``say`` is told of trouble: a page that cannot be shown
+    spoils no story.
     """
 
-    def __init__(self, told: Callable[[str], None], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, told: Callable[[str], None], say: Callable[[str], None], alerted: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._told = told
         self._say = say
+        self._alerts = DemoAlerts(alerted, say)
+        self._alerting: Alerting | None = None
         self._page: Serving | None = None
 
     def load(self) -> None:
         """Load what it takes, before the clock runs ahead."""
+        import stillup.daemon.alert_rules
+        import stillup.daemon.alerts
         import stillup.daemon.archive
         import stillup.daemon.board
         import stillup.daemon.web
         import stillup.hub.desk  # noqa: F401
 
-    def open(self, scenario: Scenario, monitor: Monitor, clock: Clock, store: Store, feeds: list[Feed]) -> Listener:
+    async def open(
+        self, scenario: Scenario, config: Config, monitor: Monitor, clock: Clock, store: Store, feeds: list[Feed]
+    ) -> Listener:
         """Put it together; what is reported on it is one of the ``feeds``. The listener that shows each minute."""
         from stillup.config.schema import Web
         from stillup.daemon.archive import StoreArchive
         from stillup.daemon.board import BoardMaker, first_board
+        from stillup.daemon.playbook import Helpers
         from stillup.daemon.web import Serving
         from stillup.hub.desk import Hub
 
@@ -62,7 +75,15 @@ class DemoPage:
             archive=StoreArchive(store, clock),
             desk=desk,
         )
-        maker = BoardMaker(monitor, services, [self._page], simulated=simulated, say=self._say)
+        self._alerting = await self._alerts.open(config, clock)
+        maker = BoardMaker(
+            monitor,
+            services,
+            [self._page, self._alerting],
+            helpers=Helpers(alerts=True, told_at=self._alerting.told_at),
+            simulated=simulated,
+            say=self._say,
+        )
         feeds[:] = [*(maker.beside(feed) for feed in feeds), maker.beside(_once_used(desk))]
         return maker
 
@@ -70,6 +91,8 @@ class DemoPage:
         """Show it from now on."""
         if self._page is None:
             return
+        if self._alerting is not None:
+            self._alerting.start()
         try:
             self._told(self._page.start())
         except UsageError as exc:
@@ -77,6 +100,9 @@ class DemoPage:
 
     def close(self) -> None:
         """End it. Blocks."""
+        self._alerts.close()
+        if self._alerting is not None:
+            self._alerting.stop()
         if self._page is not None:
             self._page.stop()
 
