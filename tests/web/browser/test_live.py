@@ -97,7 +97,7 @@ def test_a_change_takes_neither_focus_nor_place_nor_what_was_opened(following):
     expect(page.get_by_text("now it is told otherwise")).to_be_visible()
     expect(link).to_be_focused()
     assert link.bounding_box()["y"] == pytest.approx(before, abs=1), "what was looked at has moved"
-    expect(page.get_by_text("Google Trends")).to_be_visible()
+    expect(page.get_by_role("heading", name="Google Trends")).to_be_visible()
 
 
 def test_a_page_whose_server_is_gone_says_so_and_comes_back(following, shown):
