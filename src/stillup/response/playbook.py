@@ -138,7 +138,8 @@ def _outage(s: Situation) -> Iterator[Step]:
 
 def _only_you(s: Situation) -> Step:
     """Whether others see it too: independent sides, or this machine's own way out."""
-    seen_by = " and ".join(_SIDES[f] for f in s.verdict.families)
+    sides = [_SIDES[f] for f in s.verdict.families]
+    seen_by = " and ".join([", ".join(sides[:-1]), *sides[-1:]] if len(sides) > 1 else sides)
     reached = "this machine reaches other sites" if s.reached else ""
     if any(f not in _FROM_HERE for f in s.verdict.families) or (s.verdict.confidence is Confidence.CONFIRMED):
         note = "; ".join(part for part in (f"seen by {seen_by}" if seen_by else "", reached) if part)
