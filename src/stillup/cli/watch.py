@@ -33,8 +33,9 @@ from stillup.cli.say import put, say
 from stillup.clock import Clock, SystemClock
 from stillup.daemon.advice import usual_task
 from stillup.daemon.ask import FirstAnswer
-from stillup.daemon.jobs import jobs_for, monitor_of
-from stillup.daemon.live import Listener, Live
+from stillup.daemon.jobs import jobs_for
+from stillup.daemon.live import Listener, Listeners, Live
+from stillup.daemon.state import KeptState, begin
 from stillup.model.verdict import Verdict
 from stillup.net import Net
 from stillup.sources.decode import clean
@@ -100,13 +101,22 @@ def watch(
         notified(notify, wanted, config, clock) as alerting,
         _listener(view, wanted, config, out) as listener,
     ):
-        monitor = monitor_of(config, wanted, store)
+        monitor, standing = begin(config, wanted, store, clock.now(), _say)
+        state = KeptState(monitor, config, wanted, _say)
         if isinstance(listener, Table):
             listener.monitor = monitor
         told = listener if alerting is None else told_too(listener, alerting, monitor, wanted)
-        live = Live(monitor, clock, told, store, timedelta(days=config.store.retention_days))
-        asyncio.run(drive(live, wanted, config, clock, minutes))
+        keep = timedelta(days=config.store.retention_days)
+        live = Live(monitor, clock, Listeners(told, state), store, keep, standing=standing)
+        try:
+            asyncio.run(drive(live, wanted, config, clock, minutes))
+        finally:
+            state.keep()
     return 0
+
+
+def _say(text: str) -> None:
+    say(f"stillup: {text}")
 
 
 async def drive(live: Live, wanted: Sequence[Service], config: Config, clock: Clock, minutes: float | None) -> None:

@@ -77,6 +77,7 @@ class Live:
     """Drives a monitor from a poller, and from feeds of what this process sees itself.
 
     ``store`` may be None: then nothing outlasts the process. ``keep`` is how long signals stay in it; None is for ever.
+    ``standing`` are services with whose verdicts the monitor was restored: whoever listens is told them at first.
 
     A reading that arrives after its minute was judged belongs to the minute it arrived in, so what is recorded replays
     to the same changes. Event time never runs backwards: when the wall clock is set back, minutes go on by the steady
@@ -91,8 +92,10 @@ class Live:
         store: Store | None = None,
         keep: timedelta | None = None,
         feeds: Sequence[Feed] = (),
+        standing: Iterable[str] = (),
     ) -> None:
         self.monitor = monitor
+        self._standing = tuple(standing)
         self._clock = clock
         self._listener = listener
         self._store = store
@@ -170,6 +173,7 @@ class Live:
         tick = datetime.fromtimestamp(now.timestamp() // TICK_S * TICK_S, UTC)
         arrived, self._arrived = self._arrived, []
         changes = self.monitor.step(tick, arrived)
+        changes += self._still_so(tick, changes)
         self._judged, self._judged_steady_s = tick, self._clock.monotonic_s() - (now - tick).total_seconds()
         self._unsaved.add(self.monitor, arrived, changes)
         self._unsaved.ticks.append((tick, self.monitor.known()))
@@ -178,6 +182,13 @@ class Live:
             await self._prune(self._store, tick)
         self._listener.judged(tick, changes)
         return changes
+
+    def _still_so(self, tick: datetime, changes: Sequence[Verdict]) -> list[Verdict]:
+        """What stood when the monitor was restored and stands: said once, for nobody here has heard of it."""
+        standing, self._standing = self._standing, ()
+        changed = {(c.service, c.component) for c in changes}
+        verdicts = (v for service in standing for v in self.monitor.verdicts(service).values())
+        return [structs.replace(v, at=tick) for v in verdicts if (v.service, v.component) not in changed]
 
     async def _prune(self, store: Store, now: datetime) -> None:
         """Once a day, and at the start, drop the signals that are older than they are kept."""

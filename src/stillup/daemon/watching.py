@@ -119,8 +119,9 @@ class Watching:
     async def _watch(self, listener: Listener) -> None:
         # Loaded here, in the thread: they bring numpy and the database, and the gateway answers meanwhile.
         from stillup.daemon.board import BoardMaker
-        from stillup.daemon.jobs import jobs_for, monitor_of
+        from stillup.daemon.jobs import jobs_for
         from stillup.daemon.live import Listeners, Live
+        from stillup.daemon.state import KeptState, begin
         from stillup.daemon.view import MonitorView
         from stillup.net import Net
         from stillup.sources.poller import Poller
@@ -128,7 +129,8 @@ class Watching:
         config, clock = self._config, self._clock
         store = self._store()
         with store or nullcontext():
-            monitor = monitor_of(config, self.services, store)
+            monitor, standing = begin(config, self.services, store, clock.now(), self._say)
+            state = KeptState(monitor, config, self.services, self._say)
             view = MonitorView(monitor, clock, [s.id for s in self.services])
             self._seat.view = view
             maker = BoardMaker(
@@ -138,10 +140,13 @@ class Watching:
                 await asyncio.to_thread(self._recall, maker, store)
             keep = timedelta(days=config.store.retention_days)
             feeds = [maker.beside(feed) for feed in self._feeds]
-            live = Live(monitor, clock, Listeners(view, maker, listener), store, keep, feeds)
+            live = Live(monitor, clock, Listeners(view, maker, listener, state), store, keep, feeds, standing)
             jobs = jobs_for(config, self.services, self._environ, clock.now())
-            async with Net(clock, cache_dir=config.data_folder / "cache") as net:
-                await live.run(Poller(jobs, net, clock, Random(), live.hear))  # noqa: S311 - jitter, not secrets
+            try:
+                async with Net(clock, cache_dir=config.data_folder / "cache") as net:
+                    await live.run(Poller(jobs, net, clock, Random(), live.hear))  # noqa: S311 - jitter, not secrets
+            finally:
+                state.keep()
 
     def _recall(self, maker: BoardMaker, store: Store) -> None:
         try:
