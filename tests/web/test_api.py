@@ -154,10 +154,13 @@ def test_an_unchanged_answer_costs_a_304(client, path):
 
 
 @pytest.mark.parametrize("path", [*READS, "/services/nobody", "/incidents?limit=0"])
-def test_scripts_of_any_site_may_read(client, path):
-    assert get(client, path, headers={"Origin": "https://elsewhere.example"}).headers[
-        "access-control-allow-origin"
-    ] == ("*")
+def test_scripts_of_any_site_may_read_a_public_page_and_no_other(opened, path):
+    def allowed(settings):
+        answer = get(opened(settings=settings), path, headers={"Origin": "https://elsewhere.example"})
+        return answer.headers.get("access-control-allow-origin")
+
+    assert allowed(Web(public=True)) == "*"
+    assert allowed(Web()) is None
 
 
 @pytest.mark.parametrize("path", READS)

@@ -7,6 +7,7 @@ import pytest
 from lxml import etree
 
 from stillup.board import Board
+from stillup.config.schema import Web
 from stillup.model.service import Confidence, State
 from stillup.web.badge import _COLOURS, MOST_LABEL, badge, width
 
@@ -137,11 +138,17 @@ def test_an_unknown_component_is_refused_with_those_there_are(client):
     assert client.get("/nobody/badge.svg").status_code == 404
 
 
-def test_a_badge_may_stand_in_other_peoples_pages_and_is_kept_for_a_minute(client):
+def test_a_public_badge_may_stand_in_other_peoples_pages_and_is_kept_for_a_minute(opened):
+    client = opened(settings=Web(public=True))
     answer = client.get("/claude/badge.svg")
     assert answer.headers["cache-control"] == "max-age=60"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
     assert client.get("/claude/badge.svg", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+
+
+@pytest.mark.parametrize("path", ["/badge.svg", "/claude/badge.svg", "/claude/badge.svg?label=x"])
+def test_the_width_of_a_badge_tells_a_strangers_page_nothing_of_what_is_watched_here(client, path):
+    assert client.get(path).headers["cross-origin-resource-policy"] == "same-origin"
 
 
 def test_a_badge_changes_with_the_board(opened):

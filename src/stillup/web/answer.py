@@ -32,7 +32,6 @@ SECURITY: tuple[Header, ...] = (
 """On every answer. There is no word of HTTPS only: whether there is HTTPS is for the proxy in front to say."""
 
 _OWN = (b"cross-origin-resource-policy", b"same-origin")
-_SHOWN_ELSEWHERE = (b"cross-origin-resource-policy", b"cross-origin")
 _OURS = frozenset({name for name, _ in SECURITY})
 _MADE_ANEW = _OURS | {b"content-length", b"content-encoding", b"etag", b"vary", b"date", b"connection"}
 _PACKED = (b"text/", b"application/json", b"application/feed+json", b"application/atom+xml", b"image/svg+xml")
@@ -40,13 +39,12 @@ _WORTH_PACKING = 512
 _LONGEST_LIST = 4_096
 
 
-def secured(headers: Iterable[Header], path: str) -> list[Header]:
+def secured(headers: Iterable[Header]) -> list[Header]:
     """An answer's headers with ours beside them; where both say something, ours hold."""
     kept = [(name, value) for name, value in headers if name.lower() not in _OURS]
     kept += SECURITY
     if not any(name.lower() == _OWN[0] for name, _ in kept):
-        # A badge is made to stand in other people's pages.
-        kept.append(_SHOWN_ELSEWHERE if path.endswith("/badge.svg") else _OWN)
+        kept.append(_OWN)  # a badge says itself whether it may stand in other people's pages
     return kept
 
 
@@ -55,7 +53,7 @@ class Answer:
 
     __slots__ = ("_bare", "_identity", "_packed", "_tags", "size")
 
-    def __init__(self, body: bytes, headers: Iterable[Header], path: str = "/") -> None:
+    def __init__(self, body: bytes, headers: Iterable[Header]) -> None:
         kept = [(name.lower(), value) for name, value in headers if name.lower() not in _MADE_ANEW]
         names = {name for name, _ in kept}
         if b"cache-control" not in names:
@@ -64,7 +62,7 @@ class Answer:
         packed = gzip.compress(body, 6, mtime=0) if len(body) > _WORTH_PACKING and kind.startswith(_PACKED) else None
         mark = blake2b(body + kind, digest_size=12).hexdigest().encode()
         self._tags = (b'"%b"' % mark, b'"%b-gz"' % mark)
-        bare = [*secured(kept, path), (b"vary", b"accept-encoding")]
+        bare = [*secured(kept), (b"vary", b"accept-encoding")]
         self._bare = [header for header in bare if header[0] != b"content-type"]
         self._identity = _whole(body, bare, self._tags[0])
         self._packed: _Form | None = None

@@ -17,7 +17,7 @@ from stillup.verdict.telling.explain import STATE_WORDS
 from stillup.web.api.query import short
 from stillup.web.api.routes import find
 from stillup.web.problems import HANDLERS, Refusal
-from stillup.web.reply import reply
+from stillup.web.reply import reply, shown_elsewhere
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
@@ -149,7 +149,7 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
     def answer(request: Request[Any, Any, Any], told: tuple[str, str, State], label: str | None) -> Response[bytes]:
         usual, words, state = told
         body = badge(_label(label, usual), words, state)
-        return reply(request, body, "image/svg+xml", max_age_s=_MAX_AGE_S)
+        return reply(request, body, "image/svg+xml", max_age_s=_MAX_AGE_S, headers=shown_elsewhere(request))
 
     @get("/badge.svg", sync_to_thread=False)
     def of_all(request: Request[Any, Any, Any], label: FromQuery[str | None] = None) -> Response[bytes]:

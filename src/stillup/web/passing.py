@@ -60,7 +60,7 @@ class Passing:
             return
         if message["type"] == "http.response.start":
             self._traffic.count(self._parts, message["status"])
-            headers = secured(message["headers"], self._scope["path"])
+            headers = secured(message["headers"])
             if not any(name.lower() == b"cache-control" for name, _ in headers):
                 headers.append((b"cache-control", b"no-store"))  # what was made for one is nobody else's
             await self._send({**message, "headers": headers})

@@ -162,7 +162,7 @@ class Prepared:
         self._traffic.rendered += 1
         if self._is_private:
             headers = _private(headers)
-        answer = Answer(body, headers, key.path)
+        answer = Answer(body, headers)
         asked = self._kept[key].asked if key in self._kept else 1
         self._forget(key)
         self._kept[key] = _Kept(answer, seq, asked)

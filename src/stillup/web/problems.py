@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from stillup.errors import StoreError
 from stillup.model.service import Capability
 from stillup.sources.decode import clean
-from stillup.web.reply import ANYBODY
+from stillup.web.reply import shared
 
 if TYPE_CHECKING:
     from litestar.connection import Request
@@ -51,9 +51,11 @@ class Refusal(HTTPException):
         self.allowed = allowed
 
 
-def answer(problem: ProblemDetails, headers: dict[str, str] | None = None) -> Response[Any]:
+def answer(
+    request: Request[Any, Any, Any], problem: ProblemDetails, headers: dict[str, str] | None = None
+) -> Response[Any]:
     """The problem as an answer."""
-    told = {**ANYBODY, "Cache-Control": "no-store", **(headers or {})}
+    told = {**shared(request), "Cache-Control": "no-store", **(headers or {})}
     return Response(msgspec.json.encode(problem), status_code=problem.status, media_type=PROBLEM, headers=told)
 
 
@@ -78,15 +80,17 @@ def problem_of(exc: HTTPException) -> ProblemDetails:
     return ProblemDetails(type="about:blank", title=title, status=status)
 
 
-def refused(_: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
+def refused(request: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
     """The answer to what Litestar or a route refused."""
-    return answer(problem_of(exc), {k: v for k, v in (exc.headers or {}).items() if k.lower() != "content-type"})
+    return answer(
+        request, problem_of(exc), {k: v for k, v in (exc.headers or {}).items() if k.lower() != "content-type"}
+    )
 
 
-def _store_failed(_: Request[Any, Any, Any], __: StoreError) -> Response[Any]:
+def _store_failed(request: Request[Any, Any, Any], __: StoreError) -> Response[Any]:
     detail = "What was kept cannot be read at the moment. Try again in a minute."
     problem = ProblemDetails(type="/api#store", title="Service unavailable", status=503, detail=detail)
-    return answer(problem, {"Retry-After": "60"})
+    return answer(request, problem, {"Retry-After": "60"})
 
 
 HANDLERS: dict[int | type[Exception], Any] = {HTTPException: refused, StoreError: _store_failed}

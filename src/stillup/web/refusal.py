@@ -60,7 +60,7 @@ async def refuse(send: Send, refusal: Refusal, accept: bytes, *, is_head: bool) 
     ]
     if status in (413, 414, 431, 501):
         told.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": secured(told, "")})
+    await send({"type": "http.response.start", "status": status, "headers": secured(told)})
     await send({"type": "http.response.body", "body": b"" if is_head else body, "more_body": False})
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ANYBODY = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Link, Retry-After"}
 """Scripts of any site may read: only what is answered to everybody is answered so, and never what changes something."""
 
+_ELSEWHERE = {"Cross-Origin-Resource-Policy": "cross-origin"}
+
 _TAG = re.compile(r'(?:W/)?("[!#-~\x80-\xff]*")')
 _MOST_TAGS = 4096
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
@@ -36,10 +38,24 @@ def reply(
 ) -> Response[bytes]:
     """The body as an answer, or 304 where the client has it already."""
     tag = f'"{blake2s(body, digest_size=12).hexdigest()}"'
-    told = {**ANYBODY, "ETag": tag, "Cache-Control": f"max-age={max_age_s}", **(headers or {})}
+    told = {**shared(request), "ETag": tag, "Cache-Control": f"max-age={max_age_s}", **(headers or {})}
     if _has(request.headers.get("if-none-match", ""), tag):
         return Response(b"", status_code=304, headers=told, media_type=media_type)
     return Response(body, headers=told, media_type=media_type)
+
+
+def shared(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """The headers that let pages of any site read an answer, where the page is public; none where it is not.
+
+    A browser on this machine reaches what listens on loopback: a stranger's page in it must not read what is watched
+    here.
+    """
+    return ANYBODY if request.app.state.site.settings.public else {}
+
+
+def shown_elsewhere(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """The header that lets pages of any site show an image, where the page is public: its width says a state, too."""
+    return _ELSEWHERE if request.app.state.site.settings.public else {}
 
 
 def _has(held: str, tag: str) -> bool:

@@ -84,7 +84,7 @@ async def _answer(site: Site, request: _Request, page: _Page, service: str | Non
         told = await page(site, service, View(board, base_of(site, request), only))
     except NothingKnown:
         # Without Retry-After: clients poll anyway, and some would hold up all else they watch until then.
-        return answer(_NOTHING)
+        return answer(request, _NOTHING)
     return reply(request, msgspec.json.encode(told), "application/json; charset=utf-8")
 
 

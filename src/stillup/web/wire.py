@@ -161,7 +161,7 @@ class Wire(HttpToolsProtocol):
             (b"content-length", b"%d" % len(says)),
             (b"connection", b"close"),
         ]
-        lines = b"".join(b"%b: %b\r\n" % header for header in secured(told, ""))
+        lines = b"".join(b"%b: %b\r\n" % header for header in secured(told))
         self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + lines + b"\r\n" + says)
         self.transport.close()
 
