@@ -216,7 +216,7 @@ def test_the_answer_to_a_report_says_what_became_of_it(site_of, reason):
     told = Admission(reason=reason, status=202, says="One <b>sentence</b>.", retry_after_s=90.0)
     shown = reported_page(site_of(), "claude", told).decode()
     taken = reason in (Reason.ADMITTED, Reason.FOLDED)
-    assert ("Your report counts." in shown) is taken
+    assert ("Your report was taken." in shown) is taken
     assert ("Your report was not taken." in shown) is not taken
     assert "One &lt;b&gt;sentence&lt;/b&gt;." in shown
     assert "<b>sentence" not in shown

@@ -22,7 +22,7 @@ from stillup.model.signal import Counted as CountedSignal
 SOURCE = "hub"
 
 _SAYS = {
-    Reason.ADMITTED: (202, "Thank you: your report was taken."),
+    Reason.ADMITTED: (202, "Thank you. Together with what people on other networks say it decides."),
     Reason.FOLDED: (202, "You reported this a moment ago: it was taken, and counts once."),
     Reason.TOO_MANY: (429, "You or your network have reported a lot just now. Please wait a moment."),
     Reason.FORGED: (403, "This report did not come from a form of this page. Please open the form and send it again."),

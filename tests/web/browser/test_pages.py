@@ -183,7 +183,7 @@ def test_two_clicks_hand_in_a_report(taken, opened, shoot, barriers, scripts):
     page.get_by_role("link", name="I have a problem with Claude").click()
     page.get_by_label("Can’t sign in").check()
     page.get_by_role("button", name="claude.ai").click()
-    expect(page.get_by_role("heading", name="Your report counts.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your report was taken.")).to_be_visible()
     shoot(page, f"reported-{'with' if scripts else 'without'}-scripts")
     if scripts:
         assert barriers(page) == []
@@ -198,7 +198,7 @@ def test_the_part_may_be_left_open_but_not_the_trouble(taken, opened):
     expect(page.get_by_role("heading", name="What is wrong with Claude?")).to_be_visible()
     page.get_by_label("Very slow").check()
     page.get_by_role("button", name="All of it").click()
-    expect(page.get_by_role("heading", name="Your report counts.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your report was taken.")).to_be_visible()
 
 
 def test_a_form_that_was_sent_already_says_so_and_offers_a_new_one(taken, opened):
