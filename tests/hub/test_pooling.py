@@ -62,6 +62,15 @@ def test_a_name_counts_once(pool):
     assert sums(pool) == []
 
 
+@pytest.mark.parametrize(("others", "told"), [(1, []), (K - 1, [("m", 9 * (K - 1) + 100, K - 1 + 100)])])
+def test_what_one_installation_says_many_times_in_a_batch_is_the_word_of_one(pool, others, told):
+    tally = Tally(service="claude", model="m", ok=60, failed=60)
+    pool.take(Batch(installation=f"{99:032x}", end=END, tallies=(tally,) * K), "99.9.9.9", SENT)
+    share(pool, range(others))
+
+    assert sums(pool) == told
+
+
 @pytest.mark.parametrize("sender", [lambda _: "203.0.113.7", lambda n: f"203.0.113.{n}", lambda n: f"203.0.{n}.7"])
 def test_one_network_never_makes_a_sum(pool, sender):
     share(pool, range(60), sender)

@@ -57,14 +57,19 @@ class _Window:
         self.totals: dict[_Kind, _Total] = {}
 
     def add(self, batch: Batch) -> None:
+        """Take in one installation's counts; what it says twice of one kind is still the word of one."""
+        said: dict[_Kind, tuple[int, int]] = {}
         for tally in batch.tallies:
             kind = _Kind(tally.service, tally.model)
+            ok, failed = said.get(kind, (0, 0))
+            said[kind] = (ok + tally.ok, failed + tally.failed)
+        for kind, tries in said.items():
             total = self.totals.get(kind)
             if total is None:
                 if len(self.totals) >= _MOST_KINDS:
                     continue
                 total = self.totals[kind] = _Total()
-            ok, failed = _bounded(tally.ok, tally.failed)
+            ok, failed = _bounded(*tries)
             total.ok, total.failed, total.names = total.ok + ok, total.failed + failed, total.names + 1
 
     def sums(self) -> dict[_Kind, _Total]:
