@@ -71,6 +71,45 @@ def test_a_request_that_is_never_finished_after_a_good_one_is_let_go(opened):
     assert rest(sock).startswith(b"HTTP/1.1 200")
 
 
+def flood(sock) -> None:
+    """Send what has no end, up to a bound; raises where the other side ends it."""
+    for _ in range(1_000):
+        sock.sendall(b"a" * 65_536)
+
+
+CHUNKED = b"POST /claude/report HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "name", [b"Host: evil.example", b"Origin: https://evil.example", b"X-Forwarded-For: 192.0.2.9"]
+)
+async def test_what_stands_behind_a_body_is_no_header(serve_with, name):
+    seen = []
+
+    async def app(scope, receive, send):
+        if scope["type"] != "http":
+            return
+        while (await receive()).get("more_body"):
+            pass
+        seen.append([key for key, _ in scope["headers"]])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    parts = urlsplit(serve_with(app))
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as sock:
+        sock.sendall(CHUNKED + b"1\r\nx\r\n0\r\n" + name + b"\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 204")
+    assert seen == [[b"host", b"transfer-encoding"]]
+
+
+@pytest.mark.parametrize("begun", [b"0\r\nX-A: ", b"1;"])
+def test_what_has_no_end_behind_the_headers_is_cut_off_before_it_fills_the_memory(opened, begun):
+    sock = opened()
+    sock.sendall(CHUNKED + begun)
+    with pytest.raises(ConnectionError):
+        flood(sock)
+
+
 def test_headers_without_end_are_refused_before_they_fill_the_memory(opened):
     sock = opened()
     sock.sendall(GET + b"X-A: ")

@@ -41,6 +41,8 @@ class Wire(HttpToolsProtocol):
     """It was answered at once, without the application."""
     _in_head = False
     _head_bytes = 0
+    _beside_bytes = 0
+    """What came behind the headers and was no body, since any body came."""
     _late: TimerHandle | None = None
     _unread: TimerHandle | None = None
 
@@ -58,6 +60,7 @@ class Wire(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._beside_bytes += len(data)
         super().data_received(data)
         if self.parser is None or self.transport.is_closing():
             return
@@ -72,6 +75,9 @@ class Wire(HttpToolsProtocol):
             if self._head_bytes > _MOST_HEAD:
                 self._refuse(b"431 Request Header Fields Too Large", b"the request's headers are too large\n")
                 return
+        elif self._beside_bytes > _MOST_HEAD:  # a trailer without end, or marks of a chunk
+            self.transport.abort()
+            return
         self._wait(self.head_s if self._in_head else self.body_s)
 
     def on_message_begin(self) -> None:
@@ -81,14 +87,22 @@ class Wire(HttpToolsProtocol):
         self._is_answered = False
         self.scope["extensions"] = {"stillup.abort": self.transport.abort}  # type: ignore[dict-item]
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # What stands behind a body in chunks (a trailer) is no header: no proxy in front has looked at it, and it
+        # would say last whose request this is.
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._beside_bytes = 0
         self._end_wait()
         self._is_answered = self._may_be_quick() and self._answer()
         if not self._is_answered:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._beside_bytes = 0
         if not self._is_answered:
             super().on_body(body)
 
