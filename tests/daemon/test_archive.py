@@ -1,13 +1,14 @@
 """What was kept, read back: over a database that a real monitor filled, minute by minute."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from stillup.daemon.archive import StoreArchive
 from stillup.daemon.jobs import profile_of
 from stillup.daemon.live import Live
-from stillup.daemon.spells import meet, record_of, spells_of
+from stillup.daemon.spells import down, meet, record_of, seconds, spells_of
 from stillup.daemon.story import MOST_MOMENTS
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
@@ -285,6 +286,22 @@ def test_a_suspicion_counts_once_it_was_confirmed_and_never_where_it_was_not():
     whole = record_of("s", None, spells, [(START, end)], START.date(), START.date())
     assert whole.days[0].down_s == 15 * 60
     assert whole.days[0].watched_s == 3600
+
+
+def test_an_outage_counts_from_its_onset_as_it_was_put_last():
+    fault = partial(verdict, state=State.MAJOR_OUTAGE, confidence=Confidence.CONFIRMED)
+    changes = [
+        verdict(0, State.OPERATIONAL),
+        fault(40, incident="a", since=START + 35 * MINUTE),
+        fault(60, incident="a", since=START + 20 * MINUTE),
+        fault(70, incident="a"),
+        verdict(80, State.OPERATIONAL),
+        fault(100, incident="b", since=START + 90 * MINUTE),
+    ]
+    spells = spells_of(changes, (), START + 110 * MINUTE)
+
+    assert [s.begin for s in spells if not s.state.is_fault] == [START, START + 80 * MINUTE]
+    assert seconds(down(spells)) == (60 + 20) * 60.0
 
 
 def test_a_component_is_watched_only_while_something_is_known_of_it():

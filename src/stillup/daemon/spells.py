@@ -36,14 +36,26 @@ class Spell(Struct, frozen=True):
 def spells_of(changes: Sequence[Verdict], confirmed: Collection[str], until: datetime) -> list[Spell]:
     """The stretches of one subject from its changes, oldest first; ``confirmed`` are the ids of confirmed incidents."""
     out: list[Spell] = []
-    for change, end in zip(changes, [*(c.at for c in changes), until][1:], strict=True):
+    ends = [*(c.at for c in changes), until][1:]
+    for change, onset, end in zip(changes, _onsets(changes), ends, strict=True):
         begin, fault = change.at, change.state.is_fault
-        if fault and change.since is not None and out and not out[-1].state.is_fault:
-            begin = max(out[-1].begin, min(change.since, begin))
+        if fault and onset is not None and out and not out[-1].state.is_fault:
+            begin = max(out[-1].begin, min(onset, begin))
             out[-1] = Spell(out[-1].begin, begin, out[-1].state, out[-1].sure)
         sure = not fault or change.confidence is Confidence.CONFIRMED or change.incident in confirmed
         out.append(Spell(begin, max(begin, end), change.state, sure))
     return out
+
+
+def _onsets(changes: Sequence[Verdict]) -> list[datetime | None]:
+    """The onset of each change as it was put last while that fault went on: the more was known, the better."""
+    onsets: list[datetime | None] = []
+    after: Verdict | None = None
+    for change in reversed(changes):
+        goes_on = after is not None and after.state.is_fault and after.incident == change.incident
+        onsets.append(onsets[-1] if goes_on and onsets[-1] is not None else change.since)
+        after = change
+    return onsets[::-1]
 
 
 def down(spells: Iterable[Spell]) -> list[Span]:
