@@ -47,6 +47,7 @@ addresses = st.ip_addresses(v=4, network="198.51.100.0/22").map(str) | st.ip_add
         ("2001:db8::3", "2001:db9::3", (False, False, False)),
         ("::ffff:203.0.113.7", "203.0.113.7", (True, True, True)),
         ("64:ff9b::203.0.113.7", "203.0.113.7", (True, True, True)),
+        ("2002:cb00:7107::9", "203.0.113.7", (True, True, True)),
         ("fe80::1%eth0", "fe80::1", (True, True, True)),
         ("", "no address", (True, True, True)),
     ],

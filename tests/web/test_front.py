@@ -303,6 +303,13 @@ def test_a_long_query_of_many_beginnings_of_a_mark_costs_no_more_than_another():
     assert front._MARKS.sub(b"", b"utm_source=1&task=chat&fbclid=2&gclid=3") == b"task=chat&"
 
 
+def test_a_name_is_the_same_however_it_is_written(at):
+    with at(Web(hosts=("status.example.org",))) as client:
+        for host in ("status.example.org", "STATUS.example.org", "Status.Example.ORG"):
+            assert client.get("/claude", headers={"host": f"{host}:8780"}).status_code == 200
+        assert client.front.traffic.rendered == 1
+
+
 def test_links_that_were_passed_on_are_answered_as_the_page_itself(at):
     with at() as client:
         for mark in ("", "?fbclid=1", "?utm_source=x&utm_medium=y", "?gclid=2"):

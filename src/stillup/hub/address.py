@@ -34,7 +34,8 @@ def origin_of(address: str, own: Own | None = None) -> Origin:
     except ValueError:
         return Origin(b"?", b"?", b"?")
     if isinstance(at, IPv6Address):
-        at = at.ipv4_mapped or (IPv4Address(at.packed[12:]) if at in _EMBEDS_IPV4 else at)
+        # 6to4 too is an IPv4 address written at more length: else one network would be two.
+        at = at.ipv4_mapped or at.sixtofour or (IPv4Address(at.packed[12:]) if at in _EMBEDS_IPV4 else at)
     # The first letter keeps 10.0.0.0/24 and a00:: apart.
     full = (b"4" if isinstance(at, IPv4Address) else b"6") + at.packed
     sender, near, wide = (5, 4, 3) if isinstance(at, IPv4Address) else (9, 7, 5)

@@ -182,7 +182,7 @@ class Front:
         if server is None or port != b"%d" % (server[1] or 0):
             return None
         is_known = self._access.is_named(name) or name.strip(b"[]") == server[0].encode()
-        return host if is_known else None
+        return host.lower() if is_known else None  # else each way to write it would be kept beside the others
 
     # -- who may come in ----------------------------------------------------------------------------------------------
 
