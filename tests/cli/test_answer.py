@@ -13,6 +13,7 @@ from stillup.catalog.load import find_service
 from stillup.cli.answer import render_answer
 from stillup.cli.answer_json import answer_json
 from stillup.cli.common import console, exit_code, span
+from stillup.daemon.advice import other_parts
 from stillup.daemon.ask import judge
 from stillup.errors import Blame
 from stillup.model.service import Capability, Confidence, Layer, Scope, State
@@ -200,6 +201,23 @@ def test_a_page_that_knows_of_no_fault_cannot_vouch_for_the_other_parts():
     assert "Go on with what still works: claude.ai." in text
     object_ = json.loads(answer_json(answer, None))
     assert (object_["works"], object_["works_by_page_only"]) == (["claude.ai"], ["Claude Cowork"])
+
+
+def test_a_part_whose_door_opens_and_whose_sign_in_fails_is_not_called_working():
+    sign_in = Outcome(at=NOW, service="claude", source="probe", layer=Layer.AUTH, component="web", ok=False,
+                      error="server_error")  # fmt: skip
+    failing = [*tried("api", ok=False, error="reset"), *tried("web", ok=True), sign_in]
+    probe = report("probe", [*failing, *tried("console", ok=True), alive("probe")])
+    answer = judge(CLAUDE, [calm_page("api", "web", "console", "cowork"), probe], [], NOW)
+    parts = other_parts(CLAUDE, answer.verdict, answer.components, answer.reports)
+    assert (parts.up, parts.page_only) == (("Claude Console",), ("Claude Cowork",))
+
+
+def test_of_many_tries_at_once_one_that_worked_is_enough():
+    again = [*tried("web", ok=False, error="reset")[:1], *tried("web", ok=True)]
+    probe = report("probe", [*tried("api", ok=False, error="reset"), *again, *again[::-1], alive("probe")])
+    answer = judge(CLAUDE, [calm_page("api", "web"), probe], [], NOW)
+    assert other_parts(CLAUDE, answer.verdict, answer.components, answer.reports).up == ("claude.ai",)
 
 
 def test_a_page_that_tells_of_the_fault_is_believed_of_the_other_parts(outage):

@@ -353,6 +353,16 @@ def test_every_part_of_the_catalogue_has_one_mark_in_the_row_of_its_state():
     assert len(rows) == len(boards.claude().service.components)
 
 
+def test_of_a_part_for_which_a_page_that_knows_of_no_fault_speaks_alone_it_is_said_so():
+    blind = structs.replace(boards.verdict(), families=(Family.CROWD, Family.SOCIAL))
+    calm = {c: Verdict(at=NOW, service="claude", component=c, state=State.OPERATIONAL) for c in ("api", "cowork")}
+    made = draw.component_matrix(boards.claude(verdict=blind, components=calm, up_parts=("Claude API",)))
+    rows = [" ".join(th.text_content().split()) for th in tree(made).xpath("//tbody//th")]
+    assert "Claude API" in rows
+    assert "Claude Cowork says its page alone" in rows
+    assert "says its page alone" not in words(draw.component_matrix(boards.claude(components=calm, up_parts=())))
+
+
 def test_a_part_in_maintenance_gets_a_column_for_it():
     part = Verdict(at=NOW, service="claude", component="web", state=State.MAINTENANCE)
     assert "maintenance" in words(draw.component_matrix(boards.claude(components={"web": part})))

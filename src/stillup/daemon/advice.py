@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from stillup.catalog.load import ClassFacts, Service, catalogue, outage_classes
 from stillup.catalog.offers import LEANS
-from stillup.model.service import Capability, Family, OutageClass, State
+from stillup.model.service import Capability, Family, Layer, OutageClass, State
 from stillup.model.signal import Outcome
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import healthy_parts
@@ -49,19 +49,31 @@ def other_parts(
     states = {c: v.state for c, v in components.items()}
     if not verdict.state.is_fault or Family.OFFICIAL in verdict.families:
         return Parts(healthy_parts(names, verdict.components, states))
-    tried = _answering(reports, verdict.at)
-    up = healthy_parts({c: name for c, name in names.items() if c in tried}, verdict.components, states)
+    tried = _tried(reports, verdict.at)
+    up = healthy_parts({c: name for c, name in names.items() if tried.get(c)}, verdict.components, states)
     return Parts(up, healthy_parts({c: n for c, n in names.items() if c not in tried}, verdict.components, states))
 
 
-def _answering(reports: Sequence[Report], now: datetime) -> set[str]:
-    """The components that answered a try of late."""
-    return {
-        line.component
-        for report in reports
-        for line in (report.reading.signals if report.reading else ())
-        if isinstance(line, Outcome) and line.ok and line.component and now - line.at < _OF_LATE
-    }
+def _tried(reports: Sequence[Report], now: datetime) -> dict[str, bool]:
+    """The components that were tried of late, and whether every step of their newest tries went well.
+
+    A front door that opens is not a sign-in that works: one layer that fails is enough for *does not work*.
+    """
+    newest: dict[tuple[str, str, Layer, str | None, str | None], tuple[datetime, bool]] = {}
+    for report in reports:
+        for line in report.reading.signals if report.reading else ():
+            if not isinstance(line, Outcome) or not line.component or now - line.at >= _OF_LATE or not any(line.tally):
+                continue
+            key = (line.source, line.component, line.layer, line.model, line.region)
+            before = newest.get(key)
+            if before is None or before[0] <= line.at:
+                newest[key] = (line.at, _works(line) or (before is not None and before == (line.at, True)))
+    return {part: all(ok for (_, c, *_), (_, ok) in newest.items() if c == part) for _, part, *_ in newest}
+
+
+def _works(line: Outcome) -> bool:
+    worked, failed = line.tally
+    return worked > failed
 
 
 def bases(service: Service) -> list[Service]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from stillup.board import ServiceBoard
-from stillup.model.service import State
+from stillup.model.service import Family, State
 from stillup.model.verdict import Verdict
 from stillup.verdict.telling.explain import STATE_WORDS
 from stillup.web.draw.paint import NOTHING, paint
@@ -43,13 +43,17 @@ def component_matrix(board: ServiceBoard) -> Markup:
     names = [*known, *(c for c in board.components if c not in known)][:_MOST]
     if not names:
         return NOTHING
-    rows = [_row(known.get(c, c), board.components.get(c)) for c in names]
+    rows = [_row(known.get(c, c), board.components.get(c), board) for c in names]
     used = {r.state for r in rows}
     columns = [s for s in _COLUMNS if s is not State.MAINTENANCE or s in used]
     return paint("matrix.html", rows=rows, columns=columns, words=STATE_WORDS, name=board.service.name)
 
 
-def _row(name: str, verdict: Verdict | None) -> Row:
+def _row(name: str, verdict: Verdict | None, board: ServiceBoard) -> Row:
     if verdict is None:
         return Row(name, State.UNKNOWN, "")
+    # A page that knows of no fault cannot vouch for the parts beside it.
+    page_is_blind = board.state.is_fault and Family.OFFICIAL not in board.verdict.families
+    if page_is_blind and verdict.state is State.OPERATIONAL and name not in board.up_parts:
+        return Row(name, verdict.state, "says its page alone")
     return Row(name, verdict.state, verdict.confidence.value if verdict.confidence else "")
