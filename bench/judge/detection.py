@@ -63,7 +63,7 @@ class Watched:
         self._rows = np.array([self.bank.add_stream(0, 1.0 if shares is None else shares[i]) for i in range(n)])
         self._window = np.full(n, float(streams.window_s))
         self._nothing = np.full(n, np.nan)
-        self._ever, self._enough = np.ones(n), np.full(n, RECOVERED_NATS)
+        self._ever, self._enough, self._never = np.ones(n), np.full(n, RECOVERED_NATS), np.zeros(n, bool)
 
     def step(self, at_s: float, x: Array, patience: Array | None = None) -> tuple[Array, Array, Array]:
         """Judge one window of each stream that can be read; which alarms began, which ended, and each log e-value."""
@@ -71,7 +71,7 @@ class Watched:
         patience = self._ever if patience is None else patience
         judged = self.bank.step(
             Windows(self._rows[on], at_s, x[on], self._window[on], self._window[on], self._nothing[on],
-                    np.zeros(0, np.int64), np.zeros(0), patience[on], self._enough[on])
+                    np.zeros(0, np.int64), np.zeros(0), patience[on], self._enough[on], self._never[on])
         )  # fmt: skip
         began, ended, log_e = np.zeros(len(x), bool), np.zeros(len(x), bool), np.zeros(len(x))
         began[on], ended[on], log_e[on] = judged.began, judged.ended, judged.log_e
@@ -319,12 +319,14 @@ def speed(n: int = 10_000, each: int = 50) -> str:
     cells = bank.add_cells(np.repeat(streams, each))
     rng = np.random.default_rng(0)
     window, nan, ever, enough = (np.full(n, value) for value in (60.0, np.nan, 1.0, RECOVERED_NATS))
+    never = np.zeros(n, bool)
     took = []
     for k in range(30):
         cell_x = rng.poisson(0.02, n * each).astype(float)
         x = cell_x.reshape(n, each).sum(axis=1)
         began = perf_counter()
-        bank.step(Windows(streams, START_S + 60.0 * (k + 1), x, window, window, nan, cells, cell_x, ever, enough))
+        at_s = START_S + 60.0 * (k + 1)
+        bank.step(Windows(streams, at_s, x, window, window, nan, cells, cell_x, ever, enough, never))
         took.append(perf_counter() - began)
     return (
         f"One step of {n:,} services × {each} cells on one core: median {np.median(took):.2f} s, best {min(took):.2f} "

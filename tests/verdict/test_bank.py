@@ -25,7 +25,7 @@ class Play:
         self.now_s = START_S
         self.judged = None
 
-    def step(self, x, cells=NO_CELLS, rows=None):
+    def step(self, x, cells=NO_CELLS, rows=None, beset=False):
         rows = self.rows if rows is None else rows
         column = np.full(len(rows), float(self.window_s))
         self.now_s += self.window_s
@@ -33,6 +33,7 @@ class Play:
             Windows(
                 rows, float(self.now_s), np.broadcast_to(np.asarray(x, float), len(rows)).copy(), column, column,
                 np.full(len(rows), np.nan), *cells, np.ones(len(rows)), np.full(len(rows), RECOVERED_NATS),
+                np.full(len(rows), beset),
             )
         )  # fmt: skip
         return self.judged
@@ -45,6 +46,26 @@ class Play:
             judged = self.step(self.rng.poisson(rate * self.window_s / 60, len(self.rows)))
             began, ended = began + judged.began, ended + judged.ended
         return began, ended
+
+
+def test_a_stream_that_begins_in_a_fault_others_see_does_not_take_it_for_the_usual():
+    born, taught = Play(), Play()
+    for streams in (born, taught):
+        for minute in range(24):
+            streams.step(30.0, beset=streams is born and minute > 1)
+        for _ in range(24):
+            judged = streams.step(2.0)
+    assert judged.mean.mean() > 4.0, "without the guard the fault is what it knows"
+    assert born.judged.mean.mean() == pytest.approx(2.0, abs=0.5)
+
+
+def test_what_a_stream_knew_before_a_fault_goes_on_as_before():
+    alone, beset = Play(), Play()
+    for streams in (alone, beset):
+        streams.run(6, 1.0)
+        for _ in range(24):
+            streams.step(5.0, beset=streams is beset)
+    assert (alone.judged.mean == beset.judged.mean).all()
 
 
 def test_a_likelihood_ratio_is_that_of_the_negative_binomial():

@@ -34,6 +34,7 @@ from stillup.verdict.room import Room
 from stillup.verdict.settings import NOMINAL_SHARE, SHARES, TICK_S, Profile, Settings
 
 _DEFAULT_INTERVAL_S = 300
+_BESET_S = 6 * 3600  # so long an alarm keeps young streams from learning; one that stands must not
 
 
 class ServiceWatch:
@@ -89,12 +90,15 @@ class ServiceWatch:
         lines = self.intake.take(tick)
         self._dirty = self._take(lines)
         windows = [w for w in self._closed(tick, {(family_of(line), line.source) for line in lines}) if w is not None]
-        loud = {f for (f, _), s in self._counts.items() if s.alarm_since_s is not None}
-        loud |= {f for f, t in self._outcomes.values() if t.alarm_since_s is not None and not t.says_nothing(tick)}
+        alarms = [(f, since) for (f, _), s in self._counts.items() if (since := s.alarm_since_s) is not None]
+        tries = [(f, t) for f, t in self._outcomes.values() if t.alarm_since_s is not None and not t.says_nothing(tick)]
+        alarms += [(f, t.alarm_since_s or 0.0) for f, t in tries]
+        loud, news = {f for f, _ in alarms}, {f for f, since in alarms if tick - since < _BESET_S}
         for window in windows:
-            stream = window.stream
-            window.patience = stream.patience(tick, others_alarm=bool(loud - {stream.family}))
-            window.ending = self._life.seen_to_end_by_others(window.stream.family)
+            family = window.stream.family
+            window.patience = window.stream.patience(tick, others_alarm=bool(loud - {family}))
+            window.beset = bool(news - {family})
+            window.ending = self._life.seen_to_end_by_others(family)
         return windows
 
     def close(self, tick: int, *, counts_changed: bool) -> list[Verdict]:
@@ -134,8 +138,7 @@ class ServiceWatch:
         return dirty
 
     def _hear(self, family: Family, line: Signal, at_s: float) -> bool:
-        key = (family, line.source)
-        heard = self._heard.get(key)
+        heard = self._heard.get(key := (family, line.source))
         news = heard is None or key in self._stale
         if heard is None:
             spec = SOURCES.get(line.source)

@@ -62,7 +62,8 @@ class Windows(NamedTuple):
     ``published`` is what the source itself calls usual, per second, NaN where it does not say. ``cells`` are rows of
     the bank (wholes excepted), all those of the streams named, and ``cell_x`` what was counted in each. ``patience``
     multiplies the promised run length for now: less than 1 where a smaller one is enough. ``enough`` nats
-    against the fault end an alarm.
+    against the fault end an alarm. ``beset`` are those of whose service another family is in alarm: one that is not
+    warm yet then learns nothing, for it would take the fault for the usual.
     """
 
     streams: Array
@@ -75,6 +76,7 @@ class Windows(NamedTuple):
     cell_x: Array
     patience: Array
     enough: Array
+    beset: Array
 
 
 class Judged(NamedTuple):
@@ -308,8 +310,15 @@ class CountBank:
     def _learn(self, w: Windows, s: _Step, mean: Array, size: Array, usual: Usual, log_e: Array) -> None:
         cells, streams = self.cells, self._streams.used
         alarmed = np.bincount(s.owner, cells["alarm"][s.rows], len(w.streams)) > 0
-        calm = ~(alarmed | s.alarmed)
-        self.rhythm.observe(w.streams, w.x, w.exposure_s, usual, calm, log_e < _SUSPICION)
+        told = ~w.beset | self.rhythm.is_warm(w.streams)
+        calm = ~(alarmed | s.alarmed) & told
+        self.rhythm.observe(
+            w.streams[told], w.x[told], w.exposure_s[told], Usual(*(of_it[told] for of_it in usual)), calm[told],
+            log_e[:len(told)][told] < _SUSPICION,
+        )  # fmt: skip
+        self.rhythm.forget(w.streams[~told])  # it may have begun before anybody was in alarm
+        rows = s.rows[~told[s.owner]]
+        cells["now"][rows] = cells["last"][rows] = 0.0
         quiet = calm[s.owner]
         rows = s.rows[quiet]
         cells["now"][rows] += s.x[quiet]

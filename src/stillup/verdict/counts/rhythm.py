@@ -229,9 +229,9 @@ class Rhythm:
             hour[grown] = 0.0
             t[part][rows] = hour
 
-    def forget(self, row: int) -> None:
+    def forget(self, rows: int | Array) -> None:
         """Drop what this hour and the last hold."""
-        self.table["now"][row] = self.table["last"][row] = 0.0
+        self.table["now"][rows] = self.table["last"][rows] = 0.0
 
     def relevel(self, row: int, ratio: float) -> None:
         """Accept that the level has become ``ratio`` times what it was."""

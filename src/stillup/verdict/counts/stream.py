@@ -351,7 +351,7 @@ class Closed(Struct):
     """A stretch of one stream that is ready to be judged.
 
     ``assumed`` empty because nothing was heard; ``patience`` multiplies the promised run length; ``ending`` when
-    another one that had alarmed in the same incident has seen it end.
+    another one that had alarmed in the same incident has seen it end; ``beset`` while another family is in alarm.
     """
 
     stream: CountStream
@@ -361,6 +361,7 @@ class Closed(Struct):
     assumed: bool = False
     patience: float = 1.0
     ending: bool = False
+    beset: bool = False
 
 
 def judge(bank: CountBank, windows: Sequence[Closed], at_s: float) -> list[bool]:
@@ -386,6 +387,7 @@ def judge(bank: CountBank, windows: Sequence[Closed], at_s: float) -> list[bool]
             cell_x=np.array(cell_x, float),
             patience=np.array([w.patience for w in windows]),
             enough=np.array([_EASED_NATS if w.ending else RECOVERED_NATS for w in windows]),
+            beset=np.array([w.beset for w in windows]),
         )
     )
     found = zip(*(column.tolist() for column in judged), strict=True)
