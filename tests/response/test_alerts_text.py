@@ -10,8 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from stillup.board import Board
+from stillup.catalog.load import outage_classes
 from stillup.daemon.alert_words import messages, text_of
-from stillup.model.service import State
+from stillup.model.service import OutageClass, State
 from stillup.response.alerts.delivery import Delivery, Fate, Sent, after, wait_s
 from stillup.response.alerts.reasons import Kind, Reason
 from stillup.response.alerts.values import Decision, Note
@@ -43,6 +44,15 @@ def test_a_message_has_what_the_page_has():
     assert "- downdetector 6/min where 0.061 is usual" in long
     assert "- ChatGPT (up now): https://chatgpt.com" in long
     assert long.endswith(f"More: {PAGE}/claude")
+
+
+def test_places_are_named_and_what_is_not_known_is_not_called_probable():
+    decision = replace(SAID, verdict=replace(boards.verdict(), regions=("CA", "US-CA", "IN-KA")))
+    assert "Where: Canada, California, India (IN-KA)." in told(decision).short
+    unknown = boards.claude(likely=outage_classes()[OutageClass.UNKNOWN], likely_p=0.38)
+    long = told(SAID, Board(at=NOW, services={"claude": unknown})).long
+    assert "What it is, is not clear yet." in long
+    assert not any(line.startswith("Probably") for line in long)
 
 
 def test_without_a_board_that_fits_the_words_are_made_of_what_was_kept():

@@ -27,6 +27,7 @@ from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice
 from stillup.verdict.telling.explain import STATE_WORDS, because, page_is_read, rule, who
 from stillup.verdict.telling.units import chance
+from stillup.web.regions import region_name
 
 _NARROW = 60
 _OFFERS = 6
@@ -79,7 +80,7 @@ def _facts(answer: FirstAnswer) -> Iterable[tuple[str, str]]:
     if others.page_only:
         yield "Unsure", f"{', '.join(others.page_only)}: no fault seen, but only the page calls them well"
     if verdict.scope is not None:
-        yield "Who", who(verdict)
+        yield "Who", who(verdict, places=region_name)
     for line in yours(answer.reports, answer.at):
         yield "Yours", sentence(line, verdict, answer.at)
     below = shaken(answer.service, verdict, answer.elsewhere, answer.by_page)

@@ -14,6 +14,7 @@ from stillup.model.service import Confidence, Family, Layer, Scope, State
 from stillup.model.verdict import Verdict
 from stillup.sources.decode import clean
 from stillup.verdict.telling.explain import STATE_WORDS
+from stillup.web.regions import region_name
 
 SIDES = {
     Family.OFFICIAL: "page",
@@ -82,7 +83,7 @@ def _broken(service: Service, verdict: Verdict) -> str:
     if len(parts) > 1 and len(parts) == len(service.components):
         parts = ["all of it"]
     hit = [*parts, *verdict.models]
-    where = f" ({', '.join(verdict.regions)})" if verdict.regions else ""
+    where = f" ({', '.join(region_name(r) for r in verdict.regions)})" if verdict.regions else ""
     what = ", ".join(hit) or ", ".join(p.replace("_", " ") for p in verdict.problems) or "no part named"
     return clean(f"{what}{where}", _MOST)  # names may come from the network
 

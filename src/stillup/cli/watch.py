@@ -42,6 +42,7 @@ from stillup.sources.decode import clean
 from stillup.sources.poller import Poller, Report
 from stillup.store import open_store
 from stillup.verdict.telling.explain import because, headline, moved, who
+from stillup.web.regions import region_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -198,11 +199,12 @@ def change_line(change: Verdict, before: Verdict | None = None) -> str:
     names = {c.id: c.name for c in service.components} if service else {}
     name = names.get(change.component, change.component) if change.component else None
     subject = name or (service.name if service else change.service)
-    news = moved(before, change, lambda c: names.get(c, c)) if before is not None else None
+    news = moved(before, change, lambda c: names.get(c, c), region_name) if before is not None else None
     said = f"{subject}: {news}"
     if news is None:
         onset = f"since {clock_time(change.since, change.at)}" if change.since and change.state.is_fault else ""
-        hit = who(change, lambda c: names.get(c, c)) if change.state.is_fault else ""  # *only you* is in the headline
+        # *Only you* is in the headline.
+        hit = who(change, lambda c: names.get(c, c), region_name) if change.state.is_fault else ""
         parts = [headline(change, subject), onset, hit, because(change)]
         said = "; ".join(p for p in parts if p)
     return f"{change.at:%H:%M}  {MARKS[change.state]} {clean(said, 2000)}"  # names may come from a file

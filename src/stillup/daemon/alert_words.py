@@ -18,6 +18,7 @@ from stillup.response.alerts.values import Decision, Message
 from stillup.sources.decode import clean
 from stillup.verdict.telling.explain import STATE_WORDS, because, headline, page_is_read, rule, side, who
 from stillup.verdict.telling.units import span
+from stillup.web.regions import region_name
 
 _TITLE, _SHORT, _LINE, _LINES = 200, 600, 600, 100
 
@@ -74,6 +75,7 @@ def voice_for(service: Service | None) -> Voice:
         side=lambda evidence, now: side(evidence, now, lambda c: names.get(c, c)),
         headline=headline,
         span=span,
+        place=region_name,
     )
 
 
@@ -108,7 +110,7 @@ def _shown(decision: Decision, board: Board | None, grounds: Grounds) -> Service
         headline=headline(verdict, service.name),
         because=because(verdict, page_is_read=page_is_read(evidence) if evidence else None),
         rule=rule(verdict, evidence, decision.at),
-        who=who(verdict, lambda c: names.get(c, c)),
+        who=who(verdict, lambda c: names.get(c, c), region_name),
         steps=steps_for(service, verdict, decision.at, helpers=Helpers(alerts=True, told_at=lambda _: decision.at)),
     )
 

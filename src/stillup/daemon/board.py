@@ -25,6 +25,7 @@ from stillup.registry import SOURCES
 from stillup.response.workarounds import best
 from stillup.sources.report import Report
 from stillup.verdict.telling.explain import because, page_is_read, rule, who
+from stillup.web.regions import region_name
 
 if TYPE_CHECKING:
     from stillup.daemon.live import Feed
@@ -164,7 +165,7 @@ class BoardMaker:
             headline=headline_for(service.name, verdict, reports, now),
             because=because(verdict, page_is_read=page_is_read(evidence)) if said else _NOT_JUDGED,
             rule=rule(verdict, evidence, now),
-            who=who(verdict, _naming(service)),
+            who=who(verdict, _naming(service), region_name),
             reports=account.bars(monitor, now),
             places=tuple(sorted((Place(r, p.count, p.usual) for r, p in counted.regions.items()), key=_by_count)),
             problems=tuple(sorted((Share(p, n) for p, n in counted.problems.items()), key=_by_count)),

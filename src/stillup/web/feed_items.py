@@ -18,6 +18,7 @@ from stillup.model.verdict import Verdict, iso
 from stillup.sources.decode import clean
 from stillup.verdict.telling.explain import FAMILY_WORDS, STATE_WORDS, because, headline, who
 from stillup.verdict.telling.units import span
+from stillup.web.regions import region_name
 
 MOST = 50
 _TITLE = 200
@@ -44,7 +45,8 @@ def items(changes: Iterable[Verdict], incidents: Iterable[Incident]) -> list[Ite
 def _change(verdict: Verdict) -> Item:
     name = service_name(verdict.service)
     title = headline(verdict, name)
-    parts = [f"{_sentence(because(verdict))}", _sentence(who(verdict, lambda c: _part(verdict.service, c)))]
+    hit = who(verdict, lambda c: _part(verdict.service, c), region_name)
+    parts = [f"{_sentence(because(verdict))}", _sentence(hit)]
     if verdict.state.is_fault and verdict.since is not None:
         parts.append(f"Since {_clock(verdict.since)}.")
     if verdict.forecast is not None:

@@ -50,8 +50,9 @@ def countries() -> dict[str, str]:
 
 
 def region_name(code: str) -> str:
-    """The name of a country or state; the code itself where it is neither."""
-    return US_STATES.get(code) or countries().get(code) or code
+    """The name of a country or state, of another country's part with its code; the code itself where it is none."""
+    part_of = countries().get(code.partition("-")[0])
+    return US_STATES.get(code) or countries().get(code) or (f"{part_of} ({code})" if part_of else code)
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from stillup.model.evidence import Evidence
-from stillup.model.service import State
+from stillup.model.service import OutageClass, State
 from stillup.model.verdict import Forecast, Verdict
 from stillup.response.alerts.reasons import Kind, Reason
 from stillup.response.alerts.values import Decision, Note
@@ -35,6 +35,7 @@ class Voice(Struct, frozen=True):
     side: Callable[[Evidence, datetime], str]
     headline: Callable[[Verdict, str], str]
     span: Callable[[float], str]
+    place: Callable[[str], str] = str
 
 
 class Text(Struct, frozen=True, kw_only=True):
@@ -99,7 +100,7 @@ def _hit(decision: Decision, board: ServiceBoard, voice: Voice) -> str:
     names = {c.id: c.name for c in board.service.components}
     parts = [f"Broken: {', '.join(names.get(c, c) for c in decision.components)}."] if decision.components else []
     parts += [f"Models: {', '.join(verdict.models)}."] if verdict.models else []
-    parts += [f"Where: {', '.join(verdict.regions)}."] if verdict.regions else []
+    parts += [f"Where: {', '.join(voice.place(r) for r in verdict.regions)}."] if verdict.regions else []
     left = board.left or verdict.forecast
     if left is not None:
         parts.append(_left(left, voice))
@@ -121,7 +122,8 @@ def _body(decision: Decision, board: ServiceBoard, voice: Voice) -> Iterator[str
     if verdict is None or not verdict.state.is_fault:
         return
     if board.likely is not None and board.likely_p is not None:
-        yield from ("", f"Probably: {board.likely.title} ({board.likely_p * 100:.0f} %).")
+        named = f"Probably: {board.likely.title} ({board.likely_p * 100:.0f} %)."
+        yield from ("", named if board.likely.class_ is not OutageClass.UNKNOWN else "What it is, is not clear yet.")
     if board.steps:
         yield from ("", "What to do now:")
         for step in board.steps:

@@ -89,8 +89,11 @@ def page_is_read(evidence: Sequence[Evidence]) -> bool:
     return any(e.family is Family.OFFICIAL and e.standing is not Standing.NO_DATA for e in evidence)
 
 
-def who(verdict: Verdict, naming: Naming | None = None) -> str:
-    """Who and what is hit, empty when nobody is; broken components only where ``naming`` has names for them."""
+def who(verdict: Verdict, naming: Naming | None = None, places: Naming = str) -> str:
+    """Who and what is hit, empty when nobody is; broken components only where ``naming`` has names for them.
+
+    ``places`` gives a region's name.
+    """
     if verdict.scope is None:
         return ""
     parts = [_SCOPE_WORDS[verdict.scope]]
@@ -101,18 +104,18 @@ def who(verdict: Verdict, naming: Naming | None = None) -> str:
     if verdict.problems:
         parts.append("trouble: " + ", ".join(_spaced(verdict.problems)))
     if verdict.regions:
-        parts.append("where: " + ", ".join(verdict.regions))
+        parts.append("where: " + ", ".join(places(r) for r in verdict.regions))
     return "; ".join(parts)
 
 
-def moved(before: Verdict, now: Verdict, naming: Naming) -> str | None:
+def moved(before: Verdict, now: Verdict, naming: Naming, places: Naming = str) -> str | None:
     """What is new beside the verdict before, None when the headline itself is new."""
     if (before.state, before.confidence) != (now.state, now.confidence) or not now.state.is_fault:
         return None
     pairs = (
         ("broken", [naming(c) for c in before.components], [naming(c) for c in now.components]),
         ("trouble", _spaced(before.problems), _spaced(now.problems)),
-        ("where", before.regions, now.regions),
+        ("where", [places(r) for r in before.regions], [places(r) for r in now.regions]),
         ("models", before.models, now.models),
     )
     more = [
