@@ -64,8 +64,12 @@ _REPLY = {REFUSE: "550 hush", FAIL: "554 hush", REST: "451 hush"}
 
 
 class _Handler:
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, goodbye: str) -> None:
         self.receiver = receiver
+        self.goodbye = goodbye
+
+    async def handle_QUIT(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
+        return self.goodbye
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
         mood = self.receiver.mood()
@@ -81,13 +85,13 @@ class _Handler:
 
 
 @asynccontextmanager
-async def smtp_receiver(*moods: str, implicit_tls=None, **options):
-    """A mail server; ``got`` has envelope and mail of everything that it took."""
+async def smtp_receiver(*moods: str, implicit_tls=None, goodbye="221 bye", **options):
+    """A mail server; ``got`` has envelope and mail of everything that it took. ``goodbye`` is its answer to QUIT."""
     receiver, loop = Receiver(*moods), asyncio.get_running_loop()
     talks = []
 
     def talk():
-        talks.append(SMTP(_Handler(receiver), loop=loop, **options))
+        talks.append(SMTP(_Handler(receiver, goodbye), loop=loop, **options))
         return talks[-1]
 
     server = await loop.create_server(talk, "127.0.0.1", 0, ssl=implicit_tls)

@@ -56,6 +56,21 @@ async def test_a_mail_has_the_words_and_the_key(channel_of, message):
     assert "- crowd: 12 reports" in mail.get_content()
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "=?utf-8?q?A=0D=0ABcc:_spy@evil.example?=",
+        "Claude: =?utf-8?b?QQ0KQmNjOiBzcHlAZXZpbC5leGFtcGxlDQoNCmJvZHk=?= down",
+        "==??utf-8?q?A=0ABcc:_spy@evil.example?=",
+    ],
+)
+def test_what_a_mail_program_would_decode_in_a_title_adds_no_header(message, title):
+    mail = mail_of(message(title=title), "a@b.example", ("c@d.example",))
+    read_again = message_from_bytes(mail.as_bytes(), policy=default)
+    assert read_again["Subject"].split() == title.replace("=?", "= ?").split()
+    assert "Bcc" not in read_again
+
+
 def test_mails_about_one_incident_are_one_thread_and_others_are_another(message):
     def thread(**rest):
         return mail_of(message(**rest), "a@b.example", ("c@d.example",))["References"]
@@ -104,6 +119,22 @@ async def test_the_password_opens_the_server(message, server_tls, client_tls, pa
         delivery = await Mail("ops", server, tls=client_tls, step_s=0.5).send(message())
     assert delivery.sent is sent
     assert password not in repr(delivery)
+
+
+@pytest.mark.parametrize("goodbye", ["250 bye", "421 too busy for that", "550 hush"])
+async def test_what_was_taken_is_delivered_however_the_server_says_goodbye(message, goodbye):
+    async with smtp_receiver(goodbye=goodbye) as receiver:
+        assert (await Mail("ops", at(f"smtp://{receiver.address}")).send(message())).sent is Sent.DELIVERED
+    assert len(receiver.got) == 1
+
+
+@pytest.mark.parametrize(
+    "address", ["smtp://u:p%2F@mx.example?to=a@a.example", "mailto:a@a.example?smtp=u:p%252F@mx.example"]
+)
+def test_an_address_may_hold_the_password_and_one_of_its_own_file_goes_before_it(address):
+    assert (server := server_of("ops", Secret(address), None)).password == Secret("p/")
+    assert server.user == "u"
+    assert server_of("ops", Secret(address), Secret("other")).password == Secret("other")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import format_datetime, getaddresses
@@ -62,7 +64,7 @@ def server_of(name: str, address: Secret, password: Secret | None) -> Server:
         raise _refused(name, "names no mail server")
     if not to:
         raise _refused(name, "names nobody to write to; allowed: with `?to=somebody@example.org`")
-    own = Secret(unquote(parts.password)) if parts.password else None
+    own = Secret(unquote(there.password)) if there.password else None
     return Server(
         host=host,
         port=port or _PORTS[tls],
@@ -140,11 +142,21 @@ class Mail:
         says = f"{host} refused {len(left_out)} of {len(server.to)} recipients" if left_out else ""
         return Delivery(sent=Sent.DELIVERED, says=says)
 
-    def _connected(self) -> smtplib.SMTP:
-        server = self._server
-        if server.tls == "tls":
-            return smtplib.SMTP_SSL(server.host, server.port, timeout=self._step_s, context=self._trust())
-        return smtplib.SMTP(server.host, server.port, timeout=self._step_s)
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
+        """A connection. The library's own ``with`` takes an odd goodbye for a refusal of what was taken before it."""
+        server, smtp = self._server, None
+        try:
+            if server.tls == "tls":
+                smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=self._step_s, context=self._trust())
+            else:
+                smtp = smtplib.SMTP(server.host, server.port, timeout=self._step_s)
+            yield smtp
+            with suppress(smtplib.SMTPException, OSError):
+                smtp.quit()
+        finally:
+            if smtp is not None:
+                smtp.close()
 
     def _secure(self, smtp: smtplib.SMTP) -> None:
         server = self._server
@@ -170,7 +182,7 @@ def mail_of(message: Message, sender: str, to: tuple[str, ...]) -> EmailMessage:
     domain = sender.rpartition("@")[2]
     root = blake2s(message.thread.encode(), digest_size=12).hexdigest()
     mail = EmailMessage(policy=WIRE)
-    mail["From"], mail["To"], mail["Subject"] = sender, ", ".join(to), message.title
+    mail["From"], mail["To"], mail["Subject"] = sender, ", ".join(to), _subject(message.title)
     mail["Date"] = format_datetime(message.at)
     mail["Message-ID"] = f"<{message.key}@{domain}>"
     # Nobody ever sent the root; mail programs put together what refers to the same one.
@@ -179,6 +191,11 @@ def mail_of(message: Message, sender: str, to: tuple[str, ...]) -> EmailMessage:
     mail["X-Stillup-Delivery"] = message.key
     mail.set_content(message.long + "\n")
     return mail
+
+
+def _subject(title: str) -> str:
+    """The title without what a mail program, and the library, would decode (RFC 2047): a line break could be in it."""
+    return title.replace("=?", "= ?")
 
 
 def _answered(host: str, code: int, whom: str = "") -> Delivery:
