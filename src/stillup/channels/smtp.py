@@ -145,18 +145,18 @@ class Mail:
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
         """A connection. The library's own ``with`` takes an odd goodbye for a refusal of what was taken before it."""
-        server, smtp = self._server, None
+        server = self._server
+        smtp: smtplib.SMTP
+        if server.tls == "tls":
+            smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=self._step_s, context=self._trust())
+        else:
+            smtp = smtplib.SMTP(server.host, server.port, timeout=self._step_s)
         try:
-            if server.tls == "tls":
-                smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=self._step_s, context=self._trust())
-            else:
-                smtp = smtplib.SMTP(server.host, server.port, timeout=self._step_s)
             yield smtp
             with suppress(smtplib.SMTPException, OSError):
                 smtp.quit()
         finally:
-            if smtp is not None:
-                smtp.close()
+            smtp.close()
 
     def _secure(self, smtp: smtplib.SMTP) -> None:
         server = self._server
