@@ -38,6 +38,7 @@ def _no_proxy(monkeypatch):
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch):
     monkeypatch.setattr(delivery, "FIRST_S", 0.01)
+    monkeypatch.setattr(delivery, "HOPELESS_FIRST_S", 0.01)
 
 
 @pytest.fixture

@@ -142,6 +142,15 @@ def test_what_becomes_of_a_message(sent, tries, again, fate):
     assert (found.at is not None) is (fate is Fate.AGAIN)
 
 
+def test_what_is_refused_has_time_to_be_mended_before_it_is_given_up():
+    def waited(sent, tries):
+        found = after(Delivery(sent=sent), tries=tries, queued_at=NOW, now=NOW, repeat_in_doubt=True, luck=0.0)
+        return (found.at - NOW).total_seconds()
+
+    assert [waited(Sent.REFUSED, n) for n in (1, 2)] == [7.5, 15.0]
+    assert [waited(Sent.FAILED, n) for n in (1, 2)] == [0.25, 0.5]
+
+
 def test_what_is_a_day_old_is_of_no_use():
     late = after(
         Delivery(sent=Sent.FAILED), tries=2, queued_at=NOW - timedelta(days=1), now=NOW, repeat_in_doubt=True, luck=0.5

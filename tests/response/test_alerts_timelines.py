@@ -181,6 +181,21 @@ def test_every_look_has_its_reason():
     ]  # fmt: skip
 
 
+def test_what_was_kept_back_at_first_lasted_from_its_onset_on():
+    outcomes = [o for o, _ in steps(["6 partial", "65 ok"], 70, BY_NIGHT)]
+    assert [(d.kind, d.since, d.until) for o in outcomes for d in o.messages] == [
+        ("broke", at(6), None),
+        ("back", at(6), at(65)),
+    ]
+
+
+def test_what_is_forgotten_is_no_longer_known_of_by_anybody():
+    *_, (outcome, _) = steps(["0 partial", (1, Acked())], 2, PLAIN)
+    assert outcome.state.threads["r/claude"].acked
+    *_, (started, _) = steps([(800, Started())], 800, PLAIN, outcome.state)
+    assert not started.state.threads["r/claude"].acked
+
+
 def test_what_is_escalated_is_ended_for_all_who_heard_of_it():
     outcomes = [o for o, _ in steps(["0 partial", "30 ok"], 40, ESCALATING)]
     assert [d.channels for o in outcomes for d in o.messages] == [("ops",), ("ops", "boss"), ("ops", "boss")]

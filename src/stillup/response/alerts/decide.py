@@ -92,7 +92,7 @@ def _started(settings: Settings, state: AlertState, now: datetime) -> Outcome:
         if thread.said is not None
         for rule, _, service in (key.partition("/"),)
     ]
-    shut = {k: replace(t, said=None, since=None, flapping=None, why=Reason.FORGOTTEN) for k, t in threads.items()}
+    shut = {k: _forgotten(t) for k, t in threads.items()}
     return Outcome(replace(state, threads=shut), tuple(forgotten))
 
 
@@ -202,9 +202,15 @@ def _decision(rule: Rule, service: str, before: Thread, word: Word, seen: Condit
         verdict=seen.verdict,
         components=seen.components,
         before=before.said,
-        since=(before.broke_at if word.kind is Kind.BACK else None) or thread.since or before.since,
+        since=_broken_since(before, thread, word.kind),
         until=thread.clear,
     )
+
+
+def _broken_since(before: Thread, after: Thread, kind: Kind) -> datetime | None:
+    """From when on it held; of what is over from the first break on, though it may have gone and come meanwhile."""
+    known = (before.since, after.since, before.broke_at if kind is Kind.BACK else None)
+    return min((at for at in known if at is not None), default=None)
 
 
 def _digests(settings: Settings, state: AlertState, now: datetime) -> tuple[AlertState, list[Decision]]:
@@ -238,6 +244,10 @@ def _lasting(rule: Rule, state: AlertState) -> list[Note]:
     return [
         Note(service=s, state=t.worst, began=t.since, components=t.parts) for s, t in lasting if t.worst and t.since
     ]
+
+
+def _forgotten(thread: Thread) -> Thread:
+    return replace(thread, said=None, since=None, flapping=None, acked=False, why=Reason.FORGOTTEN)
 
 
 def _acked(key: str, thread: Thread, service: str | None) -> Thread:

@@ -10,8 +10,8 @@ from msgspec import Struct
 FIRST_S, MOST_S = 0.5, 900.0
 """Between two tries: doubled from the first to the most."""
 TRIES = 20
-HOPELESS_TRIES = 3
-"""For what will hardly be another time: a refused address may be a mistake that is being mended."""
+HOPELESS_FIRST_S, HOPELESS_TRIES = 15.0, 3
+"""For what will hardly be taken another time; but what receives may be just being put up anew, and know nothing yet."""
 GIVE_UP = timedelta(days=1)
 MOST_RETRY_AFTER_S = 3_600.0
 """A channel may ask for so much rest, no more: a wrong header must not silence it for ever."""
@@ -79,11 +79,12 @@ def after(
     hopeless = delivery.sent in (Sent.REFUSED, Sent.MISSING)
     if tries >= (HOPELESS_TRIES if hopeless else TRIES):
         return Next(Fate.DEAD_TRIES)
-    at = now + timedelta(seconds=wait_s(tries, delivery.retry_after_s, luck))
+    first_s = HOPELESS_FIRST_S if hopeless else FIRST_S
+    at = now + timedelta(seconds=wait_s(tries, delivery.retry_after_s, luck, first_s))
     return Next(Fate.DEAD_AGE) if at - queued_at > GIVE_UP else Next(Fate.AGAIN, at)
 
 
-def wait_s(tries: int, retry_after_s: float | None, luck: float) -> float:
-    """Half of the doubled wait for certain and half by luck; never less than the channel asked for."""
-    wait = min(MOST_S, FIRST_S * 2.0 ** min(tries - 1, 20))
+def wait_s(tries: int, retry_after_s: float | None, luck: float, first_s: float = FIRST_S) -> float:
+    """Seconds: half of the doubled wait for certain and half by luck; never less than the channel asked for."""
+    wait = min(MOST_S, first_s * 2.0 ** min(tries - 1, 20))
     return max(wait * (0.5 + 0.5 * luck), min(retry_after_s or 0.0, MOST_RETRY_AFTER_S))
