@@ -155,7 +155,7 @@ def test_in_the_end_the_channels_know_how_it_is(config, story):
     state, _ = told(config, [(end + 60 * h + m, Ticked(())) for h in range(2) for m in range(0, 60, 5)], state)
     for key, thread in state.threads.items():
         name, _, service = key.partition("/")
-        found = config.rule(name)
+        found = next(r for r in config.rules if r.id == name)
         if found.digest or found.components or not found.updates:
             continue
         known = state.of(service).get(None)

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 
 from stillup.errors import StoreError
 from stillup.store import Key, open_store
+from stillup.store.codec import VERDICT, micros
 from stillup.store.schema import MIGRATIONS
 from stillup.store.tables import HEAD, metadata
 
@@ -75,10 +76,15 @@ def test_a_database_made_at_once_is_word_for_word_one_made_by_the_migrations(mig
 
 @pytest.mark.parametrize("revision", revisions)
 def test_a_database_of_any_revision_opens_at_the_newest_and_works(migrated, revision, verdict):
-    path = migrated(revision)
+    path, old, new = migrated(revision), verdict(0), verdict(1)
+    row = ("claude", "", micros(old.at), old.state.value, VERDICT.pack(old))
+    with closing(sqlite3.connect(path)) as conn, conn:
+        conn.execute("INSERT INTO transitions (service, component, at, state, value) VALUES (?, ?, ?, ?, ?)", row)
     with open_store(path) as store:
-        store.commit_step([verdict(0)], [], {Key.of(verdict(0)): []})
-        assert store.transitions() == [verdict(0)]
+        store.commit_step([new], [], {Key.of(new): []})
+        assert store.transitions() == [old, new]
+        with store.outbox.deciding("main") as deciding:
+            assert [v for _, v in deciding.changes(10)] == [old, new]
     assert schema(path) == schema(migrated("head"))
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from stillup.model.service import State
 from stillup.response.alerts.reasons import Kind, Reason
 from stillup.response.alerts.values import AlertState, Message, Thread
 from stillup.store import open_store
@@ -87,15 +86,6 @@ def test_changes_are_read_in_the_order_they_were_committed_from_the_cursor_on(st
         deciding.save(AlertState(), seq)
         assert [v for _, v in deciding.changes(10)] == [verdict(5), late]
         assert deciding.newest() == deciding.changes(10)[-1][0]
-
-
-def test_how_things_stand_is_the_newest_of_each_subject(store, verdict):
-    new = [verdict(4, State.OPERATIONAL), verdict(2, component="web"), verdict(3, service="chatgpt")]
-    store.commit_step([verdict(1), *new], [], {})
-
-    with store.outbox.deciding("main") as deciding:
-        assert sorted(deciding.standing(["claude"]), key=lambda v: v.at) == [new[1], new[0]]
-        assert deciding.standing([]) == []
 
 
 def test_a_channel_gets_its_messages_in_their_order_and_no_other_channels(store, put, minute):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from stillup.model.verdict import Verdict
 from stillup.response.alerts.values import AlertState, Message
-from stillup.store.codec import VERDICT, Codec, micros
+from stillup.store.codec import VERDICT, Codec, micros, moment
 from stillup.store.engine import Access
 from stillup.store.tables import alerts, outbox, transitions
 
@@ -29,7 +29,6 @@ MOST_WAITING = 20_000
 
 _STATE: Codec[AlertState] = Codec("the state of alerts", AlertState)
 _MESSAGE: Codec[Message] = Codec("a message", Message)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Status(StrEnum):
@@ -88,17 +87,6 @@ class Deciding:
     def newest(self) -> int:
         """The number of the newest change."""
         return self._conn.scalar(select(func.max(transitions.c.seq))) or 0
-
-    def standing(self, services: Iterable[str]) -> list[Verdict]:
-        """The newest verdict of each of these services and their components."""
-        table = transitions
-        newest = (
-            select(func.max(table.c.seq))
-            .where(table.c.service.in_(list(services)))
-            .group_by(table.c.service, table.c.component)
-        )
-        texts = self._conn.scalars(select(table.c.value).where(table.c.seq.in_(newest)).order_by(table.c.seq)).all()
-        return [VERDICT.unpack(text) for text in texts]
 
     def changes(self, limit: int) -> list[tuple[int, Verdict]]:
         """The next changes behind the cursor, in the order they were committed."""
@@ -276,13 +264,9 @@ def _queued(row: Row[Any]) -> Queued:
         channel=known["channel"],
         status=Status(known["status"]),
         tries=known["tries"],
-        queued_at=_time(known["queued"]),
-        due_at=_time(known["due"]),
-        done_at=None if known["done"] is None else _time(known["done"]),
+        queued_at=moment(known["queued"]),
+        due_at=moment(known["due"]),
+        done_at=None if known["done"] is None else moment(known["done"]),
         why=known["why"],
         message=_MESSAGE.unpack(known["value"]),
     )
-
-
-def _time(at: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at)

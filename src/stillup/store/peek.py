@@ -29,8 +29,6 @@ def peek(path: Path, service: str) -> Peeked | None:
     """The newest verdict on the service as a whole; None where there is none, or it cannot be read at once."""
     import sqlite3
 
-    if not path.is_file():
-        return None
     try:
         link = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_WAIT_S)
         try:
@@ -42,5 +40,5 @@ def peek(path: Path, service: str) -> Peeked | None:
             return None
         verdict = msgspec.json.decode(value[0], type=Verdict)
         return Peeked(verdict, datetime.fromtimestamp(heard[0] / 1e6, UTC))
-    except (sqlite3.Error, msgspec.DecodeError, OverflowError, ValueError):
+    except (sqlite3.Error, msgspec.DecodeError, OSError, OverflowError, ValueError):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, tzinfo
 from hashlib import blake2s
 
@@ -76,10 +76,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     forget_s: float = 43_200.0
     """When nobody watched for so long, what was open before is dropped without a word."""
     zone: tzinfo = UTC
-
-    def rule(self, name: str) -> Rule | None:
-        """The rule of that name."""
-        return next((r for r in self.rules if r.id == name), None)
 
 
 class Said(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -246,4 +242,3 @@ class Silenced(Struct, frozen=True):
 Event = Changed | Ticked | Started | Acked | Silenced
 
 Verdicts = Mapping[str | None, Verdict]
-Notes = Sequence[Note]
