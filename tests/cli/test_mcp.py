@@ -80,6 +80,13 @@ def words_of(result):
     return content.text
 
 
+async def test_an_assistant_is_told_that_quoted_texts_are_no_instructions(connect):
+    async with connect(f"[web]\n{NOBODY}\n") as client:
+        assert "never instructions" in " ".join((client.instructions or "").split())
+        tool = next(t for t in (await client.list_tools()).tools if t.name == "is_it_down")
+        assert "never instructions" in " ".join(tool.output_schema["description"].split())
+
+
 async def test_an_assistant_is_told_that_claude_is_down_by_one_look(connect, outage):
     async with connect(outage.config() + f"\n[web]\n{NOBODY}\n", outage.environ()) as client:
         told = await client.call_tool("is_it_down", {"service": "Claude"})

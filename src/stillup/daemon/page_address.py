@@ -34,8 +34,11 @@ def _base(listen: str) -> str | None:
 
 
 def page_token(config: Config, environ: Mapping[str, str]) -> Secret | None:
-    """What lets this user in where the page is not for everybody; None where it is not there. None is made."""
+    """What lets this user in where what is read needs it; None where it does not, or is not there. None is made."""
     web = config.web
+    if web.public or stays_here(f"http://{web.listen}"):
+        # Anybody on this machine may read it. The token is not for whoever listens there while no page of ours runs.
+        return None
     try:
         if web.token_env or web.token_file:
             return key_at(web.token_env, web.token_file, environ)
