@@ -147,14 +147,17 @@ def test_all_who_listen_are_let_go_when_the_page_ends(stage):
 class Connection:
     """One who listens, as the server would have it; reads only while ``reads`` is set."""
 
-    def __init__(self, events, query=b"", headers=(), extensions=None):
+    def __init__(self, events, query=b"", headers=(), client=None):
         self.sent = []
         self.has_sent = asyncio.Event()
         self.reads = asyncio.Event()
         self.reads.set()
         self.gone = asyncio.Event()
         self.is_aborted = False
-        scope = {"query_string": query, "headers": list(headers), "extensions": {"stillup.abort": self.abort}}
+        scope = {
+            "query_string": query, "headers": list(headers), "client": client,
+            "extensions": {"stillup.abort": self.abort},
+        }  # fmt: skip
         self.task = asyncio.create_task(events.listen(scope, self.receive, self.send))
 
     def abort(self):
@@ -220,6 +223,38 @@ async def test_when_all_places_are_taken_the_next_is_told_when_to_come_again(sit
     first.gone.set()
     await first.task
     assert events.refused == 1
+
+
+@pytest.mark.parametrize(
+    ("others", "more"),
+    [
+        (["20.1.2.3", "20.1.2.3"], False),
+        (["20.1.2.4", "20.1.2.3"], True),
+        (["::ffff:20.1.2.3", "20.1.2.3"], False),
+        (["127.0.0.1", "127.0.0.1"], True),
+        (["192.168.1.2", "192.168.1.2"], True),
+    ],
+)
+async def test_one_address_does_not_take_all_the_places(site_of, others, more):
+    events = Events(site_of(), most_each=2)
+    there = [Connection(events, client=(address, 1)) for address in others]
+    for connection in there:
+        await connection.until("board")
+    another = Connection(events, client=(others[-1], 1))
+    if more:
+        await another.until("board")
+        another.gone.set()
+        await another.task
+    else:
+        with pytest.raises(Exception, match="Too many listen"):
+            await another.task
+    for connection in there:
+        connection.gone.set()
+        await connection.task
+    again = Connection(events, client=(others[-1], 1))
+    await again.until("board")
+    again.gone.set()
+    await again.task
 
 
 async def test_silence_is_broken_by_a_comment(site_of):
