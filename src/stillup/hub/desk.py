@@ -61,7 +61,7 @@ class Hub:
         self._key = DailyKey(entropy)
         self._forms = Forms(entropy, began.timestamp())
         self._gate = Gate(self._key)
-        self._weights = Weights(self._key)
+        self._weights = Weights(self._key, began.timestamp())
         self._windows = Windows()
         self._services = dict.fromkeys(services, False)
         """Whether the judgement has heard of the source."""

@@ -67,9 +67,9 @@ class _Usual:
 
     __slots__ = ("_minutes", "_seen_s", "_x")
 
-    def __init__(self) -> None:
+    def __init__(self, began_s: float) -> None:
         self._x = self._minutes = 0.0
-        self._seen_s: float | None = None
+        self._seen_s = began_s
 
     @property
     def a_minute(self) -> float:
@@ -77,7 +77,7 @@ class _Usual:
 
     def learn(self, x: int, end_s: float) -> None:
         """A minute with ``x`` reports has ended, and all since the last one that was told had none."""
-        minutes = 1.0 if self._seen_s is None else max(0.0, (end_s - self._seen_s) / 60.0)
+        minutes = max(0.0, (end_s - self._seen_s) / 60.0)
         fade = exp(-minutes / _MEMORY_MIN)
         most = _MOST_TEACHES * self.a_minute + _TEACHES_AT_LEAST
         self._x = self._x * fade + min(x, most)
@@ -88,13 +88,13 @@ class _Usual:
 class _Crowd:
     """What is known of those who report one service."""
 
-    __slots__ = ("_heard", "_recent", "_recent_s", "alone_until_s", "usual")
+    __slots__ = ("_heard", "_owed", "_owed_s", "_recent", "_recent_s", "usual")
 
-    def __init__(self) -> None:
-        self.usual = _Usual()
-        self.alone_until_s = 0.0
+    def __init__(self, began_s: float) -> None:
+        self.usual = _Usual(began_s)
         self._heard: OrderedDict[int, float] = OrderedDict()
         self._recent = self._recent_s = 0.0
+        self._owed = self._owed_s = 0.0
 
     def recent(self, now_s: float) -> float:
         """How much counted in the last half hour, the older the less."""
@@ -113,26 +113,36 @@ class _Crowd:
         """Whether ten wide networks were heard in the last half hour."""
         return len(self._heard) == QUORUM and now_s - next(iter(self._heard.values())) <= CROWD_S
 
+    def learn(self, x: int, end_s: float) -> None:
+        """A minute has ended. Fewer than ten wide networks in a day do not make usual what they say."""
+        self.usual.learn(x if len(self._heard) == QUORUM else 0, end_s)
+
     def leave(self) -> None:
         """The day's numbers are gone."""
         self._heard.clear()
 
     def is_usual(self, now_s: float) -> bool:
         """Take one more report that no crowd bears out, if that is no more than usual."""
-        each_s = 60.0 / max(_USUAL_SLACK * self.usual.a_minute, _LEAST_A_MIN)
-        until_s = after(self.alone_until_s, now_s, each_s)
-        if until_s - now_s > each_s * (_ON_TOP + _BURST_MIN * self.usual.a_minute):
+        usual = self.usual.a_minute
+        a_second = max(_USUAL_SLACK * usual, _LEAST_A_MIN) / 60.0
+        # In reports, not in seconds: what was owed before anything was known must not outlast the learning.
+        owed = max(0.0, self._owed - max(0.0, now_s - self._owed_s) * a_second) + 1.0
+        if owed > _ON_TOP + _BURST_MIN * usual:
             return False
-        self.alone_until_s = until_s
+        self._owed, self._owed_s = owed, max(now_s, self._owed_s)
         return True
 
 
 class Weights:
-    """Decides what counts. Not for several threads at once; services are those of the catalogue, so they are few."""
+    """Decides what counts. Not for several threads at once; services are those of the catalogue, so they are few.
 
-    def __init__(self, key: DailyKey, *, entries: int = 1 << 16) -> None:
+    Until a value is first named nothing of it is usual: from ``began_s`` on, when this process began.
+    """
+
+    def __init__(self, key: DailyKey, began_s: float, *, entries: int = 1 << 16) -> None:
         self._key = key
         self._age = key.age
+        self._began_s = began_s
         self._near = Debts(entries), Debts(entries)
         self._wide = Debts(entries // 2), Debts(entries // 2)
         self._regions: OrderedDict[tuple[str, str], float] = OrderedDict()
@@ -170,7 +180,7 @@ class Weights:
 
     def learn(self, service: str, part: Held, value: str, x: int, end_s: float) -> None:
         """A minute has ended in which so many reports counted, or were held, that are of a value."""
-        self._crowd(service, part, value).usual.learn(x, end_s)
+        self._crowd(service, part, value).learn(x, end_s)
 
     @property
     def size_bytes(self) -> int:
@@ -181,7 +191,7 @@ class Weights:
         key = service, part, value
         crowd = self._crowds.get(key)
         if crowd is None:
-            crowd = self._crowds[key] = _Crowd()
+            crowd = self._crowds[key] = _Crowd(self._began_s)
             if len(self._crowds) > _MOST_CROWDS:
                 del self._crowds[next(k for k in self._crowds if k[1] is not Held.ALL)]
         return crowd
