@@ -160,6 +160,8 @@ class Board(Struct, frozen=True, kw_only=True):
     services: dict[str, ServiceBoard] = {}
     simulated: str = ""
     """What is played, where this is no real watch; shown wherever the board is."""
+    resumed: bool = False
+    """The watch goes on where the one before it ended: what that one knew is not lost."""
 
     @property
     def state(self) -> State:

@@ -114,14 +114,14 @@ def rows(config, *statuses):
 
 async def ready(_alerting, config):
     """Until it has looked once: what was before is nobody's news."""
-    await until(lambda: _has_state(config))
+    await until(lambda: state(config) is not None)
 
 
-def _has_state(config):
+def state(config):
     if not config.database.exists():
-        return False
+        return None
     with open_store(config.database) as store:
-        return store.outbox.state("main") is not None
+        return store.outbox.state("main")
 
 
 async def test_one_when_it_breaks_and_one_when_it_is_back(config_of, run_alerts, commit):
@@ -178,6 +178,26 @@ async def test_what_was_committed_and_not_decided_when_a_process_died_is_caught_
         run_alerts(config)
         await until(lambda: len(receiver.got) == 3)
     assert kinds(receiver) == ["broke", "back", "broke"]
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+async def test_a_watch_that_goes_on_says_at_once_that_it_is_over_and_one_that_begins_with_nothing_waits(
+    config_of, run_alerts, commit, resumed
+):
+    async with http_receiver() as receiver:
+        config = config_of(f"http://{receiver.address}/hook")
+        alerting, _ = run_alerts(config, grace_s=600.0)
+        await ready(alerting, config)
+        alerting.show(empty(), commit(config, "partial"))
+        await until(lambda: rows(config, Status.DELIVERED))
+        alerting.stop()
+        began = state(config).started_at
+        again, _ = run_alerts(config, grace_s=600.0)
+        await until(lambda: state(config).started_at > began)
+        again.show(replace(empty(), resumed=resumed), commit(config, "ok"))
+        told = b'{channel="hook",result="delivered"} 1' if resumed else b'{reason="just_started"}'
+        await until(lambda: told in again.metrics())
+    assert kinds(receiver) == (["broke", "back"] if resumed else ["broke"])
 
 
 async def test_what_was_before_there_were_rules_is_nobodys_news(config_of, run_alerts, commit):

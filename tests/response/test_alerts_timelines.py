@@ -126,6 +126,10 @@ STORIES = [
      ["0 partial", (5, Started()), "6 ok", "9 partial"], 40, ["0 broke broke"]),
     ("what it saw break itself it does say", PLAIN, [(0, Started()), "1 partial", "4 ok"], 40,
      ["1 broke broke", "4 back back"]),
+    ("whoever goes on where the one before ended says it at once", PLAIN,
+     ["0 partial", (5, Started()), (6, Ticked(resumed=True)), "7 ok"], 40, ["0 broke broke", "7 back back"]),
+    ("what was over when it went on is made up for", PLAIN,
+     ["0 partial", (5, Started()), "6 ok", (6.1, Ticked(resumed=True))], 40, ["0 broke broke", "6.1 back back"]),
     ("unless it is still so after a while", PLAIN, ["0 partial", (5, Started()), "6 ok"], 40,
      ["0 broke broke", "15.5 back back"]),
 ]  # fmt: skip

@@ -58,14 +58,17 @@ def notified(
         alerting.stop()
 
 
-def told_too(listener: Listener, alerting: Alerting, monitor: Monitor, wanted: Sequence[Service]) -> Listener:
-    """The listener, and beside it the alerts, which see what the page would show."""
+def told_too(
+    listener: Listener, alerting: Alerting, monitor: Monitor, wanted: Sequence[Service], *, resumed: bool
+) -> Listener:
+    """The listener, and beside it the alerts, which see what the page would show; see :class:`BoardMaker`."""
     from stillup.daemon.board import BoardMaker
     from stillup.daemon.live import Listeners
     from stillup.daemon.playbook import Helpers
 
     helpers = Helpers(alerts=True, told_at=alerting.told_at)
-    return Listeners(listener, BoardMaker(monitor, wanted, [alerting], helpers=helpers, say=_say))
+    maker = BoardMaker(monitor, wanted, [alerting], helpers=helpers, resumed=resumed, say=_say)
+    return Listeners(listener, maker)
 
 
 def _say(text: str) -> None:

@@ -106,7 +106,9 @@ def watch(
         state = KeptState(monitor, config, wanted, _say)
         if isinstance(listener, Table):
             listener.monitor = monitor
-        told = listener if alerting is None else told_too(listener, alerting, monitor, wanted)
+        told = listener
+        if alerting is not None:
+            told = told_too(listener, alerting, monitor, wanted, resumed=bool(standing))
         keep = timedelta(days=config.store.retention_days)
         live = Live(monitor, clock, Listeners(told, state), store, keep, standing=standing)
         try:

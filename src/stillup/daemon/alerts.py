@@ -220,7 +220,7 @@ class Alerting:
         more = len(changes) == _BATCH
         if not more:
             events += [(Changed(v, fold=True), v.at) for v in _unheard(board, state, changes)]
-            events.append((Ticked(_works(board, now)), now))
+            events.append((Ticked(_works(board, now), resumed=board is not None and board.resumed), now))
         out: list[Message] = []
         for event, at in events:
             outcome = decide(self._settings, state, event, at)

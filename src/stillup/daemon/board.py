@@ -57,7 +57,7 @@ class BoardMaker:
     """A :class:`~stillup.daemon.live.Listener` that makes the board; ``say`` is told of readers that fail.
 
     ``helpers`` are what of stillup's own helps in an outage; ``simulated`` says what is played where this is no real
-    watch.
+    watch; ``resumed`` that the monitor knows what the one before it knew.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class BoardMaker:
         *,
         helpers: Helpers | None = None,
         simulated: str = "",
+        resumed: bool = False,
         say: Callable[[str], None] = lambda _: None,
         seq: int = 0,
     ) -> None:
@@ -76,6 +77,7 @@ class BoardMaker:
         self._readers = readers
         self._helpers = helpers or Helpers()
         self._simulated = simulated
+        self._resumed = resumed
         self._say = say
         self._incidents: dict[str, dict[str, Incident]] = {s.id: {} for s in services}
         self._made: dict[str, tuple[datetime, ServiceBoard]] = {}
@@ -142,7 +144,7 @@ class BoardMaker:
                 account.is_new = False
         self._seq += 1
         shown = {service: made for service, (_, made) in self._made.items()}
-        return Board(at=now, seq=self._seq, services=shown, simulated=self._simulated)
+        return Board(at=now, seq=self._seq, services=shown, simulated=self._simulated, resumed=self._resumed)
 
     def _service(self, account: Account, now: datetime) -> ServiceBoard:
         service, monitor = account.service, self._monitor

@@ -134,7 +134,13 @@ class Watching:
             view = MonitorView(monitor, clock, [s.id for s in self.services])
             self._seat.view = view
             maker = BoardMaker(
-                monitor, self.services, self._readers, helpers=self._helpers, say=self._say, seq=self._seq
+                monitor,
+                self.services,
+                self._readers,
+                helpers=self._helpers,
+                resumed=bool(standing),
+                say=self._say,
+                seq=self._seq,
             )
             if store is not None:
                 await asyncio.to_thread(self._recall, maker, store)

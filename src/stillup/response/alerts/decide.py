@@ -44,8 +44,9 @@ def decide(settings: Settings, state: AlertState, event: Event, now: datetime) -
     match event:
         case Changed(verdict, fold):
             return _changed(settings, state, verdict, now, fold=fold)
-        case Ticked(works):
+        case Ticked(works, resumed):
             known = state if works is None else replace(state, works=works)
+            known = replace(known, started_at=None) if resumed else known
             return _ticked(settings, _alive(_fresh_silences(known, now), now), now)
         case Started():
             return _started(settings, state, now)

@@ -71,8 +71,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Minute of the day; None: no digest."""
     updates_every_s: float = 600.0
     grace_s: float = 600.0
-    """So long after the start nothing is said to be over: the first look of a new monitor sees less than the last of
-    the one before it."""
+    """So long after a start that was not resumed nothing is said to be over: the first look of a monitor that begins
+    with nothing sees less than the last of the one before it."""
     forget_s: float = 43_200.0
     """When nobody watched for so long, what was open before is dropped without a word."""
     zone: tzinfo = UTC
@@ -137,6 +137,7 @@ class AlertState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     notes: dict[str, tuple[Note, ...]] = {}
     digest_on: date | None = None
     started_at: datetime | None = None
+    """When a watch began that may know less than the one before it; None where none did."""
     seen_at: datetime | None = None
 
     def of(self, service: str) -> dict[str | None, Verdict]:
@@ -218,9 +219,13 @@ class Changed(Struct, frozen=True):
 
 
 class Ticked(Struct, frozen=True):
-    """Time has passed; ``works`` is the maintenance that is going on, None where that is not known."""
+    """Time has passed; ``works`` is the maintenance that is going on, None where that is not known.
+
+    ``resumed``: the watch knows what the one before it knew, so it may say at once that something is over.
+    """
 
     works: tuple[Work, ...] | None = None
+    resumed: bool = False
 
 
 class Started(Struct, frozen=True):
