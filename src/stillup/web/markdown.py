@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markdown_it.utils import OptionsDict
 
-MAX_CHARACTERS = 300_000
-"""Of one text; a longer one is shown as it is."""
+MAX_CHARACTERS = 100_000
+"""Of one text; a longer one is shown as it is. An answer of 16,000 tokens has some 60,000."""
 _WEB = re.compile(r"(?:https?://|mailto:)[^\s]", re.IGNORECASE)
 _REL = "nofollow noopener noreferrer"
 _FIRST_HEADING = 3
@@ -24,7 +24,7 @@ _FIRST_HEADING = 3
 
 
 def render_markdown(text: str) -> str:
-    """The HTML of a text; every tag in it is ours. Takes about a second for the longest and worst of texts."""
+    """The HTML of a text; every tag in it is ours. Takes some 3 s for the longest and worst of texts."""
     shown = tidy(text)
     if len(shown) > MAX_CHARACTERS:
         from html import escape
