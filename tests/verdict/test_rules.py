@@ -2,6 +2,7 @@
 
 import pytest
 
+from stillup.model.reason import Reason
 from stillup.model.service import Confidence, Family, Scope, State
 from stillup.verdict.outcomes.stream import ErrorKind, kind_of
 
@@ -339,3 +340,16 @@ def test_where_tries_that_ask_no_model_fail_too_it_is_not_only_the_model_that_wa
         timeline.add(minute, "outcome", "probe", component="api", layer="inference", ok=ok, model="haiku")
     faults = [v for v in timeline.run() if v.component is None and v.state.is_fault]
     assert faults[-1].scope is Scope.COMPONENT
+
+
+def test_who_speaks_for_a_verdict_is_told_as_it_is_now_though_it_did_not_change(timeline):
+    timeline.declared(0, "operational", "api").declared(0, "operational", "web").alive("statuspage", 0, 90, every=5)
+    for source in ("gateway", "probe"):
+        timeline.tries(1, 40, ok=True, source=source).tries(40, 90, ok=False, source=source, error="overloaded")
+    timeline.declared(70, "major_outage", "api")
+    changes = timeline.run()
+    assert max(timeline.minute(c) for c in changes if c.component is None) < 70
+    now = timeline.replay.monitor.verdicts("claude")[None]
+    assert timeline.minute(now) < 70, "it stands"
+    assert now.reason is Reason.PAGE_AND_FAMILIES_AGREE
+    assert Family.OFFICIAL in now.families

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stillup.model.reason import Reason
 from stillup.model.service import Confidence, Family, Layer, OutageClass, Scope, State
@@ -70,6 +71,12 @@ class Verdict(Struct, frozen=True, kw_only=True):
             self.regions,
             self.problems,
             self.models,
+        )
+
+    def going_on(self, now: Verdict) -> Verdict:
+        """This verdict while it stands, with who speaks for it, why, and how likely it is ``now``."""
+        return replace(
+            self, families=now.families, reason=now.reason, probability=now.probability, diagnosis=now.diagnosis
         )
 
     def wire(self) -> dict[str, object]:

@@ -310,11 +310,12 @@ class ServiceWatch:
                     verdict = structs.replace(verdict, forecast=self._forecast(verdict))
                 changes.append(verdict)
                 self._said[subject] = verdict
+            elif (before := self._said.get(subject)) is not None:
+                self._said[subject] = before.going_on(verdict)
         return changes
 
     def _forecast(self, verdict: Verdict) -> Forecast | None:
-        left = self.left(verdict, verdict.at)
-        return left.forecast() if left is not None else None
+        return left.forecast() if (left := self.left(verdict, verdict.at)) is not None else None
 
     def left(self, verdict: Verdict, now: datetime) -> Prediction | None:
         """How long the fault of a verdict will still take from ``now`` on, where a forecaster is at hand."""
@@ -338,8 +339,7 @@ class ServiceWatch:
         self._record = Record(past_incidents(self._past))
 
     def _is_news(self, verdict: Verdict) -> bool:
-        before = self._said.get(verdict.component)
-        if before is None:
+        if (before := self._said.get(verdict.component)) is None:
             return verdict.state is not State.UNKNOWN or verdict.scope is not None
         return before.essence != verdict.essence
 
