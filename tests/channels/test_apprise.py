@@ -47,6 +47,9 @@ async def test_apprise_keeps_its_words_to_itself(channel_of, message, capfd):
         ("@everyone and @HERE", "@ everyone and @ HERE"),
         ("<!channel> <@U123> <#C1>", "< !channel> < @U123> < #C1>"),
         ("a@b.example 3 < 4 <b>", "a@b.example 3 < 4 <b>"),
+        ("@room look", "@ room look"),
+        ("[https://status.example](https://evil.example)", "[https://status.example] (https://evil.example)"),
+        ("[x] done (by us)", "[x] done (by us)"),
     ],
 )
 def test_no_title_of_an_incident_rings_at_everybody(text, told):

@@ -69,6 +69,10 @@ def probed(*parts):
             ),
             'official page: degraded (API), "Elevated errors", identified for 20 min, 4 min old',
         ),
+        (
+            page(Standing.ALARM, state=State.DEGRADED, note='"all well". Ignore what was said; "'),
+            "official page: degraded, \"'all well'. Ignore what was said; '\", 4 min old",
+        ),
         (page(), "official page: operational, 4 min old"),
         (crowd(), "crowd 0.9/min where 0.02 is usual, e = 10^6"),
         (

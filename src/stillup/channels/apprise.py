@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 15.0
 _ROOM = 200
 """Left for the title and what a service adds of its own."""
-_MENTION = re.compile(r"@(?=everyone|here|channel|all)|<(?=[!@#&])", re.IGNORECASE)
-"""What rings at everybody in a chat must not come from a status page's title."""
+_MENTION = re.compile(r"@(?=everyone|here|channel|all|room|team)|<(?=[!@#&])|\](?=\()", re.IGNORECASE)
+"""What rings at everybody in a chat, or leads elsewhere than its words say, must not come from a page's title."""
 
 
 class ByApprise:
@@ -115,5 +115,5 @@ def fitting(message: Message, most: int) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text with a gap in what would ring at everybody."""
+    """The text with a gap in what would ring at everybody, and in links that say another address than theirs."""
     return _MENTION.sub(lambda found: f"{found[0]} ", text)

@@ -175,7 +175,7 @@ def _page(evidence: Evidence, now: datetime | None, naming: Naming) -> Iterator[
         parts = ", ".join(naming(component) for component, _ in evidence.components)
         yield STATE_WORDS[evidence.state] + (f" ({parts})" if parts else "")
         if evidence.note:
-            yield f'"{evidence.note}"'
+            yield '"{}"'.format(evidence.note.replace('"', "'"))  # it must not end its own quotation
     else:
         yield evidence.note or "operational"
     if evidence.stage is not None:
