@@ -10,8 +10,8 @@ from rich.text import Text
 from stillup.catalog.offers import alternatives
 from stillup.daemon.advice import other_parts
 from stillup.daemon.ask import FirstAnswer
-from stillup.daemon.playbook import steps_for
-from stillup.model.service import Capability
+from stillup.daemon.playbook import Helpers, steps_for
+from stillup.model.service import Capability, State
 from stillup.response.playbook import Done, Step
 
 _MARKS = {Done.DONE: "✓", Done.CANNOT: "–"}
@@ -29,6 +29,8 @@ def steps_of(answer: FirstAnswer, task: Capability | None) -> tuple[Step, ...]:
         parts_up=other_parts(answer.service, verdict, answer.components, answer.reports).up,
         choices=alternatives(answer.service, task, answer.elsewhere, answer.by_page),
         back_in_s=verdict.forecast.p50_s if verdict.forecast else None,
+        helpers=Helpers(gateway=answer.gateway) if answer.gateway is not None else None,
+        state_of=lambda s: answer.elsewhere.get(s, State.UNKNOWN),
     )
 
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from math import ceil
 from random import Random
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from stillup.catalog.load import Service
 from stillup.catalog.offers import stand_ins
@@ -20,6 +20,7 @@ from stillup.clock import Clock
 from stillup.config import Config
 from stillup.daemon.advice import bases
 from stillup.daemon.jobs import forecaster, is_one_look, is_page, jobs_for, profile_of, spared
+from stillup.daemon.rerouting import Neighbour, neighbour
 from stillup.errors import Blame
 from stillup.model.evidence import Evidence
 from stillup.model.service import Capability, Family, State
@@ -71,6 +72,8 @@ class FirstAnswer(Struct, frozen=True, kw_only=True):
     claims: tuple[tuple[Claim, Evidence], ...] = ()
     by_page: frozenset[str] = frozenset()
     """Those of ``elsewhere`` of which only the official page was read."""
+    gateway: Neighbour | None = None
+    """The gateway that runs beside on this machine."""
     elsewhere: dict[str, State] = {}
     """How others are, that could stand in or that it stands on: those asked for beside it by all sources, the rest by
     their pages."""
@@ -94,9 +97,13 @@ async def ask(
     now = clock.now()
     pages = _beside(config, [service], stand_ins(service, task) if task else [], environ, now)
     jobs = jobs_for(config, [service], environ, now, only=is_one_look)
-    async with Net(clock, cache_dir=config.data_folder / "cache") as net:
-        reports = await _probes_beside(jobs, pages, net, clock, deadline_s)
-    return judge(service, reports, claims, now)
+    beside = asyncio.create_task(neighbour(config, environ))
+    try:
+        async with Net(clock, cache_dir=config.data_folder / "cache") as net:
+            reports = await _probes_beside(jobs, pages, net, clock, deadline_s)
+    finally:
+        gateway = await beside  # it has ended long ago
+    return structs.replace(judge(service, reports, claims, now), gateway=gateway)
 
 
 async def ask_many(

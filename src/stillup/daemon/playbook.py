@@ -5,26 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from msgspec import structs
 
 from stillup.catalog.load import Service
 from stillup.daemon.advice import likely_class
-from stillup.daemon.rerouting import Rerouter
 from stillup.daemon.team import TeamSteps
 from stillup.daemon.yours import Own, own_trouble, way_out
 from stillup.model.service import Scope, State
 from stillup.model.verdict import Verdict
 from stillup.response.alternatives import Choice
-from stillup.response.playbook import Situation, Step, playbook
+from stillup.response.playbook import Rerouting, Situation, Step, playbook
 from stillup.sources.report import Report
+
+
+class Gateway(Protocol):
+    """A gateway of ours, in this process or beside it."""
+
+    def rerouting(self, service: str, state_of: Callable[[str], State]) -> Rerouting:
+        """How it stands to a service in trouble; ``state_of`` says how others are."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Helpers:
     """What of stillup's own helps in an outage, and the team's steps; None for what does not run here."""
 
-    gateway: Rerouter | None = None
+    gateway: Gateway | None = None
     may_reroute: bool = False
     """A gateway could be of use here, so that one without is worth a word."""
     alerts: bool = False

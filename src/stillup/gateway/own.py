@@ -81,9 +81,16 @@ class OwnPages:
                 "in_flight": gateway.in_flight,
                 "waiting": gateway.waiting,
                 "upstreams": [
-                    {"id": u.id, "protocol": u.protocol.value, "base_url": _shown(u), "key": u.key is not None}
+                    {
+                        "id": u.id,
+                        "protocol": u.protocol.value,
+                        "base_url": _shown(u),
+                        "key": u.key is not None,
+                        "service": u.service,
+                    }
                     for u in gateway.plan.upstreams
                 ],
+                "chains": gateway.plan.upstream_chains,
                 "missing": gateway.plan.missing,
                 "targets": gateway.desk.status(gateway.now(), self._targets),
                 "spent_usd": gateway.seen.spent_usd(),

@@ -58,6 +58,13 @@ class GatewayPlan(Struct, frozen=True, kw_only=True, eq=False):
         """The upstreams in order of preference."""
         return tuple(known.spec for known in self.known)
 
+    @property
+    def upstream_chains(self) -> tuple[tuple[str, ...], ...]:
+        """The upstreams of each route, by id; without routes any of them may stand in for any other."""
+        if not self.routes:
+            return (tuple(u.id for u in self.upstreams),)
+        return tuple(tuple(hop.partition("/")[0] for hop in route.chain) for route in self.routes)
+
     def upstream(self, name: str) -> UpstreamSpec:
         """The upstream of that id.
 

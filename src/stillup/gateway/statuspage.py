@@ -18,16 +18,26 @@ class JournalStatus(Struct, frozen=True, kw_only=True):
     trouble: str | None = None
 
 
+class UpstreamStatus(Struct, frozen=True, kw_only=True):
+    """A provider that the gateway can ask; ``service`` is the catalogue's name of it, None for a stranger."""
+
+    id: str
+    service: str | None = None
+
+
 class GatewayStatus(Struct, frozen=True, kw_only=True):
     """A running gateway as it stands.
 
-    ``spent_usd`` is by ``upstream/model`` since the start, by the price table; what has no price is not in it.
+    ``chains`` are the upstreams of each route, first choice first. ``spent_usd`` is by ``upstream/model`` since the
+    start, by the price table; what has no price is not in it.
     """
 
     version: str
     address: str = ""
     in_flight: int = 0
     waiting: int = 0
+    upstreams: tuple[UpstreamStatus, ...] = ()
+    chains: tuple[tuple[str, ...], ...] = ()
     targets: tuple[TargetStatus, ...] = ()
     journal: JournalStatus = JournalStatus()
     missing: tuple[str, ...] = ()
