@@ -326,6 +326,21 @@ async def test_without_a_database_what_happens_is_told_all_the_same(config_of, r
     assert kinds(receiver) == ["broke"]
 
 
+async def test_what_the_board_shows_and_no_words_are_found_for_does_not_keep_the_alert_back(
+    config_of, run_alerts, commit
+):
+    async with http_receiver() as receiver:
+        config = config_of(f"http://{receiver.address}/hook")
+        alerting, said = run_alerts(config)
+        await ready(alerting, config)
+        (verdict,) = commit(config, "major")
+        wrong = boards.claude(verdict=verdict, steps=(None,))
+        alerting.show(Board(at=verdict.at, seq=1, services={"claude": wrong}), [verdict])
+        await until(lambda: receiver.got)
+    assert receiver.got[0]["json"]["data"]["title"] == "Claude: major outage, confirmed"
+    assert said[0].startswith("alerts: of claude only the verdict is told: AttributeError")
+
+
 async def test_a_hostile_title_is_shown_harmless(config_of, run_alerts, commit):
     async with smtp_receiver() as mail:
         config = config_of(f"smtp://{mail.address}?to=a@b.example")

@@ -44,12 +44,11 @@ def keys(rows):
 def test_a_state_that_was_kept_is_there_again(store, path, minute):
     state = AlertState(threads={"r/claude": Thread(incident="a", since=minute(1))}, seen_at=minute(2))
     with store.outbox.deciding("main") as deciding:
-        assert deciding.is_new
         deciding.save(state, 7)
     store.close()
 
     with open_store(path) as again, again.outbox.deciding("main") as deciding:
-        assert (deciding.is_new, deciding.state, deciding.cursor) == (False, state, 7)
+        assert (deciding.state, deciding.cursor) == (state, 7)
         assert again.outbox.state("main") == state
         assert again.outbox.state("other") is None
 
@@ -77,6 +76,8 @@ def test_a_message_that_was_queued_is_not_queued_again(store, put):
 
 def test_changes_are_read_in_the_order_they_were_committed_from_the_cursor_on(store, verdict, minute):
     late = verdict(0, service="chatgpt")
+    with store.outbox.deciding("main") as deciding:
+        deciding.save(AlertState(), deciding.cursor)
     store.commit_step([verdict(3), verdict(5)], [], {})
     store.commit_step([late], [], {})
 
@@ -85,7 +86,16 @@ def test_changes_are_read_in_the_order_they_were_committed_from_the_cursor_on(st
         (seq, _), *_ = deciding.changes(1)
         deciding.save(AlertState(), seq)
         assert [v for _, v in deciding.changes(10)] == [verdict(5), late]
-        assert deciding.newest() == deciding.changes(10)[-1][0]
+
+
+def test_what_was_before_there_were_any_rules_is_nobodys_news(store, verdict):
+    store.commit_step([verdict(3)], [], {})
+    with store.outbox.deciding("main") as deciding:
+        assert deciding.changes(10) == []
+        deciding.save(AlertState(), deciding.cursor)
+    store.commit_step([verdict(5)], [], {})
+    with store.outbox.deciding("main") as deciding:
+        assert [v for _, v in deciding.changes(10)] == [verdict(5)]
 
 
 def test_a_channel_gets_its_messages_in_their_order_and_no_other_channels(store, put, minute):

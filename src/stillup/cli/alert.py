@@ -182,9 +182,8 @@ def _note(config: Config, event: Event, now: datetime) -> int:
     with open_store(config.database) as store:
         for party in dict.fromkeys(("main", *store.outbox.parties())):
             with store.outbox.deciding(party) as deciding:
-                cursor = deciding.newest() if deciding.is_new else deciding.cursor
                 state = decide(settings_of(config.alerts), deciding.state, event, now).state
-                deciding.save(state, cursor)
+                deciding.save(state, deciding.cursor)
                 known += sum(t.acked for t in state.threads.values())
     return known
 

@@ -17,25 +17,24 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from stillup.board import Board
-from stillup.channels.make import Address, address_of, check, make
+from stillup.channels.make import address_of, check
 from stillup.clock import Clock
 from stillup.daemon.alert_metrics import exposition
 from stillup.daemon.alert_rules import settings_of
 from stillup.daemon.alert_store import Kept, hold
 from stillup.daemon.alert_words import messages
-from stillup.daemon.sender import Sender
-from stillup.errors import ConfigError, StoreError
+from stillup.daemon.senders import Senders
+from stillup.errors import StoreError
 from stillup.model.reason import Reason as Why
 from stillup.model.service import Stage
 from stillup.model.verdict import Verdict
 from stillup.response.alerts.decide import decide
 from stillup.response.alerts.reasons import Reason
-from stillup.response.alerts.values import AlertState, Changed, Event, Message, Started, Ticked, Work
-from stillup.store.outbox import Queued, Status
+from stillup.response.alerts.values import AlertState, Changed, Decision, Event, Message, Started, Ticked, Work
+from stillup.store.outbox import Status
 
 if TYPE_CHECKING:
     from stillup.config import Config
-    from stillup.net import Net
     from stillup.store.outbox import Deciding
 
 Say = Callable[[str], None]
@@ -45,10 +44,9 @@ _BATCH = 256
 _OLD = timedelta(hours=1)
 """What changed longer ago, and was found only now, is not told by itself."""
 _LEAVE_S = 4.0
-_LOCK_S = 5.0
+_AGAIN_S = 5.0
 _COUNT_S = 15.0
 _KEEP = timedelta(days=30)
-_MOST_TOLD = 256
 _MOST_UNKEPT = 1_000
 _AT_WORK = (Stage.IN_PROGRESS, Stage.VERIFYING)
 
@@ -80,9 +78,10 @@ class Alerting:
         self._party = party
         self._settings = settings_of(config.alerts, grace_s=grace_s)
         used = {c for r in self._settings.rules for c in (*r.channels, *r.escalate_to)}
-        self._addresses: list[Address] = [address_of(c, environ) for c in config.alerts.channels if c.id in used]
-        for address in self._addresses:
+        addresses = [address_of(c, environ) for c in config.alerts.channels if c.id in used]
+        for address in addresses:
             check(address)
+        self._senders = Senders(addresses, party, clock, self._say)
         self._page: str | None = None
         self._board: Board | None = None
         self._unkept: deque[Sequence[Verdict]] = deque(maxlen=_MOST_UNKEPT)
@@ -90,11 +89,9 @@ class Alerting:
         self._thread: Thread | None = None
         self._leaving = Flag()
         self._news: asyncio.Event | None = None
-        self._senders: list[Sender] = []
         self._decided: Counter[Reason] = Counter()
         self._counted_s = float("-inf")
         self._waiting: dict[tuple[str, Status], int] = {}
-        self._told: dict[str, datetime] = {}
 
     @property
     def is_wanted(self) -> bool:
@@ -127,12 +124,11 @@ class Alerting:
 
     def told_at(self, incident: str) -> datetime | None:
         """When somebody was first told of an incident; None where nobody was. Any thread may ask."""
-        return self._told.get(incident)
+        return self._senders.told_at(incident)
 
     def metrics(self) -> bytes:
         """Counts in Prometheus' text format, for ``/metrics``. Any thread may ask."""
-        tries = {s.channel.id: dict(s.tries) for s in tuple(self._senders)}
-        return exposition(dict(self._decided), tries, dict(self._waiting)) if self.is_wanted else b""
+        return exposition(dict(self._decided), self._senders.tries, self._waiting) if self.is_wanted else b""
 
     # -- the thread ---------------------------------------------------------------------------------------------------
 
@@ -149,74 +145,65 @@ class Alerting:
                 asyncio.run(self._run())
             except Exception as exc:  # noqa: BLE001 - whatever it was, later alerts must go out
                 self._say(f"alerts ended and begin anew in a moment: {_inner(exc)}")
-                self._leaving.wait(_LOCK_S)
+                self._leaving.wait(_AGAIN_S)
             finally:
                 self._loop = None
 
     async def _run(self) -> None:
         from stillup.net import Net
 
-        self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
-        with Kept(self._config, self._say) as kept:
-            async with Net(self._clock, timeout_s=15.0) as net:
-                self._senders = []
-                async with asyncio.TaskGroup() as group:
-                    sending = group.create_task(self._send(kept, net))
-                    await self._decide(kept)
-                    await self._end(sending)
+        news = asyncio.Event()
+        self._loop, self._news = asyncio.get_running_loop(), news
+        with Kept(self._config, self._say) as kept, hold(self._config, self._party) as lock:
+            async with Net(self._clock, timeout_s=15.0) as net, asyncio.TaskGroup() as group:
+                sending = group.create_task(self._senders.run(lock, kept.store.outbox, net))
+                await self._decide(kept, news)
+                self._senders.leave()
+                await asyncio.wait((sending,), timeout=_LEAVE_S if self._senders.is_sending else 0.0)
+                sending.cancel()  # what is still being sent is in doubt, and the next process will see that it is
 
-    async def _end(self, sending: asyncio.Task[None]) -> None:
-        for sender in self._senders:
-            sender.leave()
-        await asyncio.wait((sending,), timeout=_LEAVE_S if self._senders else 0.0)
-        sending.cancel()  # what is still being sent is in doubt, and the next process will see that it is
-
-    # -- deciding -----------------------------------------------------------------------------------------------------
-
-    async def _decide(self, kept: Kept) -> None:
-        events: list[Event] = [Started()]
+    async def _decide(self, kept: Kept, news: asyncio.Event) -> None:
+        has_begun = False
         while True:
-            if self._news is not None:
-                self._news.clear()
+            news.clear()
             try:
-                self._look(kept, events)
+                if not has_begun:
+                    self._begin(kept)
+                    has_begun = True
+                self._look(kept)
             except StoreError as exc:
                 self._say(str(exc))
-            else:
-                events = []
             if self._leaving.is_set():
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait() if self._news else asyncio.sleep(_TICK_S), _TICK_S)
+                await asyncio.wait_for(news.wait(), _TICK_S)
 
-    def _look(self, kept: Kept, first: Sequence[Event]) -> None:
+    def _begin(self, kept: Kept) -> None:
+        with kept.store.outbox.deciding(self._party) as deciding:
+            outcome = decide(self._settings, deciding.state, Started(), self._clock.now())
+            deciding.save(outcome.state, deciding.cursor)
+        self._decided.update(d.reason for d in outcome.decisions)
+
+    def _look(self, kept: Kept) -> None:
         """Decide on what was committed and not decided, then on how things stand now."""
-        if first:
-            with kept.store.outbox.deciding(self._party) as deciding:
-                if deciding.is_new:
-                    # What was before there were any rules is nobody's news: the monitor says anew how things stand.
-                    deciding.save(deciding.state, deciding.newest())
         while self._unkept:
             kept.commit(self._unkept.popleft())
         board = self._board
         more = True
         while more:
             with kept.store.outbox.deciding(self._party) as deciding:
-                more = self._batch(kept, deciding, board, first)
-            first = ()
-            for sender in self._senders:
-                sender.wake()
+                more = self._batch(kept, deciding, board)
+            self._senders.wake()
         if self._clock.monotonic_s() - self._counted_s >= _COUNT_S:  # it looks at every message there is
             self._counted_s = self._clock.monotonic_s()
             self._waiting = kept.store.outbox.counts(self._party)
         kept.prune(self._clock.now(), _KEEP)
 
-    def _batch(self, kept: Kept, deciding: Deciding, board: Board | None, first: Sequence[Event]) -> bool:
+    def _batch(self, kept: Kept, deciding: Deciding, board: Board | None) -> bool:
         """One transaction's worth; whether there may be more."""
         now, state, cursor = self._clock.now(), deciding.state, deciding.cursor
         changes = deciding.changes(_BATCH)
-        events: list[tuple[Event, datetime]] = [(event, now) for event in first]
-        events += [(Changed(v, fold=now - v.at > _OLD), v.at) for _, v in changes]
+        events: list[tuple[Event, datetime]] = [(Changed(v, fold=now - v.at > _OLD), v.at) for _, v in changes]
         more = len(changes) == _BATCH
         if not more:
             events += [(Changed(v, fold=True), v.at) for v in _unheard(board, state, changes)]
@@ -227,47 +214,19 @@ class Alerting:
             state = outcome.state
             self._decided.update(d.reason for d in outcome.decisions)
             for decision in outcome.messages:
-                out += messages(decision, board, kept.grounds, self._known(), self._page)
+                out += self._worded(decision, board, kept)
         deciding.put(out, now)
         deciding.save(state, changes[-1][0] if changes else cursor)
         return more
 
-    def _known(self) -> list[str]:
-        return [a.id for a in self._addresses]
-
-    # -- delivering ---------------------------------------------------------------------------------------------------
-
-    async def _send(self, kept: Kept, net: Net) -> None:
-        with hold(self._config, self._party) as lock:
-            while not lock.taken():
-                await self._clock.sleep(_LOCK_S)
-            self._recall(kept)
-            for address in self._addresses:
-                try:
-                    channel = make(address, net)
-                except ConfigError as exc:
-                    self._say(f"{exc}; what is for it waits")
-                    continue
-                self._senders.append(
-                    Sender(channel, kept.store.outbox, self._party, self._clock, say=self._say, told=self._note)
-                )
-            async with asyncio.TaskGroup() as group:
-                for sender in self._senders:
-                    group.create_task(sender.run())
-
-    def _recall(self, kept: Kept) -> None:
-        with suppress(StoreError):
-            for row in reversed(kept.store.outbox.listed([Status.DELIVERED], _MOST_TOLD)):
-                if row.party == self._party and row.done_at is not None:
-                    self._note(row, row.done_at)
-
-    def _note(self, row: Queued, at: datetime) -> None:
-        verdict = row.message.verdict
-        for incident in (row.message.incident, verdict.incident if verdict else None):
-            if incident:
-                self._told.setdefault(incident, at)
-        while len(self._told) > _MOST_TOLD:
-            del self._told[next(iter(self._told))]
+    def _worded(self, decision: Decision, board: Board | None, kept: Kept) -> list[Message]:
+        """It in words; in fewer of them where what the board shows cannot be put into any, for out it must go."""
+        channels = self._senders.channels
+        try:
+            return messages(decision, board, kept.grounds, channels, self._page)
+        except Exception as exc:  # noqa: BLE001 - a mistake in words would otherwise come again with every look
+            self._say(f"of {decision.service} only the verdict is told: {_inner(exc)}")
+            return messages(decision, None, lambda _: (), channels, self._page)
 
 
 class _Once:

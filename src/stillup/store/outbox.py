@@ -72,21 +72,19 @@ class Settled(Struct, frozen=True, kw_only=True):
 
 
 class Deciding:
-    """One transaction in which changes are read, decided on, and what follows is kept: all of it or nothing."""
+    """One transaction in which changes are read, decided on, and what follows is kept: all of it or nothing.
+
+    A party that is new begins behind all there is: what was before there were any rules is nobody's news.
+    """
 
     def __init__(self, conn: Connection, party: str) -> None:
         self._conn = conn
         self._party = party
         found = conn.execute(select(alerts.c.cursor, alerts.c.value).where(alerts.c.party == party)).one_or_none()
-        self.is_new = found is None
-        self.cursor = int(found[0]) if found else 0
+        self.cursor = int(found[0]) if found else conn.scalar(select(func.max(transitions.c.seq))) or 0
         """The number of the last change that was decided on."""
         self._text = str(found[1]) if found else ""
         self.state = _STATE.unpack(self._text) if found else AlertState()
-
-    def newest(self) -> int:
-        """The number of the newest change."""
-        return self._conn.scalar(select(func.max(transitions.c.seq))) or 0
 
     def changes(self, limit: int) -> list[tuple[int, Verdict]]:
         """The next changes behind the cursor, in the order they were committed."""
@@ -119,12 +117,12 @@ class Deciding:
     def save(self, state: AlertState, cursor: int) -> None:
         """Keep the state, where it is another."""
         text = _STATE.pack(state)
-        if not self.is_new and (text, cursor) == (self._text, self.cursor):
+        if (text, cursor) == (self._text, self.cursor):
             return
         put = upsert(alerts).values(party=self._party, cursor=cursor, value=text)
         news = {"cursor": put.excluded.cursor, "value": put.excluded.value}
         self._conn.execute(put.on_conflict_do_update(index_elements=[alerts.c.party], set_=news))
-        self.state, self.cursor, self._text, self.is_new = state, cursor, text, False
+        self.state, self.cursor, self._text = state, cursor, text
 
     def _bound(self, channel: str, at: int) -> None:
         table = outbox
