@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillup.catalog.load import catalogue
+from stillup.catalog.models import models
 from stillup.hub.pooling import GRACE_S, K, PooledCounts
-from stillup.hub.values import Batch, Reason, Tally
+from stillup.hub.values import MOST_TALLIES, Batch, Reason, Tally
 
 END = datetime(2026, 5, 4, 8, 5, tzinfo=UTC)
 SENT = END + timedelta(seconds=30)
@@ -76,6 +78,17 @@ def test_one_network_never_makes_a_sum(pool, sender):
     share(pool, range(60), sender)
 
     assert sums(pool) == []
+
+
+def test_a_few_who_come_first_with_every_pair_there_is_leave_room_for_the_others(pool):
+    pairs = [(service, model) for service in catalogue() if service != "claude" for model in models()]
+    for n in range(10):
+        part = pairs[n * MOST_TALLIES : (n + 1) * MOST_TALLIES] or pairs[:1]
+        told = tuple(Tally(service=service, model=model, ok=0, failed=1) for service, model in part)
+        pool.take(Batch(installation=f"{1_000 + n:032x}", end=END, tallies=told), f"203.{n}.113.7", SENT)
+    share(pool, range(K))
+
+    assert sums(pool) == [("m", 90, 10)]
 
 
 def test_one_network_adds_little_to_a_sum_of_others(pool):

@@ -33,7 +33,8 @@ _MOST_EACH = 200
 """Requests with which one installation counts at most in a sum; of more the share of failures stays."""
 _KEPT = 6
 _MOST_NAMES = 100_000
-_MOST_KINDS = 1_000
+_MOST_KINDS = 16_384
+"""More than all pairs of a service and a public model: else a few liars who come first fill it with others."""
 
 
 class _Kind(NamedTuple):
