@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 
@@ -113,6 +114,21 @@ def test_a_damaged_state_is_said_and_left_alone(broken, config, said):
 def test_a_state_that_is_old_or_of_the_future_is_no_state(broken, config, said, later):
     _, standing = begin(config, CLAUDE, None, START + later, said.append)
     assert standing == []
+
+
+def test_states_and_drafts_that_nobody_goes_on_with_are_dropped_after_a_week(broken, config, said):
+    kept = next(config.data_folder.glob("monitor-*.state"))
+    for name, days in (
+        ("monitor-other.state", 8),
+        (".monitor-x.state-draft", 8),
+        ("monitor-new.state", 6),
+        ("x.db", 8),
+    ):
+        (config.data_folder / name).write_bytes(b"")
+        old = (START - timedelta(days=days)).timestamp()
+        os.utime(config.data_folder / name, (old, old))
+    begin(config, CLAUDE, None, START, said.append)
+    assert {p.name for p in config.data_folder.iterdir()} == {kept.name, "monitor-new.state", "x.db"}
 
 
 def test_who_watches_other_services_has_a_state_of_its_own(broken, config, said):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -98,6 +99,7 @@ def begin(
 
     profiles = _profiles(services)
     path = _path(config, profiles)
+    _tidy(config.data_folder, now)
     state = _read(path, profiles, now)
     if state is None:
         return monitor_of(config, services, store), []
@@ -124,6 +126,14 @@ def _read(path: Path, profiles: str, now: datetime) -> bytes | None:
     except (OSError, ValueError):  # none yet, or no state at all
         return None
     return state if len(state) <= _MOST_BYTES else None
+
+
+def _tidy(folder: Path, now: datetime) -> None:
+    """Drop what nobody will go on with: states of other catalogues, and drafts that a killed process left."""
+    for path in folder.glob("*monitor-*.state*"):
+        with suppress(OSError):
+            if now.timestamp() - path.stat().st_mtime > _OLDEST.total_seconds():
+                path.unlink()
 
 
 def _profiles(services: Sequence[Service]) -> str:
