@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import socket
 
 import pytest
@@ -38,9 +37,9 @@ async def test_what_is_not_taken_is_said_without_an_exception_and_without_a_secr
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_channel_does_not_show_its_secrets(channel_of, kind):
     channel, _ = await channel_of(kind, TAKE)
-    assert "hush" not in repr(channel)
-    told = [v for v in vars(channel).values() if not inspect.ismodule(v) and kind != "apprise"]
-    assert "me:hush" not in repr(told)
+    if kind == "smtp":  # whom it goes to is no secret
+        channel = Mail("ops", server_of("ops", Secret("smtp://me:hush@mx.example?to=ops@a.example"), None))
+    assert "hush" not in repr((channel, vars(channel)))
 
 
 @pytest.mark.parametrize("kind", KINDS)

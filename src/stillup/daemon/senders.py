@@ -24,7 +24,7 @@ _MOST_TOLD = 256
 
 
 class Senders:
-    """One party's. They run in one event loop; ``tries`` and ``told_at`` any thread may ask. ``say`` hears of trouble."""
+    """One party's, in one event loop; ``tries`` and ``told_at`` any thread may ask. ``say`` is told of trouble."""
 
     def __init__(self, addresses: Sequence[Address], party: str, clock: Clock, say: Callable[[str], None]) -> None:
         self._addresses = addresses

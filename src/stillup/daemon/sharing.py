@@ -112,9 +112,9 @@ class Sharing:
     async def run(self, net: Net) -> NoReturn:
         """Send after each five minutes, until cancelled."""
         while True:
-            into_s = self._clock.now().timestamp() % WINDOW_S
-            await self._clock.sleep(WINDOW_S - into_s)
-            end_s = self._clock.now().timestamp() // WINDOW_S * WINDOW_S
+            now_s = self._clock.now().timestamp()
+            end_s = (now_s // WINDOW_S + 1) * WINDOW_S  # a clock that is set meanwhile must not name another window
+            await self._clock.sleep(end_s - now_s)
             batch = self.batch(datetime.fromtimestamp(end_s, UTC))
             await self._clock.sleep(self._dice.uniform(0.0, _WITHIN_S))
             if batch is not None:
