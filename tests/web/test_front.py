@@ -136,6 +136,14 @@ def test_letting_in_leads_nowhere_else(at, path):
         assert not answer.headers["location"].startswith(("//", "/\\"))
 
 
+@pytest.mark.parametrize("path", ["/", "/api/v1/services", "/api/v1/incidents?limit=5", "/claude/badge.svg?label=x"])
+@pytest.mark.parametrize("public", [False, True])
+def test_what_is_read_with_the_token_is_kept_by_no_cache_on_the_way(at, path, public):
+    with at(Web(listen="0.0.0.0:8780", public=public), token=Secret(TOKEN)) as client:
+        kept = client.get(path, headers={"authorization": f"Bearer {TOKEN}"}).headers["cache-control"].split(", ")
+        assert ("private" in kept) is not public
+
+
 def test_a_public_page_is_read_by_anybody_but_what_was_spent_is_not(at):
     with at(Web(listen="0.0.0.0:8780", public=True), token=Secret(TOKEN)) as client:
         assert client.get("/claude").status_code == 200

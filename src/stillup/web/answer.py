@@ -48,6 +48,13 @@ def secured(headers: Iterable[Header]) -> list[Header]:
     return kept
 
 
+def private(headers: list[Header]) -> list[Header]:
+    """An answer's headers where it is for those with the token: no cache between us and them may keep it."""
+    said = [value for name, value in headers if name == b"cache-control"] or [b"no-cache"]
+    kept = [(name, value) for name, value in headers if name != b"cache-control"]
+    return [*kept, (b"cache-control", b", ".join([b"private", *said]))]
+
+
 class Answer:
     """An answer with status 200, as it is and packed, with a strong validator for each; sent without being made."""
 

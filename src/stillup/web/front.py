@@ -126,7 +126,8 @@ class Front:
         if scope["method"] in _READS and await self._is_answered(scope, told, parts, send):
             return
         most = MOST_CHAT_BYTES if parts[:1] == ["chat"] else MOST_BODY_BYTES
-        await Passing(self.traffic, parts, scope, receive, send, most).run(self._app)
+        passing = Passing(self.traffic, parts, scope, receive, send, most, is_private=self._access.is_private)
+        await passing.run(self._app)
 
     def quick(self, scope: HTTPScope) -> tuple[bytes, bytes] | None:
         """The head (without its last line) and the body of an answer that lies ready; None where it takes longer.

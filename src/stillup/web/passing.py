@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from stillup.web.answer import secured
+from stillup.web.answer import private, secured
 from stillup.web.refusal import Refusal, refuse
 
 if TYPE_CHECKING:
@@ -17,11 +17,21 @@ if TYPE_CHECKING:
 class Passing:
     """A request of which nothing was answered yet. HEAD is asked as GET, and its body left out."""
 
-    __slots__ = ("_is_done", "_is_head", "_is_too_large", "_left", "_most", "_parts", "_receive", "_scope", "_send",
-                 "_traffic")  # fmt: skip
+    __slots__ = (
+        "_is_done", "_is_head", "_is_private", "_is_too_large", "_left", "_most", "_parts", "_receive", "_scope",
+        "_send", "_traffic",
+    )  # fmt: skip
 
     def __init__(
-        self, traffic: Traffic, parts: list[str], scope: HTTPScope, receive: Receive, send: Send, most_bytes: int
+        self,
+        traffic: Traffic,
+        parts: list[str],
+        scope: HTTPScope,
+        receive: Receive,
+        send: Send,
+        most_bytes: int,
+        *,
+        is_private: bool = False,
     ) -> None:
         self._traffic = traffic
         self._parts = parts
@@ -33,6 +43,7 @@ class Passing:
         self._receive, self._send = receive, send
         self._left = self._most = most_bytes
         self._is_too_large = False
+        self._is_private = is_private
         self._is_done: asyncio.Event | None = asyncio.Event() if self._is_head else None
 
     async def run(self, app: ASGIApp) -> None:
@@ -60,9 +71,11 @@ class Passing:
             return
         if message["type"] == "http.response.start":
             self._traffic.count(self._parts, message["status"])
-            headers = secured(message["headers"])
-            if not any(name.lower() == b"cache-control" for name, _ in headers):
+            headers = [(name.lower(), value) for name, value in secured(message["headers"])]
+            if not any(name == b"cache-control" for name, _ in headers):
                 headers.append((b"cache-control", b"no-store"))  # what was made for one is nobody else's
+            elif self._is_private:
+                headers = private(headers)
             await self._send({**message, "headers": headers})
         elif self._is_done is None:
             await self._send(message)

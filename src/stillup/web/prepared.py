@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from stillup.board import Board
 from stillup.model.service import Capability
-from stillup.web.answer import Answer, Header
+from stillup.web.answer import Answer, Header, private
 from stillup.web.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Prepared:
             return None
         self._traffic.rendered += 1
         if self._is_private:
-            headers = _private(headers)
+            headers = private(headers)
         answer = Answer(body, headers)
         asked = self._kept[key].asked if key in self._kept else 1
         self._forget(key)
@@ -175,12 +175,6 @@ class Prepared:
         gone = self._kept.pop(key, None)
         if gone is not None:
             self._bytes -= gone.answer.size
-
-
-def _private(headers: list[Header]) -> list[Header]:
-    said = [value for name, value in headers if name == b"cache-control"] or [b"no-cache"]
-    kept = [(name, value) for name, value in headers if name != b"cache-control"]
-    return [*kept, (b"cache-control", b", ".join([b"private", *said]))]
 
 
 def _is_for_one(headers: list[Header]) -> bool:
