@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from stillup.board import Maintenance
 from stillup.catalog.load import catalogue
+from stillup.daemon.account import Account
 from stillup.daemon.board import BoardMaker, first_board
 from stillup.daemon.jobs import forecaster, profile_of
 from stillup.daemon.playbook import Helpers
@@ -261,6 +263,22 @@ def test_tips_of_the_last_day_stay_while_the_fault_lasts():
     assert play.claude.workarounds == ()
     play.fault(10)
     assert [w.title for w in play.claude.workarounds] == ["Use the API"]
+
+
+def test_a_tip_that_is_told_once_is_not_pushed_out_by_those_told_again_and_again():
+    account = Account(SERVICES[0])
+    old, new = (
+        Tip(source=s, url=f"https://example.org/{s}", title=s, at=BEGINS, why=("offers",), weight=1.0)
+        for s in ("x", "reddit")
+    )
+    account.hear(report("x", at=BEGINS, tips=(old,)))
+    for minute in range(500):
+        account.hear(report("reddit", at=BEGINS + minute * MINUTE, tips=(new,)))
+    assert account.tips(BEGINS) == [old, new]
+    account.hear(
+        report("reddit", at=BEGINS, tips=[structs.replace(new, url=f"https://example.org/{n}") for n in range(900)])
+    )
+    assert len(account.tips(BEGINS)) == 200
 
 
 def test_what_was_kept_stands_on_the_board_from_the_start(tmp_path):

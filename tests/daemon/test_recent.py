@@ -47,6 +47,17 @@ def test_the_last_count_of_a_window_stands_and_counts_of_two_sources_add_up():
     assert recent.counts(NOW, 1) == [7.0]
 
 
+def test_a_try_that_is_told_again_with_each_reading_counts_once():
+    recent = Recent()
+    for minute in range(5):
+        at = NOW - timedelta(minutes=5 - minute)
+        shared = Outcome(at=at, service="claude", source="pool", layer=Layer.INFERENCE, window_s=300, n_ok=8,
+                         n_failed=2, id="pool::14:00")  # fmt: skip
+        recent.hear(reading("pool", shared, at=at))
+    recent.hear(reading("pool", tried(True, source="pool", id="pool::14:05"), tried(True), tried(True)))
+    assert recent.failing(NOW, 1) == [2 / 13]
+
+
 def test_a_source_whose_silence_says_nothing_gives_no_zero():
     recent = Recent()
     recent.hear(reading("hackernews", alive(source="hackernews")))

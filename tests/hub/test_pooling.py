@@ -125,3 +125,11 @@ def test_a_sum_is_always_of_ten_names_and_two_wide_networks(shared):
         assert len(taken) >= K
         assert len(set(taken.values())) >= 2
         assert ok + failed <= 200 * len(taken)
+
+
+def test_whoever_shares_too_much_is_told_a_whole_number_of_seconds(pool):
+    refusals = [pool.take(batch(n), "20.1.2.3", SENT + timedelta(seconds=n / 3)) for n in range(12)]
+
+    waits = [a.retry_after_s for a in refusals if a.reason is Reason.TOO_MANY]
+    assert waits
+    assert all(wait_s >= 1.0 and wait_s.is_integer() for wait_s in waits)

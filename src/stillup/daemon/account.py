@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -40,7 +39,8 @@ class Account:
         self.recent = Recent()
         self.is_new = True
         self._reports: dict[str, Report] = {}
-        self._tips: deque[Tip] = deque(maxlen=_MOST_TIPS)
+        self._tips: dict[str, Tip] = {}
+        """By address: most sources tell the same posts again with each reading, some tell each once."""
         self._works: dict[str, tuple[Maintenance, ...]] = {}
         self._bands: dict[int, Band | None] = {}
 
@@ -54,7 +54,9 @@ class Account:
         self._reports[report.source] = _slim(report, before)
         if report.reading is None:
             return
-        self._tips.extend(report.reading.tips)
+        self._tips |= {tip.url: tip for tip in report.reading.tips}
+        for url in [*self._tips][:-_MOST_TIPS]:
+            del self._tips[url]
         if SOURCES[report.source].family is Family.OFFICIAL:
             self._works[report.source] = report.reading.maintenances[:_MOST_WORKS]
 
@@ -79,7 +81,7 @@ class Account:
 
     def tips(self, now: datetime) -> list[Tip]:
         """Ways round that were posted in the last day."""
-        return [tip for tip in self._tips if now - tip.at <= _TIPS_FOR]
+        return [tip for tip in self._tips.values() if now - tip.at <= _TIPS_FOR]
 
     def maintenances(self, now: datetime) -> tuple[Maintenance, ...]:
         """Work that is not over yet, soonest first; what two pages announce alike is told once."""

@@ -157,6 +157,7 @@ class BoardMaker:
         up = other_parts(service, verdict, parts, reports).up
         choices = tuple(alternatives(service, task, self._states))
         counted = monitor.reported(service.id, COUNTED, now - _HOUR)
+        regions = counted.regions
         latency = account.recent.latency()
         return ServiceBoard(
             service=service,
@@ -169,7 +170,7 @@ class BoardMaker:
             rule=rule(verdict, evidence, now),
             who=who(verdict, _naming(service), region_name),
             reports=account.bars(monitor, now),
-            places=tuple(sorted((Place(r, p.count, p.usual) for r, p in counted.regions.items()), key=_by_count)),
+            places=tuple(sorted((Place(r, p.count, p.usual) for r, p in regions.items()), key=_by_count)[:_PLACES]),
             problems=tuple(sorted((Share(p, n) for p, n in counted.problems.items()), key=_by_count)),
             likely=facts,
             likely_p=verdict.diagnosis[0].p if verdict.diagnosis else None,

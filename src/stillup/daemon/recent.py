@@ -56,6 +56,8 @@ class Recent:
         self._known: set[int] = set()
         self._tries: dict[int, tuple[int, int]] = {}
         self._lines: dict[tuple[object, ...], float] = {}
+        self._ids: dict[tuple[str, str], int] = {}
+        """Tries that are told again with each reading, by the window in which they came first."""
         self._latency: dict[Layer, Latency] = {}
         self._told_from: dict[str, datetime] = {}
 
@@ -129,6 +131,10 @@ class Recent:
         n_ok, n_failed = line.tally
         if line.layer in HERE or not n_ok + n_failed or (n_failed and kind_of(line.error) is ErrorKind.YOURS):
             return  # this machine's own trouble is no failure of the service
+        if line.id is not None:
+            if (line.source, line.id) in self._ids:
+                return
+            self._ids[line.source, line.id] = _window(line.at)
         ok, failed = self._tries.get(_window(line.at), (0, 0))
         self._tries[_window(line.at)] = (ok + n_ok, failed + n_failed)
         known = self._latency.get(line.layer)
@@ -139,6 +145,7 @@ class Recent:
         self._counts = {w: n for w, n in self._counts.items() if w > oldest}
         self._tries = {w: t for w, t in self._tries.items() if w > oldest}
         self._known = {w for w in self._known if w > oldest}
+        self._ids = {key: w for key, w in self._ids.items() if w > oldest}
         while len(self._lines) > _MOST_LINES:
             del self._lines[next(iter(self._lines))]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from random import Random
 from threading import Event, Thread
@@ -89,7 +89,8 @@ class Watching:
         self._is_leaving.set()
         leave = self._leave
         if leave is not None:
-            leave()
+            with suppress(RuntimeError):  # it has just ended by itself
+                leave()
         if self._thread is not None:
             self._thread.join(_LEAVE_S)
 

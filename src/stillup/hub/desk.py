@@ -33,9 +33,10 @@ _SAYS = {
 
 
 def refused(reason: Reason, retry_after_s: float | None = None) -> Admission:
-    """The admission, or refusal, for a reason."""
+    """The admission, or refusal, for a reason; the wait in whole seconds, so that nobody comes back too soon."""
     status, says = _SAYS[reason]
-    return Admission(reason=reason, status=status, says=says, retry_after_s=retry_after_s)
+    wait_s = None if retry_after_s is None else float(ceil(retry_after_s))
+    return Admission(reason=reason, status=status, says=says, retry_after_s=wait_s)
 
 
 class Hub:
@@ -91,7 +92,7 @@ class Hub:
         cost = API_COST if form is None else 1.0
         found = self._gate.admit(report, origin_of(sender, self._own or None), now_s, cost=cost)
         if found.reason is Reason.TOO_MANY:
-            return refused(found.reason, float(ceil(found.wait_s)))
+            return refused(found.reason, found.wait_s)
         if form is not None:
             self._forms.spend(form)
         if found.reason is Reason.ADMITTED:

@@ -26,7 +26,7 @@ from stillup.web.access import Access, client_address
 from stillup.web.api.openapi import PREFIX, TAG
 from stillup.web.api.query import only
 from stillup.web.api.routes import find
-from stillup.web.pages import reported_page
+from stillup.web.pages import NoSuchService, reported_page
 from stillup.web.problems import HANDLERS, Refusal, spec
 from stillup.web.problems import refused as refused_as
 from stillup.web.regions import US_STATES, countries
@@ -85,7 +85,6 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
 
     @post("/{service:str}/report", status_code=200)
     async def sent(request: _Request, service: FromPath[str]) -> Response[bytes]:
-        # Looked up before the report is judged: an unknown service is no page at all.
         check_origin(access, request)
         fields = _form(request, await bounded_body(request))
         admission = await _by_form(site, request, service, fields)
@@ -183,7 +182,7 @@ _CLOSED = Refusal(404, "closed", "No reports are taken here.")
 async def _by_form(site: Site, request: _Request, service: str, fields: dict[str, str]) -> Admission:
     board = site.board()
     if service not in board.services:
-        reported_page(site, service, refused(Reason.CLOSED))  # says which services there are, and goes no further
+        raise NoSuchService(board, service)
     try:
         problem = Problem(fields.get("problem", ""))
     except ValueError:
