@@ -29,6 +29,7 @@ from stillup.sim.scenario import Scenario
 from stillup.sim.world import World
 from stillup.sources.poller import Poller, Report
 from stillup.store import open_store
+from stillup.store.store import Store
 from stillup.verdict.monitor import Monitor
 
 LONGEST = timedelta(hours=12)
@@ -138,35 +139,48 @@ async def play(
     load_sdk()  # not while the clock runs ahead
     if page is not None:
         page.load()
-    clock = ScaledClock(first_minute(scenario), speed)
     monitor = Monitor(profile_of, forecaster=forecaster())
     told = Play(scenario.services, monitor, tell)
-    listeners: list[Listener] = [told]
     with TemporaryDirectory(prefix="stillup-demo-") as folder, open_store(Path(folder) / "stillup.db") as store:
-        async with World(scenario, clock) as world, Net(clock) as net:
-            config = parse_config(f"data = {json.dumps(folder)}\n{world.config(opt_in=False)}")
-            loop = close_loop(monitor, clock, config)
-            feeds: list[Feed] = [loop.observer.due]
-            if page is not None:
-                listeners.append(await page.open(scenario, config, monitor, clock, store, feeds))
-            live = Live(monitor, clock, Listeners(loop.view, *listeners), store, feeds=feeds)
-            jobs = jobs_for(config, world.services, world.environ(), clock.now())
-            poller = Poller(jobs, net, clock, Random(scenario.seed), live.hear)  # noqa: S311 - jitter, not secrets
-            async with running(world, config, loop, speed) as programs:
-                told.programs = programs
-                if page is not None:
-                    await asyncio.to_thread(page.serve)
-                left_s = (last_minute(scenario) - clock.now()).total_seconds() / speed
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(left_s):
-                        await live.run(poller)
-        incidents = tuple(i for service in scenario.services for i in store.incidents(service))
-        tallies = tuple(programs.tallies.values())
-        outcome = Outcome(tuple(told.changes), incidents, tuple(told.reports.values()), tallies)
         try:
+            outcome = await _played(scenario, speed, told, monitor, store, folder, page)
             if ended is not None:
                 await ended(outcome)
         finally:
             if page is not None:
-                await asyncio.to_thread(page.close)
+                await page.close()
     return outcome
+
+
+async def _played(
+    scenario: Scenario,
+    speed: float,
+    told: Play,
+    monitor: Monitor,
+    store: Store,
+    folder: str,
+    page: DemoPage | None,
+) -> Outcome:
+    """Everything but the page ends with the story."""
+    clock = ScaledClock(first_minute(scenario), speed)
+    listeners: list[Listener] = [told]
+    async with World(scenario, clock) as world, Net(clock) as net:
+        config = parse_config(f"data = {json.dumps(folder)}\n{world.config(opt_in=False)}")
+        loop = close_loop(monitor, clock, config)
+        feeds: list[Feed] = [loop.observer.due]
+        if page is not None:
+            listeners.append(await page.open(scenario, config, monitor, clock, store, feeds))
+        live = Live(monitor, clock, Listeners(loop.view, *listeners), store, feeds=feeds)
+        jobs = jobs_for(config, world.services, world.environ(), clock.now())
+        poller = Poller(jobs, net, clock, Random(scenario.seed), live.hear)  # noqa: S311 - jitter, not secrets
+        async with running(world, config, loop, speed) as programs:
+            told.programs = programs
+            if page is not None:
+                await asyncio.to_thread(page.serve)
+            left_s = (last_minute(scenario) - clock.now()).total_seconds() / speed
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await live.run(poller)
+    incidents = tuple(i for service in scenario.services for i in store.incidents(service))
+    tallies = tuple(programs.tallies.values())
+    return Outcome(tuple(told.changes), incidents, tuple(told.reports.values()), tallies)

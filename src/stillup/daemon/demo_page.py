@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from os import urandom
@@ -98,9 +99,12 @@ class DemoPage:
         except UsageError as exc:
             self._say(f"the page cannot be shown: {exc}")
 
-    def close(self) -> None:
-        """End it. Blocks."""
+    async def close(self) -> None:
+        """End it: who sends alerts before who takes them."""
+        await asyncio.to_thread(self._stop)
         self._alerts.close()
+
+    def _stop(self) -> None:
         if self._alerting is not None:
             self._alerting.stop()
         if self._page is not None:
