@@ -25,6 +25,8 @@ class Access(Enum):
 
 _ACCESS = "stillup_access"
 _TRIES = 8
+_CACHE_KB = 512
+"""Of pages a connection keeps in memory: the system keeps them anyhow, and a process has a dozen connections."""
 
 
 def make_engine(path: Path, wait_s: float) -> Engine:
@@ -69,6 +71,7 @@ def use_wal(engine: Engine) -> None:
 
 def _connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy hands over the driver's own object
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
 
 
 def _begin(conn: Connection) -> None:
