@@ -15,13 +15,11 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 
-from stillup.errors import Malformed, NotConfigured
 from stillup.model.service import Problem
 from stillup.model.signal import Alive, Counted, Signal
-from stillup.net import Request
-from stillup.secret import Secret
-from stillup.sources.base import Context, HttpSource, Link, Reading
-from stillup.sources.decode import decode_json, http_url
+from stillup.sources._another import AnotherStillup
+from stillup.sources.base import Context, Link, Reading
+from stillup.sources.decode import http_url
 from stillup.sources.tally import window_end
 
 _ID = "hub"
@@ -59,28 +57,15 @@ class _Leaf(NamedTuple):
     problem: Problem | None
 
 
-class RemoteHub(HttpSource):
-    """One hub, switched on by its address."""
+class RemoteHub(AnotherStillup):
+    """One hub."""
 
     id = _ID
-
-    def covers(self, ctx: Context) -> bool:
-        """Only where the configuration names a hub."""
-        return bool(ctx.setting.base_url)
-
-    def requests(self, ctx: Context) -> tuple[Request, ...]:
-        """One request."""
-        return (shared_request(ctx, "/api/v1/hub/counts", "hub"),)
+    path = "/api/v1/hub/counts"
 
     def parse(self, body: bytes, ctx: Context, tag: str = "") -> Reading:  # noqa: ARG002 - one kind of answer
-        """Read the minutes.
-
-        :raises Malformed: they are of another service.
-        """
-        answer = decode_json(body, _Answer)
-        if answer.service != ctx.service.id:
-            msg = "the hub answered about another service"
-            raise Malformed(msg)
+        """Read the minutes."""
+        answer = self.answer(body, _Answer, ctx)
         minutes = {m.end: _leaves(m, ctx) for m in answer.minutes if ctx.now - _HISTORY < m.end <= ctx.now}
         total = sum(counts.total() for counts in minutes.values())
         link = http_url(f"{ctx.setting.base_url}/{ctx.service.id}") if ctx.setting.base_url else ""
@@ -89,21 +74,6 @@ class RemoteHub(HttpSource):
             says=f"{total} reports in 15 min" if total else "no reports in 15 min",
             links=(Link(link, "stillup reports"),) if link else (),
         )
-
-
-def shared_request(ctx: Context, path: str, source: str) -> Request:
-    """The question to another stillup about a service; with its token where one is set.
-
-    :raises NotConfigured: its address is not set.
-    """
-    if not ctx.setting.base_url:
-        msg = f"there is no address of another stillup (sources.{source}.base_url)"
-        raise NotConfigured(msg)
-    headers: list[tuple[str, str | Secret]] = [("Accept", "application/json")]
-    if ctx.setting.key is not None:
-        headers.append(("Authorization", ctx.setting.key.bearer()))
-    url = f"{ctx.setting.base_url.rstrip('/')}{path}"
-    return Request(url=url, params=(("service", ctx.service.id),), headers=tuple(headers))
 
 
 def _leaves(minute: _Minute, ctx: Context) -> Counter[_Leaf]:

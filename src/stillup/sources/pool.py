@@ -14,14 +14,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from stillup.errors import Malformed
 from stillup.model.service import Layer
 from stillup.model.signal import Alive, Outcome
 from stillup.model.verdict import iso
-from stillup.net import Request
-from stillup.sources.base import Context, HttpSource, Reading
-from stillup.sources.decode import clean, decode_json
-from stillup.sources.hub import shared_request
+from stillup.sources._another import AnotherStillup
+from stillup.sources.base import Context, Reading
+from stillup.sources.decode import clean
 
 _ID = "pool"
 _WINDOW_S = 300
@@ -49,28 +47,15 @@ class _Answer(Struct, frozen=True):
     windows: Annotated[tuple[_Window, ...], Meta(max_length=_MOST_WINDOWS)]
 
 
-class Pool(HttpSource):
-    """One pool, switched on by its address."""
+class Pool(AnotherStillup):
+    """One pool."""
 
     id = _ID
-
-    def covers(self, ctx: Context) -> bool:
-        """Only where the configuration names a pool."""
-        return bool(ctx.setting.base_url)
-
-    def requests(self, ctx: Context) -> tuple[Request, ...]:
-        """One request."""
-        return (shared_request(ctx, "/api/v1/pool/counts", "pool"),)
+    path = "/api/v1/pool/counts"
 
     def parse(self, body: bytes, ctx: Context, tag: str = "") -> Reading:  # noqa: ARG002 - one kind of answer
-        """Read the sums.
-
-        :raises Malformed: they are of another service.
-        """
-        answer = decode_json(body, _Answer)
-        if answer.service != ctx.service.id:
-            msg = "the pool answered about another service"
-            raise Malformed(msg)
+        """Read the sums."""
+        answer = self.answer(body, _Answer, ctx)
         told = [line for w in answer.windows if ctx.now - _HISTORY < w.end <= ctx.now for line in _outcomes(w, ctx)]
         failed = sum(line.n_failed or 0 for line in told)
         tries = failed + sum(line.n_ok or 0 for line in told)
