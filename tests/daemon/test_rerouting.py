@@ -148,7 +148,10 @@ def test_an_upstream_beside_that_is_left_alone_is_failing():
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", None])
 async def test_whoever_else_listens_there_is_no_gateway(answer):
+    heard = []
+
     async def take(reader, writer):
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
         if answer is None:
             await reader.read()  # until the asker has had enough
         else:
@@ -159,7 +162,8 @@ async def test_whoever_else_listens_there_is_no_gateway(answer):
     async with server:
         config = parse_config(f'[gateway]\nlisten = "127.0.0.1:{server.sockets[0].getsockname()[1]}"\n')
         assert await neighbour(config, {"STILLUP_TOKEN": "hush"}) is None
-    assert await neighbour(config, {}) is None
+    assert await neighbour(config, {}) is None, "nobody listens any more"
+    assert not any(b"hush" in head for head in heard)
 
 
 def _down(name, service):

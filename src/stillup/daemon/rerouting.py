@@ -85,7 +85,8 @@ async def neighbour(config: Config, environ: Mapping[str, str], within_s: float 
     base = gateway_base(config)
     if base is None:
         return None
-    token = environ.get(_TOKEN_ENV, "").strip()
+    # Only where ours would ask for it: it is not for whoever else may listen there.
+    token = environ.get(_TOKEN_ENV, "").strip() if config.gateway.users else ""
     headers = {"x-stillup-token": Secret(token)} if token.isascii() and token.isprintable() and token else {}
     try:
         async with timeout(within_s), ask_here(base + PATH, headers=headers) as answer:
