@@ -218,6 +218,13 @@ async def test_three_services_are_counted_alone_in_pairs_and_all_together(world)
     assert world.archive.joint([], START) == []
 
 
+async def test_another_choice_of_the_same_services_costs_the_database_nothing(world):
+    first = world.archive.joint(["a", "b", "c"], START)
+    world.store.close()
+    assert [j.services for j in world.archive.joint(["c", "a"], START)] == [("c",), ("a",), ("c", "a")]
+    assert world.archive.joint(["c", "b", "a"], START)[0] == first[2]
+
+
 async def test_an_answer_stands_for_a_minute(after):
     first = after.archive.incidents()
     after.store.commit_step([], [Incident(id="new", service="claude", opened_at=after.clock.now(),

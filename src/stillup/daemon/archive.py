@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from itertools import combinations
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
@@ -77,25 +78,29 @@ class StoreArchive:
     def joint(self, services: Sequence[str], now: datetime, days: int = 90) -> Sequence[Joint]:
         """Each service alone, then each pair, then all together; the first eight of them."""
         those = tuple(dict.fromkeys(services))[:_MOST_JOINT]
-        first = now - timedelta(days=_within(days, _MOST_DAYS))
+        days = _within(days, _MOST_DAYS)
         key = ("joint", those, days, now.astimezone(UTC).date())
-        return self._remembered(key, lambda: self._joint(those, first, now))
+        return self._remembered(key, lambda: self._joint(those, days, now))
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
     def _remembered(self, key: Hashable, ask: Callable[[], T]) -> T:
         with self._lock:
-            at_s = self._clock.monotonic_s()
-            told = self._answers.get(key)
-            if told is None or at_s - told[0] >= _STANDS_S:
-                told = (at_s, ask())
-                if told[1] is None:  # ids that nobody has could else push out all that is worth remembering
-                    return told[1]
-                self._answers[key] = told
-            self._answers.move_to_end(key)
-            while len(self._answers) > _MOST_ANSWERS:
-                self._answers.popitem(last=False)
-            return told[1]  # type: ignore[return-value]  # what was asked under this key
+            return self._known(key, ask)
+
+    def _known(self, key: Hashable, ask: Callable[[], T]) -> T:
+        """The answer, remembered or asked for now; for whoever has the lock."""
+        at_s = self._clock.monotonic_s()
+        told = self._answers.get(key)
+        if told is None or at_s - told[0] >= _STANDS_S:
+            told = (at_s, ask())
+            if told[1] is None:  # ids that nobody has could else push out all that is worth remembering
+                return told[1]
+            self._answers[key] = told
+        self._answers.move_to_end(key)
+        while len(self._answers) > _MOST_ANSWERS:
+            self._answers.popitem(last=False)
+        return told[1]  # type: ignore[return-value]  # what was asked under this key
 
     def _story(self, incident_id: str) -> Story | None:
         incident = self._store.incident(incident_id)
@@ -147,15 +152,23 @@ class StoreArchive:
             record_of(service, c, spells_of(changes.get(c, []), confirmed, now), watched, first, last) for c in subjects
         ]
 
-    def _joint(self, services: Sequence[str], begin: datetime, now: datetime) -> list[Joint]:
+    def _joint(self, services: Sequence[str], days: int, now: datetime) -> list[Joint]:
         watched: dict[str, list[Span]] = {}
         fell: dict[str, list[Span]] = {}
         for service in services:
-            stretches, changes, confirmed = self._kept(service, begin, now)
-            watched[service] = meet(stretches, [(begin, now)])
-            fell[service] = meet(watched[service], down(spells_of(changes.get(None, []), confirmed, now)))
+            # Of each once: there are more choices of eight than anybody could read the database for.
+            watched[service], fell[service] = self._known(
+                ("spans", service, days), partial(self._spans, service, days, now)
+            )
         sizes = sorted({n for n in (1, 2, len(services)) if n <= len(services)})
         return [_together(those, watched, fell) for n in sizes if n for those in combinations(services, n)]
+
+    def _spans(self, service: str, days: int, now: datetime) -> tuple[list[Span], list[Span]]:
+        """When a service was watched, and when it was down then."""
+        begin = now - timedelta(days=days)
+        stretches, changes, confirmed = self._kept(service, begin, now)
+        watched = meet(stretches, [(begin, now)])
+        return watched, meet(watched, down(spells_of(changes.get(None, []), confirmed, now)))
 
     def _kept(
         self, service: str, begin: datetime, now: datetime
