@@ -28,17 +28,14 @@ from stillup.daemon.mcp_told import (
     Reported,
     down_seen,
     down_told,
-    down_words,
     everything_seen,
     everything_told,
-    everything_words,
     instead_seen,
     instead_told,
-    instead_words,
     outlook_seen,
     outlook_told,
-    outlook_words,
 )
+from stillup.daemon.mcp_words import down_words, everything_words, instead_words, outlook_words
 from stillup.daemon.running import Running
 from stillup.errors import StillupError
 from stillup.model.service import Capability, Problem, worst
