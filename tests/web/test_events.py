@@ -264,6 +264,12 @@ async def test_silence_is_broken_by_a_comment(site_of):
     await connection.task
 
 
+def test_a_headline_is_told_as_one_clean_line():
+    ring = Ring(first=1)
+    (told,) = ring.add(boards.board(claude=boards.claude(headline="down\r\n\u202eup \ud800\x1b[31m")), [])
+    assert b'"headline":"down up [31m"' in told.whole
+
+
 def test_the_ring_is_bounded_and_knows_what_it_has_lost():
     ring = Ring(first=1000)
     for seq in range(5_000):

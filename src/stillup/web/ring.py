@@ -10,7 +10,9 @@ from msgspec import Struct
 
 from stillup.board import Board
 from stillup.model.verdict import Verdict, iso
+from stillup.sources.decode import clean
 
+_LINE = 500
 _MOST = 2_048
 _MOST_BYTES = 4 * 1024 * 1024
 
@@ -104,7 +106,7 @@ def _board(board: Board, service: str | None) -> dict[str, object]:
             name: {
                 "state": one.state.value,
                 "confidence": one.verdict.confidence and one.verdict.confidence.value,
-                "headline": one.headline,
+                "headline": clean(one.headline, _LINE),
             }
             for name, one in shown.items()
         },
