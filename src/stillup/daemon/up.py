@@ -194,7 +194,9 @@ class _Up:
             raise
         except Exception as exc:  # noqa: BLE001 - whatever it was, the gateway and the watch go on without it
             self._say(f"the page cannot be shown: {type(exc).__name__}: {exc}")
-            self._page = None
+            page, self._page = self._page, None
+            if page is not None:  # it may listen already, and would answer nobody
+                await asyncio.to_thread(page.stop)
 
     def _open_page(self) -> None:
         """Put the page together and serve it; it brings its library and the database, and the gateway answers already.
