@@ -1,13 +1,19 @@
 """The command ``stillup up``: refused where it cannot be right, and silent once nobody reads what it prints."""
 
+import io
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from rich.console import Console
 
 from stillup.catalog.load import catalogue
 from stillup.cli.main import run
 from stillup.cli.say import ReaderGone
 from stillup.cli.up import UntilGone
-from stillup.cli.watch import opening
+from stillup.cli.watch import Lines, opening
 from stillup.config import parse_config
+from stillup.model.service import State
+from stillup.model.verdict import Verdict
 from stillup.registry import usable_sources
 
 
@@ -72,3 +78,14 @@ def test_with_every_source_switched_off_it_does_not_say_that_it_watches():
     )
     for config in ("", f"{off}[sources.probe.claude]\nenabled = true"):
         assert opening(claude, parse_config(config)).startswith("Watching Claude. The first judgement comes")
+
+
+def test_what_a_source_tells_of_yesterday_bears_its_date():
+    now = datetime(2026, 11, 27, 0, 36, tzinfo=UTC)
+    out = Console(file=io.StringIO(), width=100)
+    changes = [Verdict(at=now - ago, service=s, state=State.OPERATIONAL)
+               for s, ago in (("claude", timedelta(hours=23, minutes=21)), ("chatgpt", timedelta(0)))]  # fmt: skip
+    Lines(out, "Watching.").judged(now, changes)
+    lines = out.file.getvalue().splitlines()
+    assert lines[1].startswith("26 Nov 01:15  ✓ Claude: operational")
+    assert lines[2].startswith("00:36  ✓ ChatGPT: operational")

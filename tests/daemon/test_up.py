@@ -209,6 +209,15 @@ async def test_a_bad_file_of_the_teams_steps_is_said_and_stops_nothing(started, 
         assert await running.ended() == 0
 
 
+async def test_a_folder_of_steps_that_is_named_and_not_there_is_said(started, tmp_path, monkeypatch):
+    monkeypatch.setenv("STILLUP_PLAYBOOK__FOLDER", str(tmp_path / "nowhere"))
+    async with started() as running:
+        await running.until(f"playbook.folder: {tmp_path / 'nowhere'} is no folder yet")
+        await running.until("data: ")
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+
+
 async def test_a_broken_database_stops_neither_the_watch_nor_the_gateway(started, tmp_path):
     (tmp_path / "data").mkdir(mode=0o700)
     (tmp_path / "data" / "stillup.db").write_bytes(b"no database" * 1_000)

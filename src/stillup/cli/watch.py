@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from stillup.verdict.monitor import Monitor
 
 
+_OF_TODAY = timedelta(hours=12)
+
+
 class View(StrEnum):
     """How a watch shows itself."""
 
@@ -187,11 +190,13 @@ class Lines(_Told):
     def heard(self, report: Report) -> None:
         """Say nothing: `stillup doctor` tells how the sources fare."""
 
-    def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:  # noqa: ARG002
+    def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:
         """Print what changed of the services themselves."""
         for change in changes:
             if change.component is None:
-                self._out.print(change_line(change, self._said.get(change.service)), style=STYLES[change.state])
+                line = change_line(change, self._said.get(change.service))
+                day = f"{change.at:%d %b} " if now - change.at > _OF_TODAY else ""  # the past that a source tells
+                self._out.print(f"{day}{line}", style=STYLES[change.state])
                 self._said[change.service] = change
 
 

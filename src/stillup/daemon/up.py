@@ -252,7 +252,10 @@ class _Up:
         from stillup.daemon.playbook import Helpers
         from stillup.daemon.team import TeamSteps
 
-        team = TeamSteps(team_folder(self._config), self._say)
+        folder = team_folder(self._config)
+        if self._config.playbook.folder and folder is not None and not folder.is_dir():
+            self._say(f"playbook.folder: {folder} is no folder yet; steps of your own come from Markdown files in it")
+        team = TeamSteps(folder, self._say)
         team.refresh()
         wanted = self._alerting.is_wanted
         return Helpers(
@@ -299,7 +302,7 @@ class _Up:
             client=client_line(address, with_users=bool(config.gateway.users)),
             saves=gateway is not None and gateway.keeps,
             reports=self._desk is not None,
-            alerts="as configured" if self._alerting.is_wanted else "",
+            alerts=", ".join(dict.fromkeys(c for r in config.alerts.rules for c in r.channels)),
             keyless=keyless(config, self._services, self._environ),
         )
 
