@@ -1,7 +1,7 @@
 """A real browser before the real page: Debian's Chromium, driven by Playwright, over loopback.
 
 ``opened(path, …)`` opens a page and, when the test is over, fails it where the browser complained: an error on its
-console, a breach of the content policy, a request to another host. ``shoot`` keeps a picture in $STILLUP_SCREENSHOTS.
+console, a breach of the content policy, a request to another host. ``shoot`` keeps a picture in $TEST_SCREENSHOTS.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ STILL = boards.NOW + timedelta(seconds=5)
 # files could not run.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium. Where there is none the test is left out, or fails where $STILLUP_BROWSER is ``required``."""
+    """Chromium. Where there is none the test is left out, or fails where $TEST_BROWSER is ``required``."""
     if not CHROMIUM.exists():
         why = f"no browser at {CHROMIUM}"
-        if os.environ.get("STILLUP_BROWSER") == "required":
+        if os.environ.get("TEST_BROWSER") == "required":
             pytest.fail(why)
         pytest.skip(why)
     with sync_playwright() as playwright:
@@ -152,7 +152,7 @@ def _check(url: str, host: str, complaints: list[str]) -> None:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory) -> Path:
-    folder = Path(os.environ.get("STILLUP_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder = Path(os.environ.get("TEST_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
