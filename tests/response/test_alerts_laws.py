@@ -46,7 +46,8 @@ def changes(draw, minute):
 @st.composite
 def events(draw, minute):
     silence = Silence(service=draw(st.sampled_from((None, *SERVICES))), ends=at(minute + draw(st.integers(1, 40))))
-    others = (Ticked(), Ticked((Work(service="claude"),)), Ticked(()), Started(), Acked(), Silenced(silence))
+    times = (Ticked(), Ticked((Work(service="claude"),)), Ticked(()), Ticked(resumed=True))
+    others = (*times, Started(), Acked(), Silenced(silence))
     return draw(st.one_of(changes(minute), changes(minute), st.sampled_from(others)))
 
 
