@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +12,16 @@ from stillup.errors import ConfigError
 from stillup.web.token import FILE, find_token
 
 LONG = "a-token-that-nobody-guesses"
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from stillup.config.schema import Web
+from stillup.web.token import find_token
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+find_token(Web(), Path(sys.argv[1]), {})
+"""
+"""A process on a disk that is full after ten bytes."""
 
 
 def test_one_is_made_for_its_owner_alone_and_stays_the_same(tmp_path):
@@ -53,10 +65,23 @@ def test_one_that_is_none_is_refused_and_not_repeated(tmp_path, settings, enviro
     assert LONG not in str(refused.value)
 
 
-def test_an_empty_file_is_no_token(tmp_path):
-    (tmp_path / FILE).touch(mode=0o600)
-    with pytest.raises(ConfigError, match="no key"):
-        find_token(Web(), tmp_path, {})
+def test_an_empty_file_is_none_and_one_is_made(tmp_path):
+    (tmp_path / FILE).touch(mode=0o644)
+    made = find_token(Web(), tmp_path, {})
+    assert len(made.reveal()) >= 32
+    assert find_token(Web(), tmp_path, {}) == made
+
+
+def test_nothing_is_left_beside_the_token_and_it_is_for_its_owner_alone(tmp_path):
+    find_token(Web(), tmp_path, {})
+    assert [file.name for file in tmp_path.iterdir()] == [FILE]
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
+
+
+def test_one_that_cannot_be_written_whole_is_not_there_at_all(tmp_path):
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert "ConfigError" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_urlsafe
+from tempfile import mkstemp
 
 from stillup.config.keys import key_at
 from stillup.config.schema import Web
@@ -41,16 +43,25 @@ def find_token(settings: Web, data_folder: Path, environ: Mapping[str, str]) -> 
 def _kept(path: Path) -> Secret | None:
     try:
         private_folder(path.parent)
-        try:
-            number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            if path.stat().st_mode & 0o077:
-                path.chmod(0o600)
-            return key_at(None, str(path), {})
-        with os.fdopen(number, "w", encoding="ascii") as file:
-            made = Secret(token_urlsafe(_BYTES))
-            file.write(f"{made.reveal()}\n")
+        if path.exists() and not path.stat().st_size:
+            path.unlink()
+        if not path.exists():
+            _make(path)
+        elif path.stat().st_mode & 0o077:
+            path.chmod(0o600)
     except OSError as exc:
         msg = f"{path}: the page's token cannot be kept: {exc.strerror or exc}"
         raise ConfigError(msg) from exc
-    return made
+    return key_at(None, str(path), {})
+
+
+def _make(path: Path) -> None:
+    """Whole or not at all, whenever the process may be killed; where another was first, its token stays."""
+    number, beside = mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(number, "w", encoding="ascii") as file:
+            file.write(f"{token_urlsafe(_BYTES)}\n")
+        with suppress(FileExistsError):
+            path.hardlink_to(beside)
+    finally:
+        Path(beside).unlink()
