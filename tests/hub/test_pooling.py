@@ -95,7 +95,7 @@ def test_one_network_adds_little_to_a_sum_of_others(pool):
     share(pool, range(20))
     share(pool, range(1000, 1040), lambda n: f"203.0.113.{n % 250}", ok=0, failed=1_000_000)
 
-    assert sums(pool) == [("m", 180, 20 + 2 * 200)]
+    assert sums(pool) == [("m", 180, 20 + 200)]
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_a_sender_that_shares_without_end_is_held_back(pool):
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3), st.integers(0, 300), st.integers(0, 300)), max_size=120)
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 7), st.integers(0, 300), st.integers(0, 300)), max_size=120)
 )
-def test_a_sum_is_always_of_ten_names_and_two_wide_networks(shared):
+def test_a_sum_is_always_of_ten_names_and_five_wide_networks(shared):
     pool, taken = PooledCounts(Random(1).randbytes), {}
     for name, wide, ok, failed in shared:
         sender = f"20.{wide}.{name}.7"
@@ -123,7 +123,7 @@ def test_a_sum_is_always_of_ten_names_and_two_wide_networks(shared):
             taken.setdefault(name, wide)
     for _model, ok, failed in sums(pool):
         assert len(taken) >= K
-        assert len(set(taken.values())) >= 2
+        assert len(set(taken.values())) >= 5
         assert ok + failed <= 200 * len(taken)
 
 

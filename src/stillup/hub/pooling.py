@@ -1,8 +1,8 @@
 """Counts of worked and failed requests that installations share: taken without knowing whose, given as sums of many.
 
 An installation is told apart by a random name that it makes up anew each day, and by the network it comes from. A name
-counts once in a window; of one /24 (/48) two names do, of one /16 (/32) five. So a sum of ten is one of at least two
-wide networks and five near ones, and whoever wants to see one victim's counts through it must have nine names in as
+counts once in a window; of one /24 (/48) one name does, of one /16 (/32) two. So a sum of ten is one of at least five
+wide networks and ten near ones, and whoever wants to see one victim's counts through it must have nine names in as
 many places; a liar with one network adds to no sum at all but that of others.
 """
 
@@ -28,7 +28,7 @@ K = 10
 GRACE_S = 180
 """So long after its end a window is still open: installations send at a random time within two minutes."""
 
-_NEAR_NAMES, _WIDE_NAMES = 2, 5
+_NEAR_NAMES, _WIDE_NAMES = 1, 2
 _MOST_EACH = 200
 """Requests with which one installation counts at most in a sum; of more the share of failures stays."""
 _KEPT = 6
