@@ -438,6 +438,13 @@ def test_a_text_beyond_all_measure_is_shown_as_it_is(page):
     assert json.loads(body)["html"][0].startswith('<pre tabindex="0">&lt;b&gt;')
 
 
+def test_what_is_beyond_a_million_characters_is_shown_as_it_is(page):
+    _, body = page.json("/chat/render", {"texts": ["x" * 99_999] * 10 + ["**a**", "**b**\n" * 10]})
+    told = json.loads(body)["html"]
+    assert (len(told), told[-2]) == (12, "<p><strong>a</strong></p>\n")
+    assert told[-1].startswith('<pre tabindex="0">**b**')
+
+
 # -- without JavaScript -----------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -25,7 +26,7 @@ from stillup.gateway.choices import Choice, Offered
 from stillup.web.chat_answer import NO_ROUTE, About, Over, Text, Thinks, answer, offered
 from stillup.web.chat_wire import Asking, asking
 from stillup.web.chat_words import MAX_BODY_BYTES, MOST_FILES, MOST_TURNS, Talk, Trouble, Turn, Upload, tidy
-from stillup.web.markdown import render_markdown
+from stillup.web.markdown import as_it_is, render_markdown
 from stillup.web.render import render
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 _NO_STORE = {"cache-control": "no-store"}
 _SSE = {**_NO_STORE, "x-accel-buffering": "no", "content-type": "text/event-stream; charset=utf-8"}
 _JSON = "application/json"
-_MOST_TEXTS = 400
+_MOST_TEXTS, _MOST_CHARACTERS = 400, 1_000_000
 _T = TypeVar("_T", bound=Struct)
 _turns = msgspec.json.Decoder(tuple[Turn, ...]).decode
 
@@ -137,7 +138,12 @@ def _frame(kind: str, data: object) -> bytes:
 
 
 def _all(texts: Sequence[str]) -> list[str]:
-    return [render_markdown(text) for text in texts]
+    """Each as HTML; once a million characters went before, a text is shown as it is."""
+    ends = accumulate(len(text) for text in texts)
+    return [
+        render_markdown(text) if end <= _MOST_CHARACTERS else as_it_is(text)
+        for text, end in zip(texts, ends, strict=True)
+    ]
 
 
 # -- without ----------------------------------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DAYS = 90
-_LONGEST = 366
+_SPANS = (7, 30, DAYS, 365)
+"""Days that a history goes back; any other number would read the database anew."""
 _PAGE = 25
 _MOST_COMPARED = 8
 _PRESET = 3
@@ -114,6 +115,7 @@ def history_page(site: Site, service: str, days: int = DAYS) -> bytes:
         board=board,
         shown=shown,
         days=days,
+        spans=_SPANS,
         months=months_of(records, now),
         strips=[(r.component, draw.calendar_strip(r)) for r in records],
         incidents=[(i, bearing(i, board)) for i in past],
@@ -192,8 +194,8 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
 
     @get("/{service:str}/history")
     async def history(service: FromPath[str], days: FromQuery[int] = DAYS) -> Response[bytes]:
-        if not 1 <= days <= _LONGEST:
-            raise Refused(status_code=400, detail=f"The history goes back from 1 to {_LONGEST} days.")
+        if days not in _SPANS:
+            raise Refused(status_code=400, detail=f"The history goes back so many days: {', '.join(map(str, _SPANS))}.")
         return _html(await asyncio.to_thread(history_page, site, service, days))
 
     @get("/compare")

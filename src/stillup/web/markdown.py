@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import MutableMapping, Sequence
 from functools import cache
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from stillup.web.chat_words import tidy
@@ -25,12 +26,14 @@ _FIRST_HEADING = 3
 
 def render_markdown(text: str) -> str:
     """The HTML of a text; every tag in it is ours. Takes some 3 s for the longest and worst of texts."""
-    shown = tidy(text)
-    if len(shown) > MAX_CHARACTERS:
-        from html import escape
+    if len(text) > MAX_CHARACTERS:
+        return as_it_is(text)
+    return str(_parser().render(tidy(text)))
 
-        return f'<pre tabindex="0">{escape(shown)}</pre>'
-    return str(_parser().render(shown))
+
+def as_it_is(text: str) -> str:
+    """The HTML of a text without a look at its Markdown."""
+    return f'<pre tabindex="0">{escape(tidy(text))}</pre>'
 
 
 @cache
