@@ -386,3 +386,11 @@ def exported(url, folder):
     )
     assert ran.returncode == 0, ran.stderr.decode()
     return json.loads(ran.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("service", ["", "/claude"])
+def test_a_component_whose_key_is_no_text_breaks_nothing(opened, service):
+    client = opened(shown=boards.board(claude=boards.claude(components={"\ud800": part(State.DEGRADED)})))
+    assert client.get(f"{service}/api/v2/summary.json").status_code == 200
+    assert client.get("/api/v1/services/claude").status_code == 200
+    assert client.get("/claude").status_code == 200

@@ -311,7 +311,7 @@ def plain(text: str, limit: int) -> str:
 
 def made_id(kind: str, what: str) -> str:
     """An id of twelve signs that follows from what it names, and so never changes."""
-    number = int.from_bytes(blake2s(f"{kind} {what}".encode(), digest_size=8).digest())
+    number = int.from_bytes(blake2s(f"{kind} {what}".encode("utf-8", "surrogatepass"), digest_size=8).digest())
     signs = ""
     for _ in range(12):
         number, rest = divmod(number, 36)

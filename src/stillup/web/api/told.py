@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from stillup.board import Board, Maintenance, ServiceBoard, SourceLine
-from stillup.catalog.load import Component
 from stillup.model.evidence import Evidence, Numbers, Standing
 from stillup.model.service import State, worst
 from stillup.model.verdict import Diagnosis, Forecast, Verdict
@@ -127,15 +126,15 @@ def service(board: Board, shown: ServiceBoard) -> v.ServiceValue:
 
 def _components(shown: ServiceBoard) -> tuple[v.ComponentValue, ...]:
     """Those of the catalogue, then others that somebody has spoken of."""
-    known = {c.id: c for c in shown.service.components}
-    others = {c: Component(id=c, name=clean(c, _NAME)) for c in shown.components if c not in known}
-    return tuple(_component(c, shown.components.get(c.id)) for c in (*known.values(), *others.values()))
+    listed = {c.id: c.name for c in shown.service.components}
+    listed |= {c: clean(c, _NAME) for c in shown.components if c not in listed}
+    return tuple(_component(c, name, shown.components.get(c)) for c, name in listed.items())
 
 
-def _component(component: Component, verdict: Verdict | None) -> v.ComponentValue:
+def _component(component: str, name: str, verdict: Verdict | None) -> v.ComponentValue:
     return v.ComponentValue(
-        id=component.id,
-        name=component.name,
+        id=clean(component, _NAME),
+        name=name,
         state=verdict.state if verdict else State.UNKNOWN,
         confidence=verdict.confidence if verdict else None,
         since=verdict.since if verdict else None,
