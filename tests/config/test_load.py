@@ -160,3 +160,16 @@ def test_a_folder_in_place_of_the_file_is_refused(empty: Path):
 def test_a_configuration_cannot_be_changed():
     with pytest.raises(AttributeError):
         parse_config("").services = ("aws",)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("web", "says"),
+    [
+        ("public = true", ["web.public: without `web.base_url`"]),
+        ("public = true\nbase_url = 'https://up.example.org'", []),
+        ("", []),
+    ],
+)
+def test_a_public_page_that_does_not_know_its_address_is_worth_a_word(web, says):
+    warnings = parse_config(f"[web]\n{web}").warnings
+    assert [w.partition(" the links")[0] for w in warnings] == says

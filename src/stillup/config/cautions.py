@@ -20,6 +20,8 @@ def cautions(document: Document) -> Iterator[str]:
     yield from _open_key_files(document)
     yield from _in_the_clear(document)
     yield from _addresses(document)
+    if document.web.public and document.web.base_url is None:
+        yield "web.public: without `web.base_url` the links in feeds begin with whatever name a reader asked by"
     for source_id in document.sources:
         if not SOURCES[source_id].module:
             yield f"sources.{source_id}: this source can only be replayed so far; its settings have no effect"
