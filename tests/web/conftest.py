@@ -71,8 +71,8 @@ def serve_with() -> Iterator[Callable[..., str]]:
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
     fronts: list[Front] = []
 
-    def start(app, wire: type[Wire] = Wire, most_connections: int = 1_000) -> str:
-        config = configured(app, most_connections, wire)
+    def start(app, wire: type[Wire] = Wire, most_connections: int = 1_000, peers=None) -> str:
+        config = configured(app, most_connections, wire, peers=peers)
         config.host, config.port, config.timeout_graceful_shutdown = "127.0.0.1", 0, 1
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)

@@ -18,7 +18,9 @@ from stillup.hub.values import Desk, PoolDesk
 from stillup.model.verdict import Verdict
 from stillup.secret import Secret
 from stillup.web.accepting import Server
+from stillup.web.discreet import DiscreetArchive, discreet, discreet_verdict
 from stillup.web.front import Front
+from stillup.web.peers import Peers
 from stillup.web.site import Site
 from stillup.web.wire import BACKLOG, configured
 
@@ -55,10 +57,12 @@ class Serving:
         more_metrics: Sequence[Callable[[], bytes]] = (),
     ) -> None:
         self._settings = settings
-        self._board = first
+        self._board = discreet(first) if settings.public else first
         self._say = say
         self._parts = {
-            "clock": clock, "archive": archive, "desk": desk, "pool": pool, "gateway": gateway,
+            "clock": clock,
+            "archive": DiscreetArchive(archive) if settings.public and archive is not None else archive,
+            "desk": desk, "pool": pool, "gateway": gateway,
             "gateway_token": gateway_token, "token": token,
             "more_metrics": more_metrics,
         }  # fmt: skip
@@ -81,7 +85,7 @@ class Serving:
         self._sockets, listen, self.address = open_sockets(self._settings.listen, BACKLOG)
         settings = structs.replace(self._settings, listen=listen)
         self._front = Front(Site(settings=settings, board=self.board, **self._parts))  # type: ignore[arg-type]
-        config = configured(self._front, room_for(MOST_CONNECTIONS))
+        config = configured(self._front, room_for(MOST_CONNECTIONS), peers=Peers(settings.trusted_proxies))
         self._server = Server(config)
         self._thread = Thread(target=self._live, args=(self._server,), name="web", daemon=True)
         self._thread.start()
@@ -94,6 +98,8 @@ class Serving:
 
     def show(self, board: Board, changes: Sequence[Verdict] = ()) -> None:
         """Show a new board, and tell those who watch what changed. Returns at once; call it from any thread."""
+        if self._settings.public:
+            board, changes = discreet(board), [discreet_verdict(change) for change in changes]
         self._board = board
         if self._front is not None:
             self._front.show(board, changes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 import httptools
@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stillup.web.answer import secured
 from stillup.web.front import MOST_HEADER_BYTES, MOST_TARGET_BYTES
+from stillup.web.peers import Peers
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
@@ -43,18 +44,29 @@ class Wire(HttpToolsProtocol):
     _head_bytes = 0
     _beside_bytes = 0
     """What came behind the headers and was no body, since any body came."""
+    _place: tuple[bytes, ...] | None = None
+    """By what its peer's connections are counted; None where there is no room for it."""
     _late: TimerHandle | None = None
     _unread: TimerHandle | None = None
 
+    @property
+    def _peers(self) -> Peers:
+        return cast("Config", self.config).peers
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency + _SLACK:
+        is_full = self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency + _SLACK
+        self._place = None if is_full else self._peers.enter(self.client[0] if self.client else "")
+        if self._place is None:
             transport.abort()
             return
         self._wait(self.head_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_wait()
+        if self._place is not None:
+            self._peers.leave(self._place)
+            self._place = None
         if self._unread is not None:
             self._unread.cancel()
         super().connection_lost(exc)
@@ -180,10 +192,25 @@ class Wire(HttpToolsProtocol):
         self.transport.close()
 
 
-def configured(app: Any, most_connections: int, wire: type[Wire] = Wire) -> uvicorn.Config:  # noqa: ANN401
+class Config(uvicorn.Config):
+    """uvicorn's, and ``peers``: who holds how many connections."""
+
+    def __init__(self, app: Any, peers: Peers, **rest: Any) -> None:  # noqa: ANN401
+        super().__init__(app, **rest)
+        self.peers = peers
+
+
+def configured(
+    app: Any,  # noqa: ANN401
+    most_connections: int,
+    wire: type[Wire] = Wire,
+    *,
+    peers: Peers | None = None,
+) -> Config:
     """How the page is served. It writes no log: what failed is told by the application, what came is counted."""
-    return uvicorn.Config(
+    return Config(
         app,
+        peers if peers is not None else Peers(),
         http=wire,
         ws="none",
         lifespan="on",
