@@ -194,7 +194,10 @@ def test_a_program_hands_a_report_in(desk):
     answer = desk.post("/api/v1/reports", json=SAID, headers=HERE)
 
     assert answer.status_code == 202
-    assert answer.json() == {"reason": "admitted", "says": "Thank you. Together with what people on other networks say it decides."}
+    assert answer.json() == {
+        "reason": "admitted",
+        "says": "Thank you. Together with what people on other networks say it decides.",
+    }
 
 
 def test_a_program_may_say_less_often_than_a_person(desk):
