@@ -20,6 +20,7 @@ from stillup.cli.top_table import View, render
 from stillup.cli.watch import change_line, drive
 from stillup.cli.which import which
 from stillup.clock import SystemClock
+from stillup.daemon.claims import claimed
 from stillup.daemon.jobs import monitor_of
 from stillup.daemon.live import Live
 from stillup.model.service import Capability
@@ -69,10 +70,10 @@ def top(
     """Show services until interrupted, told to stop, or for so many minutes; the exit code."""
     out = console(color=color)
     clock = SystemClock()
-    with open_store(config.database) as store:
+    with open_store(config.database) as store, claimed(config.data_folder, [s.id for s in wanted]) as kept:
         monitor = monitor_of(config, wanted, store)
         board = Board(wanted, monitor, clock, View(task=task))
-        live = Live(monitor, clock, board, store, timedelta(days=config.store.retention_days))
+        live = Live(monitor, clock, board, store, timedelta(days=config.store.retention_days), kept=kept)
         run = _on_screen if out.is_terminal else _as_lines
         return asyncio.run(run(board, out, partial(drive, live, wanted, config, clock, minutes), store))
 

@@ -33,6 +33,7 @@ from stillup.cli.say import put, say
 from stillup.clock import Clock, SystemClock
 from stillup.daemon.advice import usual_task
 from stillup.daemon.ask import FirstAnswer
+from stillup.daemon.claims import claimed, told_only
 from stillup.daemon.jobs import jobs_for
 from stillup.daemon.live import Listener, Listeners, Live
 from stillup.daemon.state import KeptState, begin
@@ -102,18 +103,22 @@ def watch(
     out, clock = console(color=color), SystemClock()
     with (
         open_store(config.database) as store,
+        claimed(config.data_folder, [s.id for s in wanted]) as kept,
         notified(notify, wanted, config, clock) as alerting,
         _listener(view, wanted, config, out) as listener,
     ):
+        others = [s.name for s in wanted if s.id not in kept]
+        if others:
+            _say(told_only(others))
         monitor, standing = begin(config, wanted, store, clock.now(), _say)
-        state = KeptState(monitor, config, wanted, _say)
+        state = KeptState(monitor, config, wanted, _say, is_ours=not others)
         if isinstance(listener, Table):
             listener.monitor = monitor
         told = listener
         if alerting is not None:
             told = told_too(listener, alerting, monitor, wanted, resumed=bool(standing))
         keep = timedelta(days=config.store.retention_days)
-        live = Live(monitor, clock, Listeners(told, state), store, keep, standing=standing)
+        live = Live(monitor, clock, Listeners(told, state), store, keep, standing=standing, kept=kept)
         try:
             asyncio.run(drive(live, wanted, config, clock, minutes))
         finally:

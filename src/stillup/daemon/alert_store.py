@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import date, datetime, timedelta
@@ -11,10 +10,10 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from stillup.daemon.lock import Lock
 from stillup.errors import StoreError
 from stillup.model.evidence import Evidence
 from stillup.model.verdict import Verdict
-from stillup.private import private_folder
 
 if TYPE_CHECKING:
     from stillup.config import Config
@@ -69,40 +68,6 @@ class Kept:
         if self._pruned != now.date():
             self._pruned = now.date()
             self.store.outbox.prune(now, keep)
-
-
-class Lock:
-    """Held by the one process that sends; the system gives it back however its holder goes, killed too."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: int | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _exc: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            os.close(self._file)
-
-    def taken(self) -> bool:
-        """Whether we have it now. A disk that takes no lock is no reason to send nothing."""
-        try:
-            import fcntl
-        except ImportError:  # pragma: no cover - not a POSIX system
-            return True
-        try:
-            if self._file is None:
-                private_folder(self._path.parent)
-                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        return True
 
 
 def hold(config: Config, party: str) -> Lock:

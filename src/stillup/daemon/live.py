@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn, Protocol
@@ -78,6 +78,7 @@ class Live:
 
     ``store`` may be None: then nothing outlasts the process. ``keep`` is how long signals stay in it; None is for ever.
     ``standing`` are services with whose verdicts the monitor was restored: whoever listens is told them at first.
+    ``kept`` are the services whose history is this one's to keep; None: all.
 
     A reading that arrives after its minute was judged belongs to the minute it arrived in, so what is recorded replays
     to the same changes. Event time never runs backwards: when the wall clock is set back, minutes go on by the steady
@@ -93,8 +94,10 @@ class Live:
         keep: timedelta | None = None,
         feeds: Sequence[Feed] = (),
         standing: Iterable[str] = (),
+        kept: Container[str] | None = None,
     ) -> None:
         self.monitor = monitor
+        self._kept = kept
         self._standing = tuple(standing)
         self._clock = clock
         self._listener = listener
@@ -104,7 +107,7 @@ class Live:
         self._pruned: date | None = None
         self._arrived: list[Signal] = []
         self._reports: list[KeptReport] = []
-        self._unsaved = _Unsaved()
+        self._unsaved = _Unsaved(kept)
         self._judged: datetime | None = None
         self._judged_steady_s = 0.0
         self._heard: set[tuple[str, str]] = set()
@@ -117,10 +120,11 @@ class Live:
         self._heard.add((report.service, report.source))
         if len(self._heard) >= self._asked:
             self._all_heard.set()
-        why = report.error.says if report.error else ""
-        self._reports.append(
-            KeptReport(source=report.source, service=report.service, at=report.started_at, ok=report.ok, why=why)
-        )
+        if self._kept is None or report.service in self._kept:
+            why = report.error.says if report.error else ""
+            self._reports.append(
+                KeptReport(source=report.source, service=report.service, at=report.started_at, ok=report.ok, why=why)
+            )
         if report.reading is not None:
             self.take(report.reading.signals)
 
@@ -175,9 +179,8 @@ class Live:
         changes = self.monitor.step(tick, arrived)
         changes += self._still_so(tick, changes)
         self._judged, self._judged_steady_s = tick, self._clock.monotonic_s() - (now - tick).total_seconds()
-        self._unsaved.add(self.monitor, arrived, changes)
-        self._unsaved.ticks.append((tick, self.monitor.known()))
         if self._store is not None:
+            self._unsaved.add(self.monitor, tick, arrived, changes)
             await self._save(self._store)
             await self._prune(self._store, tick)
         self._listener.judged(tick, changes)
@@ -209,7 +212,7 @@ class Live:
             self._listener.trouble(str(exc))
             del self._reports[:-_REPORTS_KEPT]
             return
-        self._unsaved, self._reports = _Unsaved(), self._reports[len(reports) :]
+        self._unsaved, self._reports = _Unsaved(self._kept), self._reports[len(reports) :]
         if dropped:
             self._listener.trouble(f"{dropped} signals cannot be stored and were left out")
 
@@ -217,18 +220,21 @@ class Live:
 class _Unsaved:
     """What was judged and is not on the disk yet; bounded, so that a full disk does not fill the memory too."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Container[str] | None) -> None:
+        self._kept = kept
         self.signals: list[Signal] = []
         self.changes: list[Verdict] = []
         self.incidents: dict[str, Incident] = {}
         self.evidence: dict[Key, tuple[Evidence, ...]] = {}
         self.ticks: list[tuple[datetime, list[str]]] = []
 
-    def add(self, monitor: Monitor, signals: Sequence[Signal], changes: Sequence[Verdict]) -> None:
-        self.signals += signals
+    def add(self, monitor: Monitor, tick: datetime, signals: Sequence[Signal], changes: Sequence[Verdict]) -> None:
+        self.signals += [s for s in signals if self._is_kept(s.service)]
         del self.signals[:-_SIGNALS_KEPT]
+        self.ticks.append((tick, [service for service in monitor.known() if self._is_kept(service)]))
         del self.ticks[:-_TICKS_KEPT]
-        self.incidents |= {i.id: i for i in monitor.incidents()}
+        self.incidents |= {i.id: i for i in monitor.incidents() if self._is_kept(i.service)}
+        changes = [c for c in changes if self._is_kept(c.service)]
         if len(self.changes) + len(changes) > _CHANGES_KEPT:
             return
         self.changes += changes
@@ -236,6 +242,9 @@ class _Unsaved:
         for change in changes:  # the grounds of a minute are the service's, kept once, beside its first change
             told.setdefault(change.service, Key.of(change))
         self.evidence |= {key: tuple(monitor.evidence(service)) for service, key in told.items()}
+
+    def _is_kept(self, service: str) -> bool:
+        return self._kept is None or service in self._kept
 
 
 def _write(store: Store, batch: _Unsaved, reports: Sequence[KeptReport]) -> int:

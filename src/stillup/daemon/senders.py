@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from stillup.channels.make import Address, make
 from stillup.clock import Clock
-from stillup.daemon.alert_store import Lock
+from stillup.daemon.lock import Lock
 from stillup.daemon.sender import Sender
 from stillup.errors import ConfigError, StoreError
 from stillup.response.alerts.delivery import Sent

@@ -52,7 +52,9 @@ class KeptState:
     A state that cannot be written is said once; the watch goes on without. Costs some 6 ms and 60 kB a service.
     """
 
-    def __init__(self, monitor: Monitor, config: Config, services: Sequence[Service], say: Say) -> None:
+    def __init__(
+        self, monitor: Monitor, config: Config, services: Sequence[Service], say: Say, *, is_ours: bool = True
+    ) -> None:
         self._monitor = monitor
         self._profiles = _profiles(services)
         self._path = _path(config, self._profiles)
@@ -60,6 +62,7 @@ class KeptState:
         self._kept_at: datetime | None = None
         self._judged_at: datetime | None = None
         self._fails = False
+        self._is_ours = is_ours
 
     def heard(self, report: Report) -> None:
         """A reading changes nothing before it is judged."""
@@ -74,8 +77,8 @@ class KeptState:
             self.keep()
 
     def keep(self) -> None:
-        """Keep it now, if anything was judged at all."""
-        if self._judged_at is None:
+        """Keep it now, if anything was judged at all and no other process keeps the history of these services."""
+        if self._judged_at is None or not self._is_ours:
             return
         self._kept_at = self._judged_at
         head = _Head(__version__, self._profiles, self._judged_at)

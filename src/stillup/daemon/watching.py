@@ -120,6 +120,7 @@ class Watching:
     async def _watch(self, listener: Listener) -> None:
         # Loaded here, in the thread: they bring numpy and the database, and the gateway answers meanwhile.
         from stillup.daemon.board import BoardMaker
+        from stillup.daemon.claims import claimed, told_only
         from stillup.daemon.jobs import jobs_for
         from stillup.daemon.live import Listeners, Live
         from stillup.daemon.state import KeptState, begin
@@ -129,9 +130,12 @@ class Watching:
 
         config, clock = self._config, self._clock
         store = self._store()
-        with store or nullcontext():
+        with store or nullcontext(), claimed(config.data_folder, [s.id for s in self.services]) as kept:
+            others = [s.name for s in self.services if s.id not in kept]
+            if others:
+                self._say(told_only(others))
             monitor, standing = begin(config, self.services, store, clock.now(), self._say)
-            state = KeptState(monitor, config, self.services, self._say)
+            state = KeptState(monitor, config, self.services, self._say, is_ours=not others)
             view = MonitorView(monitor, clock, [s.id for s in self.services])
             self._seat.view = view
             maker = BoardMaker(
@@ -147,7 +151,8 @@ class Watching:
                 await asyncio.to_thread(self._recall, maker, store)
             keep = timedelta(days=config.store.retention_days)
             feeds = [maker.beside(feed) for feed in self._feeds]
-            live = Live(monitor, clock, Listeners(view, maker, listener, state), store, keep, feeds, standing)
+            told = Listeners(view, maker, listener, state)
+            live = Live(monitor, clock, told, store, keep, feeds, standing, kept)
             jobs = jobs_for(config, self.services, self._environ, clock.now())
             try:
                 async with Net(clock, cache_dir=config.data_folder / "cache") as net:
