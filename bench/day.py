@@ -26,14 +26,19 @@ from tempfile import TemporaryDirectory
 from stillup.catalog.load import catalogue
 from stillup.clock import Clock, ScaledClock
 from stillup.config import parse_config
+from stillup.config.schema import Web
+from stillup.daemon.archive import StoreArchive
+from stillup.daemon.board import BoardMaker, first_board
 from stillup.daemon.jobs import forecaster, jobs_for, profile_of
-from stillup.daemon.live import Live
+from stillup.daemon.live import Listeners, Live
+from stillup.daemon.web import Serving
 from stillup.model.verdict import Verdict
 from stillup.net import Net
 from stillup.sim.load import parse
 from stillup.sim.world import World
 from stillup.sources.poller import Poller, Report
 from stillup.store import open_store
+from stillup.store.store import Store
 from stillup.verdict.monitor import Monitor
 
 START = datetime(2026, 5, 12, 6, tzinfo=UTC)
@@ -114,7 +119,17 @@ def memory_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE / 1e6
 
 
-async def watch(hours: float, speed: float, services: Sequence[str]) -> None:
+def page_over(monitor: Monitor, services: Sequence[str], clock: Clock, store: Store) -> BoardMaker:
+    """What shows the board as ``stillup up`` does: a page that is served, though nobody asks for it."""
+    shown = [catalogue()[s] for s in services]
+    page = Serving(
+        Web(listen="127.0.0.1:0"), clock, first_board(shown, clock.now()), say=print, archive=StoreArchive(store, clock)
+    )
+    print(f"with a page: {page.start()}")
+    return BoardMaker(monitor, shown, [page], say=print)
+
+
+async def watch(hours: float, speed: float, services: Sequence[str], *, page: bool) -> None:
     """Start the world, watch all of it, tell what it cost."""
     args = [__file__, "--play", "--speed", str(speed), "--hours", str(hours), "--services", ",".join(services)]
     world = await asyncio.create_subprocess_exec(
@@ -134,7 +149,8 @@ async def watch(hours: float, speed: float, services: Sequence[str]) -> None:
                 print(f"simulated, {speed:g} times real time: {len(services)} services, {len(jobs)} sources ({named})")
                 print(f"before the first reading {memory_mb():.1f} MB", flush=True)
                 heard = Watch(clock)
-                live = Live(monitor, clock, heard, store)
+                listener = Listeners(heard, page_over(monitor, services, clock, store)) if page else heard
+                live = Live(monitor, clock, listener, store)
                 begun = cpu_s()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(hours * 3600 / speed):
@@ -180,10 +196,14 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=60)
     parser.add_argument("--hours", type=float, default=24)
     parser.add_argument("--services", default=",".join(catalogue()))
+    parser.add_argument("--page", action="store_true", help="with the board and the page that `stillup up` serves")
     parser.add_argument("--play", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     services = args.services.split(",")
-    asyncio.run((play if args.play else watch)(args.hours, args.speed, services))
+    if args.play:
+        asyncio.run(play(args.hours, args.speed, services))
+    else:
+        asyncio.run(watch(args.hours, args.speed, services, page=args.page))
 
 
 if __name__ == "__main__":
