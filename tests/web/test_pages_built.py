@@ -46,6 +46,20 @@ def test_a_page_is_well_formed_for_those_who_hear_it(showing, path):
         assert label in ids
 
 
+@pytest.mark.parametrize("path", [*PAGES, "/incidents", "/claude/history", "/compare"])
+def test_no_drawing_fills_a_page_whose_style_did_not_arrive(showing, path):
+    for drawing in page(showing(), path).xpath("//main//svg | //header//svg"):
+        assert drawing.get("width"), html.tostring(drawing)
+        assert drawing.get("height"), html.tostring(drawing)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_leads_to_the_feeds_and_the_api(showing, path):
+    shown = page(showing(), path)
+    assert {"/feed.atom", "/feed.json"} <= set(shown.xpath("//link[@rel='alternate']/@href"))
+    assert "/api" in shown.xpath("//footer//a/@href")
+
+
 def first_view(client: TestClient, path: str) -> int:
     answer = client.get(path, headers=BROWSER)
     shown = html.fromstring(answer.text)

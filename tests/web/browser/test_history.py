@@ -61,3 +61,19 @@ def test_services_are_chosen_without_a_script(shown, opened):
     page.get_by_role("button", name="Put side by side").click()
     expect(page.get_by_role("columnheader", name="Gemini")).to_be_visible()
     expect(page.get_by_role("heading", name="Down together")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "is_open"), [(1280, True), (360, False)])
+def test_the_map_is_folded_where_it_would_be_four_screens_long(shown, opened, width, is_open):
+    page = opened(f"{shown().url}/claude", width=width)
+    states = page.get_by_role("img", name="United States: more reports than usual")
+    expect(states).to_be_visible(visible=is_open)
+    if not is_open:
+        page.get_by_text("The map, by country and state").click()
+        expect(states).to_be_visible()
+
+
+def test_on_a_phone_services_beside_each_other_need_no_scrolling_sideways(shown, opened):
+    page = opened(f"{shown().url}/compare?services=claude,chatgpt,gemini", width=360)
+    right = page.evaluate("Math.max(...[...document.querySelectorAll('td')].map(e => e.getBoundingClientRect().right))")
+    assert right <= 360
