@@ -10,15 +10,13 @@ from msgspec import structs
 
 from stillup.board import Archive, Board, Joint, Record, ServiceBoard, Story
 from stillup.model.reason import Reason
-from stillup.model.service import Scope, State
+from stillup.model.service import State
 from stillup.model.verdict import Verdict
 from stillup.verdict.telling.explain import because, headline, outcome, page_is_read
 
 if TYPE_CHECKING:
     from stillup.model.incident import Incident
 
-OWN = frozenset({Scope.YOU, Scope.YOUR_QUOTA})
-"""Trouble of whoever watches, and of nobody else."""
 _REASONS = {
     State.OPERATIONAL: Reason.ALL_CALM,
     State.MAINTENANCE: Reason.MAINTENANCE,
@@ -33,7 +31,7 @@ def discreet(board: Board) -> Board:
 
 def discreet_verdict(verdict: Verdict) -> Verdict:
     """A verdict as strangers may see it: as its state is, where its scope was the watcher's own."""
-    if verdict.scope not in OWN:
+    if verdict.scope is None or not verdict.scope.is_own:
         return verdict
     reason = _REASONS.get(verdict.state, verdict.reason)
     return structs.replace(verdict, scope=None, reason=reason, diagnosis=())

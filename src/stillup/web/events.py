@@ -7,9 +7,8 @@ what was missed is not known any more. Each reader has a short queue; who does n
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -17,9 +16,9 @@ from litestar import asgi
 from litestar.exceptions import HTTPException
 
 from stillup.board import Board
-from stillup.hub.address import origin_of
 from stillup.model.verdict import Verdict
 from stillup.web.access import client_address
+from stillup.web.peers import Peers
 from stillup.web.ring import Ring
 
 if TYPE_CHECKING:
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
     from stillup.web.site import Site
 
 MOST_READERS, MOST_EACH = 5_000, 250
-"""All that may listen, and those from one address (IPv6: one /64): an office has room, one alone cannot take it all."""
+"""All that may listen, and those from one address (IPv6: one /64): an office has room, one alone cannot take it all.
+
+Private addresses are not counted: a proxy that says of nobody who it is may be there."""
 _QUEUE = 64
 _PING_S = 15.0
 _PING = b": still here\n\n"
@@ -73,12 +74,12 @@ class Events:
         self, site: Site, *, most: int = MOST_READERS, most_each: int = MOST_EACH, ping_s: float = _PING_S
     ) -> None:
         self._site = site
-        self._most, self._most_each = most, most_each
+        self._most = most
+        self._peers = Peers(most_each=most_each)
         self._ping_s = ping_s
         # Numbers go on rising over a restart: nobody tells a thousand changes a second.
         self._ring = Ring(int(site.clock.now().timestamp() * 1000))
         self._readers: set[_Reader] = set()
-        self._each: Counter[bytes] = Counter()
         self.dropped = 0
         """Readers that were let go because they did not read."""
         self.refused = 0
@@ -118,8 +119,9 @@ class Events:
         """
         board = self._site.board()
         service, heard = _asked(scope, board)
-        sender = self._sender(scope)
-        if len(self._readers) >= self._most or (sender and self._each[sender] >= self._most_each):
+        sender = client_address(scope, self._site.settings.trusted_proxies)
+        place = self._peers.enter(sender) if len(self._readers) < self._most else None
+        if place is None:
             self.refused += 1
             raise HTTPException(
                 status_code=503, detail="Too many listen already; read the page instead.", headers={"Retry-After": "30"}
@@ -128,7 +130,6 @@ class Events:
         # Before anything is waited for: what is told from now on is in the reader's queue, what was told is in here.
         hello = b"retry: %d\n\n" % _RETRY_MS + self._missed(board, service, heard)
         self._readers.add(reader)
-        self._each[sender] += 1
         gone = asyncio.create_task(_until_gone(receive, reader))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -137,15 +138,8 @@ class Events:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._readers.discard(reader)
-            self._each[sender] -= 1
-            if not self._each[sender]:
-                del self._each[sender]
+            self._peers.leave(place)
             gone.cancel()
-
-    def _sender(self, scope: Scope) -> bytes:
-        """Whom a reader stands for; empty in one's own network, where a proxy that says of nobody who it is may be."""
-        at = ip_address(client_address(scope, self._site.settings.trusted_proxies))
-        return b"" if at.is_private else origin_of(str(at)).sender
 
     async def _tell(self, reader: _Reader, send: Send) -> None:
         while not reader.is_over:

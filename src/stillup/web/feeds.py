@@ -73,7 +73,7 @@ async def _feed(site: Site, request: _Request, service: str | None, file: str) -
     told = items(changes, await kept.incidents(site, service, None, MOST))
     return Feed(
         base=base_of(site, request),
-        authority=urlsplit(site.settings.base_url or "").hostname or "localhost",
+        authority=_authority(site),
         path=f"/{service}" if service else "",
         file=file,
         title=f"{service_name(service)} by stillup" if service else "AI services by stillup",
@@ -81,6 +81,11 @@ async def _feed(site: Site, request: _Request, service: str | None, file: str) -
         updated=told[0].updated if told else board.at.replace(hour=0, minute=0, second=0, microsecond=0),
         items=told,
     )
+
+
+def _authority(site: Site) -> str:
+    """What ids are named by: the configured address, for readers call us by many."""
+    return urlsplit(site.settings.base_url or "").hostname or "localhost"
 
 
 def atom(feed: Feed) -> bytes:
@@ -212,8 +217,7 @@ def _calendar(site: Site, request: _Request, service: str | None) -> Response[by
     board = site.board()
     if service is not None:
         find(board, service)
-    authority = urlsplit(site.settings.base_url or "").hostname or "localhost"
-    body = calendar(board, base_of(site, request), authority, service)
+    body = calendar(board, base_of(site, request), _authority(site), service)
     return reply(request, body, "text/calendar", max_age_s=_MAX_AGE_S)
 
 

@@ -19,7 +19,7 @@ from stillup.sources.decode import clean
 from stillup.verdict.telling.explain import FAMILY_WORDS, side
 from stillup.web import draw
 from stillup.web.pages import NoSuchService
-from stillup.web.past import bearing, cursor_of, heard_before, months_of, read_cursor, side_by_side
+from stillup.web.past import bearing, cursor_of, lately, months_of, read_cursor, side_by_side
 from stillup.web.render import render
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ _SPANS = (7, 30, DAYS, 365)
 _PAGE = 25
 _MOST_COMPARED = 8
 _PRESET = 3
-_MOST_PAST = 500
 _LONGEST_QUERY = 1_000
 
 
@@ -108,7 +107,7 @@ def history_page(site: Site, service: str, days: int = DAYS) -> bytes:
     if shown is None:
         raise NoSuchService(board, service)
     records = _asked(lambda: list(archive.record(service, now, days)))
-    past = _asked(lambda: heard_before(archive.incidents(service, limit=_MOST_PAST), now, days))
+    past = _asked(lambda: lately(archive, service, now, days))
     return render(
         "history.html",
         site=site,

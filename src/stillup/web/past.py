@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from math import floor
@@ -44,10 +44,13 @@ def bearing(incident: Incident, board: Board) -> str:
     return "open" if shown is not None and shown.verdict.incident == incident.id else "lost"
 
 
-def heard_before(incidents: Iterable[Incident], now: datetime, days: int) -> list[Incident]:
-    """Those that were open within the last days."""
+def lately(archive: Archive, service: str, now: datetime, days: int) -> list[Incident]:
+    """A service's incidents that were open within the last days.
+
+    :raises stillup.errors.StoreError: what was kept cannot be read.
+    """
     first = now - timedelta(days=days)
-    return [i for i in incidents if (i.recovered_at or i.opened_at) >= first]
+    return [i for i in archive.incidents(service, limit=_MOST_PAST) if (i.recovered_at or i.opened_at) >= first]
 
 
 class Cell(Struct, frozen=True):
@@ -140,7 +143,7 @@ def side_by_side(archive: Archive, board: Board, services: Sequence[str], now: d
     records = {s: archive.record(s, now, days)[0] for s in services}
     sides = []
     for service in services:
-        past = heard_before(archive.incidents(service, limit=_MOST_PAST), now, days)
+        past = lately(archive, service, now, days)
         sides.append(_side(board, service, records[service], past, now))
     joint = archive.joint(services, now, days) if len(services) > 1 else ()
     names = {s: board.services[s].service.name for s in services}

@@ -33,13 +33,12 @@ _SENTENCES = {
     State.OPERATIONAL: ("{} is up.",) * 2,
 }
 """For each state the sentence when it is sure, and when it is suspected."""
-_OWN = (Scope.YOU, Scope.YOUR_QUOTA)
 
 
 def verdict_sentence(shown: ServiceBoard) -> str:
     """How a service is, in one sentence that a person in a hurry understands."""
     verdict, name = shown.verdict, shown.service.name
-    if verdict.scope in _OWN and not verdict.state.is_fault:
+    if verdict.scope is not None and verdict.scope.is_own and not verdict.state.is_fault:
         return f"It is you, not {name}." if verdict.scope is Scope.YOU else f"It is your limit, not {name}."
     if verdict.reason is Reason.PAGE_NOT_UPDATED and verdict.state is State.OPERATIONAL:
         return f"{name} works again, though its own page does not say so yet."
@@ -135,12 +134,12 @@ def ordered(services: Iterable[ServiceBoard]) -> list[ServiceBoard]:
     def rank(shown: ServiceBoard) -> tuple[int, bool]:
         verdict = shown.verdict
         known = {State.UNKNOWN: 1, State.MAINTENANCE: 2}.get(verdict.state, 3)
-        return (-verdict.state.severity if verdict.state.is_fault else known, verdict.confidence is not _SURE)
+        return (
+            -verdict.state.severity if verdict.state.is_fault else known,
+            verdict.confidence is not Confidence.CONFIRMED,
+        )
 
     return sorted(services, key=rank)
-
-
-_SURE = Confidence.CONFIRMED
 
 
 def failing(board: Board) -> list[ServiceBoard]:

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from stillup.board import ServiceBoard
 from stillup.model.evidence import Evidence, Standing
-from stillup.model.service import Confidence, Scope, State
+from stillup.model.service import Confidence, State
 from stillup.response.playbook import Done
 from stillup.sources.decode import clean, http_url
 from stillup.verdict.telling.explain import FAMILY_WORDS, STATE_WORDS, side, who
@@ -174,7 +174,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
 PAGES = (("/", "Services"), ("/incidents", "Incidents"), ("/compare", "Compare"), ("/method", "Method"))
 GLOBALS: Mapping[str, Any] = {
     "State": State,
-    "Scope": Scope,
     "Confidence": Confidence,
     "Standing": Standing,
     "e_means": raised(E_MEANS),

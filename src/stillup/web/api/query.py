@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 2000
 
-Guard = Callable[["ASGIConnection[Any, Any, Any, Any]", "BaseRouteHandler"], None]
+Guard = Callable[["ASGIConnection[Any, Any, Any, Any]", "BaseRouteHandler"], Awaitable[None]]
+"""Asynchronous, though none waits: Litestar runs others in a thread, at the cost of one for each request."""
 
 
 def only(*names: str) -> Guard:
     """A guard that refuses other parameters, the same one twice, and more than two thousand bytes."""
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         raw = bounded(connection)
         seen: set[str] = set()
         for name, _value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
@@ -44,6 +45,6 @@ def bounded(connection: ASGIConnection[Any, Any, Any, Any]) -> bytes:
     return raw
 
 
-def short(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def short(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """A guard that refuses a long query and lets unknown parameters be, as foreign clients send them."""
     bounded(connection)

@@ -94,7 +94,6 @@ def _get(
     responses: dict[int, ResponseSpec],
     *,
     takes: tuple[str, ...] = (),
-    sync_to_thread: bool | None = False,
 ) -> get:
     """A call of the API; ``takes`` are all the parameters it knows."""
     return get(
@@ -103,7 +102,6 @@ def _get(
         summary=summary,
         responses=responses,
         guards=[only(*takes)],
-        sync_to_thread=sync_to_thread,
     )
 
 
@@ -111,36 +109,36 @@ def _about_now(site: Site) -> list[ControllerRouterHandler]:
     """What the board answers."""
 
     @_get("/services", "services", "All services", _BAD)
-    def services(request: _Request) -> Response[values.ServicesValue]:
+    async def services(request: _Request) -> Response[values.ServicesValue]:
         """Every service that is watched, at a glance."""
         return _json(request, told.services(site.board()))
 
     @_get("/services/{service:str}", "service", "One service", _BAD | _NO_SERVICE)
-    def service(request: _Request, service: _Service) -> Response[values.ServiceValue]:
+    async def service(request: _Request, service: _Service) -> Response[values.ServiceValue]:
         """A service with its components, what it stands on, planned maintenance, and what to do now."""
         board = site.board()
         return _json(request, told.service(board, find(board, service)))
 
     @_get("/services/{service:str}/verdict", "verdict", "Is it down?", _BAD | _NO_SERVICE)
-    def verdict(request: _Request, service: _Service) -> Response[values.VerdictTold]:
+    async def verdict(request: _Request, service: _Service) -> Response[values.VerdictTold]:
         """The verdict: state, confidence, since when, what and who is hit, why, with the rule behind it."""
         board = site.board()
         return _json(request, told.verdict(board, find(board, service)))
 
     @_get("/services/{service:str}/evidence", "evidence", "How is that known?", _BAD | _NO_SERVICE)
-    def evidence(request: _Request, service: _Service) -> Response[values.EvidencesValue]:
+    async def evidence(request: _Request, service: _Service) -> Response[values.EvidencesValue]:
         """What each family of sources says, with its numbers and age, and how each source fares."""
         board = site.board()
         return _json(request, told.evidences(board, find(board, service)))
 
     @_get("/services/{service:str}/forecast", "forecast", "When will it be back?", _BAD | _NO_SERVICE)
-    def forecast(request: _Request, service: _Service) -> Response[values_more.ForecastValue]:
+    async def forecast(request: _Request, service: _Service) -> Response[values_more.ForecastValue]:
         """Time to recovery as a distribution; null while nothing is wrong, or where none can be made."""
         board = site.board()
         return _json(request, told_more.forecast(board, find(board, service)))
 
     @_get("/services/{service:str}/reports", "reports", "Who reports what?", _BAD | _NO_SERVICE)
-    def reports(request: _Request, service: _Service) -> Response[values_more.ReportsValue]:
+    async def reports(request: _Request, service: _Service) -> Response[values_more.ReportsValue]:
         """The last day of reports beside what is usual, and where from and what about in the last hour."""
         board = site.board()
         return _json(request, told_more.reports(board, find(board, service)))
@@ -152,7 +150,7 @@ def _about_now(site: Site) -> list[ControllerRouterHandler]:
         _BAD | _NO_SERVICE,
         takes=("task",),
     )
-    def alternatives(
+    async def alternatives(
         request: _Request, service: _Service, task: _Task = None
     ) -> Response[values_more.AlternativesValue]:
         """Parts of the service that still work, and services that could stand in: never one known to be down."""
@@ -160,7 +158,7 @@ def _about_now(site: Site) -> list[ControllerRouterHandler]:
         return _json(request, told_more.instead(board, find(board, service), task))
 
     @_get("/capabilities", "capabilities", "All capabilities", _BAD)
-    def capabilities(request: _Request) -> Response[values_more.CapabilitiesValue]:
+    async def capabilities(request: _Request) -> Response[values_more.CapabilitiesValue]:
         """What people use services for, and which services can do it."""
         return _json(request, told_more.capabilities(), max_age_s=_KEPT_S)
 
@@ -176,7 +174,6 @@ def _about_then(site: Site) -> list[ControllerRouterHandler]:
         "Incidents",
         _BAD | _NO_SERVICE | _UNREADABLE,
         takes=_PAGED,
-        sync_to_thread=None,
     )
     async def incidents(
         request: _Request, service: _Of = None, cursor: _Cursor = None, limit: _Limit = 20
@@ -197,7 +194,6 @@ def _about_then(site: Site) -> list[ControllerRouterHandler]:
         "incident",
         "One incident",
         _BAD | _UNREADABLE | {404: spec("No incident has that id")},
-        sync_to_thread=None,
     )
     async def incident(request: _Request, incident: _Incident) -> Response[values_more.StoryValue]:
         """An incident told from its beginning: its timeline, who saw it first, what was right and wrong."""
@@ -212,7 +208,6 @@ def _about_then(site: Site) -> list[ControllerRouterHandler]:
         "Changes of verdict",
         _BAD | _UNREADABLE | {404: spec("No such service, or no history is kept here")},
         takes=_PAGED,
-        sync_to_thread=None,
     )
     async def changes(
         request: _Request, service: _Of = None, cursor: _Cursor = None, limit: _Limit = 20
