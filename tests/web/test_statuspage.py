@@ -20,7 +20,8 @@ from stillup.model.signal import Declared
 from stillup.net import Request
 from stillup.sources.base import Context, Setting
 from stillup.sources.statuspage import SOURCE
-from stillup.web.statuspage_view import STATUS_WORDS, View, made_id
+from stillup.web.statuspage_updates import made_id
+from stillup.web.statuspage_view import STATUS_WORDS, View
 
 FILES = (
     "summary",

@@ -46,7 +46,7 @@ def _change(verdict: Verdict) -> Item:
     name = service_name(verdict.service)
     title = headline(verdict, name)
     hit = who(verdict, lambda c: _part(verdict.service, c), region_name)
-    parts = [f"{_sentence(because(verdict))}", _sentence(hit)]
+    parts = [_sentence(because(verdict)), _sentence(hit)]
     if verdict.state.is_fault and verdict.since is not None:
         parts.append(f"Since {_clock(verdict.since)}.")
     if verdict.forecast is not None:

@@ -15,6 +15,7 @@ from litestar.response import Response
 from stillup.board import Archive
 from stillup.catalog.load import catalogue
 from stillup.errors import StoreError
+from stillup.model.evidence import Standing
 from stillup.sources.decode import clean
 from stillup.verdict.telling.explain import FAMILY_WORDS, side
 from stillup.web import draw
@@ -139,7 +140,7 @@ def compare_page(site: Site, services: Sequence[str] = ()) -> bytes:
     return render("compare.html", site=site, board=board, chosen=chosen, told=told, days=DAYS, strips=strips)
 
 
-def _grounds(story: Story) -> list[tuple[str, str, str]]:
+def _grounds(story: Story) -> list[tuple[str, Standing, str]]:
     """What each side said when it was worst: its name, its standing, its words."""
     known = catalogue().get(story.incident.service)
     names = {c.id: c.name for c in known.components} if known else {}
@@ -147,7 +148,7 @@ def _grounds(story: Story) -> list[tuple[str, str, str]]:
     for evidence in story.grounds:
         says = side(evidence, story.grounds_at, lambda c: names.get(c) or clean(c, 80))
         says = says.removeprefix(f"{FAMILY_WORDS[evidence.family]}: ")
-        out.append((FAMILY_WORDS[evidence.family], evidence.standing.value, clean(says, 300)))
+        out.append((FAMILY_WORDS[evidence.family], evidence.standing, clean(says, 300)))
     return out
 
 

@@ -12,18 +12,14 @@ for each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from hashlib import blake2s
 
 from msgspec import structs
 
 from stillup import board as known
 from stillup.model import incident as own
-from stillup.model.service import Confidence, Family, Stage, State, worst
-from stillup.sources.decode import clean
-from stillup.verdict.telling.explain import FAMILY_WORDS, STATE_WORDS
-from stillup.verdict.telling.units import span
+from stillup.model.service import Confidence, Stage, State, worst
 from stillup.web import statuspage_shapes as shapes
+from stillup.web.statuspage_updates import BODY, TITLE, made_id, millis, name_of, plain, updates_of
 
 MOST_INCIDENTS = 50
 """As many as the real pages tell."""
@@ -52,7 +48,6 @@ _DESCRIBED = {
 }
 _BORN = "2026-01-01T00:00:00.000Z"
 """When a row was made is not known here, and no client does anything with it; they only expect a time."""
-_TITLE, _BODY = 300, 4000
 
 
 class NothingKnown(Exception):
@@ -78,7 +73,7 @@ class View:
             id=self._id,
             name=f"{only.service.name} (stillup)" if only else "stillup",
             url=f"{self._base}/{only.service.id}" if only else self._base,
-            updated_at=_millis(self._board.at),
+            updated_at=millis(self._board.at),
         )
 
     @property
@@ -124,7 +119,7 @@ class View:
                     status=status,
                     description=shown.service.vendor,
                     created_at=_BORN,
-                    updated_at=_millis(shown.verdict.at),
+                    updated_at=millis(shown.verdict.at),
                     position=position,
                     page_id=self._id,
                 )
@@ -143,18 +138,18 @@ class View:
         return tuple(self._incident(i, is_open=i.id in going_on) for i in found[:MOST_INCIDENTS])
 
     def _incident(self, found: own.Incident, *, is_open: bool) -> shapes.Incident:
-        updates = _updates(found, is_open=is_open)
+        updates = updates_of(found, is_open=is_open)
         return shapes.Incident(
             id=found.id,
-            name=_name(found),
+            name=name_of(found),
             status=updates[0].status,
-            created_at=_millis(found.opened_at),
+            created_at=millis(found.opened_at),
             updated_at=updates[0].created_at,
             monitoring_at=updates[0].created_at if updates[0].status == Stage.MONITORING else None,
-            resolved_at=_millis(found.recovered_at) if found.recovered_at else None,
+            resolved_at=millis(found.recovered_at) if found.recovered_at else None,
             impact=_IMPACT.get(found.state, "none"),
             shortlink=f"{self._base}/incidents/{found.id}",
-            started_at=_millis(found.since),
+            started_at=millis(found.since),
             page_id=self._id,
             incident_updates=updates,
             components=self._hit(found.service, found.components),
@@ -177,12 +172,12 @@ class View:
 
     def _maintenance(self, found: known.Maintenance, service: str) -> shapes.Maintenance:
         made = made_id("maintenance", f"{service}/{found.id}")
-        at = _millis(found.updated_at or found.starts or self._board.at)
+        at = millis(found.updated_at or found.starts or self._board.at)
         begun = found.stage in (Stage.IN_PROGRESS, Stage.VERIFYING, Stage.COMPLETED)
         update = shapes.Update(
             id=made_id("update", f"{made} {found.stage}"),
             status=found.stage.value,
-            body=plain(found.body, _BODY) or plain(found.title, _TITLE),
+            body=plain(found.body, BODY) or plain(found.title, TITLE),
             incident_id=made,
             created_at=at,
             updated_at=at,
@@ -190,19 +185,19 @@ class View:
         )
         return shapes.Maintenance(
             id=made,
-            name=plain(found.title, _TITLE),
+            name=plain(found.title, TITLE),
             status=found.stage.value,
             created_at=at,
             updated_at=at,
             impact="maintenance",
             shortlink=f"{self._base}/{service}",
-            started_at=_millis(found.starts) if begun and found.starts else None,
+            started_at=millis(found.starts) if begun and found.starts else None,
             resolved_at=at if found.stage is Stage.COMPLETED else None,
             page_id=self._id,
             incident_updates=(update,),
             components=self._hit(service, found.components),
-            scheduled_for=_millis(found.starts) if found.starts else None,
-            scheduled_until=_millis(found.ends) if found.ends else None,
+            scheduled_for=millis(found.starts) if found.starts else None,
+            scheduled_until=millis(found.ends) if found.ends else None,
         )
 
 
@@ -217,7 +212,7 @@ def _rows_of(shown: known.ServiceBoard, page_id: str) -> Iterator[shapes.Compone
             name=names.get(c) or plain(c, 80),
             status=status,
             created_at=_BORN,
-            updated_at=_millis(shown.components[c].at),
+            updated_at=millis(shown.components[c].at),
             position=position,
             group_id=head,
             page_id=page_id,
@@ -236,7 +231,7 @@ def _rows_of(shown: known.ServiceBoard, page_id: str) -> Iterator[shapes.Compone
         "status": whole,
         "description": shown.service.vendor,
         "created_at": _BORN,
-        "updated_at": _millis(shown.verdict.at),
+        "updated_at": millis(shown.verdict.at),
         "position": 0,
         "page_id": page_id,
     }
@@ -257,67 +252,3 @@ def _row_id(shown: known.ServiceBoard, component: str) -> str:
     if listed is not None and listed.page_ids:
         return listed.page_ids[0]
     return made_id("component", f"{shown.service.id}/{component}")
-
-
-def _updates(found: own.Incident, *, is_open: bool) -> tuple[shapes.Update, ...]:
-    """What is known of the incident's course, newest first: suspected, confirmed, said by the page, over."""
-    told: list[tuple[datetime, Stage, str]] = []
-    seen = sorted(found.first_seen, key=lambda each: each[1])
-    official = dict(seen).get(Family.OFFICIAL)
-    if found.confirmed_at is None or found.confirmed_at > found.opened_at:
-        told.append((found.opened_at, Stage.INVESTIGATING, _opened(found, seen)))
-    if found.confirmed_at is not None:
-        says = f"Confirmed: {STATE_WORDS[found.state]}. The official page, or more than one independent side, says so."
-        told.append((found.confirmed_at, Stage.IDENTIFIED, says))
-    if official is not None and official > (found.confirmed_at or found.opened_at):
-        told.append((official, Stage.IDENTIFIED, f"The official page says so too: {_name(found)}"))
-    if found.recovered_at is not None:
-        lasted = span((found.recovered_at - found.since).total_seconds())
-        sure = "" if found.confirmed_at else " It was never confirmed."
-        told.append((found.recovered_at, Stage.RESOLVED, f"Over. It lasted {lasted}.{sure}"))
-    elif not is_open:
-        told.append((told[-1][0], Stage.MONITORING, "It is no longer seen; its end was not watched."))
-    return tuple(_update(found.id, *each, place) for place, each in reversed(list(enumerate(told))))
-
-
-def _opened(found: own.Incident, seen: Sequence[tuple[Family, datetime]]) -> str:
-    first = f" First seen by: {FAMILY_WORDS[seen[0][0]]}." if seen else ""
-    early = found.opened_at - found.since > timedelta(minutes=1)
-    onset = f" It began at about {found.since.astimezone(UTC):%H:%M} UTC." if early else ""
-    return f"Suspected: {STATE_WORDS[found.state]}.{onset}{first}"
-
-
-def _update(incident: str, at: datetime, stage: Stage, body: str, place: int) -> shapes.Update:
-    told = _millis(at)
-    return shapes.Update(
-        id=made_id("update", f"{incident} {place}"),
-        status=stage.value,
-        body=plain(body, _BODY),
-        incident_id=incident,
-        created_at=told,
-        updated_at=told,
-        display_at=told,
-    )
-
-
-def _name(found: own.Incident) -> str:
-    return plain(found.title or "", _TITLE) or f"{found.service}: {STATE_WORDS[found.state]}"
-
-
-def plain(text: str, limit: int) -> str:
-    """One clean line that is no markup even to a client that puts it into a page as it is."""
-    return clean(text, limit).replace("<", "‹")
-
-
-def made_id(kind: str, what: str) -> str:
-    """An id of twelve signs that follows from what it names, and so never changes."""
-    number = int.from_bytes(blake2s(f"{kind} {what}".encode("utf-8", "surrogatepass"), digest_size=8).digest())
-    signs = ""
-    for _ in range(12):
-        number, rest = divmod(number, 36)
-        signs += "0123456789abcdefghijklmnopqrstuvwxyz"[rest]
-    return signs
-
-
-def _millis(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stillup.board import Chance, ServiceBoard
 from stillup.verdict.telling.units import percent, span
 from stillup.web.draw.paint import NOTHING, known, paint, short
-from stillup.web.draw.scale import anchor, span_ticks
+from stillup.web.draw.scale import span_ticks
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -36,7 +36,6 @@ def recovery_curve(board: ServiceBoard) -> Markup:
         median_anchor="end" if median is not None and median / whole > 0.5 else "start",
         ticks=span_ticks(whole),
         rows=[(span(s), percent(_chance(curve, s))) for s in _ROWS_S if s <= whole],
-        anchor=anchor,
     )
 
 

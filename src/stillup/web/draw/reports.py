@@ -88,7 +88,6 @@ def _chart(
     spoke = official or (dict(newest.first_seen).get(Family.OFFICIAL) if newest else None)
     return paint(
         "reports.svg",
-        name=name,
         says=_says(bars, name, step, newest, spoke),
         n=len(bars),
         top=figure(top),
