@@ -7,12 +7,16 @@ import threading
 import httpx
 import pytest
 
-from stillup.board import Board
+from stillup.board import Board, ServiceBoard
+from stillup.catalog.load import catalogue
 from stillup.clock import SystemClock
 from stillup.config.schema import Web
 from stillup.daemon.sockets import open_sockets, room_for
 from stillup.daemon.web import Serving
 from stillup.errors import UsageError
+from stillup.model.reason import Reason
+from stillup.model.service import Scope, State
+from stillup.model.verdict import Verdict
 
 
 @pytest.fixture
@@ -20,10 +24,10 @@ def serving():
     """Makes the page; what was started is ended."""
     made = []
 
-    def make(listen="127.0.0.1:0", **rest) -> Serving:
+    def make(listen="127.0.0.1:0", *, public=False, **rest) -> Serving:
         clock = SystemClock()
         said = []
-        page = Serving(Web(listen=listen), clock, Board(at=clock.now()), say=said.append, **rest)
+        page = Serving(Web(listen=listen, public=public), clock, Board(at=clock.now()), say=said.append, **rest)
         page.said = said
         made.append(page)
         return page
@@ -70,6 +74,25 @@ def test_what_is_shown_from_another_thread_is_told_to_those_who_listen(serving):
         assert until(lines, '"seq":1')
     assert page.board() is board
     assert httpx.get(f"{address}/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_a_public_page_tells_nothing_of_trouble_that_is_its_owners_own(serving, public):
+    page = serving(public=public)
+    address = page.start()
+    now = SystemClock().now()
+    verdict = Verdict(
+        at=now, service="claude", state=State.OPERATIONAL, scope=Scope.YOUR_QUOTA, reason=Reason.YOUR_QUOTA
+    )
+    shown = ServiceBoard(service=catalogue()["claude"], verdict=verdict, headline="Claude: your limit, not an outage")
+    with httpx.stream("GET", f"{address}/events", timeout=10) as listening:
+        lines = listening.iter_lines()
+        assert until(lines, '"seq":0')
+        page.show(Board(at=now, seq=1, services={"claude": shown}), [verdict])
+        told = next(line for line in lines if '"reason"' in line)
+        assert ("your_quota" in told) is not public
+    told = httpx.get(f"{address}/api/v1/services/claude/verdict").json()
+    assert (told["scope"], told["reason"]) == ((None, "all_calm") if public else ("your_quota", "your_quota"))
 
 
 def until(lines, text) -> bool:

@@ -16,6 +16,7 @@ from litestar.testing import TestClient
 from stillup.board import Board
 from stillup.config.schema import Web
 from stillup.model.verdict import Verdict
+from stillup.secret import Secret
 from stillup.web.app import build
 from stillup.web.front import Front
 from stillup.web.site import Site
@@ -24,6 +25,7 @@ from stillup.web.wire import Wire, configured
 path.insert(0, str(Path(__file__).parent))
 import boards  # importlib mode puts no folder on the path
 import paged
+import talking
 
 
 class StillClock:
@@ -140,3 +142,26 @@ def showing(site_of) -> Iterator[Callable[..., TestClient]]:
     yield show
     for client in opened:
         client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def talk(tmp_path):
+    """A gateway before two scripted providers."""
+    with talking.Talking(tmp_path / "journal") as world:
+        yield world
+
+
+@pytest.fixture
+def page_of(site_of, serve):
+    """Serves the page before a gateway; gives something to ask it with."""
+
+    def make(gateway, **rest):
+        return talking.Page(serve(Front(site_of(gateway=gateway, token=Secret(talking.TOKEN), **rest))))
+
+    return make
+
+
+@pytest.fixture
+def page(talk, page_of):
+    """The page before ``talk``."""
+    return page_of(talk.url)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import re
 import threading
 from contextlib import suppress
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 from stillup.clock import SystemClock
 from stillup.config import parse_config
@@ -41,6 +45,9 @@ chain = ["first/small-talk"]
 KEYS = {"A_KEY": "dummy-key-of-first", "B_KEY": "dummy-key-of-second", "ANN": "a-token-of-ann-here"}
 PATHS = {"anthropic": "", "openai": "/v1", "gemini": ""}
 PATIENT = Patience(deadline_s=20.0)
+TOKEN = "a-token-of-the-page-itself"
+OPUS = "claude-opus-5-5"
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 
 
 class Talking:
@@ -99,3 +106,67 @@ class Talking:
     def release(self):
         with suppress(RuntimeError):
             self.do(self.a.release)
+
+
+class Page:
+    """A browser without a screen."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def open(self, method, path, body=None, headers=()):
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=20)
+        connection.request(method, path, body, {"authorization": f"Bearer {TOKEN}", **dict(headers)})
+        return connection.getresponse(), connection
+
+    def ask(self, method, path, body=None, headers=()):
+        answer, connection = self.open(method, path, body, headers)
+        read = answer.read().decode()
+        connection.close()
+        return answer, read
+
+    def json(self, path, value):
+        answer, body = self.ask("POST", path, json.dumps(value), {"content-type": "application/json"})
+        return answer.status, body
+
+    def send(self, *texts, model=OPUS, files=()):
+        """The events of an answer to a conversation whose messages take turns."""
+        status, body = self.json("/chat/send", talk_of(*texts, model=model, files=files))
+        assert status == 200, body
+        return events(body)
+
+    def form(self, **fields):
+        files = fields.pop("files", ())
+        edge = "edge-of-a-part"
+        parts = [f'--{edge}\r\ncontent-disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in fields.items()]
+        body = "".join(parts).encode()
+        for name, kind, data in files:
+            head = f'--{edge}\r\ncontent-disposition: form-data; name="files"; filename="{name}"\r\n'
+            body += f"{head}content-type: {kind}\r\n\r\n".encode() + data + b"\r\n"
+        body += f"--{edge}--\r\n".encode()
+        return self.ask("POST", "/chat", body, {"content-type": f"multipart/form-data; boundary={edge}"})
+
+
+def talk_of(*texts, model=OPUS, files=()):
+    roles = ("user", "assistant")
+    turns = [{"role": roles[i % 2], "text": text, "files": []} for i, text in enumerate(texts)]
+    turns[-1]["files"] = list(files)
+    return {"model": model, "turns": turns}
+
+
+def file(name, kind, data):
+    return {"name": name, "type": kind, "data": base64.b64encode(data).decode()}
+
+
+def events(body):
+    found = re.findall(r"event: (.*)\ndata: (.*)\n\n", body)
+    return [(kind, json.loads(data)) for kind, data in found]
+
+
+def text_of(told):
+    return "".join(data["text"] for kind, data in told if kind == "text")
+
+
+def only(told, kind):
+    (found,) = [data for each, data in told if each == kind]
+    return found

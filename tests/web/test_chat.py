@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-from html import unescape
-from http.client import HTTPConnection
-from urllib.parse import urlsplit
 
 import pytest
 import talking
+from talking import OPUS, PNG, TOKEN, file, only, talk_of, text_of
 
 from stillup.gateway.choices import Choice
 from stillup.gateway.core.values import Protocol
@@ -18,111 +15,10 @@ from stillup.secret import Secret
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
 from stillup.web.chat_wire import Heard, asking, heard
 from stillup.web.chat_words import MAX_BODY_BYTES, MAX_IMAGE_BYTES, MAX_TEXT_BYTES, Talk, Turn, Upload
-from stillup.web.front import Front
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 PDF = b"%PDF-1.7\n" + b"\0" * 40
-TOKEN = "a-token-of-the-page-itself"
-OPUS = "claude-opus-5-5"
 PROMPT = "tell-me-the-colour-of-secret-things"
 PROTOCOLS = ("anthropic", "openai", "gemini")
-HOSTILE = """\
-# hello
-<script>alert(1)</script> <img src=x onerror=alert(1)>
-[click](javascript:alert(1)) [good](https://example.org/a) ![see](https://example.org/x.png) [ours](/chat)
-
-```html
-</code></pre><script>alert(2)</script>
-```
-| a |
-|:-:|
-| <b onclick=alert(3)>x</b> |
-"""
-
-
-@pytest.fixture
-def talk(tmp_path):
-    with talking.Talking(tmp_path / "journal") as world:
-        yield world
-
-
-@pytest.fixture
-def page_of(site_of, serve):
-    """Serves the page before a gateway; gives something to ask it with."""
-
-    def make(gateway, **rest):
-        return Page(serve(Front(site_of(gateway=gateway, token=Secret(TOKEN), **rest))))
-
-    return make
-
-
-@pytest.fixture
-def page(talk, page_of):
-    return page_of(talk.url)
-
-
-class Page:
-    """A browser without a screen."""
-
-    def __init__(self, url):
-        self.url = url
-
-    def open(self, method, path, body=None, headers=()):
-        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=20)
-        connection.request(method, path, body, {"authorization": f"Bearer {TOKEN}", **dict(headers)})
-        return connection.getresponse(), connection
-
-    def ask(self, method, path, body=None, headers=()):
-        answer, connection = self.open(method, path, body, headers)
-        read = answer.read().decode()
-        connection.close()
-        return answer, read
-
-    def json(self, path, value):
-        answer, body = self.ask("POST", path, json.dumps(value), {"content-type": "application/json"})
-        return answer.status, body
-
-    def send(self, *texts, model=OPUS, files=()):
-        """The events of an answer to a conversation whose messages take turns."""
-        status, body = self.json("/chat/send", talk_of(*texts, model=model, files=files))
-        assert status == 200, body
-        return events(body)
-
-    def form(self, **fields):
-        files = fields.pop("files", ())
-        edge = "edge-of-a-part"
-        parts = [f'--{edge}\r\ncontent-disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in fields.items()]
-        body = "".join(parts).encode()
-        for name, kind, data in files:
-            head = f'--{edge}\r\ncontent-disposition: form-data; name="files"; filename="{name}"\r\n'
-            body += f"{head}content-type: {kind}\r\n\r\n".encode() + data + b"\r\n"
-        body += f"--{edge}--\r\n".encode()
-        return self.ask("POST", "/chat", body, {"content-type": f"multipart/form-data; boundary={edge}"})
-
-
-def talk_of(*texts, model=OPUS, files=()):
-    roles = ("user", "assistant")
-    turns = [{"role": roles[i % 2], "text": text, "files": []} for i, text in enumerate(texts)]
-    turns[-1]["files"] = list(files)
-    return {"model": model, "turns": turns}
-
-
-def file(name, kind, data):
-    return {"name": name, "type": kind, "data": base64.b64encode(data).decode()}
-
-
-def events(body):
-    found = re.findall(r"event: (.*)\ndata: (.*)\n\n", body)
-    return [(kind, json.loads(data)) for kind, data in found]
-
-
-def text_of(told):
-    return "".join(data["text"] for kind, data in told if kind == "text")
-
-
-def only(told, kind):
-    (found,) = [data for each, data in told if each == kind]
-    return found
 
 
 # -- the conversation -------------------------------------------------------------------------------------------------
@@ -395,97 +291,6 @@ def test_nothing_that_was_said_is_in_an_error_or_a_repr(page):
         Talk(model=OPUS, turns=(Turn(role="user", text=PROMPT),)), Choice(model=OPUS, protocol=Protocol.ANTHROPIC)
     )
     assert PROMPT not in repr(asked)
-
-
-# -- what is shown ----------------------------------------------------------------------------------------------------
-
-
-def harmless(html):
-    """Nothing in it runs, loads or leads anywhere but to the open web."""
-    assert not re.search(r"<(?:script|img|iframe|svg|style|object|link|base|form|b)\b", html)
-    assert not re.search(r"<[^>]*\son\w+\s*=", html)
-    assert not re.search(r"<[^>]*\sstyle\s*=", html)
-    assert all(link.startswith(("http://", "https://", "mailto:")) for link in re.findall(r'href="([^"]*)"', html))
-    return html
-
-
-def test_a_hostile_answer_is_shown_harmless(page, talk):
-    talk.do(talk.a.set, Behaviour(text=HOSTILE))
-    html = harmless(only(page.send("hello"), "html")["html"])
-    assert "<h3>hello" in html
-    assert 'rel="nofollow noopener noreferrer"' in html
-    assert "see (image)" in html
-    assert "&lt;script&gt;alert(2)" in html
-
-
-def test_control_and_bidirectional_characters_are_taken_out_of_an_answer(page, talk):
-    talk.do(talk.a.set, Behaviour(text="a\u202eb \x1b[31mc\x07 d"))
-    told = page.send("hello")
-    shown = text_of(told) + only(told, "html")["html"]
-    assert not re.search("[\u202e\x1b\x07]", shown)
-    assert "ab [31mc d" in shown
-
-
-def test_kept_answers_are_rendered_again(page):
-    status, body = page.json("/chat/render", {"texts": ["**a**", HOSTILE]})
-    first, second = json.loads(body)["html"]
-    assert (status, first) == (200, "<p><strong>a</strong></p>\n")
-    harmless(second)
-
-
-def test_a_text_beyond_all_measure_is_shown_as_it_is(page):
-    _, body = page.json("/chat/render", {"texts": ["<b>" * 110_000]})
-    assert json.loads(body)["html"][0].startswith('<pre tabindex="0">&lt;b&gt;')
-
-
-def test_what_is_beyond_a_million_characters_is_shown_as_it_is(page):
-    _, body = page.json("/chat/render", {"texts": ["x" * 99_999] * 10 + ["**a**", "**b**\n" * 10]})
-    told = json.loads(body)["html"]
-    assert (len(told), told[-2]) == (12, "<p><strong>a</strong></p>\n")
-    assert told[-1].startswith('<pre tabindex="0">**b**')
-
-
-# -- without JavaScript -----------------------------------------------------------------------------------------------
-
-
-def test_without_javascript_a_form_answers_with_the_whole_conversation(page, talk):
-    answer, first = page.form(model=OPUS, text="hello <b>there", before="[]")
-    assert answer.status == 200
-    assert "hello &lt;b&gt;there" in first
-    assert "A0 A1 A2" in first
-    assert "Answered by claude-opus-5-5 via first" in first
-    before = unescape(re.search(r'name="before" value="([^"]*)"', first)[1])
-    _, second = page.form(model=OPUS, text="and now?", before=before)
-    assert len(talk.asked()["messages"]) == 3
-    assert second.count('class="turn ') == 4
-
-
-def test_without_javascript_a_failure_gives_the_message_back(page, talk):
-    for server in (talk.a, talk.b):
-        talk.do(server.set, Behaviour(failure=Failure.STATUS, status=529))
-    _, shown = page.form(model=OPUS, text="precious words", before="[]")
-    assert re.search(r"<textarea[^>]*>precious words</textarea>", shown)
-    assert 'role="alert"' in shown
-
-
-def test_without_javascript_files_go_along_once(page, talk):
-    _, shown = page.form(model=OPUS, text="look", before="[]", files=[("a.png", "image/png", PNG)])
-    assert talk.asked()["messages"][0]["content"][0]["type"] == "image"
-    assert "[a.png was attached]" in shown
-
-
-@pytest.mark.parametrize("before", ["nonsense", '[{"role":"user","text":5}]', '{"a":1}'])
-def test_a_conversation_that_was_tampered_with_is_a_clear_error(before, page, talk):
-    answer, shown = page.form(model=OPUS, text="hello", before=before)
-    assert answer.status == 200
-    assert "did not arrive whole" in shown
-    assert talk.a.counts.requests == 0
-
-
-def test_a_hostile_answer_in_the_whole_page_is_harmless(page, talk):
-    talk.do(talk.a.set, Behaviour(text=HOSTILE))
-    _, shown = page.form(model=OPUS, text="hello", before="[]")
-    harmless(re.search(r'<div class="words">(.*?)</div>', shown, re.DOTALL)[1])
 
 
 # -- the events of each protocol --------------------------------------------------------------------------------------
