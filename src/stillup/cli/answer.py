@@ -37,7 +37,7 @@ _OFFERS = 6
 def render_answer(answer: FirstAnswer, task: Capability | None, width: int) -> Group:
     """All of it, for a terminal ``width`` columns wide; ``task`` is what a stand-in would be needed for."""
     verdict = answer.verdict
-    style = "yellow" if verdict.scope in (Scope.YOU, Scope.YOUR_QUOTA) else STYLES[verdict.state]
+    style = "yellow" if verdict.is_yours else STYLES[verdict.state]
     parts: list[RenderableType] = [
         Text(f"{MARKS[verdict.state]} {headline_of(answer)}", style=f"bold {style}"),
         _indent(Text(_second_line(verdict, answer.evidence, answer.at))),

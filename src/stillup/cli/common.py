@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stillup.cli.say import ReaderGone, say
-from stillup.model.service import Confidence, Scope, State
+from stillup.model.service import Confidence, State
 from stillup.model.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def exit_code(verdict: Verdict) -> int:
     if verdict.state.is_fault:
         out = verdict.state.is_outage and verdict.confidence is Confidence.CONFIRMED
         return 2 if out else 1
-    if verdict.scope in (Scope.YOU, Scope.YOUR_QUOTA):
+    if verdict.is_yours:
         return 4
     return 3 if verdict.state is State.UNKNOWN else 0
 

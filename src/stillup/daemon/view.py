@@ -30,7 +30,6 @@ STANDS_S = 300.0
 """A judgement that is not renewed for so long is nobody's word any more."""
 
 _CANNOT_TELL_MODELS = frozenset({Family.CROWD, Family.SOCIAL, Family.SEARCH})
-_OWN_TROUBLE = (Scope.YOU, Scope.YOUR_QUOTA)
 _REMEMBERED = 4_096
 
 Said = Mapping[str, tuple[Mapping[str | None, Verdict], Sequence[Evidence]]]
@@ -127,7 +126,7 @@ def prior_of(
     ``own`` is the source through which the asker has told the judgement what it saw itself: that alone is no news.
     """
     verdict, is_sure = _bearing(verdicts, component)
-    if verdict is None or verdict.scope in _OWN_TROUBLE:
+    if verdict is None or verdict.is_yours:
         return _NOTHING
     if not verdict.state.is_fault:
         return Prior(state=verdict.state, probability=verdict.probability, says=_says(verdict))

@@ -87,11 +87,6 @@ class Scope(StrEnum):
     REGION = "region"
     EVERYONE = "everyone"
 
-    @property
-    def is_own(self) -> bool:
-        """Trouble of whoever watches, and of nobody else."""
-        return self in (Scope.YOU, Scope.YOUR_QUOTA)
-
 
 class Confidence(StrEnum):
     """How many independent sides say so."""

@@ -61,6 +61,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
     reason: Reason = Reason.NO_DATA
 
     @property
+    def is_yours(self) -> bool:
+        """Whoever watches is hit, and nobody else: the machine, the network, a limit, a key."""
+        return self.scope in (Scope.YOU, Scope.YOUR_QUOTA)
+
+    @property
     def essence(self) -> tuple[object, ...]:
         """The parts whose change is a change of verdict; times, probabilities and forecasts move without one."""
         return (

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from stillup.model.service import Problem, Scope, State
+from stillup.model.service import Problem, State
 from stillup.model.verdict import Verdict
 
 MOST = 5
@@ -22,7 +22,6 @@ _FRESH = timedelta(hours=4)
 """In this time a tip loses half of what it gains by being new."""
 _BEFORE = timedelta(hours=1)
 """Posts so long before the estimated onset may still be about this trouble: the estimate trails."""
-_YOURS = (Scope.YOU, Scope.YOUR_QUOTA)
 _ADMIRED = 500
 """More points or answers than this make no difference."""
 _ALIKE = 0.8
@@ -74,7 +73,7 @@ def best(
 
     ``components`` are the states known: a tip that sends people to a part that is broken itself is left out.
     """
-    if not verdict.state.is_fault or verdict.scope in _YOURS:
+    if not verdict.state.is_fault or verdict.is_yours:
         return ()
     usable = (tip for tip in tips if _is_usable(tip, verdict, components, now))
     ranked = sorted(usable, key=lambda tip: (-rank(tip, verdict, components, now), tip.url))

@@ -31,7 +31,7 @@ def discreet(board: Board) -> Board:
 
 def discreet_verdict(verdict: Verdict) -> Verdict:
     """A verdict as strangers may see it: as its state is, where its scope was the watcher's own."""
-    if verdict.scope is None or not verdict.scope.is_own:
+    if not verdict.is_yours:
         return verdict
     reason = _REASONS.get(verdict.state, verdict.reason)
     return structs.replace(verdict, scope=None, reason=reason, diagnosis=())

@@ -38,7 +38,7 @@ _SENTENCES = {
 def verdict_sentence(shown: ServiceBoard) -> str:
     """How a service is, in one sentence that a person in a hurry understands."""
     verdict, name = shown.verdict, shown.service.name
-    if verdict.scope is not None and verdict.scope.is_own and not verdict.state.is_fault:
+    if verdict.is_yours and not verdict.state.is_fault:
         return f"It is you, not {name}." if verdict.scope is Scope.YOU else f"It is your limit, not {name}."
     if verdict.reason is Reason.PAGE_NOT_UPDATED and verdict.state is State.OPERATIONAL:
         return f"{name} works again, though its own page does not say so yet."

@@ -7,7 +7,6 @@ from base64 import b64decode
 from urllib.request import build_opener
 
 import pytest
-import talking
 from playwright.sync_api import expect
 
 from stillup.secret import Secret
@@ -34,15 +33,9 @@ def is_up(service: str) -> bool:
 
 
 @pytest.fixture
-def world(tmp_path):
-    with talking.Talking(tmp_path / "journal") as world:
-        yield world
-
-
-@pytest.fixture
-def chat(world, shown, opened):
+def chat(talk, shown, opened):
     """Opens the chat, let in by its link."""
-    page = shown(gateway=world.url, token=Secret(TOKEN))
+    page = shown(gateway=talk.url, token=Secret(TOKEN))
     return lambda **how: opened(f"{page.url}/chat?token={TOKEN}", at=None, **how)
 
 
@@ -73,8 +66,8 @@ def test_a_question_is_sent_by_keyboard_and_its_answer_streams_in(chat):
     expect(page.locator("#doing")).to_have_text("The answer is there.")
 
 
-def test_an_answer_is_seen_before_it_is_whole_and_can_be_stopped(chat, world):
-    world.do(world.a.set, Behaviour(failure=Failure.STALL, after=4))
+def test_an_answer_is_seen_before_it_is_whole_and_can_be_stopped(chat, talk):
+    talk.do(talk.a.set, Behaviour(failure=Failure.STALL, after=4))
     page = chat()
     page.get_by_label("Message").fill("hello")
     page.get_by_role("button", name="Send").click()
@@ -84,38 +77,38 @@ def test_an_answer_is_seen_before_it_is_whole_and_can_be_stopped(chat, world):
     page.keyboard.press("Escape")
     expect(answer).to_contain_text("Stopped.")
     expect(answer).to_contain_text("A0 A1 A2")
-    world.do(world.a.until, lambda server: server.counts.gone == 1)
-    world.do(world.a.set, Behaviour())
+    talk.do(talk.a.until, lambda server: server.counts.gone == 1)
+    talk.do(talk.a.set, Behaviour())
     answer.get_by_role("button", name="Try again").click()
     expect(answer).to_contain_text("A9")
-    assert [m["role"] for m in world.asked()["messages"]] == ["user"]
+    assert [m["role"] for m in talk.asked()["messages"]] == ["user"]
 
 
-def test_an_error_before_the_first_word_says_what_to_do_and_loses_nothing(chat, world, shoot):
-    for server in (world.a, world.b):
-        world.do(server.set, Behaviour(failure=Failure.STATUS, status=500))
+def test_an_error_before_the_first_word_says_what_to_do_and_loses_nothing(chat, talk, shoot):
+    for server in (talk.a, talk.b):
+        talk.do(server.set, Behaviour(failure=Failure.STATUS, status=500))
     page = chat()
     ask(page, "precious words")
     expect(page.get_by_role("alert")).to_contain_text("Your message is still here.")
     expect(page.locator(".turn.user")).to_contain_text("precious words")
     shoot(page, "chat-error")
-    for server in (world.a, world.b):
-        world.do(server.set, Behaviour())
+    for server in (talk.a, talk.b):
+        talk.do(server.set, Behaviour())
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".turn.assistant")).to_contain_text(re.compile("[AB]9"))
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_an_answer_that_breaks_keeps_what_came(chat, world):
-    for server in (world.a, world.b):
-        world.do(server.set, Behaviour(failure=Failure.CUT, after=4))
+def test_an_answer_that_breaks_keeps_what_came(chat, talk):
+    for server in (talk.a, talk.b):
+        talk.do(server.set, Behaviour(failure=Failure.CUT, after=4))
     page = chat()
     ask(page)
     expect(page.locator(".turn.assistant")).to_contain_text("A0 A1")
     expect(page.get_by_role("alert")).to_contain_text("broke off")
 
 
-def test_a_conversation_is_kept_in_this_browser_until_it_is_cleared(chat, world):
+def test_a_conversation_is_kept_in_this_browser_until_it_is_cleared(chat, talk):
     page = chat()
     ask(page, "my name is Ann")
     page.get_by_label("Message").fill("a draft")
@@ -123,7 +116,7 @@ def test_a_conversation_is_kept_in_this_browser_until_it_is_cleared(chat, world)
     expect(page.locator(".turn")).to_have_count(2)
     expect(page.get_by_label("Message")).to_have_value("a draft")
     ask(page, "what is my name?")
-    assert [m["role"] for m in world.asked()["messages"]] == ["user", "assistant", "user"]
+    assert [m["role"] for m in talk.asked()["messages"]] == ["user", "assistant", "user"]
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Clear conversation").click()
     expect(page.locator(".turn")).to_have_count(0)
@@ -139,7 +132,7 @@ def test_a_conversation_can_be_saved_as_markdown(chat):
     assert saved.value.path().read_text().startswith("## You\n\nhello\n\n## claude-opus-5-5 via first\n\nA0 A1")
 
 
-def test_files_are_shown_sent_and_refused_where_they_are_too_large(chat, world, shoot):
+def test_files_are_shown_sent_and_refused_where_they_are_too_large(chat, talk, shoot):
     page = chat()
     page.get_by_label("Attach", exact=True).set_input_files(
         [
@@ -153,18 +146,18 @@ def test_files_are_shown_sent_and_refused_where_they_are_too_large(chat, world, 
     shoot(page, "chat-files")
     page.get_by_role("button", name="Remove notes.txt").click()
     ask(page, "look")
-    (image, words) = world.asked()["messages"][0]["content"]
+    (image, words) = talk.asked()["messages"][0]["content"]
     assert (image["type"], words["text"]) == ("image", "look")
     expect(page.locator(".turn.user")).to_contain_text("Attached: dot.png")
 
 
-def test_the_model_is_chosen_and_its_chain_shown(chat, world):
+def test_the_model_is_chosen_and_its_chain_shown(chat, talk):
     page = chat()
     expect(page.locator("#chain")).to_have_text("Asked: first, then second.")
     page.get_by_label("Model").select_option("small-talk")
     expect(page.locator("#chain")).to_have_text("Asked: first.")
     ask(page)
-    assert world.asked()["model"] == "small-talk"
+    assert talk.asked()["model"] == "small-talk"
 
 
 @pytest.mark.parametrize("text", [KEPT, "<img src=x onerror='document.title=1'><script>document.title=2</script>"])
@@ -181,21 +174,21 @@ def test_what_a_model_wrote_runs_nothing(text, chat):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("size", "width"), [("desk", 1280), ("phone", 360)])
-def test_a_conversation_keeps_nobody_out(size, width, scheme, chat, world, shoot, barriers):
+def test_a_conversation_keeps_nobody_out(size, width, scheme, chat, talk, shoot, barriers):
     page = chat(width=width, scheme=scheme)
     assert barriers(page) == []
     page.goto(page.url.replace("/chat", "/method"))
     remember(page)
     page.goto(page.url.replace("/method", "/chat"))
     expect(page.locator(".turn.assistant .words h3")).to_be_visible()
-    world.do(world.a.set, Behaviour(failure=Failure.STATUS, status=529))
+    talk.do(talk.a.set, Behaviour(failure=Failure.STATUS, status=529))
     ask(page, "And then?")
     shoot(page, f"chat-{size}-{scheme}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "it is wider than the screen"
     assert barriers(page) == []
 
 
-def test_without_scripts_a_form_is_sent_and_the_whole_page_comes_back(chat, world, shoot, barriers):
+def test_without_scripts_a_form_is_sent_and_the_whole_page_comes_back(chat, talk, shoot, barriers):
     page = chat(scripts=False)
     page.get_by_label("Message").fill("hello")
     page.get_by_role("button", name="Send").click()
@@ -203,7 +196,7 @@ def test_without_scripts_a_form_is_sent_and_the_whole_page_comes_back(chat, worl
     page.get_by_label("Message").fill("and now?")
     page.get_by_role("button", name="Send").click()
     expect(page.locator(".turn")).to_have_count(4)
-    assert [m["role"] for m in world.asked()["messages"]] == ["user", "assistant", "user"]
+    assert [m["role"] for m in talk.asked()["messages"]] == ["user", "assistant", "user"]
     shoot(page, "chat-plain")
 
 
@@ -215,9 +208,9 @@ def test_without_a_gateway_the_page_says_what_to_start(shown, opened, shoot, bar
     assert barriers(page) == []
 
 
-def test_the_first_view_is_light(world, shown):
+def test_the_first_view_is_light(talk, shown):
     """It comes through on a bad network: page, style and script together."""
-    url = shown(gateway=world.url, token=Secret(TOKEN)).url
+    url = shown(gateway=talk.url, token=Secret(TOKEN)).url
     opener = build_opener()
     opener.addheaders = [("authorization", f"Bearer {TOKEN}"), ("accept-encoding", "gzip")]
     html = opener.open(f"{url}/chat").read()
