@@ -9,10 +9,10 @@ from stillup.daemon.archive import StoreArchive
 from stillup.daemon.jobs import profile_of
 from stillup.daemon.live import Live
 from stillup.daemon.spells import down, meet, record_of, seconds, spells_of
-from stillup.daemon.story import MOST_MOMENTS
+from stillup.daemon.story import MOST_MOMENTS, Kept, tell
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
-from stillup.model.service import Confidence, Family, Layer, Problem, Stage, State
+from stillup.model.service import Confidence, Family, Layer, Problem, Scope, Stage, State
 from stillup.model.signal import Alive, Counted, Declared, Outcome
 from stillup.model.verdict import Verdict
 from stillup.store import Key, open_store
@@ -344,3 +344,18 @@ def test_grounds_are_those_of_the_worst_minute(world):
     world.store.commit_step([first, worst, last], [kept], grounds)
     story = world.archive.story("i")
     assert (story.grounds, story.grounds_at) == ((bad,), worst.at)
+
+
+def test_trouble_of_whoever_watched_is_no_part_of_a_services_story():
+    changes = (
+        verdict(0, State.DEGRADED, Confidence.SUSPECTED),
+        verdict(5, State.OPERATIONAL, scope=Scope.YOUR_QUOTA),
+    )
+    incident = Incident(
+        id="i", service="claude", opened_at=START, since=START, recovered_at=START + 5 * MINUTE, state=State.DEGRADED,
+        confidence=Confidence.SUSPECTED,
+    )  # fmt: skip
+    kept = Kept(incident=incident, changes=changes)
+    told = " ".join(m.says for m in tell(kept, None, START + 9 * MINUTE).timeline)
+    assert "operational" in told
+    assert "your limit" not in told

@@ -21,6 +21,7 @@ from stillup.sources.decode import clean, strip_html
 from stillup.verdict.official.chronicle import Chronicle, PageIncident
 from stillup.verdict.telling.explain import FAMILY_WORDS, STATE_WORDS, headline, moved
 from stillup.verdict.telling.units import span
+from stillup.web.discreet import discreet_verdict
 from stillup.web.regions import region_name
 
 MOST_MOMENTS = 500
@@ -167,7 +168,8 @@ def _verdicts(changes: Sequence[Verdict], naming: Callable[[str], str], name: st
     for change in changes:
         if change.component is not None:
             continue
-        words = (before and moved(before, change, naming, region_name)) or headline(change, name)
+        # Of the service: that whoever watched was then hit alone is no part of its story, and no stranger's business.
+        words = (before and moved(before, change, naming, region_name)) or headline(discreet_verdict(change), name)
         yield Moment(at=change.at, kind="verdict", says=_capital(words), state=change.state)
         before = change
     for (at, state), group in groupby(_turns(changes), key=lambda c: (c.at, c.state)):
