@@ -69,7 +69,7 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
     no_query = only()
 
     async def is_ours(connection: Any, handler: Any) -> None:  # noqa: ANN401 - as Litestar calls guards
-        no_query(connection, handler)
+        await no_query(connection, handler)
         check_json(access, connection, MOST_BYTES)
 
     @post(

@@ -104,7 +104,7 @@ def _api(site: Site, access: Access) -> list[ControllerRouterHandler]:
 
     async def is_ours(connection: Any, handler: Any) -> None:  # noqa: ANN401 - as Litestar calls guards
         # Async, for what is not would be run in a thread: half of what a report costs.
-        no_query(connection, handler)
+        await no_query(connection, handler)
         check_json(access, connection)
 
     def take(scope: Scope, body: bytes) -> Taken:
