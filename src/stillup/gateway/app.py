@@ -152,9 +152,9 @@ class Gateway:
         )
         self.port = self._server.sockets[0].getsockname()[1]
         await self.seen.start()
-        self.task(self._sweep())
+        _ = self.task(self._sweep())
         if self.keeps:
-            self.task(self._keep_house())
+            _ = self.task(self._keep_house())
 
     async def stop(self, grace_s: float = 10.0) -> None:
         """Take no more; let what is under way finish, then end it with an error that clients can try again after."""

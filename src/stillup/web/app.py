@@ -23,6 +23,7 @@ from stillup.web import (
     statuspage,
 )
 from stillup.web.events import Events
+from stillup.web.render import environment
 from stillup.web.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def build(site: Site) -> Litestar:
 
     Its state holds the ``site``, ``events`` (who listens) and ``traffic`` (what was counted).
     """
+    environment()
     handlers = [handler for routes in (*_OWN, *_ROUTES) for handler in routes(site)]
     return Litestar(
         handlers,

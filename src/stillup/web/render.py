@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @cache
 def environment() -> Environment:
-    """The environment; the same one at every call."""
+    """The environment; the same one at every call. All templates are read at the first one.
+
+    An update of the package under a running process must not mix its templates with the code that was loaded.
+    """
     env = Environment(
         loader=PackageLoader("stillup.web"),
         autoescape=True,
@@ -35,6 +38,8 @@ def environment() -> Environment:
     env.globals.update(words.GLOBALS)
     env.globals["asset"] = asset
     env.globals["draw"] = None
+    for name in env.list_templates():
+        env.get_template(name)
     return env
 
 
