@@ -15,7 +15,7 @@ from msgspec import structs
 from stillup.board import Bar, Chance, Day, Place, Record, Share
 from stillup.model.incident import Incident
 from stillup.model.service import Confidence, Family, State
-from stillup.model.verdict import Verdict
+from stillup.model.verdict import Forecast, Verdict
 from stillup.web import draw
 from stillup.web.draw.layout import EMPTY, STATES, WORLD, grid, places
 from stillup.web.draw.paint import figure, short
@@ -393,3 +393,10 @@ def test_a_coordinate_that_is_no_number_is_refused(bad):
 def test_figures_are_short():
     assert [short(v) for v in (0.0, -0.001, 1.0, 1.234, 100.5)] == ["0", "0", "1", "1.23", "100.5"]
     assert [figure(v) for v in (0, 0.25, 9.96, 1234.4)] == ["0", "0.2", "10", "1,234"]
+
+
+def test_the_curve_is_marked_where_the_board_says_when_it_may_be_over():
+    left = Forecast(p50_s=1800.0, p10_s=600.0, p90_s=7200.0)
+    assert "within 30 min from now; in 80 of 100 such cases 10 min to 2 h" in draw.recovery_curve(
+        boards.claude(left=left)
+    )

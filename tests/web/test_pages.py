@@ -14,6 +14,7 @@ from paged import BROWSER, faulty, main, page, words
 from stillup.catalog.load import catalogue
 from stillup.hub.values import Admission, Reason
 from stillup.model.service import Confidence, Problem, Scope, State
+from stillup.response.playbook import Step
 from stillup.web.app import build
 from stillup.web.mishaps import error_page
 from stillup.web.pages import report_page, reported_page
@@ -241,3 +242,12 @@ def test_what_is_played_is_called_played(showing, path):
     played = structs.replace(boards.board(), simulated="The outage of 2026-04-07, sped up.")
     assert "Played, not real. The outage of 2026-04-07" in words(page(showing(board=played), path))
     assert "Played, not real" not in words(page(showing(), path))
+
+
+def test_code_in_a_step_is_code_and_markup_in_it_is_not(site_of):
+    step = Step(says="Run `ops/hold` <b>now</b>", note="`<i>`")
+    shown = boards.board(claude=boards.claude(steps=(step,)))
+    with TestClient(build(site_of(shown=shown)), base_url="http://127.0.0.1:8780") as client:
+        page = client.get("/claude", headers={"Accept": "text/html"}).text
+    assert "Run <code>ops/hold</code> &lt;b&gt;now&lt;/b&gt;" in page
+    assert "<code>&lt;i&gt;</code>" in page

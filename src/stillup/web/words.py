@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from msgspec import structs
 
 from stillup.board import ServiceBoard
@@ -24,6 +24,7 @@ _LINE, _TEXT, _FEW = 300, 2000, 6
 _SPACES = frozenset("\n\t\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}")
 """Not printable by Unicode's word, and harmless."""
 _POWER, _RAISED = re.compile(r"10\^(-?\d+)"), str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_CODE = re.compile(r"`([^`]{1,80})`")
 _MARKS = {Done.DONE: ("✓", "done"), Done.TO_DO: ("○", "for you to do"), Done.CANNOT: ("✗", "could not be done")}
 _STANDINGS = {Standing.ALARM: "in alarm", Standing.CALM: "calm", Standing.NO_DATA: "no data"}
 
@@ -36,6 +37,11 @@ def line(text: object, limit: int = _LINE) -> str:
 def text(value: object) -> str:
     """A longer text from elsewhere, likewise."""
     return clean(str(value), _TEXT)
+
+
+def coded(value: object) -> Markup:
+    """One clean line of ours in which what stands between backticks is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(line(value)))))  # noqa: S704 - escaped before
 
 
 def seen(value: object) -> object:
@@ -146,6 +152,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "capfirst": capfirst,
     "chance": chance,
     "chances": chances,
+    "coded": coded,
     "iso": iso,
     "line": line,
     "listed": listed,

@@ -25,7 +25,7 @@ def recovery_curve(board: ServiceBoard) -> Markup:
     if len(curve) < 2:
         return NOTHING
     whole = curve[-1].within_s
-    low, median, high = (_when(curve, p) for p in (0.1, 0.5, 0.9))
+    low, median, high = _marks(board, curve)
     return paint(
         "recovery.svg",
         says=_says(board.service.name, low, median, high, whole),
@@ -37,6 +37,16 @@ def recovery_curve(board: ServiceBoard) -> Markup:
         ticks=span_ticks(whole),
         rows=[(span(s), percent(_chance(curve, s))) for s in _ROWS_S if s <= whole],
     )
+
+
+def _marks(board: ServiceBoard, curve: Sequence[Chance]) -> tuple[float | None, float | None, float | None]:
+    """When one, five and nine of ten are over: as the board says it beside the curve, else read off the curve."""
+    if board.left is not None:
+        told = (board.left.p10_s, board.left.p50_s, board.left.p90_s)
+        low, median, high = (known(s) for s in told)
+        return low, median, high if high is not None and high <= curve[-1].within_s else None
+    low, median, high = (_when(curve, p) for p in (0.1, 0.5, 0.9))
+    return low, median, high
 
 
 def _clean(curve: Sequence[Chance]) -> list[Chance]:
