@@ -256,11 +256,12 @@ class Terminal:
     async def end(self):
         """Everything said to the end, and the exit code."""
         code = asyncio.create_task(self.process.wait())
-        while not code.done():
-            more = asyncio.create_task(self._more())
-            await asyncio.wait({code, more}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
-            more.cancel()
-            await asyncio.gather(more, return_exceptions=True)
+        async with asyncio.timeout(60):
+            while not code.done():
+                more = asyncio.create_task(self._more())
+                await asyncio.wait({code, more}, return_when=asyncio.FIRST_COMPLETED)
+                more.cancel()
+                await asyncio.gather(more, return_exceptions=True)
         return code.result()
 
 

@@ -246,3 +246,18 @@ async def test_the_first_minute_waits_for_every_source_to_have_told_its_past():
     crowd = next(e for e in monitor.evidence("claude") if e.family is Family.CROWD)
     assert crowd.standing is Standing.CALM
     assert crowd.usual > 0
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_being_ended_in_the_moment_the_last_source_is_heard_ends_it(turns):
+    live = Live(Monitor(profile_of), FakeClock(), Heard())
+    waiting = asyncio.create_task(live._hear_all_once(1))
+    await asyncio.sleep(0)
+    live._all_heard.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if waiting.done():
+        return
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

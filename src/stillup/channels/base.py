@@ -60,6 +60,7 @@ class Aside:
         self._running = Thread(target=work, name="stillup-channel", daemon=True)
         self._running.start()
         try:
-            return await asyncio.wait_for(done, self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                return await done
         except TimeoutError:
             return Delivery(sent=Sent.IN_DOUBT, says=f"no word after {self._timeout_s:g} s")

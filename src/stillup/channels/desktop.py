@@ -55,7 +55,8 @@ class Desktop:
         except OSError as exc:
             return Delivery(sent=Sent.MISSING, says=f"{self._program} does not start ({exc.strerror})")
         try:
-            code = await asyncio.wait_for(process.wait(), self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                code = await process.wait()
         except TimeoutError:
             return Delivery(sent=Sent.IN_DOUBT, says=f"{self._program} did not end")
         finally:

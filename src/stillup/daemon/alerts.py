@@ -176,7 +176,8 @@ class Alerting:
             if self._leaving.is_set():
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), _TICK_S)
+                async with asyncio.timeout(_TICK_S):
+                    await news.wait()
 
     def _begin(self, kept: Kept) -> None:
         with kept.store.outbox.deciding(self._party) as deciding:

@@ -168,7 +168,10 @@ class Live:
         if sources == 0:
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._all_heard.wait(), _FIRST_READINGS_S)
+            async with asyncio.timeout(
+                _FIRST_READINGS_S
+            ):  # wait_for can swallow a cancellation that comes with the last
+                await self._all_heard.wait()
 
     async def judge(self, now: datetime) -> list[Verdict]:
         """Judge every whole minute up to ``now``; what changed is on the disk before anyone is told."""

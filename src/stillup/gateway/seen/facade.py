@@ -149,7 +149,8 @@ class Seen:
                 await self._running
             self._running = None
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.to_thread(self._close), _STOP_S)
+            async with asyncio.timeout(_STOP_S):
+                await asyncio.to_thread(self._close)
 
     async def _flush(self, access: AccessLog) -> None:
         while True:
