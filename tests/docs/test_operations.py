@@ -37,7 +37,7 @@ def test_every_file_it_links_to_is_there(link):
 def test_the_variables_of_unit_and_image_are_keys_of_the_configuration():
     told = dict(re.findall(r"(STILLUP_[A-Z_]+)=([^\s)]+)", UNIT + CONTAINER))
     assert {"STILLUP_HOME", "STILLUP_WEB__LISTEN", "STILLUP_GATEWAY__ENABLED", "STILLUP_CATALOG"} <= told.keys()
-    assert parse_config("", told).warnings == ()
+    assert parse_config("", {**told, "STILLUP_WEB__BASE_URL": "https://status.example.org"}).warnings == ()
 
 
 @pytest.mark.parametrize(("text", "folder"), [(UNIT, "/var/lib/stillup"), (CONTAINER, "/data")])
