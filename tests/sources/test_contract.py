@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -318,6 +318,8 @@ def test_a_spliced_answer_is_refused_or_sane(path, context, data):
 @settings(max_examples=30, deadline=None)
 @given(body=st.binary(max_size=300))
 def test_noise_is_refused(source_id, context, body):
+    # Nothing but a list without an entry is what AWS says when all is well, in any coding: no noise.
+    assume(body.strip(b"\xff\xfe\x00 \t\r\n[]"))
     for tag in tags_of(source_id):
         reading = read_or_refuse(HTTP[source_id], body, context(), tag)
         assert reading is None or not is_calm(reading)
