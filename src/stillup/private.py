@@ -1,10 +1,12 @@
-"""Folders, and a process's memory, that are nobody else's business."""
+"""Folders and files, and a process's memory, that are nobody else's business."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -35,6 +37,38 @@ def check_folder(path: Path) -> None:
         raise PermissionError(errno.EACCES, "its folder belongs to somebody else")
     if found.st_mode & _WRITABLE_BY_OTHERS:
         raise PermissionError(errno.EACCES, "others can write to its folder; chmod go-w mends that")
+
+
+def make_file(path: Path, body: bytes = b"") -> None:
+    """Make a file for its owner alone, whole or not at all; one that is there stays as it is.
+
+    :raises OSError: it cannot be made.
+    """
+    with _draft(path, body) as draft, suppress(FileExistsError):
+        os.link(draft, path)
+
+
+def replace_file(path: Path, body: bytes) -> None:
+    """Put a file for its owner alone in the place of one that may be there, as a whole. It is not waited for the disk.
+
+    :raises OSError: it cannot be written; what was there stays.
+    """
+    with _draft(path, body) as draft:
+        draft.replace(path)
+
+
+@contextmanager
+def _draft(path: Path, body: bytes) -> Iterator[Path]:
+    """The body in a file beside ``path``, mode 0600; whatever becomes of it, it is gone afterwards."""
+    from tempfile import mkstemp
+
+    handle, name = mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def keep_memory_private() -> None:

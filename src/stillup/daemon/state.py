@@ -6,13 +6,11 @@ would open a second incident for a fault that it had told of.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
-from tempfile import mkstemp
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, json
@@ -21,7 +19,7 @@ from stillup import __version__
 from stillup.catalog.load import Service
 from stillup.daemon.jobs import forecaster, monitor_of, profile_of, settings_of
 from stillup.errors import BadDataError
-from stillup.private import private_folder
+from stillup.private import private_folder, replace_file
 
 if TYPE_CHECKING:
     from stillup.config import Config
@@ -83,7 +81,9 @@ class KeptState:
         self._kept_at = self._judged_at
         head = _Head(__version__, self._profiles, self._judged_at)
         try:
-            _replace(self._path, json.encode(head) + b"\n" + self._monitor.checkpoint())
+            private_folder(self._path.parent)
+            # Not waited for the disk: an older state does no harm.
+            replace_file(self._path, json.encode(head) + b"\n" + self._monitor.checkpoint())
             self._fails = False
         except OSError as exc:
             if not self._fails:
@@ -142,16 +142,3 @@ def _tidy(folder: Path, now: datetime) -> None:
 def _profiles(services: Sequence[Service]) -> str:
     """A digest of what the catalogue knows of the services: a state keeps the profiles that it was made with."""
     return blake2b(repr([profile_of(s.id) for s in services]).encode(), digest_size=16).hexdigest()
-
-
-def _replace(path: Path, body: bytes) -> None:
-    """Write the file as a whole, for its owner alone. Not waited for the disk: an older state does no harm."""
-    private_folder(path.parent)
-    handle, draft = mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from tempfile import mkstemp
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -18,7 +16,7 @@ from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
 from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
-from stillup.private import private_folder
+from stillup.private import make_file, private_folder
 from stillup.store import read, write
 from stillup.store.codec import EVIDENCE, INCIDENT, REPORT, SIGNAL, VERDICT, Codec, micros, moment
 from stillup.store.engine import Access, engine_for, make_engine
@@ -275,10 +273,4 @@ def _make_private(path: Path) -> None:
         raise FileNotFoundError(errno.ENOENT, "it is a link to a file that does not exist")
     # Made under another name and linked: to open and close the database itself would drop every lock that SQLite
     # holds on it in this process, and a file that SQLite makes is open to others for a moment.
-    handle, draft = mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    try:
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        Path(draft).unlink()
+    make_file(path)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from secrets import token_urlsafe
-from tempfile import mkstemp
 
 from stillup.config.keys import key_at
 from stillup.config.schema import Web
 from stillup.errors import ConfigError
-from stillup.private import private_folder
+from stillup.private import make_file, private_folder
 from stillup.secret import Secret
 
 FILE = "web.token"
@@ -46,22 +43,10 @@ def _kept(path: Path) -> Secret | None:
         if path.exists() and not path.stat().st_size:
             path.unlink()
         if not path.exists():
-            _make(path)
+            make_file(path, f"{token_urlsafe(_BYTES)}\n".encode())
         elif path.stat().st_mode & 0o077:
             path.chmod(0o600)
     except OSError as exc:
         msg = f"{path}: the page's token cannot be kept: {exc.strerror or exc}"
         raise ConfigError(msg) from exc
     return key_at(None, str(path), {})
-
-
-def _make(path: Path) -> None:
-    """Whole or not at all, whenever the process may be killed; where another was first, its token stays."""
-    number, beside = mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(number, "w", encoding="ascii") as file:
-            file.write(f"{token_urlsafe(_BYTES)}\n")
-        with suppress(FileExistsError):
-            path.hardlink_to(beside)
-    finally:
-        Path(beside).unlink()
