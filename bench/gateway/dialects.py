@@ -20,14 +20,14 @@ from zlib import crc32
 
 from stillup.gateway.core.values import Ask, Protocol, Target
 from stillup.gateway.dialects.address import address
-from stillup.gateway.dialects.anthropic import AnthropicWatch
+from stillup.gateway.dialects.anthropic.watch import AnthropicWatch
 from stillup.gateway.dialects.base import KeyChoice, KeyKind, UpstreamSpec, Watch
 from stillup.gateway.dialects.bedrock import BedrockWatch
-from stillup.gateway.dialects.gemini import GeminiArrayWatch, GeminiWatch
+from stillup.gateway.dialects.gemini.watch import GeminiArrayWatch, GeminiWatch
 from stillup.gateway.dialects.keys import choose_key
 from stillup.gateway.dialects.needs import needs
-from stillup.gateway.dialects.openai_chat import ChatWatch
-from stillup.gateway.dialects.openai_responses import ResponsesWatch
+from stillup.gateway.dialects.chat.watch import ChatWatch
+from stillup.gateway.dialects.responses.watch import ResponsesWatch
 from stillup.gateway.dialects.requests import read_request
 from stillup.gateway.dialects.trouble import classify
 from stillup.secret import Secret

@@ -8,7 +8,7 @@ import pytest
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Usage
-from stillup.gateway.dialects.anthropic import AnthropicWatch
+from stillup.gateway.dialects.anthropic.watch import AnthropicWatch
 from stillup.gateway.dialects.base import CONTENT, END, ERROR
 
 

@@ -13,7 +13,7 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Usage
 from stillup.gateway.dialects.array import Elements
 from stillup.gateway.dialects.base import CONTENT, END, ERROR
-from stillup.gateway.dialects.gemini import GeminiArrayWatch, GeminiWatch
+from stillup.gateway.dialects.gemini.watch import GeminiArrayWatch, GeminiWatch
 
 
 def parts(*given, **rest):

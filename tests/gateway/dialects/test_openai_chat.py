@@ -9,7 +9,7 @@ import pytest
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Usage
 from stillup.gateway.dialects.base import CONTENT, END, ERROR
-from stillup.gateway.dialects.openai_chat import ChatWatch
+from stillup.gateway.dialects.chat.watch import ChatWatch
 
 DONE = b"data: [DONE]\n\n"
 

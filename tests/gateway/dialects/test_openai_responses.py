@@ -9,7 +9,7 @@ import pytest
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Usage
 from stillup.gateway.dialects.base import CONTENT, END, ERROR
-from stillup.gateway.dialects.openai_responses import ResponsesWatch
+from stillup.gateway.dialects.responses.watch import ResponsesWatch
 
 
 def event(kind, **value):

@@ -10,12 +10,12 @@ import pytest
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Ask, Operation, Protocol, Usage
-from stillup.gateway.dialects.anthropic import AnthropicWatch
+from stillup.gateway.dialects.anthropic.watch import AnthropicWatch
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, MAX_WHOLE_BYTES
 from stillup.gateway.dialects.bedrock import BedrockWatch
-from stillup.gateway.dialects.gemini import GeminiArrayWatch, GeminiWatch
-from stillup.gateway.dialects.openai_chat import ChatWatch
-from stillup.gateway.dialects.openai_responses import ResponsesWatch
+from stillup.gateway.dialects.gemini.watch import GeminiArrayWatch, GeminiWatch
+from stillup.gateway.dialects.chat.watch import ChatWatch
+from stillup.gateway.dialects.responses.watch import ResponsesWatch
 from stillup.gateway.dialects.whole import WholeWatch, watch_for
 
 A, O, R, G = Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.RESPONSES, Protocol.GEMINI  # noqa: E741

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Operation
-from stillup.gateway.dialects.anthropic import AnthropicWatch
+from stillup.gateway.dialects.anthropic.watch import AnthropicWatch
 from stillup.gateway.dialects.base import CONTENT, END, ERROR
 from stillup.gateway.dialects.eventstream import BadMessage, Message, Messages
 from stillup.gateway.dialects.lenient import NoJson, shaped
