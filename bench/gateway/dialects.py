@@ -23,12 +23,12 @@ from stillup.gateway.dialects.address import address
 from stillup.gateway.dialects.anthropic.watch import AnthropicWatch
 from stillup.gateway.dialects.base import KeyChoice, KeyKind, UpstreamSpec, Watch
 from stillup.gateway.dialects.bedrock import BedrockWatch
+from stillup.gateway.dialects.chat.watch import ChatWatch
 from stillup.gateway.dialects.gemini.watch import GeminiArrayWatch, GeminiWatch
 from stillup.gateway.dialects.keys import choose_key
 from stillup.gateway.dialects.needs import needs
-from stillup.gateway.dialects.chat.watch import ChatWatch
-from stillup.gateway.dialects.responses.watch import ResponsesWatch
 from stillup.gateway.dialects.requests import read_request
+from stillup.gateway.dialects.responses.watch import ResponsesWatch
 from stillup.gateway.dialects.trouble import classify
 from stillup.secret import Secret
 

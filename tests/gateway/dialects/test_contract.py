@@ -18,8 +18,8 @@ from stillup.gateway.core.values import Usage
 from stillup.gateway.dialects.anthropic.watch import AnthropicWatch
 from stillup.gateway.dialects.base import CONTENT, END, ERROR
 from stillup.gateway.dialects.bedrock import BedrockWatch
-from stillup.gateway.dialects.gemini.watch import GeminiArrayWatch, GeminiWatch
 from stillup.gateway.dialects.chat.watch import ChatWatch
+from stillup.gateway.dialects.gemini.watch import GeminiArrayWatch, GeminiWatch
 from stillup.gateway.dialects.responses.watch import ResponsesWatch
 
 WORDS = ("The", " müde", " 🦊", ' said "x\\n"', "\u2028", " end")

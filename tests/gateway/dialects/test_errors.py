@@ -15,8 +15,8 @@ from google.genai import types as genai_types
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.base import CONTENT
-from stillup.gateway.dialects.errors import error_answer, error_event, ping
 from stillup.gateway.dialects.chat.watch import ChatWatch
+from stillup.gateway.dialects.errors import error_answer, error_event, ping
 from stillup.gateway.dialects.trouble import classify
 
 A, O, R, G = Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.RESPONSES, Protocol.GEMINI  # noqa: E741

@@ -13,8 +13,8 @@ from stillup.gateway.core.values import Ask, Operation, Protocol, Usage
 from stillup.gateway.dialects.anthropic.watch import AnthropicWatch
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, MAX_WHOLE_BYTES
 from stillup.gateway.dialects.bedrock import BedrockWatch
-from stillup.gateway.dialects.gemini.watch import GeminiArrayWatch, GeminiWatch
 from stillup.gateway.dialects.chat.watch import ChatWatch
+from stillup.gateway.dialects.gemini.watch import GeminiArrayWatch, GeminiWatch
 from stillup.gateway.dialects.responses.watch import ResponsesWatch
 from stillup.gateway.dialects.whole import WholeWatch, watch_for
 

@@ -24,6 +24,25 @@ class Protocol(StrEnum):
     """Claude on Amazon Bedrock: Anthropic's messages in another envelope."""
     VERTEX = "vertex"
     """Claude on Google Vertex AI: Anthropic's messages at other paths."""
+    CONVERSE = "bedrock-converse"
+    """Every other model on Amazon Bedrock. No upstream is configured so: one of ``bedrock`` is asked so for them."""
+
+
+class Form(StrEnum):
+    """How a model is asked to go on with an answer that broke off (law 4)."""
+
+    __hash__ = str.__hash__
+
+    PREFILL = "prefill"
+    """The last message is the assistant's, and it goes on from its end."""
+    PREFIX = "prefix"
+    """The same, with a flag in that message: Mistral, DeepSeek."""
+    FINAL = "continue_final_message"
+    """The same, with vLLM's flags beside the messages."""
+    INSTRUCTION = "instruction"
+    """The assistant's message, then a user's that asks to go on exactly there."""
+    NONE = "none"
+    """Not at all."""
 
 
 class Operation(StrEnum):

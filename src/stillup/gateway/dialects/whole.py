@@ -13,10 +13,10 @@ from stillup.gateway.dialects.answer import NO_ANSWER, NOTHING, Answer, failed
 from stillup.gateway.dialects.anthropic.watch import AnthropicWatch, read_message
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, MAX_WHOLE_BYTES, Watch
 from stillup.gateway.dialects.bedrock import BedrockWatch
+from stillup.gateway.dialects.chat.watch import ChatWatch, read_completion
 from stillup.gateway.dialects.coding import READABLE, CannotDecode, decoded
 from stillup.gateway.dialects.gemini.watch import GeminiArrayWatch, GeminiWatch, read_generated
 from stillup.gateway.dialects.lenient import NULL, NoJson, plain, read
-from stillup.gateway.dialects.chat.watch import ChatWatch, read_completion
 from stillup.gateway.dialects.responses.watch import ResponsesWatch, read_response
 
 _GENERATED: dict[Protocol, Callable[[bytes], Answer]] = {
