@@ -14,8 +14,8 @@ from stillup.gateway.core.fault import MEANINGS, Fault
 from stillup.gateway.core.values import Operation, Protocol
 from stillup.gateway.dialects.anthropic.watch import AnthropicWatch
 from stillup.gateway.dialects.bedrock import BedrockWatch
-from stillup.gateway.dialects.gemini.watch import GeminiWatch
 from stillup.gateway.dialects.chat.watch import ChatWatch
+from stillup.gateway.dialects.gemini.watch import GeminiWatch
 from stillup.gateway.dialects.responses.watch import ResponsesWatch
 from stillup.gateway.dialects.trouble import classify
 from stillup.gateway.dialects.whole import WholeWatch
