@@ -116,6 +116,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
     ``go_on(body, said, form, max_tokens)`` is a body of this dialect that asks for the rest of an answer of which
     the text ``said`` is there already; ``max_tokens`` None leaves the limit alone. Every other member stays as it is.
+    ``cleaned`` is a client's body without the thoughts that only this gateway could have sent (UNSIGNED is in them).
 
     ``read_count`` and ``write_count`` are for answers to token counting, ``count_prompt`` makes the request for one;
     None where the dialect has no such request.
@@ -126,6 +127,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     write_prompt: Callable[[Prompt, Losses], bytes]
     address: Callable[[str, bool], tuple[str, str]]
     go_on: Callable[[bytes, str, Form, int | None], bytes]
+    cleaned: Callable[[bytes], bytes]
     read_reply: Callable[[bytes], Reply]
     write_reply: Callable[[Reply, Ask, Stamp], bytes]
     reader: Callable[[], Reader]

@@ -12,6 +12,13 @@ from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import Protocol
 
+UNSIGNED = "stillup_unsigned"
+"""Stands where a provider's proof of a thought would, for thoughts that have none (cut, or another provider's).
+
+Anthropic clients get it as the signature, Responses clients in the reasoning item's id (``rs_stillup_unsigned_…``):
+what comes back with it is taken out again before any upstream sees it.
+"""
+
 
 class Role(StrEnum):
     """Who says a message. What a developer says in mid-conversation is the system's."""
