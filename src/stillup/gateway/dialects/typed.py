@@ -1,0 +1,65 @@
+"""What a dialect's reader of requests shares with the others: typed JSON with the place of what does not fit."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from stillup.gateway.dialects.dialect import Untranslatable
+from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, plain
+
+T = TypeVar("T")
+
+GO_ON = (
+    "Your last answer broke off in the middle because the connection failed. Go on with it exactly where it stops: "
+    "your next character follows its last one. Say nothing of it again, do not begin anew, and do not mention this."
+)
+"""What a user is made to say in instruction form, in every dialect."""
+
+_AT = re.compile(r" - at `\$\.?([^`]*)`$")
+_MAX_SAID = 200
+
+
+def typed(decode: Callable[[bytes], T], data: bytes, where: str = "") -> T:
+    """``data`` in the shape that ``decode`` wants. Raises NoJson, or Untranslatable with the place that does not fit.
+
+    ``where`` is where ``data`` stands in the body. Half a surrogate pair, which JavaScript writes for text cut inside an
+    emoji, becomes U+FFFD.
+    """
+    try:
+        return decode(data)
+    except msgspec.ValidationError as refused:
+        raise _misfit(refused, where) from refused
+    except UNREADABLE:
+        pass
+    try:
+        return decode(mended(data))
+    except msgspec.ValidationError as refused:
+        raise _misfit(refused, where) from refused
+    except UNREADABLE as refused:
+        msg = "no JSON"
+        raise NoJson(msg) from refused
+
+
+def mended(data: bytes) -> bytes:
+    """The same JSON such that msgspec reads it: half a surrogate pair is U+FFFD. Raises NoJson."""
+    try:
+        text = json.dumps(plain(data), ensure_ascii=False)
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    except (ValueError, RecursionError) as refused:
+        msg = "no JSON"
+        raise NoJson(msg) from refused
+
+
+def _misfit(refused: msgspec.ValidationError, where: str) -> Untranslatable:
+    """msgspec names types and places, and of the body nothing but a member's name."""
+    text = str(refused)
+    at = _AT.search(text)
+    said = text[: at.start()] if at else text
+    inner = at[1] if at else ""
+    place = f"{where}.{inner}" if where and inner and not inner.startswith("[") else where + inner
+    return Untranslatable(f"{place or 'the body'}: {said[:1].lower()}{said[1:]}"[:_MAX_SAID])
