@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from stillup.sim.provider.behaviour import Behaviour
 from stillup.sim.provider.call import Call, Tool
+from stillup.sim.provider.script import script_for
 
 CREATED = 1_775_563_200
 """When every simulated answer was made: an answer is the same, to the byte, each time the same thing is asked."""
@@ -14,16 +15,20 @@ THOUGHTS = ("Thinking ", "it ", "over. ")
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """One answer: words or a tool's call, what it cost, and the names it goes by."""
+    """One answer: words, and calls of tools behind them, what it cost, and the names it goes by."""
 
     key: str
     name: str
     model: str
     words: tuple[str, ...]
     thoughts: tuple[str, ...] = ()
-    tool: Tool | None = None
+    calls: tuple[Tool, ...] = ()
+    refusal: tuple[str, ...] = ()
+    """The words in which it refuses; there are no others then."""
     is_cut_short: bool = False
     """It ended at the client's limit."""
+    stopped_by: str = ""
+    """The client's stop sequence that ended it."""
     input_tokens: int = 10
     cached_tokens: int = 0
     wants_usage: bool = False
@@ -34,21 +39,46 @@ class Answer(Struct, frozen=True, kw_only=True):
         return "".join(self.words)
 
     @property
+    def thought(self) -> str:
+        """All thoughts."""
+        return "".join(self.thoughts)
+
+    @property
+    def tool(self) -> Tool | None:
+        """The first tool to call."""
+        return self.calls[0] if self.calls else None
+
+    @property
     def arguments(self) -> str:
-        """The tool's arguments as JSON."""
-        return msgspec.json.encode(self.tool.arguments).decode() if self.tool else ""
+        """The first tool's arguments as JSON."""
+        return arguments_of(self.calls[0]) if self.calls else ""
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """The arguments in three parts that do not respect its JSON."""
-        whole = self.arguments
-        a, b = len(whole) // 3, 2 * len(whole) // 3
-        return tuple(p for p in (whole[:a], whole[a:b], whole[b:]) if p)
+        """The first tool's arguments in three parts."""
+        return pieces_of(self.calls[0]) if self.calls else ()
 
     @property
     def output_tokens(self) -> int:
         """What it cost to say."""
-        return len(self.thoughts) + (len(self.pieces) if self.tool else len(self.words))
+        said = len(self.thoughts) + len(self.words) + len(self.refusal)
+        return said + sum(len(pieces_of(call)) for call in self.calls)
+
+    def call_key(self, index: int) -> str:
+        """What one of its calls is known by."""
+        return f"{self.key}_{index}" if index else self.key
+
+
+def arguments_of(call: Tool) -> str:
+    """A call's arguments as JSON."""
+    return msgspec.json.encode(call.arguments).decode()
+
+
+def pieces_of(call: Tool) -> tuple[str, ...]:
+    """The arguments in three parts that do not respect its JSON."""
+    whole = arguments_of(call)
+    a, b = len(whole) // 3, 2 * len(whole) // 3
+    return tuple(p for p in (whole[:a], whole[a:b], whole[b:]) if p)
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -68,26 +98,25 @@ class Shape(Struct, frozen=True, kw_only=True):
 
 def answer_to(call: Call, behaviour: Behaviour, name: str) -> Answer:
     """What the server called ``name`` answers."""
-    spoken = [f"{word} " for word in behaviour.text.split()] if behaviour.text else _counted(name, behaviour.tokens)
-    tool = Tool(behaviour.tool, behaviour.arguments) if behaviour.tool else call.tool
-    most = len(spoken) if call.most_tokens is None else call.most_tokens
+    script = script_for(call, behaviour, name)
+    most = len(script.words) if call.most_tokens is None else call.most_tokens
+    is_cut_short = most < len(script.words)
+    thoughts = tuple(f"{word} " for word in behaviour.thoughts.split()) or (THOUGHTS if call.thinks else ())
+    refusal = tuple(f"{word} " for word in behaviour.refusal.split())
     return Answer(
         key=f"{name}{call.key}",
         name=name,
         model=behaviour.model or call.model,
-        words=() if tool else tuple(spoken[:most]),
-        thoughts=THOUGHTS if call.thinks else (),
-        tool=tool,
-        is_cut_short=most < len(spoken) and tool is None,
-        input_tokens=behaviour.input_tokens,
+        words=() if refusal else script.words[:most],
+        thoughts=thoughts,
+        calls=() if refusal or is_cut_short else script.calls,
+        refusal=refusal,
+        is_cut_short=is_cut_short and not refusal,
+        stopped_by="" if is_cut_short or refusal else script.stopped_by,
+        input_tokens=behaviour.input_tokens + script.before,
         cached_tokens=behaviour.cached_tokens,
         wants_usage=call.wants_usage,
     )
-
-
-def _counted(name: str, count: int) -> list[str]:
-    """``A0 A1 A2 …``: who said it, and whether anything is missing, doubled or out of order, can be seen."""
-    return [f"{name}{i} " for i in range(count)]
 
 
 def sse(value: object, kind: str = "") -> bytes:

@@ -91,6 +91,22 @@ class Reason(StrEnum):
     """A content filter refused it."""
     PREFILL = "prefill"
     """The model takes no beginning of its answer from the client."""
+    PARAMETER = "parameter"
+    """The model, or the API, does not take one of the request's parameters, which the error names."""
+
+
+class Called(Struct, frozen=True, forbid_unknown_fields=True):
+    """A tool to call and what with."""
+
+    name: str
+    arguments: dict[str, Any] = {}
+
+
+class Turn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is said and called in one turn of a conversation with tools."""
+
+    text: str = ""
+    calls: tuple[Called, ...] = ()
 
 
 class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,6 +114,9 @@ class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``share`` is the part of requests that fails; the rest is healthy. ``left`` is the part of the rate limits that
     their headers say is left. ``model`` is the model that answers, where it is another than the one asked for.
+
+    What is said is a script, and a request that brings a beginning of it, as the newest message of the assistant, gets
+    the rest, from exactly there: when it is the last message, and when a user's message follows that asks to go on.
     """
 
     failure: Failure = Failure.NONE
@@ -113,10 +132,33 @@ class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """More headers of the answer; they win over its own."""
     tokens: Count = 10
     text: str = ""
-    """What is said, in place of ``tokens`` counted words; one token a word."""
+    """What is said, in place of ``tokens`` counted words; one token a word, and a space behind each."""
+    verbatim: bool = False
+    """``text`` is said to the letter, in tokens of up to six letters, with the white space that stands before them."""
+    thoughts: str = ""
+    """What is thought first, always. Without it there are three words for a client that asks for thinking."""
     tool: str = ""
     """The tool to call, with ``arguments``, in place of an answer in words."""
     arguments: dict[str, Any] = {}
+    calls: tuple[Called, ...] = ()
+    """The tools to call, all in one answer, behind ``text`` where there is any."""
+    turns: tuple[Turn, ...] = ()
+    """A conversation: ``text`` and ``calls`` of the first answer, of that to the first results of tools, and so on. The
+    last stands for all behind it."""
+    refusal: str = ""
+    """The model refuses in these words."""
+    follows_schema: bool = False
+    """A request for JSON of a schema gets some."""
+    tells_media: bool = False
+    """What is said is which images and documents came."""
+    repeats: Count = 0
+    """One that is asked by a user's message to go on says so many characters of what was said once more."""
+    rejects_prefix: bool = False
+    """A request whose last message is the assistant's is refused."""
+    refuses: tuple[str, ...] = ()
+    """Members of a request that are refused by name (``temperature``, ``generationConfig.topK``)."""
+    keeps_rules: bool = False
+    """What that provider's API refuses of a beginning is refused: see :mod:`stillup.sim.provider.rules`."""
     headers_after_s: Seconds = 0.0
     first_token_after_s: Seconds = 0.0
     gap_s: Seconds = 0.0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 from base64 import b64encode
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from stillup.sim.provider.answer import CREATED, Answer, Shape, sse
+from stillup.sim.provider.answer import CREATED, Answer, Shape, arguments_of, pieces_of, sse
+from stillup.sim.provider.call import Tool
 
 _DIMENSIONS = 8
 _DONE = b"data: [DONE]\n\n"
@@ -17,33 +19,45 @@ _DONE = b"data: [DONE]\n\n"
 def whole(answer: Answer) -> bytes:
     """The completion as one JSON object."""
     message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
-    if answer.tool is not None:
-        message |= {"content": None, "tool_calls": [_tool_call(answer) | {"function": _function(answer)}]}
+    if answer.thoughts:
+        message["reasoning_content"] = answer.thought
+    if answer.refusal:
+        message |= {"content": None, "refusal": "".join(answer.refusal)}
+    if answer.calls:
+        calls = [_tool_call(answer, i) | {"function": _function(call)} for i, call in enumerate(answer.calls)]
+        message |= {"content": answer.text or None, "tool_calls": calls}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(answer)}
     return msgspec.json.encode(_head(answer, "chat.completion") | {"choices": [choice], "usage": _usage(answer)})
 
 
 def shape(answer: Answer) -> Shape:
     """The completion as a stream of chunks."""
-    deltas: list[dict[str, Any]]
-    if answer.tool is not None:
-        deltas = [
-            {"tool_calls": [{"index": 0, **_tool_call(answer), "function": _function(answer) | {"arguments": ""}}]},
-            *({"tool_calls": [{"index": 0, "function": {"arguments": p}}]} for p in answer.pieces),
-        ]
-    else:
-        deltas = [{"content": word} for word in answer.words]
     closing = [_chunk(answer, {}, _finish(answer))]
     if answer.wants_usage:
         closing.append(sse(_head(answer, "chat.completion.chunk") | {"choices": [], "usage": _usage(answer)}))
-    first = {"role": "assistant", "content": None if answer.tool else "", "refusal": None}
+    is_silent = answer.calls and not answer.words
+    first = {"role": "assistant", "content": None if is_silent else "", "refusal": None}
     return Shape(
         opening=(_chunk(answer, first),),
-        tokens=tuple(_chunk(answer, delta) for delta in deltas),
+        tokens=tuple(_chunk(answer, delta) for delta in _deltas(answer)),
         closing=tuple(closing),
         end=(_DONE,),
         ping=b": keep-alive\n\n",
     )
+
+
+def _deltas(answer: Answer) -> Iterator[dict[str, Any]]:
+    for thought in answer.thoughts:
+        yield {"reasoning_content": thought}
+    for word in answer.refusal:
+        yield {"refusal": word}
+    for word in answer.words:
+        yield {"content": word}
+    for i, call in enumerate(answer.calls):
+        begins = _function(call) | {"arguments": ""}
+        yield {"tool_calls": [{"index": i, **_tool_call(answer, i), "function": begins}]}
+        for piece in pieces_of(call):
+            yield {"tool_calls": [{"index": i, "function": {"arguments": piece}}]}
 
 
 def _chunk(answer: Answer, delta: dict[str, Any], finish: str | None = None) -> bytes:
@@ -63,16 +77,16 @@ def _head(answer: Answer, kind: str) -> dict[str, Any]:
     }
 
 
-def _tool_call(answer: Answer) -> dict[str, Any]:
-    return {"id": f"call_{answer.key}", "type": "function"}
+def _tool_call(answer: Answer, index: int) -> dict[str, Any]:
+    return {"id": f"call_{answer.call_key(index)}", "type": "function"}
 
 
-def _function(answer: Answer) -> dict[str, Any]:
-    return {"name": answer.tool.name if answer.tool else "", "arguments": answer.arguments}
+def _function(call: Tool) -> dict[str, Any]:
+    return {"name": call.name, "arguments": arguments_of(call)}
 
 
 def _finish(answer: Answer) -> str:
-    return "tool_calls" if answer.tool else "length" if answer.is_cut_short else "stop"
+    return "tool_calls" if answer.calls else "length" if answer.is_cut_short else "stop"
 
 
 def _usage(answer: Answer) -> dict[str, Any]:
@@ -81,7 +95,7 @@ def _usage(answer: Answer) -> dict[str, Any]:
         "completion_tokens": answer.output_tokens,
         "total_tokens": answer.input_tokens + answer.output_tokens,
         "prompt_tokens_details": {"cached_tokens": answer.cached_tokens, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": len(answer.thoughts), "audio_tokens": 0},
     }
 
 

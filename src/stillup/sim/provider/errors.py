@@ -42,10 +42,11 @@ def said(
     reason: Reason,
     *,
     text: str = "",
+    parameter: str = "",
     request_id: str | None = None,
     wait: str = "",
 ) -> Said:
-    """What a voice says of an error; ``text`` replaces its usual words."""
+    """What a voice says of an error; ``text`` replaces its usual words, ``parameter`` is named in them."""
     words = voice.says(status, reason)
     return Said(
         voice=voice,
@@ -53,9 +54,9 @@ def said(
         status=status,
         reason=reason,
         kind=words.kind,
-        text=text or words.text,
+        text=text or words.text.replace("{name}", parameter),
         code=words.code,
-        param=words.param,
+        param=words.param and words.param.replace("{name}", parameter),
         request_id=request_id,
         wait=wait if wait.isdecimal() else "19",
     )

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from stillup.sim.provider.answer import Answer, Shape, sse
 
+_SIGNATURE = "c2ltdWxhdGVk"
+
 
 def whole(answer: Answer) -> bytes:
     """The answer as one JSON object."""
-    return msgspec.json.encode(_chunk(answer, answer.text, is_last=True))
+    thought = [_thought(answer.thought)] if answer.thoughts else []
+    words = [{"text": answer.text}] if answer.words or not answer.calls else []
+    return msgspec.json.encode(_around(answer, [*thought, *words, *_calls(answer)], is_last=True))
 
 
 def shape(answer: Answer, *, is_array: bool) -> Shape:
     """The answer as a stream: every chunk carries content, and the last also the reason it ends.
 
-    Nothing but a chunk that says so ends an answer, so the end is a chunk of its own here.
+    Nothing but a chunk that says so ends an answer, so the end is a chunk of its own here. A call is never split.
     """
-    words = ("",) if answer.tool is not None else answer.words  # a call is never split
-    said = [_chunk(answer, word) for word in words]
+    parts = [*map(_thought, answer.thoughts), *({"text": word} for word in answer.words), *_calls(answer)]
+    said = [_around(answer, [part], is_last=False) for part in parts]
     last = _around(answer, [{"text": ""}], is_last=True)
     if is_array:
         return Shape(
@@ -43,17 +48,22 @@ def _sse(value: dict[str, Any]) -> bytes:
     return sse(value)[:-2] + b"\r\n\r\n"
 
 
-def _chunk(answer: Answer, text: str, *, is_last: bool = False) -> dict[str, Any]:
-    part: dict[str, Any] = {"text": text}
-    if answer.tool is not None:
-        part = {"functionCall": {"name": answer.tool.name, "args": answer.tool.arguments, "id": f"call_{answer.key}"}}
-    return _around(answer, [part], is_last=is_last)
+def _thought(text: str) -> dict[str, Any]:
+    return {"text": text, "thought": True}
+
+
+def _calls(answer: Answer) -> Iterator[dict[str, Any]]:
+    for i, call in enumerate(answer.calls):
+        called = {"name": call.name, "args": call.arguments, "id": f"call_{answer.call_key(i)}"}
+        # Its newest models sign the first call of a turn that they thought about.
+        signed = {"thoughtSignature": _SIGNATURE} if answer.thoughts and not i else {}
+        yield {"functionCall": called} | signed
 
 
 def _around(answer: Answer, parts: list[dict[str, Any]], *, is_last: bool) -> dict[str, Any]:
     candidate: dict[str, Any] = {"content": {"parts": parts, "role": "model"}, "index": 0}
     if is_last:
-        candidate["finishReason"] = "MAX_TOKENS" if answer.is_cut_short else "STOP"
+        candidate["finishReason"] = "SAFETY" if answer.refusal else "MAX_TOKENS" if answer.is_cut_short else "STOP"
     return {
         "candidates": [candidate],
         "usageMetadata": _usage(answer, is_last=is_last),
@@ -68,7 +78,9 @@ def _usage(answer: Answer, *, is_last: bool) -> dict[str, Any]:
     if answer.cached_tokens:
         usage["cachedContentTokenCount"] = answer.cached_tokens
     if is_last:
-        usage["candidatesTokenCount"] = answer.output_tokens
+        usage["candidatesTokenCount"] = answer.output_tokens - len(answer.thoughts)
+        if answer.thoughts:
+            usage["thoughtsTokenCount"] = len(answer.thoughts)
         usage["totalTokenCount"] += answer.output_tokens
     return usage
 

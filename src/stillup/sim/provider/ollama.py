@@ -21,8 +21,9 @@ def whole(answer: Answer, *, is_chat: bool) -> bytes:
 
 def shape(answer: Answer, *, is_chat: bool) -> Shape:
     """The answer as lines. There is nothing to keep one alive with: silence, or the next token."""
-    words = ("",) if answer.tool is not None else answer.words
-    said = [_line(_row(answer, word, is_chat=is_chat, calls=True) | {"done": False}) for word in words]
+    rows = [_row(answer, word, is_chat=is_chat, calls=False) for word in answer.words]
+    rows += [_row(answer, "", is_chat=is_chat, calls=True)] if answer.calls else []
+    said = [_line(row | {"done": False}) for row in rows]
     last = _row(answer, "", is_chat=is_chat, calls=False) | _done(answer)
     return Shape(opening=(), tokens=tuple(said), closing=(), end=(_line(last),))
 
@@ -77,9 +78,9 @@ def _row(answer: Answer, text: str, *, is_chat: bool, calls: bool) -> dict[str, 
     if not is_chat:
         return head | {"response": text}
     message: dict[str, Any] = {"role": "assistant", "content": text}
-    if answer.tool is not None and calls:
-        function = {"name": answer.tool.name, "arguments": answer.tool.arguments}
-        message["tool_calls"] = [{"function": function}]
+    if answer.calls and calls:
+        functions = [{"name": call.name, "arguments": call.arguments} for call in answer.calls]
+        message["tool_calls"] = [{"function": function} for function in functions]
     return head | {"message": message}
 
 

@@ -13,6 +13,7 @@ from stillup.sim.provider.answer import Answer, Shape, answer_to
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
 from stillup.sim.provider.call import Call, Dialect, What
 from stillup.sim.provider.heads import phrase
+from stillup.sim.provider.rules import Refusal, refusal_of
 from stillup.sim.provider.voices import Voice
 
 JSON = "application/json"
@@ -62,11 +63,18 @@ def reply_to(call: Call, behaviour: Behaviour, name: str, request_id: str | None
         return Whole(status=200, body=body, content_type=_HTML)
     refused = _refusal(call, behaviour, voice)
     if refused is not None:
-        status, reason, text = refused
+        status, reason = refused.status, refused.reason
         if reason is Reason.EDGE:
             return Whole(status=status, body=errors.edge_page(status, phrase(status)), content_type="text/html")
         error = errors.said(
-            voice, call.dialect, status, reason, text=text, request_id=request_id, wait=behaviour.retry_after
+            voice,
+            call.dialect,
+            status,
+            reason,
+            text=refused.text,
+            parameter=refused.parameter,
+            request_id=request_id,
+            wait=behaviour.retry_after,
         )
         return Whole(status=status, body=errors.body_of(error), content_type=_json(call))
     if call.what is What.GENERATE:
@@ -74,17 +82,17 @@ def reply_to(call: Call, behaviour: Behaviour, name: str, request_id: str | None
     return Whole(status=200, body=msgspec.json.encode(_other(call, behaviour, name, voice)), content_type=_json(call))
 
 
-def _refusal(call: Call, behaviour: Behaviour, voice: Voice) -> tuple[int, Reason, str] | None:
+def _refusal(call: Call, behaviour: Behaviour, voice: Voice) -> Refusal | None:
     if behaviour.needs_key and voice.no_key and not call.has_key:
         text = "x-api-key header is required" if call.dialect is Dialect.ANTHROPIC and not call.is_bedrock else ""
-        return voice.no_key, Reason.PLAIN, text
+        return Refusal(status=voice.no_key, text=text)
     if behaviour.failure is Failure.STATUS:
-        return behaviour.status, behaviour.reason, ""
+        return Refusal(status=behaviour.status, reason=behaviour.reason)
     if call.problem:
-        return 405 if call.problem.endswith("not allowed here") else 400, Reason.PLAIN, call.problem
+        return Refusal(status=405 if call.problem.endswith("not allowed here") else 400, text=call.problem)
     if call.is_lost:
-        return 404, Reason.PLAIN, f"Unknown request URL: {call.method} {call.path}"
-    return None
+        return Refusal(status=404, text=f"Unknown request URL: {call.method} {call.path}")
+    return refusal_of(call, behaviour, voice.vendor)
 
 
 def _json(call: Call) -> str:

@@ -2,56 +2,153 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count as counting
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from stillup.sim.provider.answer import CREATED, Answer, Shape, sse
+from stillup.sim.provider.answer import CREATED, Answer, Shape, arguments_of, pieces_of, sse
+from stillup.sim.provider.call import Tool
 from stillup.sim.provider.errors import Said
 
 
 def whole(answer: Answer) -> bytes:
     """The response as one JSON object."""
-    return msgspec.json.encode(_response(answer, _over(answer), [_item(answer, "completed")], _usage(answer)))
+    output = [item.done for item in _items(answer)]
+    return msgspec.json.encode(_response(answer, _over(answer), output, _usage(answer)))
+
+
+class _Event(Struct, frozen=True):
+    """An event before it has its number."""
+
+    kind: str
+    rest: dict[str, Any]
+
+
+class _Item(Struct, frozen=True):
+    """One item of the output: as it begins and as it ends, and the events between."""
+
+    begun: dict[str, Any]
+    done: dict[str, Any]
+    opening: list[_Event]
+    tokens: list[_Event]
+    closing: list[_Event]
 
 
 def shape(answer: Answer) -> Shape:
     """The response as a stream of numbered events."""
     numbers = counting()
 
-    def event(kind: str, **rest: object) -> bytes:
-        return sse({"type": kind, **rest, "sequence_number": next(numbers)}, kind)
+    def wire(event: _Event) -> bytes:
+        return sse({"type": event.kind, **event.rest, "sequence_number": next(numbers)}, event.kind)
 
     running = _response(answer, "in_progress", [], None)
+    items = list(_items(answer))
     opening = [
-        event("response.created", response=running),
-        event("response.in_progress", response=running),
-        event("response.output_item.added", output_index=0, item=_item(answer, "in_progress")),
+        wire(_Event("response.created", {"response": running})),
+        wire(_Event("response.in_progress", {"response": running})),
     ]
-    at: dict[str, Any] = {"item_id": _item_id(answer), "output_index": 0}
-    if answer.tool is not None:
-        kind = "response.function_call_arguments"
-        tokens = [event(f"{kind}.delta", **at, delta=piece) for piece in answer.pieces]
-        closing = [event(f"{kind}.done", **at, name=answer.tool.name, arguments=answer.arguments)]
-    else:
-        at["content_index"] = 0
-        opening.append(event("response.content_part.added", **at, part=_part("")))
-        tokens = [event("response.output_text.delta", **at, delta=word, logprobs=[]) for word in answer.words]
-        closing = [
-            event("response.output_text.done", **at, text=answer.text, logprobs=[]),
-            event("response.content_part.done", **at, part=_part(answer.text)),
-        ]
-    item = _item(answer, "completed")
-    closing.append(event("response.output_item.done", output_index=0, item=item))
+    tokens: list[bytes] = []
+    turn = b""
+    for index, item in enumerate(items):
+        begins = [wire(event) for event in (_bounds("added", index, item.begun), *item.opening)]
+        if index:
+            turn += b"".join(begins)
+        else:
+            opening += begins
+        said = [wire(event) for event in item.tokens]
+        if said or turn:
+            tokens += [turn + b"".join(said[:1]), *said[1:]]
+        closing = [wire(event) for event in (*item.closing, _bounds("done", index, item.done))]
+        turn = b"".join(closing)
     over = _over(answer)
-    end = event(f"response.{over}", response=_response(answer, over, [item], _usage(answer)))
+    response = _response(answer, over, [item.done for item in items], _usage(answer))
+    end = wire(_Event(f"response.{over}", {"response": response}))
     return Shape(
         opening=tuple(opening),
         tokens=tuple(tokens),
         closing=tuple(closing),
         end=(end,),
         ping=b": keep-alive\n\n",
+    )
+
+
+def _bounds(what: str, index: int, item: dict[str, Any]) -> _Event:
+    return _Event(f"response.output_item.{what}", {"output_index": index, "item": item})
+
+
+def _items(answer: Answer) -> Iterator[_Item]:
+    index = 0
+    if answer.thoughts:
+        yield _reasoning(answer)
+        index = 1
+    if answer.words or answer.refusal or not answer.calls:
+        yield _message(answer, index)
+        index += 1
+    for i, call in enumerate(answer.calls):
+        yield _function_call(answer, i, call, index + i)
+
+
+def _reasoning(answer: Answer) -> _Item:
+    at = {"item_id": f"rs_{answer.key}", "output_index": 0, "summary_index": 0}
+    part = {"type": "summary_text", "text": answer.thought}
+    begun: dict[str, Any] = {"id": f"rs_{answer.key}", "type": "reasoning", "summary": []}
+    kind = "response.reasoning_summary"
+    return _Item(
+        begun,
+        begun | {"summary": [part]},
+        [_Event(f"{kind}_part.added", {**at, "part": part | {"text": ""}})],
+        [_Event(f"{kind}_text.delta", {**at, "delta": thought}) for thought in answer.thoughts],
+        [
+            _Event(f"{kind}_text.done", {**at, "text": answer.thought}),
+            _Event(f"{kind}_part.done", {**at, "part": part}),
+        ],
+    )
+
+
+def _message(answer: Answer, index: int) -> _Item:
+    at = {"item_id": f"msg_{answer.key}", "output_index": index, "content_index": 0}
+    if answer.refusal:
+        text = "".join(answer.refusal)
+        empty, part = {"type": "refusal", "refusal": ""}, {"type": "refusal", "refusal": text}
+        tokens = [_Event("response.refusal.delta", {**at, "delta": word}) for word in answer.refusal]
+        over = _Event("response.refusal.done", {**at, "refusal": text})
+    else:
+        empty, part = _part(""), _part(answer.text)
+        kind = "response.output_text"
+        tokens = [_Event(f"{kind}.delta", {**at, "delta": word, "logprobs": []}) for word in answer.words]
+        over = _Event(f"{kind}.done", {**at, "text": answer.text, "logprobs": []})
+    item = {"type": "message", "role": "assistant"}
+    begun: dict[str, Any] = {"id": f"msg_{answer.key}", "status": "in_progress"} | item | {"content": []}
+    return _Item(
+        begun,
+        begun | {"status": _over(answer), "content": [part]},
+        [_Event("response.content_part.added", {**at, "part": empty})],
+        tokens,
+        [over, _Event("response.content_part.done", {**at, "part": part})],
+    )
+
+
+def _function_call(answer: Answer, number: int, call: Tool, index: int) -> _Item:
+    key, arguments = answer.call_key(number), arguments_of(call)
+    at = {"item_id": f"fc_{key}", "output_index": index}
+    begun: dict[str, Any] = {
+        "id": f"fc_{key}",
+        "status": "in_progress",
+        "type": "function_call",
+        "call_id": f"call_{key}",
+        "name": call.name,
+        "arguments": "",
+    }
+    kind = "response.function_call_arguments"
+    return _Item(
+        begun,
+        begun | {"status": "completed", "arguments": arguments},
+        [],
+        [_Event(f"{kind}.delta", {**at, "delta": piece}) for piece in pieces_of(call)],
+        [_Event(f"{kind}.done", {**at, "name": call.name, "arguments": arguments})],
     )
 
 
@@ -72,24 +169,6 @@ def _over(answer: Answer) -> str:
 
 def _part(text: str) -> dict[str, Any]:
     return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
-
-
-def _item_id(answer: Answer) -> str:
-    return f"{'fc' if answer.tool else 'msg'}_{answer.key}"
-
-
-def _item(answer: Answer, status: str) -> dict[str, Any]:
-    is_done = status == "completed"
-    item: dict[str, Any] = {
-        "id": _item_id(answer),
-        "status": "incomplete" if is_done and answer.is_cut_short else status,
-    }
-    if answer.tool is not None:
-        arguments = answer.arguments if is_done else ""
-        call = {"call_id": f"call_{answer.key}", "name": answer.tool.name, "arguments": arguments}
-        return item | {"type": "function_call"} | call
-    content = [_part(answer.text)] if is_done else []
-    return item | {"type": "message", "role": "assistant", "content": content}
 
 
 def _response(
@@ -128,7 +207,7 @@ def _usage(answer: Answer) -> dict[str, Any]:
         "input_tokens": answer.input_tokens,
         "input_tokens_details": {"cached_tokens": answer.cached_tokens},
         "output_tokens": answer.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": len(answer.thoughts)},
         "total_tokens": answer.input_tokens + answer.output_tokens,
     }
 
@@ -156,4 +235,5 @@ def stored(answer: Answer, response_id: str, method: str, path: str) -> dict[str
         item = {"id": f"msg_{answer.key}", "type": "message", "role": "user", "status": "completed", "content": content}
         return {"object": "list", "data": [item], "first_id": item["id"], "last_id": item["id"], "has_more": False}
     status = "cancelled" if path.endswith("/cancel") else "completed"
-    return _response(answer, status, [_item(answer, "completed")], _usage(answer)) | {"id": response_id}
+    output = [item.done for item in _items(answer)]
+    return _response(answer, status, output, _usage(answer)) | {"id": response_id}
