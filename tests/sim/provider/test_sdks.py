@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
+from stillup.sim.provider.behaviour import Behaviour, Called, Failure, Reason
 
 anthropic = pytest.importorskip("anthropic", reason="the official SDK is not installed")
 openai = pytest.importorskip("openai", reason="the official SDK is not installed")
@@ -242,3 +242,98 @@ async def test_openai_hands_an_error_inside_a_response_over_as_an_event(provider
     provider.set(Behaviour(failure=Failure.ERROR_EVENT, after=2))
     events = [event async for event in await gpt.responses.create(model="m", input="Hello", stream=True)]
     assert (events[-1].type, events[-1].code) == ("error", "server_error")
+
+
+RICH = Behaviour(thoughts="Let me see.", text="I ask.", verbatim=True, calls=(Called("a", {"x": [1]}), Called("b", {})))
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_anthropic_reads_thoughts_words_and_two_calls_in_one_message(provider, claude, streams):
+    provider.set(RICH)
+    ask = {"model": "m", "max_tokens": 99, "messages": SAY}
+    if streams:
+        async with claude.messages.stream(**ask) as stream:
+            message = await stream.get_final_message()
+    else:
+        message = await claude.messages.create(**ask)
+    thought, words, *calls = message.content
+    assert (thought.thinking, bool(thought.signature), words.text) == ("Let me see. ", True, "I ask.")
+    assert [(c.name, c.input) for c in calls] == [("a", {"x": [1]}), ("b", {})]
+    assert (len({c.id for c in calls}), message.stop_reason) == (2, "tool_use")
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_openai_reads_words_and_two_calls_in_one_completion(provider, gpt, streams):
+    provider.set(RICH)
+    if streams:
+        async with gpt.chat.completions.stream(model="m", messages=SAY) as stream:
+            answer = await stream.get_final_completion()
+    else:
+        answer = await gpt.chat.completions.create(model="m", messages=SAY)
+    message = answer.choices[0].message
+    assert (message.content, message.reasoning_content) == ("I ask.", "Let me see. ")
+    assert [(c.function.name, c.function.arguments) for c in message.tool_calls] == [("a", '{"x":[1]}'), ("b", "{}")]
+    assert answer.choices[0].finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_openai_reads_reasoning_words_and_two_calls_in_one_response(provider, gpt, streams):
+    provider.set(RICH)
+    if streams:
+        async with gpt.responses.stream(model="m", input="Hello") as stream:
+            numbers = [event.sequence_number async for event in stream]
+            answer = await stream.get_final_response()
+        assert numbers == list(range(len(numbers)))
+    else:
+        answer = await gpt.responses.create(model="m", input="Hello")
+    thought, words, *calls = answer.output
+    assert (thought.summary[0].text, words.content[0].text) == ("Let me see. ", "I ask.")
+    assert [(c.name, c.arguments) for c in calls] == [("a", '{"x":[1]}'), ("b", "{}")]
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_gemini_reads_thoughts_words_and_two_calls(provider, gemini, streams):
+    provider.set(RICH)
+    if streams:
+        chunks = [c async for c in await gemini.models.generate_content_stream(model="m", contents="Hello")]
+    else:
+        chunks = [await gemini.models.generate_content(model="m", contents="Hello")]
+    parts = [part for c in chunks for part in c.candidates[0].content.parts]
+    assert "".join(p.text for p in parts if p.thought) == "Let me see. "
+    assert "".join(p.text or "" for p in parts if not p.thought) == "I ask."
+    assert [(p.function_call.name, p.function_call.args) for p in parts if p.function_call] == [
+        ("a", {"x": [1]}),
+        ("b", {}),
+    ]
+    assert chunks[-1].usage_metadata.thoughts_token_count == 3
+
+
+async def test_every_sdk_reads_a_refusal(provider, claude, gpt, gemini):
+    provider.set(Behaviour(refusal="I will not."))
+    async with claude.messages.stream(model="m", max_tokens=99, messages=SAY) as stream:
+        message = await stream.get_final_message()
+    assert (message.content[0].text, message.stop_reason) == ("I will not. ", "refusal")
+    async with gpt.chat.completions.stream(model="m", messages=SAY) as stream:
+        choice = (await stream.get_final_completion()).choices[0]
+    assert (choice.message.refusal, choice.message.content) == ("I will not. ", None)
+    async with gpt.responses.stream(model="m", input="Hello") as stream:
+        response = await stream.get_final_response()
+    assert response.output[0].content[0].refusal == "I will not. "
+    answer = await gemini.models.generate_content(model="m", contents="Hello")
+    assert answer.candidates[0].finish_reason == genai.types.FinishReason.SAFETY
+
+
+async def test_every_sdk_goes_on_from_what_it_brings(provider, claude, gpt, gemini):
+    begun = [*SAY, {"role": "assistant", "content": "A0 A1 A"}]
+    rest = "2 " + "".join(f"A{i} " for i in range(3, 10))
+    message = await claude.messages.create(model="m", max_tokens=99, messages=begun)
+    assert (message.content[0].text, message.usage.input_tokens, message.usage.output_tokens) == (rest, 12, 8)
+    completion = await gpt.chat.completions.create(model="m", messages=begun)
+    assert completion.choices[0].message.content == rest
+    assert (await gpt.responses.create(model="m", input=begun)).output_text == rest
+    contents = [
+        {"role": "user", "parts": [{"text": "Hello"}]},
+        {"role": "model", "parts": [{"text": "A0 A1 A"}]},
+        {"role": "user", "parts": [{"text": "Go on."}]},
+    ]
+    assert (await gemini.models.generate_content(model="m", contents=contents)).text == rest

@@ -35,7 +35,7 @@ def shape(answer: Answer) -> Shape:
     closing = [_chunk(answer, {}, _finish(answer))]
     if answer.wants_usage:
         closing.append(sse(_head(answer, "chat.completion.chunk") | {"choices": [], "usage": _usage(answer)}))
-    is_silent = answer.calls and not answer.words
+    is_silent = (answer.calls or answer.refusal) and not answer.words
     first = {"role": "assistant", "content": None if is_silent else "", "refusal": None}
     return Shape(
         opening=(_chunk(answer, first),),
