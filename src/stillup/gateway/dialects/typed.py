@@ -27,8 +27,8 @@ _MAX_SAID = 200
 def typed(decode: Callable[[bytes], T], data: bytes, where: str = "") -> T:
     """``data`` in the shape that ``decode`` wants. Raises NoJson, or Untranslatable with the place that does not fit.
 
-    ``where`` is where ``data`` stands in the body. Half a surrogate pair, which JavaScript writes for text cut inside an
-    emoji, becomes U+FFFD.
+    ``where`` is where ``data`` stands in the body. Half a surrogate pair, which JavaScript writes for text cut inside
+    an emoji, becomes U+FFFD.
     """
     try:
         return decode(data)
@@ -48,7 +48,7 @@ def typed(decode: Callable[[bytes], T], data: bytes, where: str = "") -> T:
 def mended(data: bytes) -> bytes:
     """The same JSON such that msgspec reads it: half a surrogate pair is U+FFFD. Raises NoJson."""
     try:
-        text = json.dumps(plain(data), ensure_ascii=False)
+        text = json.dumps(plain(bytes(data)), ensure_ascii=False)
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     except (ValueError, RecursionError) as refused:
         msg = "no JSON"
@@ -56,7 +56,7 @@ def mended(data: bytes) -> bytes:
 
 
 def _misfit(refused: msgspec.ValidationError, where: str) -> Untranslatable:
-    """msgspec names types and places, and of the body nothing but a member's name."""
+    """The library names types and places, and of the body nothing but a member's name."""
     text = str(refused)
     at = _AT.search(text)
     said = text[: at.start()] if at else text
