@@ -1,0 +1,191 @@
+"""A request for generateContent, written; a request that goes on with an answer; one without marked thoughts."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from stillup.gateway.core.values import Form, Protocol
+from stillup.gateway.dialects.dialect import Losses, Untranslatable
+from stillup.gateway.dialects.gemini.names import BUDGETS, LEVELS, camel, is_early, read
+from stillup.gateway.dialects.gemini.parts_out import Contents, Json
+from stillup.gateway.dialects.gemini.prompt_in import HINTS
+from stillup.gateway.dialects.neutral import UNSIGNED, Choose, Effort, Prompt, Schema, Thinking, Tool, ToolChoice
+from stillup.gateway.dialects.splice import members
+from stillup.gateway.dialects.typed import GO_ON
+
+_MOST_STOPS = 5
+_LEVEL_OF = {effort: level for level, effort in LEVELS.items()} | {Effort.XHIGH: "HIGH", Effort.MAX: "HIGH"}
+_IN_BODY = frozenset({"safetySettings", "labels", "serviceTier", "store"})
+_MARK = UNSIGNED.encode()
+_encode = msgspec.json.encode
+_listed = msgspec.json.Decoder(list[Raw] | dict[str, Raw]).decode
+_parts = msgspec.json.Decoder(list[dict[str, Raw]] | dict[str, Raw]).decode
+_object = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
+    """The body. Raises Untranslatable."""
+    _refuse(prompt)
+    body: Json = {"contents": Contents(prompt, losses).write()}
+    if prompt.system:
+        body["systemInstruction"] = {"parts": [{"text": text.text} for text in prompt.system]}
+        if any(text.cache for text in prompt.system):
+            losses.add("cache marker")
+    body |= _tools(prompt, losses)
+    options = _options(prompt, losses)
+    for name, value in prompt.others.items():
+        if name not in HINTS:
+            losses.add(name)
+        elif name in _IN_BODY:
+            body[name] = value
+        else:
+            options[name] = value
+    for name in prompt.unknown:
+        losses.add(name)
+    if options:
+        body["generationConfig"] = options
+    return _encode(body)
+
+
+def count_prompt(prompt: Prompt, losses: Losses) -> bytes:
+    """The body that has a prompt counted: all of it, not only its contents."""
+    request = _object(write_prompt(prompt, losses))
+    return _encode({"generateContentRequest": {"model": f"models/{prompt.model}", **request}})
+
+
+def _refuse(prompt: Prompt) -> None:
+    why = ""
+    if prompt.count > 1:
+        why = "n: several answers at once are not translated"
+    elif prompt.logprobs is not None:
+        why = "logprobs: they are not translated"
+    elif prompt.previous:
+        why = "previous_response_id: what is stored at another provider is not there"
+    elif len(prompt.stop) > _MOST_STOPS:
+        why = f"stop: {len(prompt.stop)} stop sequences, Gemini takes {_MOST_STOPS}"
+    for tool in prompt.server_tools:
+        if tool.origin is not Protocol.GEMINI:
+            why = f"tools: {tool.what[:60]} is run by {tool.origin.value} only"
+    if why:
+        raise Untranslatable(why)
+
+
+def _tools(prompt: Prompt, losses: Losses) -> Json:
+    tools = [_declared(tool, losses) for tool in prompt.tools]
+    rows: list[object] = [{"functionDeclarations": tools}] if tools else []
+    rows += [Raw(tool.raw) for tool in prompt.server_tools]
+    written: Json = {"tools": rows} if rows else {}
+    if prompt.tool_choice is not None and tools:
+        written["toolConfig"] = {"functionCallingConfig": _calling(prompt.tool_choice, losses)}
+    return written
+
+
+def _declared(tool: Tool, losses: Losses) -> Json:
+    declared: Json = {"name": tool.name}
+    if tool.description:
+        declared["description"] = tool.description
+    if tool.schema:
+        declared["parametersJsonSchema"] = Raw(tool.schema)
+    if tool.cache is not None:
+        losses.add("cache marker")
+    if tool.strict:
+        losses.add("strict tool arguments")
+    return declared
+
+
+def _calling(choice: ToolChoice, losses: Losses) -> Json:
+    if choice.parallel is False:
+        losses.add("one call at a time")
+    if choice.choose is Choose.ONE:
+        return {"mode": "ANY", "allowedFunctionNames": [choice.name]}
+    return {"mode": {Choose.ANY: "ANY", Choose.NONE: "NONE"}.get(choice.choose, "AUTO")}
+
+
+def _options(prompt: Prompt, losses: Losses) -> Json:
+    sampling = prompt.sampling
+    found: Json = {
+        "temperature": sampling.temperature,
+        "topP": sampling.top_p,
+        "topK": sampling.top_k,
+        "frequencyPenalty": sampling.frequency_penalty,
+        "presencePenalty": sampling.presence_penalty,
+        "seed": sampling.seed,
+        "maxOutputTokens": prompt.max_tokens,
+        "stopSequences": prompt.stop or None,
+        "thinkingConfig": _thinking(prompt.thinking, prompt.model, losses) or None,
+    }
+    options = {name: value for name, value in found.items() if value is not None}
+    if prompt.schema is not None:
+        options |= _schema(prompt.schema)
+    return options
+
+
+def _schema(schema: Schema) -> Json:
+    written: Json = {"responseMimeType": "application/json"}
+    if schema.schema:
+        written["responseJsonSchema"] = Raw(schema.schema)
+    return written
+
+
+def _thinking(thinking: Thinking, model: str, losses: Losses) -> Json:
+    """A budget or a level: Gemini refuses both at once, and models before 3 know no level."""
+    config: Json = {} if thinking.shown is None else {"includeThoughts": thinking.shown}
+    early = is_early(model)
+    effort = thinking.effort
+    if thinking.on is False or effort is Effort.NONE:
+        if early or "gemini-" not in model:
+            return config | {"thinkingBudget": 0}
+        losses.add("thinking off (this model always thinks)")
+        return config | {"thinkingLevel": "MINIMAL" if "flash" in model else "LOW"}
+    if effort in {Effort.XHIGH, Effort.MAX}:
+        losses.add(f"effort {effort}")
+        effort = Effort.HIGH
+    if effort is not None and not (early and thinking.budget_tokens):
+        if early:
+            return config | {"thinkingBudget": BUDGETS[effort]}
+        if thinking.budget_tokens is not None:
+            losses.add("thinking budget")
+        return config | {"thinkingLevel": _LEVEL_OF[effort]}
+    if thinking.budget_tokens is not None:
+        return config | {"thinkingBudget": thinking.budget_tokens}
+    return config | {"thinkingBudget": -1} if thinking.on else config
+
+
+def go_on(body: bytes, said: str, form: Form, max_tokens: int | None) -> bytes:
+    """The same request after what was said. A form that is not Gemini's counts as a prefill. Raises NoJson."""
+    inside = members(body)
+    if form is not Form.NONE:
+        more: list[object] = [{"role": "model", "parts": [{"text": said}]}]
+        if form is Form.INSTRUCTION:
+            more.append({"role": "user", "parts": [{"text": GO_ON}]})
+        inside["contents"] = Raw(_encode([*_contents(inside), *more]))
+    if max_tokens is not None:
+        key = "generation_config" if "generation_config" in inside else "generationConfig"
+        options = read(_object, inside.get(key, Raw(b"{}")), key)
+        options = {name: value for name, value in options.items() if camel(name) != "maxOutputTokens"}
+        inside[key] = Raw(_encode({**options, "maxOutputTokens": max_tokens}))
+    return _encode(inside)
+
+
+def cleaned(body: bytes) -> bytes:
+    """Without the thoughts that bear the mark. Raises NoJson."""
+    inside = members(body)
+    kept = []
+    for content in _contents(inside):
+        found = read(_object, content, "contents")
+        parts = read(_parts, found.get("parts", Raw(b"[]")), "contents")
+        left = [part for part in (parts if isinstance(parts, list) else [parts]) if not _is_marked(part)]
+        if left:
+            kept.append({**found, "parts": left})
+    return _encode({**inside, "contents": kept}) if kept else body
+
+
+def _contents(inside: dict[str, Raw]) -> list[Raw]:
+    raw = inside.get("contents", Raw(b"[]"))
+    found = read(_listed, raw, "contents")
+    return found if isinstance(found, list) else [raw]
+
+
+def _is_marked(part: dict[str, Raw]) -> bool:
+    return any(camel(name) == "thoughtSignature" and _MARK in bytes(value) for name, value in part.items())
