@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Reader, Untranslatable
 from stillup.gateway.dialects.gemini.chunks import Blob, Called, Candidate, Chunk, Chunks, Part, decode_whole
+from stillup.gateway.dialects.gemini.cited import Cited, moved, shared_out
 from stillup.gateway.dialects.gemini.names import BROKEN, STOPS, kind_of, seal_of
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE
 from stillup.gateway.dialects.neutral import (
@@ -28,7 +30,6 @@ from stillup.gateway.dialects.neutral import (
     Piece,
     Reply,
     Stop,
-    Text,
     Thinks,
     ThoughtEnds,
     Words,
@@ -36,49 +37,6 @@ from stillup.gateway.dialects.neutral import (
 from stillup.gateway.dialects.said import Said
 from stillup.gateway.dialects.trouble import said
 
-_MAX_CITATIONS = 1_000
-
-
-class _Cited(Struct, gc=False, rename="camel"):
-    start_index: int | None = None
-    end_index: int | None = None
-    uri: str | None = None
-    title: str | None = None
-
-
-class _Citations(Struct, gc=False, rename="camel"):
-    citations: list[_Cited] | None = None
-    citation_sources: list[_Cited] | None = None
-
-
-class _Segment(Struct, gc=False, rename="camel"):
-    start_index: int | None = None
-    end_index: int | None = None
-
-
-class _Support(Struct, gc=False, rename="camel"):
-    segment: _Segment | None = None
-    grounding_chunk_indices: list[int] | None = None
-
-
-class _Page(Struct, gc=False):
-    uri: str | None = None
-    title: str | None = None
-
-
-class _Source(Struct, gc=False, rename="camel"):
-    web: _Page | None = None
-    retrieved_context: _Page | None = None
-    maps: _Page | None = None
-
-
-class _Grounding(Struct, gc=False, rename="camel"):
-    grounding_chunks: list[_Source] | None = None
-    grounding_supports: list[_Support] | None = None
-
-
-_citations = msgspec.json.Decoder(_Citations).decode
-_grounding = msgspec.json.Decoder(_Grounding).decode
 _args = msgspec.json.Decoder(dict[str, Raw]).decode
 _answers = msgspec.json.Decoder(list[Raw]).decode
 
@@ -89,7 +47,11 @@ class GeminiReader(Reader):
     def __init__(self) -> None:
         self._chunks = Chunks()
         self._texts: list[str] = []
-        self._cited: set[Citation] = set()
+        self._cited = Cited()
+        self._said = 0
+        self._begin = 0
+        self._in_text = False
+        self.citations: list[Citation] = []
         self._id = ""
         self._calls = 0
         self._began = False
@@ -144,10 +106,11 @@ class GeminiReader(Reader):
                 if is_whole and pieces and isinstance(pieces[-1], Words) and part.text and not part.thought:
                     pieces.append(Apart())
                 self._part(part, pieces)
-        if candidate.grounding_metadata != NULL:
-            self._grounded(candidate.grounding_metadata, pieces)
-        if candidate.citation_metadata != NULL:
-            self._citations(candidate.citation_metadata, pieces)
+        if candidate.grounding_metadata != NULL or candidate.citation_metadata != NULL:
+            new = self._cited.see(candidate.grounding_metadata, candidate.citation_metadata, self._texts)
+            self.citations += new
+            if not is_whole:
+                _insert([Cites(moved(citation, self._begin)) for citation in new], pieces)
         reason = candidate.finish_reason
         if reason is None or reason == "FINISH_REASON_UNSPECIFIED":
             return
@@ -163,18 +126,18 @@ class GeminiReader(Reader):
             if part.thought:
                 self._thinking = self._thinking or bool(text)
                 if text:
+                    self._in_text = False
                     pieces.append(Thinks(text))
             elif text:
-                self._close(pieces)
-                self._texts.append(text)
-                pieces.append(Words(text))
+                self._say(text, pieces)
             if seal is not None:
                 if not part.thought:
                     self._close(pieces)
-                self._thinking = False
+                self._thinking = self._in_text = False
                 pieces.append(ThoughtEnds(seal))
             return
         self._close(pieces)
+        self._in_text = False
         if part.function_call is not None:
             pieces.append(self._call(part.function_call, part.thought_signature))
             return
@@ -183,6 +146,14 @@ class GeminiReader(Reader):
             pieces.append(Gives(given))
         if seal is not None:
             pieces.append(ThoughtEnds(seal))
+
+    def _say(self, text: str, pieces: list[Piece]) -> None:
+        self._close(pieces)
+        if not self._in_text:
+            self._in_text, self._begin = True, self._said
+        self._texts.append(text)
+        self._said += len(text)
+        pieces.append(Words(text))
 
     def _close(self, pieces: list[Piece]) -> None:
         if self._thinking:
@@ -224,40 +195,11 @@ class GeminiReader(Reader):
                 return Foreign(origin=Protocol.GEMINI, what=what, raw=msgspec.json.encode({what: raw}))
         return None
 
-    def _citations(self, raw: Raw, pieces: list[Piece]) -> None:
-        try:
-            found = _citations(raw)
-        except UNREADABLE:
-            return
-        for cited in (found.citations or found.citation_sources or ())[:_MAX_CITATIONS]:
-            self._cite(cited.uri, cited.title, cited.start_index, cited.end_index, pieces)
 
-    def _grounded(self, raw: Raw, pieces: list[Piece]) -> None:
-        try:
-            found = _grounding(raw)
-        except UNREADABLE:
-            return
-        sources = found.grounding_chunks or []
-        for support in (found.grounding_supports or ())[:_MAX_CITATIONS]:
-            segment = support.segment or _Segment()
-            for n in (support.grounding_chunk_indices or ())[:20]:
-                if 0 <= n < len(sources):
-                    page = sources[n].web or sources[n].retrieved_context or sources[n].maps or _Page()
-                    self._cite(page.uri, page.title, segment.start_index or 0, segment.end_index, pieces)
-
-    def _cite(
-        self, uri: str | None, title: str | None, start: int | None, end: int | None, pieces: list[Piece]
-    ) -> None:
-        """Gemini counts bytes of the text, and says a citation again with every chunk that follows it."""
-        if (start is not None or end is not None) and not all(text.isascii() for text in self._texts):
-            whole = "".join(self._texts).encode("utf-8", "replace")
-            start, end = (
-                None if n is None else len(whole[: max(0, n)].decode("utf-8", "ignore")) for n in (start, end)
-            )
-        citation = Citation(url=uri or "", title=title or "", start=start, end=end)
-        if citation not in self._cited:
-            self._cited.add(citation)
-            pieces.append(Cites(citation))
+def _insert(cites: Sequence[Cites], pieces: list[Piece]) -> None:
+    """Behind the last words, which they are about; a call or the thought's seal may stand after these."""
+    at = next((n for n in range(len(pieces), 0, -1) if isinstance(pieces[n - 1], Words)), len(pieces))
+    pieces[at:at] = cites
 
 
 def _media(blob: Blob) -> Media | None:
@@ -283,8 +225,9 @@ def read_reply(data: bytes) -> Reply:
         if isinstance(piece, Failed):
             msg = f"the answer cannot be used: {piece.message[:120]}"
             raise Untranslatable(msg)
-        added.add(piece)
+        if not isinstance(piece, Cites):
+            added.add(piece)
     began = added.began or Began()
-    parts = tuple(part for part in added.parts if not (isinstance(part, Text) and not part.text))
+    parts = shared_out(added.parts, reader.citations)
     stop = added.ended.stop if added.ended is not None else Stop.END
     return Reply(id=began.id, model=began.model, parts=parts, stop=stop, counts=added.counts)
