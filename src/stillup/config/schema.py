@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from stillup.config.alerts import Alerts
+from stillup.config.deferral import Deferral
 from stillup.config.hub import Hub, Pool
 from stillup.config.kinds import Kind
 
@@ -320,7 +321,7 @@ class Route(Struct, frozen=True, kw_only=True):
     ]
 
 
-class Gateway(Struct, frozen=True, kw_only=True):
+class Gateway(Deferral, frozen=True, kw_only=True):
     """The gateway."""
 
     enabled: Annotated[bool, _says("`false` leaves the gateway out of `stillup up`")] = True

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from random import Random
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from stillup.gateway.controls import Controls
 from stillup.gateway.core.actions import Patience
 from stillup.gateway.core.allowance import Allowance, Bounds, Denied, crowding
 from stillup.gateway.core.desk import Desk, DeskSettings
@@ -28,20 +29,27 @@ from stillup.gateway.core.values import Ask, Headers, Operation, Target
 from stillup.gateway.dialects.base import KeyChoice, Refusal
 from stillup.gateway.dialects.errors import error_answer
 from stillup.gateway.dialects.requests import protocol_of, read_request
+from stillup.gateway.faults.faults import Faults
 from stillup.gateway.handling import Handling
 from stillup.gateway.journal import Journal
+from stillup.gateway.later.later import Later
+from stillup.gateway.later.runner import Runner
 from stillup.gateway.lines import Lines
 from stillup.gateway.outbox import Outbox
 from stillup.gateway.own import HEALTH_PATHS, OwnPages, is_open_to_all
 from stillup.gateway.proxies import is_loopback
+from stillup.gateway.seen.passage import Ending
 from stillup.gateway.telling import id_lines, new_id
 from stillup.gateway.whom import Whom
 from stillup.gateway.wire.server import Connection, Incoming, Stop
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stillup.clock import Clock
     from stillup.config.schema import Gateway as Settings
     from stillup.gateway.core.views import HealthView, Observer
+    from stillup.gateway.outlet import Outlet
     from stillup.gateway.plan import GatewayPlan
     from stillup.gateway.seen.facade import Seen
     from stillup.gateway.seen.passage import Passage
@@ -71,7 +79,8 @@ class Gateway:
     """Serves clients until it is stopped.
 
     ``view`` tells of outages and ``observer`` is told of tries; the gateway works without either. ``journal`` None
-    keeps nothing. ``tls`` replaces the system's trust for upstreams (tests have their own authority).
+    keeps nothing, and so does ``later``, the folder of requests that are put off. ``say`` is told what its user must
+    know. ``tls`` replaces the system's trust for upstreams (tests have their own authority).
     """
 
     def __init__(
@@ -88,6 +97,8 @@ class Gateway:
         tls: ssl.SSLContext | None = None,
         patience: Patience | None = None,
         environ: Mapping[str, str] | None = None,
+        later: Path | None = None,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         self.plan = plan
         self.settings = settings
@@ -111,8 +122,12 @@ class Gateway:
         )
         self._allowance = Allowance((u.id, Bounds(u.requests_per_minute, u.usd_per_day)) for u in users)
         self._patience = patience or Patience(deadline_s=settings.deadline_s)
-        self._own = OwnPages(self)
-        self._whom = Whom(plan)
+        self.whom = Whom(plan)
+        told = say or _nobody
+        self.faults = Faults([u.id for u in plan.upstreams], self.now, self.desk.random, told)
+        self.later = Later(self, later, told)
+        self.runner = Runner(self, self.later)
+        self._own, self._controls = OwnPages(self), Controls(self)
         self._connections: set[Connection] = set()
         self._running: set[Handling] = set()
         self._queue: dict[Handling, _Place] = {}
@@ -153,12 +168,15 @@ class Gateway:
         self.port = self._server.sockets[0].getsockname()[1]
         await self.seen.start()
         _ = self.task(self._sweep())
+        if self.later.is_on:
+            _ = self.task(self.runner.go_on())
         if self.keeps:
             _ = self.task(self._keep_house())
 
     async def stop(self, grace_s: float = 10.0) -> None:
         """Take no more; let what is under way finish, then end it with an error that clients can try again after."""
         self.is_stopping = True
+        self.faults.close()
         if self._server is not None:
             self._server.close()
         for connection in tuple(self._connections):
@@ -177,6 +195,7 @@ class Gateway:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.later.close()
         await self.lines.close()
         self.outbox.flush()
         self.journal.close(self.wall_s())
@@ -213,6 +232,8 @@ class Gateway:
             return None
         if self._own.answer(connection, request.method, path):
             return None
+        if self._controls.answer(connection, request, path, query, entry):
+            return None
         ask = read_request(request.method, path, query, request.headers, request.body)
         if isinstance(ask, Refusal):
             connection.answer(ask.status, (*ask.headers, *id_lines(new_id())), ask.body)
@@ -245,18 +266,32 @@ class Gateway:
         if denied is not None:
             handling.refuse(Fault.RATE_LIMITED, denied.says, retry_after_s=denied.retry_after_s)
             return None
-        chain = self._whom.chain(ask)
+        chain = self.whom.chain(ask)
         if not chain:
             handling.refuse(
                 Fault.BAD_REQUEST, self.plan.nobody(ask.protocol, ask.model), status=404 if self.plan.upstreams else 503
             )
             return None
         # Our own token is nobody else's to see: a client that came in with one has no key to lend.
-        keys = self._whom.keys(ask, chain, lend=not entered.key_is_token)
+        keys = self.whom.keys(ask, chain, lend=not entered.key_is_token)
         if len(self._running) >= self.settings.max_concurrent:
             return self._wait(handling, chain, keys)
         self._run(handling, chain, keys, self._patience)
         return handling
+
+    def ask_again(
+        self, ask: Ask, user: str, chain: tuple[Target, ...], keys: dict[str, KeyChoice], outlet: Outlet
+    ) -> tuple[Handling, Passage] | None:
+        """Ask what was put off; the answer goes to the outlet. None where there is no room for it, or no allowance."""
+        is_denied = user and self._allowance.ask(user, self.now(), self.clock.now()) is not None
+        if is_denied or self.is_stopping or len(self._running) >= self.settings.max_concurrent:
+            return None
+        request_id = new_id()
+        passage = self.seen.begin(ask, request_id, user)
+        entry = self.journal.begin(ask, request_id, self.wall_s()) if self._is_kept(ask) else None
+        handling = Handling(self, outlet, ask, passage, entry)
+        self._run(handling, chain, keys, self._patience)
+        return handling, passage
 
     def _crowding(self, user: str) -> Denied | None:
         half = max(1, self.settings.max_concurrent // 2)
@@ -296,6 +331,8 @@ class Gateway:
         self._queue.pop(handling, None)
         if passage.user:
             self._allowance.spend(passage.user, passage.due_usd, self.clock.now())
+        if passage.ending is Ending.ANSWERED:
+            self.later.answered(handling.ask, passage.user)
         if self._is_filling:
             return  # it was over as soon as it had room: a queue of such would be as many calls deep
         self._is_filling = True
@@ -338,3 +375,7 @@ def _split(target: bytes) -> tuple[str | None, str]:
     """Path and query of a request's target; None for what is no path (an absolute URL, an asterisk)."""
     path, _, query = target.decode("latin-1").partition("?")
     return (path if path.startswith("/") else None), query.partition("#")[0]
+
+
+def _nobody(_: str) -> None:
+    """Nobody is told."""

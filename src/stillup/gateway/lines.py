@@ -5,10 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from stillup.errors import UsageError
 from stillup.gateway.core.values import Headers
 from stillup.gateway.dialects.base import Outgoing, UpstreamSpec
 from stillup.gateway.dialects.bases import base_of
+from stillup.gateway.faults.staged import Staging
 from stillup.gateway.proxies import Proxies
 from stillup.gateway.signing import Signer, signer_for
 from stillup.gateway.wire.client import Call, Place, Pool, Sink
@@ -42,8 +45,13 @@ class Lines:
             if signer is not None:
                 self.signers[upstream.id] = signer
 
-    def send(self, outgoing: Outgoing, sink: Sink, more: Headers = ()) -> Call:
-        """Send a request; what comes back goes to the sink."""
+    def send(self, outgoing: Outgoing, sink: Sink, more: Headers = (), drill: Staging | None = None) -> Call:
+        """Send a request; what comes back goes to the sink. In a drill it may not be sent at all."""
+        if drill is not None:
+            return drill.call(lambda through: self._ask(_plain(outgoing), through, more), sink)
+        return self._ask(outgoing, sink, more)
+
+    def _ask(self, outgoing: Outgoing, sink: Sink, more: Headers) -> Call:
         pool = self._pools.get(outgoing.origin)
         if pool is None:
             place = Place.of(outgoing.origin)
@@ -61,3 +69,9 @@ class Lines:
         """End every connection."""
         for pool in self._pools.values():
             await pool.close()
+
+
+def _plain(outgoing: Outgoing) -> Outgoing:
+    """Asking for an answer without content coding: it is to be broken between two of its events."""
+    kept = tuple(line for line in outgoing.headers if line[0].lower() != b"accept-encoding")
+    return replace(outgoing, headers=(*kept, (b"accept-encoding", b"identity")))

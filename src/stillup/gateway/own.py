@@ -11,6 +11,7 @@ from stillup.gateway.choices import PATH as CHOICES_PATH
 from stillup.gateway.choices import Offered, choices
 from stillup.gateway.core.values import Protocol, Target
 from stillup.gateway.dialects.bases import base_of
+from stillup.gateway.statuspage import counts
 
 if TYPE_CHECKING:
     from stillup.gateway.app import Gateway
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 HEALTH_PATHS = ("/", "/healthz", "/readyz", "/api/hello")
 """Anybody may ask whether it is alive; the last is where Claude Code asks Anthropic."""
 STATUS_PATH = "/stillup/status"
-_JSON: Headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
+JSON: Headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _METRICS: Headers = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 _BRINGS_A_BODY = (b"content-length", b"transfer-encoding")
 _READS = ("GET", "HEAD")
@@ -51,15 +52,15 @@ class OwnPages:
         if method not in _READS:
             return False
         if path == "/readyz" and self._gateway.is_stopping:
-            connection.answer(503, _JSON, b'{"status":"stopping","service":"stillup gateway"}')
+            connection.answer(503, JSON, b'{"status":"stopping","service":"stillup gateway"}')
         elif path in HEALTH_PATHS:
-            connection.answer(200, _JSON, b'{"status":"ok","service":"stillup gateway"}')
+            connection.answer(200, JSON, b'{"status":"ok","service":"stillup gateway"}')
         elif path == "/metrics":
             connection.answer(200, _METRICS, self._gateway.seen.render())
         elif path == STATUS_PATH:
-            connection.answer(200, _JSON, self._status())
+            connection.answer(200, JSON, self._status())
         elif path == CHOICES_PATH:
-            connection.answer(200, _JSON, self._offered())
+            connection.answer(200, JSON, self._offered())
         else:
             return False
         return True
@@ -94,6 +95,8 @@ class OwnPages:
                 "missing": gateway.plan.missing,
                 "targets": gateway.desk.status(gateway.now(), self._targets),
                 "spent_usd": gateway.seen.spent_usd(),
+                "drills": gateway.faults.shown(),
+                "later": counts(gateway.later.items, gateway.later.trouble),
                 "journal": {
                     "on": gateway.keeps,
                     "folder": str(journal.folder) if gateway.keeps else None,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from stillup.gateway.core.status import TargetStatus
+from stillup.gateway.faults.drill import DrillStatus
+from stillup.gateway.later.item import Item, State
 
 PATH = "/stillup/status"
 
@@ -25,6 +29,26 @@ class UpstreamStatus(Struct, frozen=True, kw_only=True):
     service: str | None = None
 
 
+class LaterStatus(Struct, frozen=True, kw_only=True):
+    """How many requests that were put off there are, by state; ``trouble`` says why none can be."""
+
+    waiting: int = 0
+    answered: int = 0
+    failed: int = 0
+    trouble: str | None = None
+
+
+def counts(items: Iterable[Item], trouble: str) -> LaterStatus:
+    """Counted; one that is being asked still waits."""
+    states = [item.state for item in items]
+    return LaterStatus(
+        waiting=states.count(State.WAITING) + states.count(State.RUNNING),
+        answered=states.count(State.ANSWERED),
+        failed=states.count(State.FAILED),
+        trouble=trouble or None,
+    )
+
+
 class GatewayStatus(Struct, frozen=True, kw_only=True):
     """A running gateway as it stands.
 
@@ -42,3 +66,5 @@ class GatewayStatus(Struct, frozen=True, kw_only=True):
     journal: JournalStatus = JournalStatus()
     missing: tuple[str, ...] = ()
     spent_usd: dict[str, float] = {}
+    drills: tuple[DrillStatus, ...] = ()
+    later: LaterStatus = LaterStatus()
