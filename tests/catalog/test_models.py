@@ -137,8 +137,8 @@ def test_no_name_at_all_makes_trouble(name: str):
 
 
 def test_names_made_up_by_clients_do_not_grow_memory():
-    assert find_model.cache_parameters()["maxsize"] == module._REMEMBERED
-    assert kin_of.cache_parameters()["maxsize"] == module._REMEMBERED
+    assert find_model.cache_parameters()["maxsize"] == module.REMEMBERED
+    assert kin_of.cache_parameters()["maxsize"] == module.REMEMBERED
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ from msgspec import Struct
 
 from stillup.errors import CatalogError
 
-_LONGEST_NAME = 300
-_REMEMBERED = 4_096
+LONGEST_NAME = 300
+"""Characters; what is longer is no model's name."""
+REMEMBERED = 4_096
+"""Names that are looked up quickly: clients may make any up."""
 _MILLION = 1e6
 
 
@@ -132,7 +134,7 @@ _AFTER = re.compile(r"(?:\[1m\]|:(?:free|nitro|floor|online|extended|thinking|be
                     r"-v\d+(?::\d+)?(?::\d+k)?|:\d+|-latest|-preview|-\d{8}|-\d{4}-\d{2}-\d{2})$")  # fmt: skip
 
 
-def _forms(name: str) -> Iterator[str]:
+def forms_of(name: str) -> Iterator[str]:
     """The name, then what remains of it when what stands around it is taken off, one thing after another."""
     heads = [name]
     while found := _BEFORE.match(heads[-1]):
@@ -154,28 +156,28 @@ def _by_name() -> dict[str, Model]:
     return names
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=REMEMBERED)
 def find_model(name: str) -> Model | None:
     """The model that a name means, as clients, clouds and routers write it; None where that is not known."""
-    if not name or len(name) > _LONGEST_NAME:
+    if not name or len(name) > LONGEST_NAME:
         return None
     lower = name.strip().lower()
     known = _by_name()
-    for form in _forms(lower):
+    for form in forms_of(lower):
         if form in known:
             return known[form]
     return next((m for m in models().values() for p in m.patterns if fnmatchcase(lower, p)), None)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=REMEMBERED)
 def kin_of(name: str) -> Model | None:
     """A model that the name is a later or earlier version of, for what it can do; its price may be another."""
-    if not name or len(name) > _LONGEST_NAME:
+    if not name or len(name) > LONGEST_NAME:
         return None
     found = find_model(name)
     if found is not None:
         return found
-    forms = list(_forms(name.strip().lower()))
+    forms = list(forms_of(name.strip().lower()))
     return next((m for m in models().values() if m.kin and any(fnmatchcase(f, m.kin) for f in forms)), None)
 
 

@@ -37,6 +37,10 @@ class Provider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bare: bool = False
     named_by_user: bool = False
     """Its models have the names their user gave them."""
+    goes_on: str = ""
+    """How every model there goes on with a beginning of its answer in Chat Completions; empty: as the model does."""
+    responses: bool = False
+    """What is asked of it in another dialect is asked in Responses, which it does more in."""
     service: str = ""
     component: str = ""
     get_key: str = ""

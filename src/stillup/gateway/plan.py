@@ -19,7 +19,7 @@ from stillup.config.schema import Route, User
 from stillup.errors import ConfigError
 from stillup.gateway.core.values import Protocol, Target
 from stillup.gateway.dialects.base import UpstreamSpec
-from stillup.gateway.standin import Link, Reason, links
+from stillup.gateway.standin import Link, Place, Reason, links
 from stillup.gateway.upstreams import Known, Local, configured, from_environment
 from stillup.secret import Secret
 
@@ -112,22 +112,30 @@ class GatewayPlan(Struct, frozen=True, kw_only=True, eq=False):
     def _hop(self, protocol: Protocol, asked: str, hop: str) -> Link:
         name, _, model = hop.partition("/")
         known = next(k for k in self.known if k.spec.id == name)
-        spoken = known.speaks(protocol)
-        if spoken is None:
-            return Link(upstream=name, reason=Reason.TRANSLATION, model=model, says=Reason.TRANSLATION.says)
-        model = model or _name_there(known, asked)
-        spec = known.spec
-        target = Target(upstream=name, model=model, protocol=spoken, service=spec.service, component=spec.component)
-        return Link(upstream=name, reason=Reason.ROUTE, target=target, model=model or asked, says=Reason.ROUTE.says)
+        model = model or _name_there(known, protocol, asked)
+        return Place(known, protocol, asked).link(_reason(known, protocol, model or asked), model)
 
 
-def _name_there(known: Known, asked: str) -> str:
-    """Empty, which keeps the client's name, but where that name cannot mean anything: the clouds have their own."""
-    if known.spec.protocol not in (Protocol.BEDROCK, Protocol.VERTEX):
-        return ""
+def _reason(known: Known, protocol: Protocol, model: str) -> Reason:
+    """A client's own key opens nothing that speaks another dialect (law 10)."""
+    return Reason.NO_KEY if known.is_bare and known.is_foreign(protocol, model) else Reason.ROUTE
+
+
+def _name_there(known: Known, protocol: Protocol, asked: str) -> str:
+    """Empty, which keeps the client's name, but where that name cannot mean anything.
+
+    The clouds have names of their own; and what speaks another dialect has other models, if it is known which.
+    """
+    cloud = known.spec.protocol in (Protocol.BEDROCK, Protocol.VERTEX)
     found = find_model(asked)
-    there = found.id_at(known.spec.protocol.value, known.spec.region) if found else ""
-    return "" if there == asked else there
+    if cloud and found is not None:
+        there = found.id_at(known.spec.protocol.value, known.spec.region)
+        if there:
+            return "" if there == asked else there
+    provider = known.provider
+    if found is None or provider is None or provider.is_local or provider.named_by_user:
+        return ""
+    return Place(known, protocol, asked).instead() if known.is_foreign(protocol, asked) else ""
 
 
 def resolve(config: Config, environ: Mapping[str, str], local: Sequence[Local] = ()) -> GatewayPlan:

@@ -2,6 +2,7 @@
 
 The same model elsewhere comes before another model: a caller notices the least of it. Then another model of the same
 maker and tier (outages often hit one model), then the same tier of other makers, and the models of this machine last.
+Among equals, who speaks the client's dialect comes before whom the request must be translated for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from msgspec import Struct
 from stillup.catalog.models import Model, find_model, kin_of, models
 from stillup.catalog.providers import maker_of
 from stillup.gateway.core.values import Protocol, Target
+from stillup.gateway.dialects.dialect import is_same_dialect
 from stillup.gateway.upstreams import Known
 
 DEARER_MAX = 2.0
@@ -33,7 +35,7 @@ class Reason(StrEnum):
     SAME_TIER = "same_tier"
     LESSER = "lesser"
     LOCAL = "local"
-    TRANSLATION = "needs_translation"
+    NO_ROUTE = "no_route"
     NO_MODEL = "no_model"
     DEARER = "dearer"
     NO_KEY = "no_key"
@@ -58,15 +60,16 @@ _SAYS = {
     Reason.SAME_TIER: "a model of the same tier",
     Reason.LESSER: "a lesser model; nothing of the same tier is there",
     Reason.LOCAL: "on this machine, when nothing else is left",
-    Reason.TRANSLATION: "another protocol: needs translation, not yet",
+    Reason.NO_ROUTE: "another protocol, and nobody knows its models: a route of yours can take it",
     Reason.NO_MODEL: "has no model that could stand in",
     Reason.DEARER: "its model of this tier costs too much more; a route of yours can take it",
     Reason.NO_KEY: "has no key of yours, and the client's belongs elsewhere",
     Reason.STAYS: "a model of this machine: what is asked of it goes nowhere else without a route of yours",
 }
 _UNHEARD_OF = "no provider is known to have a model of that name; the first upstream is asked for it as it is"
-_UNUSED = frozenset({Reason.TRANSLATION, Reason.NO_MODEL, Reason.DEARER, Reason.NO_KEY, Reason.STAYS})
+_UNUSED = frozenset({Reason.NO_ROUTE, Reason.NO_MODEL, Reason.DEARER, Reason.NO_KEY, Reason.STAYS})
 _ORDER = tuple(Reason)
+_SAME_MODEL = (Reason.ASKED, Reason.ELSEWHERE)
 
 
 class Link(Struct, frozen=True, kw_only=True):
@@ -78,6 +81,8 @@ class Link(Struct, frozen=True, kw_only=True):
     model: str = ""
     """What is asked there; the client's own name where the target keeps it."""
     says: str = ""
+    translated: bool = False
+    """It is asked in another dialect than the client's."""
 
 
 def links(protocol: Protocol, name: str, upstreams: Sequence[Known]) -> tuple[Link, ...]:
@@ -85,30 +90,43 @@ def links(protocol: Protocol, name: str, upstreams: Sequence[Known]) -> tuple[Li
 
     Without a name (a list of models) every upstream of the protocol is in the chain, in the configured order.
     """
-    speakers = {k.provider.id for k in upstreams if k.provider and k.speaks(protocol)}
-    seen = [k for k in upstreams if k.speaks(protocol) or not (k.provider and k.provider.id in speakers)]
+    have = {k.provider.id for k in upstreams if k.provider and not k.is_foreign(protocol)}
+    seen: list[Known] = []
+    for known in upstreams:
+        # One address of a provider is enough, that of the client's dialect if it has one.
+        if known.provider is None or not known.is_foreign(protocol) or known.provider.id not in have:
+            seen.append(known)
+            if known.provider is not None:
+                have.add(known.provider.id)
     here = any(name in k.models for k in upstreams)
     found = [link for known in seen for link in _places(protocol, name, known, here=here)]
-    if not any(link.reason in (Reason.ASKED, Reason.ELSEWHERE) for link in found):
+    if not any(link.reason in _SAME_MODEL for link in found):
         found = _first_asked(protocol, name, seen, found)
-    return tuple(sorted(found, key=lambda link: _ORDER.index(link.reason)))
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(link: Link) -> tuple[int, bool, int]:
+    same = link.reason in _SAME_MODEL
+    order = _ORDER.index(link.reason)
+    return _ORDER.index(Reason.ASKED) if same else order, link.translated, order
 
 
 def _first_asked(protocol: Protocol, name: str, upstreams: Sequence[Known], found: list[Link]) -> list[Link]:
     """Nobody is known to have the model: the first upstream says so itself, no other model is slipped in before."""
     for known in upstreams:
-        spoken = known.speaks(protocol)
-        if spoken is not None:
+        if not known.is_foreign(protocol):
             kept = [link for link in found if link.upstream != known.spec.id]
-            return [_Place(known, spoken, name).link(Reason.ASKED, "", _UNHEARD_OF), *kept]
+            return [Place(known, protocol, name).link(Reason.ASKED, "", _UNHEARD_OF), *kept]
     return found
 
 
 def _places(protocol: Protocol, name: str, known: Known, *, here: bool) -> list[Link]:
-    spoken = known.speaks(protocol)
-    if spoken is None:
-        return [Link(upstream=known.spec.id, reason=Reason.TRANSLATION, says=Reason.TRANSLATION.says)]
-    place = _Place(known, spoken, name)
+    place = Place(known, protocol, name)
+    if known.is_foreign(protocol):
+        if not name or known.provider is None:
+            return [place.link(Reason.NO_ROUTE, "")]
+        if known.is_bare:  # law 10: a client's key is for its own protocol
+            return [place.link(Reason.NO_KEY, "")]
     if not name or known.provider is None or _is_asked(name, known, here=here):
         return [place.link(Reason.ASKED, "", "" if name else "speaks this protocol"), *place.sibling()]
     return [place.link(Reason.STAYS, "")] if here and not known.provider.is_local else place.others()
@@ -130,12 +148,12 @@ def _is_asked(name: str, known: Known, *, here: bool) -> bool:
     return maker is provider
 
 
-class _Place:
+class Place:
     """One upstream looked at for one name."""
 
-    def __init__(self, known: Known, spoken: Protocol, name: str) -> None:
+    def __init__(self, known: Known, asked_in: Protocol, name: str) -> None:
         self._known = known
-        self._spoken = spoken
+        self._asked_in = asked_in
         self._name = name
         self._exact = find_model(name)
         self._asked = self._exact or kin_of(name)
@@ -143,11 +161,16 @@ class _Place:
 
     def link(self, reason: Reason, model: str, says: str = "") -> Link:
         spec = self._known.spec
-        target = Target(
-            upstream=spec.id, model=model, protocol=self._spoken, service=spec.service, component=spec.component
+        spoken = self._known.speaks(self._asked_in, model or self._name)
+        target = Target(upstream=spec.id, model=model, protocol=spoken, service=spec.service, component=spec.component)
+        return Link(
+            upstream=spec.id,
+            reason=reason,
+            target=target if reason.is_used else None,
+            model=model or self._name,
+            says=says or reason.says,
+            translated=not is_same_dialect(self._asked_in, spoken),
         )
-        used = target if reason.is_used else None
-        return Link(upstream=spec.id, reason=reason, target=used, model=model or self._name, says=says or reason.says)
 
     def sibling(self) -> list[Link]:
         """After the asked model, another one of the same maker and tier: of the same line first, then the newest."""
@@ -159,6 +182,11 @@ class _Place:
         fit = [m for m in others if _can(m, asked) and not _too_dear(m, asked)]
         best = min(fit, key=lambda m: (_line(m) != _line(asked), m.legacy), default=None)
         return [self._of(Reason.SIBLING, best)] if best else []
+
+    def instead(self) -> str:
+        """What this upstream would be asked for; empty for the client's own name."""
+        found = self.others()[0]
+        return found.target.model if found.target else ""
 
     def others(self) -> list[Link]:
         """What an upstream that does not know the client's name has for it."""

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from stillup.catalog.models import find_model
 from stillup.catalog.providers import Provider, local_provider_at, provider_at, providers, vertex_base
 from stillup.config.keys import key_at
 from stillup.config.kinds import stays_here
 from stillup.config.schema import Upstream
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.base import DEFAULT_BASES, UpstreamSpec
+from stillup.gateway.dialects.dialect import is_same_dialect
 
 _OTHER_PROTOCOLS = (Protocol.OPENAI, Protocol.ANTHROPIC)
 """In this order a server that speaks several is taken for what it mainly is."""
@@ -50,18 +52,28 @@ class Known(Struct, frozen=True, kw_only=True):
         open_here = self.provider is None or self.provider.is_local
         return self.spec.key is None and not (keyless or open_here or self.spec.pass_credentials)
 
-    def speaks(self, protocol: Protocol) -> Protocol | None:
-        """In which protocol it would be asked what a client asks in ``protocol``; None needs a translation."""
+    def speaks(self, protocol: Protocol, model: str = "") -> Protocol:
+        """In which protocol it is asked for ``model`` what a client asks in ``protocol``; its own first."""
         mine = self.spec.protocol
-        if protocol is mine:
+        if mine is Protocol.BEDROCK and model and not is_claude(model):
+            return Protocol.CONVERSE
+        if mine is not Protocol.OPENAI or protocol is mine:
             return mine
-        if protocol is Protocol.ANTHROPIC and mine in (Protocol.BEDROCK, Protocol.VERTEX):
-            return mine
-        if protocol is Protocol.RESPONSES and mine is Protocol.OPENAI:
+        if protocol is Protocol.RESPONSES:
             # The two share servers; of an address nobody knows it is worth a try, a 404 moves on.
             lacks = self.provider is not None and Protocol.RESPONSES not in self.provider.bases
-            return None if lacks else protocol
-        return None
+            return mine if lacks else protocol
+        return Protocol.RESPONSES if self.provider is not None and self.provider.responses else mine
+
+    def is_foreign(self, protocol: Protocol, model: str = "") -> bool:
+        """Whether what a client asks in ``protocol`` has to be translated for it."""
+        return not is_same_dialect(protocol, self.speaks(protocol, model))
+
+
+def is_claude(model: str) -> bool:
+    """Whether a name, as any cloud writes it, is that of a model of Anthropic's."""
+    found = find_model(model)
+    return found.maker == "anthropic" if found else "claude" in model.lower() or "anthropic" in model.lower()
 
 
 def configured(upstreams: Sequence[Upstream], environ: Mapping[str, str]) -> tuple[Known, ...]:

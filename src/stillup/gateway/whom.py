@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from stillup.gateway.core.values import Ask, Operation, Protocol, Target
 from stillup.gateway.dialects.base import KeyChoice
 from stillup.gateway.dialects.bases import base_of
+from stillup.gateway.dialects.dialect import is_same_dialect
 from stillup.gateway.dialects.keys import choose_key, may_borrow
 from stillup.gateway.reading import is_bound
 
 if TYPE_CHECKING:
     from stillup.gateway.plan import GatewayPlan
 
-_CLAUDE_ELSEWHERE = (Operation.GENERATE, Operation.COUNT_TOKENS)
-"""All that Bedrock and Vertex serve of what Anthropic does."""
+_TRANSLATED = (Operation.GENERATE, Operation.COUNT_TOKENS)
+"""All that Bedrock and Vertex serve of what Anthropic does, and all that another dialect is asked."""
 
 
 class Whom:
@@ -32,8 +33,9 @@ class Whom:
         if ask.protocol is Protocol.RESPONSES and len(chain) > 1 and is_bound(ask):
             host = self._host(chain[0])
             return tuple(t for t in chain if self._host(t) == host)
-        if ask.operation not in _CLAUDE_ELSEWHERE:
-            chain = tuple(t for t in chain if t.protocol not in (Protocol.BEDROCK, Protocol.VERTEX))
+        if ask.operation not in _TRANSLATED:
+            clouds = (Protocol.BEDROCK, Protocol.VERTEX)
+            return tuple(t for t in chain if t.protocol not in clouds and is_same_dialect(t.protocol, ask.protocol))
         return chain
 
     def keys(self, ask: Ask, chain: tuple[Target, ...], *, lend: bool) -> dict[str, KeyChoice]:

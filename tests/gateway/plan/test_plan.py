@@ -147,15 +147,15 @@ def test_the_gateways_own_address_in_the_environment_is_no_upstream(plan_of: Pla
 # --- routes
 
 
-def test_the_contracts_chain_holds_what_speaks_the_clients_protocol(plan_of: Planner):
+def test_the_contracts_chain_mixes_protocols(plan_of: Planner):
     plan = plan_of(text=CONTRACT)
-    assert plan.chain(ANTHROPIC, "anything") == (
-        Target(upstream="a", model="claude-opus", protocol=ANTHROPIC, service="claude", component="api"),
-    )
-    assert chain(plan, OPENAI, "anything") == ["b/gpt-large"]
-    assert [(link.upstream, link.reason) for link in plan.links(OPENAI, "x")] == [
-        ("a", Reason.TRANSLATION),
-        ("b", Reason.ROUTE),
+    for protocol in (ANTHROPIC, OPENAI):
+        first, second = plan.chain(protocol, "anything")
+        assert first == Target(upstream="a", model="claude-opus", protocol=ANTHROPIC, service="claude", component="api")
+        assert (second.name, second.protocol) == ("b/gpt-large", OPENAI)
+    assert [(x.upstream, x.reason, x.translated) for x in plan.links(OPENAI, "x")] == [
+        ("a", Reason.ROUTE, True),
+        ("b", Reason.ROUTE, False),
     ]
 
 
@@ -377,7 +377,7 @@ def test_a_chain_that_was_asked_for_before_is_the_same_one(plan_of: Planner):
 def test_models_made_up_by_clients_do_not_grow_memory(plan_of: Planner):
     plan = plan_of(text=CONTRACT)
     for number in range(module._REMEMBERED + 50):
-        assert chain(plan, OPENAI, f"made-up-{number}") == ["b/gpt-large"]
+        assert chain(plan, OPENAI, f"made-up-{number}") == ["a/claude-opus", "b/gpt-large"]
     assert len(plan.chains) == module._REMEMBERED
 
 
@@ -402,8 +402,8 @@ def test_whatever_keys_there_are_a_chain_is_sound(keys: set[str], protocol: Prot
     assert len(set(targets)) == len(targets)
     for target in targets:
         spec = plan.upstream(target.upstream)
-        clouds = (Protocol.BEDROCK, Protocol.VERTEX)
-        assert target.protocol is protocol or (protocol is ANTHROPIC and target.protocol in clouds)
-        assert spec.key is not None or next(k for k in plan.known if k.spec is spec).is_bare
+        known = next(k for k in plan.known if k.spec is spec)
+        assert target.protocol is known.speaks(protocol, target.model or model)
+        assert spec.key is not None or (known.is_bare and target.protocol is protocol)
     links = plan.links(protocol, model)
     assert {u.id for u in plan.upstreams} >= set(reasons(links))

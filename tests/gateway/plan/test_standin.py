@@ -96,7 +96,7 @@ def test_what_is_asked_of_a_model_of_this_machine_goes_nowhere_else(plan_of: Pla
     assert set(reasons(plan.links(OPENAI, "llama3.3:70b")).values()) == {
         Reason.ASKED,
         Reason.STAYS,
-        Reason.TRANSLATION,
+        Reason.NO_KEY,
     }
 
 
@@ -118,19 +118,47 @@ def test_a_clients_key_is_not_sent_to_a_provider_it_was_not_made_for(plan_of: Pl
     assert reasons(links)["openai"] == Reason.NO_KEY
 
 
-def test_another_protocol_is_listed_once_for_each_provider_and_not_used(plan_of: Planner):
-    links = plan_of("ANTHROPIC OPENAI DEEPSEEK").links(ANTHROPIC, "claude-opus-5-5")
-    skipped = [link for link in links if link.reason is Reason.TRANSLATION]
-    assert [link.upstream for link in skipped] == ["openai", "gemini"]
-    assert all(link.target is None and "not yet" in link.says for link in skipped)
+def test_another_dialect_stands_in_once_for_each_provider_after_the_clients_own(plan_of: Planner):
+    plan = plan_of("ANTHROPIC OPENAI DEEPSEEK GEMINI")
+    links = [link for link in plan.links(ANTHROPIC, "claude-opus-5-5") if link.target]
+    assert [(link.upstream, link.translated) for link in links] == [
+        ("anthropic", False),
+        ("anthropic", False),
+        ("openai", True),
+        ("gemini", True),
+        ("deepseek-anthropic", False),
+    ]
+    assert [link.target.protocol for link in links if link.translated] == [RESPONSES, GEMINI]
 
 
-def test_responses_go_where_chat_completions_go_but_not_where_they_are_not_spoken(plan_of: Planner):
+def test_the_same_model_in_the_clients_dialect_comes_before_its_maker_in_another(plan_of: Planner):
+    plan = plan_of("ANTHROPIC OPENROUTER")
+    assert chain(plan, OPENAI, "claude-opus-5-5")[:2] == ["openrouter/anthropic/claude-opus-5.5", "anthropic"]
+    assert [t.protocol for t in plan.chain(OPENAI, "claude-opus-5-5")][:2] == [OPENAI, ANTHROPIC]
+
+
+def test_a_clients_key_never_opens_another_dialects_upstream(plan_of: Planner):
+    links = plan_of("ANTHROPIC").links(ANTHROPIC, "claude-opus-5-5")
+    assert reasons(links)["openai"] == reasons(links)["gemini"] == Reason.NO_KEY
+
+
+def test_responses_go_where_chat_completions_go_and_in_them_where_they_are_not_spoken(plan_of: Planner):
     plan = plan_of("OPENAI MISTRAL XAI")
     targets = plan.chain(RESPONSES, "gpt-6.2-sol")
-    assert [t.upstream for t in targets] == ["openai", "openai", "xai"]
-    assert {t.protocol for t in targets} == {RESPONSES}
-    assert reasons(plan.links(RESPONSES, "gpt-6.2-sol"))["mistral"] == Reason.TRANSLATION
+    assert [(t.upstream, t.protocol) for t in targets] == [
+        ("openai", RESPONSES),
+        ("openai", RESPONSES),
+        ("xai", RESPONSES),
+        ("mistral", OPENAI),
+    ]
+
+
+def test_what_openai_is_asked_by_clients_of_other_dialects_is_asked_in_responses(plan_of: Planner):
+    """With tools its newest models think there only."""
+    (first, *_) = plan_of("OPENAI").chain(ANTHROPIC, "gpt-6.2-sol")
+    assert (first.upstream, first.model, first.protocol) == ("openai", "", RESPONSES)
+    (first, *_) = plan_of("XAI").chain(GEMINI, "grok-4.7")
+    assert first.protocol is OPENAI
 
 
 def test_the_clouds_targets_speak_the_clouds_protocol(plan_of: Planner):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import Ask, Protocol
-from stillup.gateway.dialects.lenient import NULL, NoJson, plain, read
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, plain, read
 
 _IMAGES = {
     Protocol.ANTHROPIC: (b'"image"',),
@@ -17,48 +19,235 @@ _IMAGES = {
     Protocol.GEMINI: (b'Data"', b'_data"'),
 }
 """Without these words there is no image. One scan of a large body costs as much as reading all of its head."""
+_DOCUMENTS = {
+    Protocol.ANTHROPIC: (b'"document"',),
+    Protocol.OPENAI: (b'"file"',),
+    Protocol.RESPONSES: (b'"input_file"',),
+}
+_DOCUMENT_TYPES = frozenset({"document", "file", "input_file"})
+_DOCUMENT_MIMES = frozenset({"application/pdf", "text/plain"})
+_BYTES_A_TOKEN = 4
+_LONGEST_NUMBER = 9
+_LEAST_DATA = 512
 _IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
 _IMAGE_MEMBERS = ("inlineData", "inline_data", "fileData", "file_data")
 _MAX_DEPTH = 12
 
 
 class Needs(Struct, frozen=True):
-    """``tokens`` is a guess from the body's size: four bytes to a token."""
+    """What a request needs.
+
+    ``tokens`` is a guess from the size of its words: four bytes to a token; ``wanted`` is how many the answer may have,
+    None where it does not say. ``whole`` says that its answer is of no use in parts: JSON by a schema, several answers,
+    log probabilities, citations, a provider's own tools.
+    """
 
     tokens: int
     has_images: bool = False
     has_tools: bool = False
+    has_documents: bool = False
+    has_schema: bool = False
+    """JSON by a schema, or JSON at all."""
+    wanted: int | None = None
+    whole: bool = False
 
 
-class _Tools(Struct):
+class _Config(Struct):
+    """Gemini's."""
+
+    most: Raw = msgspec.field(name="maxOutputTokens", default=NULL)
+    most_too: Raw = msgspec.field(name="max_output_tokens", default=NULL)
+    mime: Raw = msgspec.field(name="responseMimeType", default=NULL)
+    mime_too: Raw = msgspec.field(name="response_mime_type", default=NULL)
+    schema: Raw = msgspec.field(name="responseSchema", default=NULL)
+    schema_too: Raw = msgspec.field(name="responseJsonSchema", default=NULL)
+    count: Raw = msgspec.field(name="candidateCount", default=NULL)
+    logprobs: Raw = msgspec.field(name="responseLogprobs", default=NULL)
+
+
+class _Head(Struct):
+    """Every dialect's members that decide something; no value is built but of the small ones."""
+
     tools: Raw = NULL
     functions: Raw = NULL
+    n: Raw = NULL
+    logprobs: Raw = NULL
+    top_logprobs: Raw = NULL
+    include: Raw = NULL
+    max_tokens: Raw = NULL
+    max_completion_tokens: Raw = NULL
+    max_output_tokens: Raw = NULL
+    response_format: Raw = NULL
+    output_format: Raw = NULL
+    output_config: Raw = NULL
+    text: Raw = NULL
+    config: Raw = msgspec.field(name="generationConfig", default=NULL)
+    config_too: Raw = msgspec.field(name="generation_config", default=NULL)
+    web_search_options: Raw = NULL
 
 
-_tools = msgspec.json.Decoder(_Tools).decode
+_head = msgspec.json.Decoder(_Head).decode
+_config = msgspec.json.Decoder(_Config).decode
+_NO = frozenset({b"", b"null", b"false", b"0"})
+_CITED = (b'"citations"', b'"file_search"', b'"search_result"')
+_OWN_TOOL = re.compile(rb'"type"\s*:\s*"(?!function"|custom")[a-z_0-9]+"')
+"""A tool that is neither the client's function nor its free-form one: who asks for it has it run at the provider."""
+_GEMINI_OWN = re.compile(
+    rb'"(?:google_?[sS]earch\w*|code_?[eE]xecution|url_?[cC]ontext|google_?[mM]aps|file_?[sS]earch)"\s*:'
+)
+_JSON = (b'"json_schema"', b'"json_object"', b'"json"')
 
 
 def needs(ask: Ask) -> Needs:
-    """The facts that decide which model can stand in. A body in a content coding is not looked into."""
+    """The facts that decide which model can stand in. A body in a content coding is not looked into.
+
+    Cost: one pass that builds nothing, and one scan for images and documents; with either of them, the body is decoded.
+    """
     body = ask.body
-    return Needs(tokens=len(body) // 4, has_images=_has_images(ask.protocol, body), has_tools=_has_tools(body))
-
-
-def _has_tools(body: bytes) -> bool:
     try:
-        found = read(_tools, body, _Tools)
+        head = read(_head, body, _Head)
     except NoJson:
+        return Needs(tokens=len(body) // _BYTES_A_TOKEN)
+    config = _gemini_config(head)
+    tools = any(_is_said(raw, b"[] \t\r\n") for raw in (head.tools, head.functions))
+    schema = _has_schema(head, config)
+    seen = _media(ask.protocol, body)
+    return Needs(
+        tokens=(len(body) - seen.bytes) // _BYTES_A_TOKEN,
+        has_images=seen.images,
+        has_tools=tools,
+        has_documents=seen.documents,
+        has_schema=schema,
+        wanted=_wanted(head, config),
+        whole=schema or _is_odd(ask.protocol, head, config) or any(word in body for word in _CITED),
+    )
+
+
+def _is_said(raw: Raw, empty: bytes = b" \t\r\n") -> bool:
+    return bytes(raw).strip(empty) not in _NO
+
+
+def _gemini_config(head: _Head) -> _Config:
+    raw = next((r for r in (head.config, head.config_too) if _is_said(r)), None)
+    if raw is None:
+        return _NO_CONFIG
+    try:
+        return read(_config, bytes(raw), _Config)
+    except NoJson:
+        return _NO_CONFIG
+
+
+_NO_CONFIG = _Config()
+
+
+def _has_schema(head: _Head, config: _Config) -> bool:
+    if any(_is_said(r) for r in (head.output_format, config.schema, config.schema_too)):
+        return True
+    if any(b"json" in bytes(r) for r in (config.mime, config.mime_too)):
+        return True
+    if b'"format"' in bytes(head.output_config):
+        return True
+    return any(word in bytes(raw) for raw in (head.response_format, head.text) for word in _JSON)
+
+
+def _wanted(head: _Head, config: _Config) -> int | None:
+    for raw in (head.max_completion_tokens, head.max_output_tokens, head.max_tokens, config.most, config.most_too):
+        number = bytes(raw).strip()
+        if number.isdigit() and len(number) < _LONGEST_NUMBER:
+            return int(number)
+    return None
+
+
+def _is_odd(protocol: Protocol, head: _Head, config: _Config) -> bool:
+    """Several answers, log probabilities, or a tool that the provider runs."""
+    if any(bytes(raw).strip() not in {b"null", b"", b"1"} for raw in (head.n, config.count)):
+        return True
+    if any(_is_said(raw) for raw in (head.logprobs, head.top_logprobs, config.logprobs, head.web_search_options)):
+        return True
+    if b"logprobs" in bytes(head.include):
+        return True
+    tools = bytes(head.tools)
+    if len(tools) <= len(b"null"):
         return False
-    return any(bytes(raw).strip(b"[] \t\r\n") not in {b"", b"null"} for raw in (found.tools, found.functions))
+    if protocol is Protocol.GEMINI:
+        return _GEMINI_OWN.search(tools) is not None
+    return b'"type"' in tools and _runs_there(tools)
 
 
-def _has_images(protocol: Protocol, body: bytes) -> bool:
-    if not any(word in body for word in _IMAGES.get(protocol, ())):
+def _runs_there(tools: bytes) -> bool:
+    if _OWN_TOOL.search(tools) is None:  # in most schemas there are types too: those are looked at one by one
         return False
     try:
-        return any(_is_image(part) for part in _objects(plain(body), 0))
-    except NoJson:
+        found = _tools(tools)
+    except UNREADABLE:
         return False
+    return any(_is_own(tool) for tool in found)
+
+
+class _Tool(Struct):
+    type: Any = None
+    input_schema: Raw = NULL
+
+
+_tools = msgspec.json.Decoder(list[_Tool]).decode
+_CLIENTS = (
+    "function",
+    "custom",
+    "bash_",
+    "text_editor_",
+    "computer_",
+    "memory_",
+    "local_shell",
+    "apply_patch",
+    "shell",
+)
+"""Beginnings of the types of tools that the client runs."""
+
+
+def _is_own(tool: _Tool) -> bool:
+    return isinstance(tool.type, str) and not tool.type.startswith(_CLIENTS) and not _is_said(tool.input_schema)
+
+
+class _Media(Struct, frozen=True):
+    images: bool = False
+    documents: bool = False
+    bytes: int = 0
+    """Of what is not words: a picture's bytes are no tokens."""
+
+
+_NO_MEDIA = _Media()
+
+
+def _media(protocol: Protocol, body: bytes) -> _Media:
+    words = (*_IMAGES.get(protocol, ()), *_DOCUMENTS.get(protocol, ()))
+    if not any(word in body for word in words):
+        return _NO_MEDIA
+    images = documents = False
+    size = 0
+    try:
+        for part in _objects(plain(body), 0):
+            images = images or _is_image(part)
+            documents = documents or _is_document(part)
+            size += _data_size(part)
+    except NoJson:
+        return _NO_MEDIA
+    return _Media(images, documents, min(size, len(body)))
+
+
+def _data_size(part: dict[str, object]) -> int:
+    """Of base64 in a part: all dialects have it as a long text without a space, under one of a few names."""
+    found = (part.get(name) for name in ("data", "url", "image_url", "file_data", "bytes"))
+    return sum(len(v) for v in found if isinstance(v, str) and len(v) > _LEAST_DATA)
+
+
+def _is_document(part: dict[str, object]) -> bool:
+    if part.get("type") in _DOCUMENT_TYPES:
+        return True
+    for name in _IMAGE_MEMBERS:
+        inside = part.get(name)
+        if isinstance(inside, dict):
+            return inside.get("mimeType", inside.get("mime_type")) in _DOCUMENT_MIMES
+    return False
 
 
 def _is_image(part: dict[str, object]) -> bool:

@@ -1,0 +1,275 @@
+"""What an upstream's 400 teaches about a model, kept for the session: the catalogue can be old, or not know a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from stillup.gateway.core.values import Form, Protocol
+from stillup.gateway.dialects.continuing import form_of
+from stillup.gateway.dialects.trouble import Said, said
+
+MOST_MODELS = 512
+"""Models that are learnt of. Clients may make names up: what comes later is not learnt."""
+_LEARNT_FROM = frozenset({400, 422})
+_MOST_TOKENS = 10_000_000
+
+HINTS = frozenset(
+    {
+        "temperature",
+        "top_p",
+        "top_k",
+        "topP",
+        "topK",
+        "presence_penalty",
+        "frequency_penalty",
+        "presencePenalty",
+        "frequencyPenalty",
+        "seed",
+        "random_seed",
+        "logit_bias",
+        "service_tier",
+        "user",
+        "metadata",
+        "store",
+        "verbosity",
+        "parallel_tool_calls",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "reasoning_effort",
+        "reasoningEffort",
+        "reasoning",
+        "thinking",
+        "thinkingConfig",
+        "thinkingLevel",
+        "thinkingBudget",
+        "effort",
+        "stop",
+        "stop_sequences",
+        "stopSequences",
+        "stream_options",
+        "context_management",
+    }
+)
+"""Members that may be left out when a model refuses them: each of them shapes an answer, none is the question."""
+
+
+class Learned(Struct, frozen=True, kw_only=True):
+    """What was learnt of one model at one upstream; empty when nothing was.
+
+    ``without`` are members it refuses by name, ``only_one`` of temperature and top_p. ``thinking`` is how it wants to
+    be asked to think: ``adaptive``, ``enabled``, ``always`` (it cannot be turned off) or ``never``. ``forced_tools`` is
+    ``no`` where it cannot be made to call a tool, ``not_thinking`` where it can only while it does not think.
+    ``schema`` is False where it refuses JSON schemas.
+    """
+
+    without: tuple[str, ...] = ()
+    only_one: bool = False
+    completion_tokens: bool | None = None
+    """It takes ``max_completion_tokens`` and not ``max_tokens``; False: the other way round."""
+    max_output: int | None = None
+    refuses_prefix: bool = False
+    thinking: str = ""
+    efforts: tuple[str, ...] = ()
+    forced_tools: str = ""
+    schema: bool | None = None
+
+    def __bool__(self) -> bool:
+        return self != _NOTHING
+
+
+_NOTHING = Learned()
+
+_PREFIX = re.compile(
+    r"prefill|(must|should|has to) end with a[n]? (user|human)|final (message|position)[^.]{0,80}assistant"
+    r"|last (message|role|turn)[^.]{0,60}(user|tool)|expected last role"
+    r"|prefix[^.]{0,40}(not supported|only|unsupported|beta)"
+    r"|continue_final_message|(assistant|model)[^.]{0,40}(last|final) (message|turn)[^.]{0,40}not",
+    re.IGNORECASE,
+)
+_COMPLETION = re.compile(r"max_tokens.{0,80}max_completion_tokens", re.IGNORECASE | re.DOTALL)
+_NO_COMPLETION = re.compile(r"max_completion_tokens\W", re.IGNORECASE)
+_ONLY_ONE = re.compile(r"temperature[^.]{0,20}\band\b[^.]{0,20}top_?p[^.]{0,40}(both|only one|together)", re.IGNORECASE)
+_MOST_OUTPUT = (
+    re.compile(r"max_tokens: \d+ > (\d+)", re.IGNORECASE),
+    re.compile(
+        r"(?:max_(?:completion_|output_)?tokens|maxOutputTokens)\b.{0,160}?"
+        r"(?:at most|maximum (?:of|is|allowed|value)?|less than or equal to|<=|limit (?:of|is)|up to)\D{0,40}(\d+)",
+        re.IGNORECASE | re.DOTALL,
+    ),
+    re.compile(r"maxOutputTokens\b.{0,160}?to (\d+) \(exclusive\)", re.IGNORECASE | re.DOTALL),
+)
+_ADAPTIVE = re.compile(
+    r"thinking\.type\.enabled.{0,40}not supported|use .{0,12}thinking\.type\.adaptive", re.IGNORECASE
+)
+_ENABLED = re.compile(r"adaptive( thinking)?.{0,40}not supported", re.IGNORECASE)
+_ALWAYS = re.compile(
+    r"thinking\.type\.disabled.{0,40}not supported|only works in thinking mode"
+    r"|cannot (disable|turn off) (thinking|reasoning)"
+    r"|(thinking|reasoning) (cannot|can.t|can not) be (disabled|turned off)|between_tools",
+    re.IGNORECASE,
+)
+_NEVER = re.compile(
+    r"(does not|doesn.t) support (extended )?(thinking|reasoning)\b(?!\.)|thinking( level| budget)? is not supported",
+    re.IGNORECASE,
+)
+_FORCED = re.compile(
+    r"tool_?choice.{0,80}(forces|forced|not supported|may not|incompatible|must be auto)"
+    r"|thinking may not be enabled when",
+    re.IGNORECASE | re.DOTALL,
+)
+_SCHEMA = re.compile(
+    r"(response_format|json_schema|output_config|output_format|structured output|response_?schema).{0,80}"
+    r"(not supported|unsupported|unavailable|does not support|not available)|"
+    r"(not support|unsupported|unavailable).{0,60}(response_format|json_schema|structured output|response_?schema)",
+    re.IGNORECASE | re.DOTALL,
+)
+_EFFORTS = re.compile(r"supported values are:?\s*((?:['\"`]?\w+['\"`]?(?:,| and| or|\s)*){1,9})", re.IGNORECASE)
+_OF_EFFORT = re.compile(r"reasoning|effort", re.IGNORECASE)
+_PENALTY = re.compile(r"penalty is not enabled", re.IGNORECASE)
+_WORDS_OF_EFFORT = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_REFUSED = re.compile(
+    r"not supported|unsupported|not support|unknown|unrecognized|unexpected|not permitted|deprecated|not allowed|"
+    r"cannot find field|not enabled|does not exist|invalid (argument|parameter|field)|no longer|removed|not accept",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[A-Za-z_]{3,30}")
+
+
+class Lessons:
+    """What was learnt of models since the gateway began. Nothing of a request is in it but names of members.
+
+    ``providers`` names the provider of each upstream where it is known: some forms are a provider's and no model's.
+    """
+
+    def __init__(self, providers: Mapping[str, str] | None = None) -> None:
+        self._learned: dict[tuple[str, str], Learned] = {}
+        self._providers = providers or {}
+
+    def of(self, upstream: str, model: str) -> Learned:
+        """What was learnt of a model at an upstream."""
+        return self._learned.get((upstream, model), _NOTHING)
+
+    def form(self, upstream: str, model: str, protocol: Protocol, body: bytes) -> Form:
+        """How this model goes on with an answer that broke off, asked for with this body."""
+        if self.of(upstream, model).refuses_prefix:
+            return Form.INSTRUCTION
+        return form_of(self._providers.get(upstream, ""), model, protocol, body)
+
+    def learn(self, upstream: str, model: str, protocol: Protocol, status: int, body: bytes) -> str:  # noqa: ARG002
+        """What a refusal teaches, in a few words; empty where it teaches nothing new. Cost: some tens of µs."""
+        if status not in _LEARNT_FROM:
+            return ""
+        before = self.of(upstream, model)
+        if not before and len(self._learned) >= MOST_MODELS:
+            return ""
+        error = said(body)
+        for lesson in _LESSONS:
+            after = lesson(error, before)
+            if after is not None and after != before:
+                self._learned[upstream, model] = after
+                return _told(before, after)
+        return ""
+
+
+def _told(before: Learned, after: Learned) -> str:
+    changed = [name for name in Learned.__struct_fields__ if getattr(before, name) != getattr(after, name)]
+    what = changed[0]
+    if what == "without":
+        names = ", ".join(name for name in after.without if name not in before.without)
+        return f"takes no {names}"
+    return _SAYS[what].format(getattr(after, what))
+
+
+_SAYS = {
+    "only_one": "takes temperature or top_p, not both",
+    "completion_tokens": "max_completion_tokens: {}",
+    "max_output": "answers with at most {} tokens",
+    "refuses_prefix": "takes no beginning of an answer",
+    "thinking": "thinking: {}",
+    "efforts": "takes other efforts",
+    "forced_tools": "cannot be made to call a tool",
+    "schema": "takes no JSON schema",
+}
+
+
+def _completion(error: Said, known: Learned) -> Learned | None:
+    if _COMPLETION.search(error.message):
+        return replace(known, completion_tokens=True)
+    if _NO_COMPLETION.search(error.message) and _REFUSED.search(error.message):
+        return replace(known, completion_tokens=False)
+    return None
+
+
+def _most_output(error: Said, known: Learned) -> Learned | None:
+    for pattern in _MOST_OUTPUT:
+        found = pattern.search(error.message)
+        if found and len(found[1]) < 9:
+            most = int(found[1]) - (1 if "exclusive" in found[0] else 0)
+            return replace(known, max_output=most) if 0 < most < _MOST_TOKENS else None
+    return None
+
+
+def _only_one(error: Said, known: Learned) -> Learned | None:
+    return replace(known, only_one=True) if _ONLY_ONE.search(error.message) else None
+
+
+def _thinking(error: Said, known: Learned) -> Learned | None:
+    for pattern, way in ((_ADAPTIVE, "adaptive"), (_ENABLED, "enabled"), (_ALWAYS, "always"), (_NEVER, "never")):
+        if pattern.search(error.message):
+            return replace(known, thinking=way)
+    return None
+
+
+def _forced(error: Said, known: Learned) -> Learned | None:
+    if not _FORCED.search(error.message):
+        return None
+    # Said of thinking it is about both; where thinking is off already and it is said again, nothing helps.
+    only = "thinking" in error.message.lower() and not known.forced_tools
+    return replace(known, forced_tools="not_thinking" if only else "no")
+
+
+def _prefix(error: Said, known: Learned) -> Learned | None:
+    return replace(known, refuses_prefix=True) if _PREFIX.search(error.message) else None
+
+
+def _schema(error: Said, known: Learned) -> Learned | None:
+    return replace(known, schema=False) if _SCHEMA.search(error.message) else None
+
+
+def _efforts(error: Said, known: Learned) -> Learned | None:
+    found = _EFFORTS.search(error.message) if _OF_EFFORT.search(error.text) else None
+    words = set(_NAME.findall(found[1].lower())) if found else set()
+    efforts = tuple(word for word in _WORDS_OF_EFFORT if word in words)
+    return replace(known, efforts=efforts) if efforts else None
+
+
+def _refused_name(error: Said, known: Learned) -> Learned | None:
+    """A member that is refused by name, and is no more than a hint."""
+    if not _REFUSED.search(error.message):
+        return None
+    if _PENALTY.search(error.message):
+        both = ("frequencyPenalty", "presencePenalty")
+        return replace(known, without=tuple(dict.fromkeys((*known.without, *both))))
+    for name in _NAME.findall(error.message[:400]):
+        if name in HINTS and name not in known.without:
+            return replace(known, without=(*known.without, name))
+    return None
+
+
+_LESSONS: tuple[Callable[[Said, Learned], Learned | None], ...] = (
+    _completion,
+    _most_output,
+    _only_one,
+    _forced,
+    _thinking,
+    _efforts,
+    _prefix,
+    _schema,
+    _refused_name,
+)
+"""The more exact ones first: the last one would take a word of theirs for a member's name."""
