@@ -30,6 +30,7 @@ PARTS = {
     "cost": "CPU, throughput and latency of requests and streams",
     "paced": "streams as in production: time to first token, gaps",
     "failover": "what a client sees while its upstream fails",
+    "going_on": "answers that break off in the middle, against their script",
     "start": "until the first answer; memory at rest",
     "flat": "memory over very many requests",
     "slow": "memory with thousands of slow streams",
@@ -70,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="A,B",
         help=f"of {', '.join(PROTOCOLS)}; each part's own when absent",
     )
-    add("--modes", type=_list, default=(), metavar="A,B", help="failover: only these failures")
+    add("--modes", type=_list, default=(), metavar="A,B", help="failover, going_on: only these failures")
+    add("--second", type=_list, default=(), metavar="A,B", help="going_on: only these protocols of the second upstream")
+    add("--tasks", type=_list, default=(), metavar="A,B", help="going_on: only these kinds of answers")
+    add("--sdk", action="store_true", help="going_on: ask with the official SDKs, slower")
     add("--rounds", type=int, default=3, metavar="N", help="interleaved rounds of each figure (3)")
     add("--seconds", type=float, default=4, metavar="S", help="length of one stretch of load (4)")
     add("--requests", type=int, default=1_000_000, metavar="N", help="flat: how many in all (1000000)")
@@ -96,6 +100,10 @@ def _run(part: str, asked: argparse.Namespace) -> None:
             seconds=1 if asked.quick else asked.seconds,
             requests=20_000 if asked.quick else asked.requests,
             modes=asked.modes,
+            second=asked.second,
+            tasks=asked.tasks,
+            sdk=asked.sdk,
+            is_quick=asked.quick,
         )
         text = import_module(f"gateway.{part}").report(run).strip()
     say(f"{part}: {perf_counter() - began:.0f} s")

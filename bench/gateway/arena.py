@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -69,21 +69,29 @@ class Upstream:
         """Change how it answers."""
         self._get("/set?" + "&".join(f"{name}={value}" for name, value in settings.items()))
 
+    def behave(self, behaviour: Mapping[str, Any], *, model: str = "") -> None:
+        """Answer so, or only requests for one model: whatever a ``Behaviour`` of the scripted provider can say."""
+        self._get(f"/set?for_model={model}", behaviour)
+
+    def script(self, behaviours: Sequence[Mapping[str, Any]]) -> None:
+        """Answer the next requests so, one each."""
+        self._get("/script", behaviours)
+
     def get(self, path: str) -> dict[str, Any]:
         """Ask its control port."""
         return self._get(path)
 
-    def _get(self, path: str) -> dict[str, Any]:
+    def _get(self, path: str, told: object = None) -> dict[str, Any]:
         connection = HTTPConnection("127.0.0.1", self._control, timeout=5)
-        connection.request("GET", path)
+        connection.request("GET" if told is None else "POST", path, None if told is None else json.dumps(told))
         answer = connection.getresponse()
         said = answer.read()
         connection.close()
         if answer.status != 200:
             refused = f"the upstream did not take {path}: {said[:200]!r}"
             raise RuntimeError(refused)
-        told: dict[str, Any] = json.loads(said or b"{}")
-        return told
+        answered: dict[str, Any] = json.loads(said or b"{}")
+        return answered
 
     def stop(self) -> None:
         self._program.stop()

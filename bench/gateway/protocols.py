@@ -40,10 +40,12 @@ class Question:
         return "\r\n".join([*lines, f"content-length: {len(self.body)}", "", ""]).encode() + self.body
 
 
-def question(protocol: str, model: str, *, stream: bool, path: str = "", extra: Headers = ()) -> Question:
-    """What a client of a protocol sends. ``path`` replaces the usual one, ``extra`` headers come on top."""
+def question(
+    protocol: str, model: str, *, stream: bool, path: str = "", extra: Headers = (), body: bytes = b""
+) -> Question:
+    """What a client of a protocol sends. ``path`` and ``body`` replace the usual ones; ``extra`` headers."""
     headers = (("content-type", "application/json"), *_HEADERS[protocol], *extra)
-    body = json.dumps(_body(protocol, model, stream=stream), separators=(",", ":")).encode()
+    body = body or json.dumps(_body(protocol, model, stream=stream), separators=(",", ":")).encode()
     return Question(protocol, path or _path(protocol, model, stream=stream), headers, body, stream)
 
 

@@ -24,6 +24,12 @@ class Run:
     seconds: float
     requests: int
     modes: tuple[str, ...]
+    second: tuple[str, ...] = ()
+    """Protocols of the second upstream; empty means all."""
+    tasks: tuple[str, ...] = ()
+    """Kinds of answers; empty means all."""
+    sdk: bool = False
+    is_quick: bool = False
 
     def made(self, names: Iterable[str] = SUBJECTS) -> list[tuple[str, Make]]:
         """Those of the named subjects that were asked for."""
