@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from stillup.gateway.journal.read import Exchange
-    from stillup.gateway.journal.records import TryRecord
+    from stillup.gateway.journal.records import Seam, TryRecord
 
 _WORDS = 60
 _LEAST_WORDS = 8
@@ -182,6 +182,7 @@ def _facts(exchange: Exchange) -> dict[str, object]:
         "upstream": _upstream(exchange),
         "asked": _asked(exchange),
         "tries": [{name: getattr(one, name) for name in one.__struct_fields__} for one in exchange.tries],
+        "seams": [{name: getattr(one, name) for name in one.__struct_fields__} for one in exchange.seams],
     }
 
 
@@ -222,6 +223,8 @@ def _print(exchange: Exchange, *, color: bool | None) -> None:
     out.print(f"model {clean(begin.model, _WORDS) or '–'}, {clean(exchange.outcome, _WORDS)}{status}{lasted}")
     for one in exchange.tries:
         out.print(_padded(clean(_try_line(one), 400)))
+    for seam in exchange.seams:
+        out.print(_padded(clean(_seam_line(seam), 400)))
     if not exchange.tries and exchange.end:
         out.print(_padded("nobody was asked"))
     parts = {"asked": _asked(exchange), "answered": _answer(exchange), "error": _error(exchange)}
@@ -243,7 +246,18 @@ def _try_line(one: TryRecord) -> str:
     status = f" ({one.status})" if one.status else ""
     name = f"{one.upstream}/{one.model}" if one.model else one.upstream
     why = why_words(one.why)
-    return f"{name}: {came}{status} after {length(one.total_s)}{f'. {why}' if why else ''}"
+    changed = f" Sent with: {', '.join(one.changes)}." if one.changes else ""
+    drill = f" A drill: {one.drill}." if one.drill else ""
+    return f"{name}: {came}{status} after {length(one.total_s)}{f'. {why}' if why else ''}{drill}{changed}"
+
+
+def _seam_line(seam: Seam) -> str:
+    """Where an answer broke off, why, and who went on with it."""
+    asked = f", asked by {seam.form.replace('_', ' ')}" if seam.form else ""
+    return (
+        f"broke off behind {seam.characters} characters ({fault_words(seam.fault)}); "
+        f"{seam.upstream}/{seam.model} went on{asked}"
+    )
 
 
 def _padded(text: str) -> Padding:

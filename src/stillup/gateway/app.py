@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from stillup.gateway.composing import Composer
 from stillup.gateway.controls import Controls
 from stillup.gateway.core.actions import Patience
 from stillup.gateway.core.allowance import Allowance, Bounds, Denied, crowding
@@ -26,8 +27,11 @@ from stillup.gateway.core.door import SAYS, Door, Entry, Reason, User
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Facts
 from stillup.gateway.core.values import Ask, Headers, Operation, Target
+from stillup.gateway.dialects.adapting import Lessons
 from stillup.gateway.dialects.base import KeyChoice, Refusal
+from stillup.gateway.dialects.dialect import Stamp
 from stillup.gateway.dialects.errors import error_answer
+from stillup.gateway.dialects.needs import Needs, needs
 from stillup.gateway.dialects.requests import protocol_of, read_request
 from stillup.gateway.faults.faults import Faults
 from stillup.gateway.handling import Handling
@@ -128,6 +132,7 @@ class Gateway:
         self.later = Later(self, later, told)
         self.runner = Runner(self, self.later)
         self._own, self._controls = OwnPages(self), Controls(self)
+        self._lessons = Lessons()
         self._connections: set[Connection] = set()
         self._running: set[Handling] = set()
         self._queue: dict[Handling, _Place] = {}
@@ -316,9 +321,22 @@ class Gateway:
         facts = Facts(ask.operation, ask.model, ask.stream, len(ask.body), len(ask.body) // 4)
         prints = {name: key.fingerprint for name, key in keys.items()}
         try:
-            handling.start(facts, self.desk.choose(chain, facts, prints, self.now()), keys, patience)
+            handling.start(
+                self._composer(handling), facts, self.desk.choose(chain, facts, prints, self.now()), keys, patience
+            )
         except Exception as exc:  # noqa: BLE001 - of one that waited for room nobody else would hear
             handling.broke(exc)
+
+    def _composer(self, handling: Handling) -> Composer:
+        ask = handling.ask
+        return Composer(
+            ask,
+            needs(ask) if ask.operation is Operation.GENERATE else Needs(0),
+            self.plan.upstream,
+            self._lessons,
+            Stamp(id=handling.id.removeprefix("req_"), created_s=int(self.wall_s())),
+            self.settings.thinking_cut,
+        )
 
     def _is_kept(self, ask: Ask) -> bool:
         return self.keeps and ask.operation is Operation.GENERATE

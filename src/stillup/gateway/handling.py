@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from stillup.gateway.composing import Composed, Composer
 from stillup.gateway.core.actions import (
     Action,
     Actions,
     Cancel,
     Finish,
+    GoOn,
+    More,
     Open,
     Patience,
     Ping,
@@ -26,15 +29,16 @@ from stillup.gateway.core.trial import Trial
 from stillup.gateway.core.turn import Choice, Facts, Turn
 from stillup.gateway.core.values import Ask, Headers
 from stillup.gateway.core.why import Why
-from stillup.gateway.dialects.address import address
-from stillup.gateway.dialects.base import KeyChoice, Outgoing
+from stillup.gateway.dialects.base import KeyChoice, Outgoing, Watch
+from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.errors import error_answer, error_event, ping
-from stillup.gateway.reading import classified, head_for_client, reader
+from stillup.gateway.dialects.lenient import NoJson
+from stillup.gateway.reading import classified, head_for_client
 from stillup.gateway.record import Record
 from stillup.gateway.seen.passage import Ending, Passage
 from stillup.gateway.signing import fault_of
 from stillup.gateway.sink import TrySink
-from stillup.gateway.telling import id_lines, reason_of, refusal, refusal_in_stream, route_lines
+from stillup.gateway.telling import continued_lines, id_lines, reason_of, refusal, refusal_in_stream, route_lines
 
 if TYPE_CHECKING:
     from stillup.gateway.app import Gateway
@@ -62,16 +66,21 @@ class Handling:
         self._keys: Mapping[str, KeyChoice] = {}
         self._why = Why.FIRST_CHOICE
         self._exchange: Exchange | None = None
+        self._composer: Composer | None = None
+        self._composed: list[Composed | None] = []
         self._calls: list[Call | asyncio.Task[None] | None] = []
         self._timer: asyncio.TimerHandle | None = None
         self._armed_s = 0.0
+        self._continued: list[str] = []
         self._is_paused = False
         self._head_sent = False
         self._is_over = False
 
-    def start(self, facts: Facts, choice: Choice, keys: Mapping[str, KeyChoice], patience: Patience) -> None:
+    def start(
+        self, composer: Composer, facts: Facts, choice: Choice, keys: Mapping[str, KeyChoice], patience: Patience
+    ) -> None:
         """Ask the first upstream."""
-        gateway = self._gateway
+        gateway, self._composer = self._gateway, composer
         self._disarm()
         self._keys, self._why = keys, choice.why
         self._record.chosen(choice)
@@ -83,9 +92,11 @@ class Handling:
             keys,
             gateway.desk,
             patience,
-            reader=reader,
+            reader=self._watch,
             classify=classified,
             context_of=gateway.plan.context_of,
+            learn=self._learn,
+            continuable=composer.continuable,
             now=now,
             can_ping=bool(ping(self.ask.protocol)),
         )
@@ -154,6 +165,11 @@ class Handling:
     def user(self) -> str:
         """Whose request it is; empty where the gateway has no users."""
         return self._record.passage.user
+
+    @property
+    def id(self) -> str:
+        """What the request is called."""
+        return self._record.passage.id
 
     @property
     def is_over(self) -> bool:
@@ -238,22 +254,32 @@ class Handling:
                 self._send(action.n, action.turn, beside=action.beside)
             case Settled():
                 self._record.settled(action, self._tries[action.n].turn)
-            case Whole():
-                self._whole(action)
-            case Open():
-                self._open(action)
-            case Finish():
-                self._record.ending = Ending.BROKEN if action.broken else Ending.ANSWERED
-                self._record.status = 200
-                self._finish(action.data)
             case Cancel():
                 call, self._calls[action.n] = self._calls[action.n], None
                 if call is not None:
                     call.cancel()
-            case Ping():
-                self._ping()
             case Refuse():
                 self._refuse(action)
+            case _:
+                self._tell(action)
+
+    def _tell(self, action: Whole | Open | More | GoOn | Finish | Ping) -> None:
+        """What goes to the client."""
+        match action:
+            case Whole():
+                self._whole(action)
+            case Open():
+                self._open(action)
+            case More():
+                self._send_on(action.data)
+            case GoOn():
+                self._go_on(action)
+            case Finish():
+                self._record.ending = Ending.BROKEN if action.broken else Ending.ANSWERED
+                self._record.status = 200
+                self._finish(action.data)
+            case Ping():
+                self._ping()
 
     def _send(self, n: int, turn: Turn, *, beside: bool) -> None:
         gateway = self._gateway
@@ -262,11 +288,39 @@ class Handling:
             self._record.hedged(turn)
         self._calls.append(None)
         try:
-            outgoing = address(self.ask, turn.target, gateway.plan.upstream(name), self._keys[name])
+            composed = self._compose(turn)
+        except (Untranslatable, NoJson) as refused:
+            self._composed.append(None)
+            self._tries[n].says = str(refused)
+            asyncio.get_running_loop().call_soon(self.heard_failure, n, Fault.UNSUPPORTED)
+            return
         except ValueError:  # it is not configured so that it could be asked: no project, no usable key
+            self._composed.append(None)
             asyncio.get_running_loop().call_soon(self.heard_failure, n, Fault.UNAUTHORIZED)
             return
-        gateway.outbox.put(self._dispatch, n, outgoing, gateway.lines.signers.get(name))
+        self._composed.append(composed)
+        self._tries[n].changes = composed.changes
+        gateway.outbox.put(self._dispatch, n, composed.outgoing, gateway.lines.signers.get(name))
+
+    def _compose(self, turn: Turn) -> Composed:
+        exchange, composer = self._exchange, self._composer
+        if exchange is None or composer is None:
+            raise RuntimeError
+        going_on = exchange.going_on
+        writer = going_on.given.writer() if going_on.broken is not None and going_on.given is not None else None
+        return composer.compose(turn, self._keys[turn.target.upstream], writer)
+
+    def _watch(self, n: int, status: int, headers: Headers) -> Watch | Fault:
+        composed = self._composed[n]
+        if composed is None or self._composer is None:
+            return Fault.NOT_API
+        return self._composer.watch(composed, status, headers)
+
+    def _learn(self, n: int, body: bytes) -> bool:
+        composed = self._composed[n]
+        if composed is None or self._composer is None:
+            return False
+        return self._composer.learn(composed, self._tries[n].status or 0, body)
 
     def _dispatch(self, n: int, outgoing: Outgoing, signer: Signer | None) -> None:
         if self._is_over or self._exchange is None or self._exchange.tries[n].is_over:
@@ -297,6 +351,16 @@ class Handling:
         if self._is_paused:
             self.pause()
 
+    def _go_on(self, action: GoOn) -> None:
+        """Law 4: the same answer, from another upstream."""
+        turn, composed = self._tries[action.n].turn, self._composed[action.n]
+        form = composed.form.value if composed is not None and composed.form else ""
+        self._record.going_on(action, turn, self._tries[action.broken], form)
+        self._continued.append(f"{turn.name}@{action.at}")
+        self._send_on(action.data)
+        if self._is_paused:
+            self.pause()
+
     def _whole(self, action: Whole) -> None:
         head = self._told(action.n, action.headers)
         self._record.answering(action.n, self._tries[action.n].turn, action.status, head)
@@ -305,7 +369,8 @@ class Handling:
 
     def _finish(self, data: bytes) -> None:
         self._record.forwarded(data)
-        self._gateway.outbox.put(self._connection.end, self._connection.frame(data))
+        told = continued_lines(self._continued)
+        self._gateway.outbox.put(self._connection.end, self._connection.frame(data), told)
 
     def _send_on(self, data: bytes) -> None:
         self._record.forwarded(data)

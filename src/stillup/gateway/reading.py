@@ -6,8 +6,8 @@ import re
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Turn
-from stillup.gateway.core.values import Ask, Headers
-from stillup.gateway.dialects.base import END, Watch
+from stillup.gateway.core.values import Ask, Headers, Protocol
+from stillup.gateway.dialects.base import END, Watch, Wrapping
 from stillup.gateway.dialects.coding import CannotDecode, Decoder
 from stillup.gateway.dialects.trouble import classify
 from stillup.gateway.dialects.whole import watch_for
@@ -26,15 +26,14 @@ def _is_bomb(decoded: bytes) -> bool:
     return len(decoded) > _LARGE and sum(map(decoded.count, (b"\n\n", b"\r", b"}"))) > _MOST_ENDS
 
 
-class Decoding(Watch):
+class Decoding(Wrapping):
     """A stream in a content coding: what goes to the client is decoded, for events can only be told apart so."""
 
     decodes = True
-    __slots__ = ("_decoder", "_watch")
+    __slots__ = ("_decoder",)
 
     def __init__(self, watch: Watch, decoder: Decoder) -> None:
-        super().__init__()
-        self._watch = watch
+        super().__init__(watch)
         self._decoder = decoder
 
     def feed(self, chunk: bytes) -> tuple[int, bytes]:
@@ -48,7 +47,7 @@ class Decoding(Watch):
             return self.flags, b""
         if not decoded:
             return self.flags, b""
-        self.flags, ready = self._watch.feed(decoded)
+        self.flags, ready = self._inner.feed(decoded)
         self._copy()
         return self.flags, ready
 
@@ -56,25 +55,17 @@ class Decoding(Watch):
         was_over = self.flags & END > 0
         if self.fault is not None and not was_over:
             return self.fault, b""
-        fault, rest = self._watch.finish()
+        fault, rest = self._inner.finish()
         self._copy()
         if fault is None and not was_over and not self._decoder.ended:
             fault = Fault.CUT
         return fault, rest
 
-    def error_ending(self, fault: Fault, message: str) -> bytes:
-        return self._watch.error_ending(fault, message)
 
-    def _copy(self) -> None:
-        inner = self._watch
-        self.fault, self.error_event, self.error_message = inner.fault, inner.error_event, inner.error_message
-        self.usage, self.model, self.stop_reason = inner.usage, inner.model, inner.stop_reason
-
-
-def reader(ask: Ask, turn: Turn, status: int, headers: Headers) -> Watch | Fault:
-    """See :data:`stillup.gateway.core.trial.Reader`."""
+def reader(ask: Ask, protocol: Protocol, status: int, headers: Headers) -> Watch | Fault:
+    """Who reads an answer of an upstream of ``protocol`` with this head; a fault where none has such a head."""
     kind, coding = content_of(headers)
-    watch = watch_for(ask, turn.target.protocol, status, kind, coding)
+    watch = watch_for(ask, protocol, status, kind, coding)
     if isinstance(watch, Fault) or watch.reads_coded or not coding:
         return watch
     try:

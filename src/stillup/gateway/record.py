@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from stillup.gateway.core.actions import Settled
+from stillup.gateway.core.actions import GoOn, Settled
+from stillup.gateway.core.trial import Trial
 from stillup.gateway.core.turn import Choice, Turn
 from stillup.gateway.core.values import Headers
 from stillup.gateway.core.views import Try
@@ -60,7 +61,7 @@ class Record(Struct, eq=False):
             gateway.seen.rerouted(result.target, result.fault)
         if self._entry is not None:
             gateway.journal.tried(self._entry, action.n, result, gateway.wall_s(), why=turn.why)
-        if gateway.observer is not None and (result.ok or result.fault is not None):
+        if gateway.observer is not None and not result.drill and (result.ok or result.fault is not None):
             gateway.observer.tried(result)
 
     def answering(self, n: int, turn: Turn, status: int, headers: Headers) -> None:
@@ -79,6 +80,22 @@ class Record(Struct, eq=False):
             content_type=kind,
             content_encoding=coding,
         )
+
+    def going_on(self, action: GoOn, turn: Turn, broken: Trial, form: str) -> None:
+        """Another upstream goes on with the answer that broke off."""
+        self._gateway.seen.continued(self.passage, broken.turn.target, turn.target)
+        if self._entry is not None:
+            self._gateway.journal.seam(
+                self._entry,
+                action.n,
+                turn.target,
+                self._gateway.wall_s(),
+                model=turn.model,
+                broken=action.broken,
+                fault=broken.fault or "",
+                characters=action.at,
+                form=form,
+            )
 
     def forwarded(self, data: bytes) -> None:
         """These bytes of a body go to the client as soon as the journal has them."""

@@ -10,6 +10,7 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.trial import Trial
 from stillup.gateway.core.values import Headers, Protocol
 from stillup.gateway.dialects.base import KeyKind
+from stillup.gateway.dialects.dialect import is_same_dialect
 from stillup.gateway.dialects.errors import error_answer, error_event
 from stillup.gateway.dialects.trouble import said
 from stillup.gateway.wire.hops import end_to_end, header_value
@@ -46,9 +47,12 @@ def reason_of(tries: Sequence[Trial], n: int | None, why: str) -> str:
 
 def route_lines(tries: Sequence[Trial], n: int | None, reason: str, request_id: str) -> Headers:
     """Law 8: whose answer, or error, it is, after how many tries, why it is not the first choice's, and its id."""
+    changes = tries[n].changes if n is not None else ()
+    drills = [f"{t.turn.target.upstream}={t.drill}" for t in tries if t.drill]
     told = (
         (b"x-stillup-attempts", b"%d" % len(tries)),
-        (b"x-stillup-reason", header_value(reason)),
+        (b"x-stillup-reason", header_value("; ".join((reason, *changes)))),
+        *(((b"x-stillup-drill", header_value(", ".join(drills))),) if drills else ()),
         *id_lines(request_id),
     )
     if n is None:
@@ -59,6 +63,11 @@ def route_lines(tries: Sequence[Trial], n: int | None, reason: str, request_id: 
         (b"x-stillup-model", header_value(turn.model)),
         *told,
     )
+
+
+def continued_lines(seams: Sequence[str]) -> Headers:
+    """Trailers of an answer that went on elsewhere: with whom, and behind how many characters."""
+    return ((b"x-stillup-continued", header_value(", ".join(seams))),) if seams else ()
 
 
 def refusal(protocol: Protocol, refuse: Refuse, tries: Sequence[Trial], lines: Headers, request_id: str) -> Answer:
@@ -77,7 +86,7 @@ def refusal(protocol: Protocol, refuse: Refuse, tries: Sequence[Trial], lines: H
             request_id=request_id,
         )
         return status, (*head, *lines), body
-    if shown is None or refuse.status is None or not _is_in_protocol(shown):
+    if shown is None or refuse.status is None or not _is_in_protocol(shown, protocol):
         says = said(shown.readable()).message if shown and refuse.status else refuse.says
         status, head, body = error_answer(
             protocol,
@@ -136,8 +145,10 @@ def _of_our_key(refuse: Refuse, shown: Trial) -> str:
     return f"{ours} It says: {words}" if words else ours
 
 
-def _is_in_protocol(shown: Trial) -> bool:
+def _is_in_protocol(shown: Trial, protocol: Protocol) -> bool:
     """Whether its error is in the client's protocol."""
+    if not is_same_dialect(shown.turn.target.protocol, protocol):
+        return False
     return shown.turn.target.protocol not in _CLOUDS or b'"type":"error"' in shown.readable()[:64].replace(b" ", b"")
 
 

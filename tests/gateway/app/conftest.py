@@ -28,6 +28,8 @@ WITHIN_S = 20.0
 LONG_S = 30.0
 """A patience that does not end within a test."""
 PATHS = {"anthropic": "", "openai": "/v1", "gemini": ""}
+MODELS = {"claude*": "anthropic", "gemini*": "gemini", "*": "openai"}
+"""Whose models are asked of which upstreams: each request stays in its own dialect unless a test gives a chain."""
 UPSTREAM = """
 [[gateway.upstreams]]
 id = "{name}-{protocol}"
@@ -310,8 +312,13 @@ def config_of(urls, *, more="", upstream=None, chain=None, match="*"):
             own = f'key_env = "{name.upper()}_KEY"' if upstream is None else upstream
             own = own if isinstance(own, str) else own[name]
             lines.append(UPSTREAM.format(name=name, protocol=protocol, url=url, path=path, more=own))
-    chain = chain or [f"{name}-{protocol}" for name in urls for protocol in PATHS]
-    return "\n".join([*lines, "[[gateway.routes]]", f'match = "{match}"', f"chain = {chain}"])
+    routes = {match: chain} if chain else {
+        match if match != "*" else pattern: [f"{name}-{protocol}" for name in urls]
+        for pattern, protocol in MODELS.items()
+    }  # fmt: skip
+    for pattern, hops in routes.items():
+        lines += ["[[gateway.routes]]", f'match = "{pattern}"', f"chain = {hops}"]
+    return "\n".join(lines)
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ class Life:
             self.keys,
             self.desk,
             Patience(deadline_s=deadline_s),
-            reader=reader,
+            reader=lambda n, status, headers: reader(ask, self.exchange.tries[n].turn.target.protocol, status, headers),
             classify=classified,
             context_of=lambda _: None,
             now=now,

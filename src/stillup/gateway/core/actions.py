@@ -34,6 +34,24 @@ class Open(Struct, frozen=True, gc=False):
     data: bytes
 
 
+class More(Struct, frozen=True, gc=False):
+    """The client gets these bytes too."""
+
+    data: bytes
+
+
+class GoOn(Struct, frozen=True, gc=False):
+    """Law 4: the answer that try ``broken`` began goes on with try ``n``, from these bytes.
+
+    ``at`` is how many characters the client had.
+    """
+
+    n: int
+    broken: int
+    at: int
+    data: bytes
+
+
 class Whole(Struct, frozen=True, gc=False):
     """Try ``n`` gave a whole answer; the client gets it in one go."""
 
@@ -79,7 +97,7 @@ class Refuse(Struct, frozen=True, gc=False):
     retry_after_s: float | None = None
 
 
-Action = Send | Cancel | Open | Whole | Finish | Ping | Settled | Refuse
+Action = Send | Cancel | Open | More | GoOn | Whole | Finish | Ping | Settled | Refuse
 Actions = tuple[Action, ...]
 
 

@@ -48,6 +48,8 @@ class Fault(StrEnum):
     STALL = "stall"
     CUT = "cut"
     """The answer ended without its end marker, or broke off."""
+    UNSUPPORTED = "unsupported"
+    """It was not asked: what the client wants cannot be said in its protocol, or it has no such thing."""
     DEADLINE = "deadline"
     """The time the client was given is over."""
 
@@ -80,6 +82,7 @@ _WORDS: dict[Fault, str] = {
     Fault.SLOW_FIRST_TOKEN: "no first token in time",
     Fault.STALL: "it fell silent in its answer",
     Fault.CUT: "its answer broke off",
+    Fault.UNSUPPORTED: "it cannot take what is asked",
     Fault.DEADLINE: "no answer before the time was over",
 }
 
@@ -142,6 +145,7 @@ _TABLE: tuple[tuple[Fault, Whose, float, bool, bool, bool, Layer], ...] = (
     (Fault.SLOW_FIRST_TOKEN, _PROVIDER, 1.0, True, False, True, Layer.INFERENCE),
     (Fault.STALL, _PROVIDER, 0.7, True, False, True, Layer.INFERENCE),
     (Fault.CUT, _PROVIDER, 0.5, True, False, True, Layer.INFERENCE),
+    (Fault.UNSUPPORTED, _REQUEST, 0.0, False, False, True, Layer.LOCAL),
     # The client chose the deadline: one that is too short must not take an upstream away from everybody else.
     (Fault.DEADLINE, _REQUEST, 0.0, False, False, False, Layer.LOCAL),
 )

@@ -102,13 +102,15 @@ def decide(
     spend: Callable[[], bool],
     random: Random,
     context_of: ContextOf | None = None,
+    has_begun: bool = False,
 ) -> MoveOn | Again | GiveUp:
     """The next step.
 
     ``failed`` is everything of this request so far, oldest first; ``rounds`` how often it was asked again; ``spend``
-    takes one from the retry budget if there is one; ``context_of`` gives a model's context in tokens.
+    takes one from the retry budget if there is one; ``context_of`` gives a model's context in tokens. ``has_begun``:
+    the client has half an answer, so what is wrong with asking somebody to go on is not the client's to see.
     """
-    if failed:
+    if failed and not has_begun:
         end = _clients_to_see(failed[-1])
         if end is not None:
             return GiveUp(end, failed[-1], failed[-1].retry_after_s)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Turn
-from stillup.gateway.core.values import Ask, Headers, Operation, Protocol, Usage
+from stillup.gateway.core.values import Headers, Operation, Protocol, Usage
 from stillup.gateway.core.views import Try
 from stillup.gateway.dialects.base import KeyChoice, KeyKind, Watch
 from stillup.gateway.dialects.coding import CannotDecode, decoded
@@ -16,8 +16,10 @@ from stillup.gateway.dialects.coding import CannotDecode, decoded
 MAX_ERROR_BYTES = 1_048_576
 _NO_USAGE = Usage()
 
-Reader = Callable[[Ask, Turn, int, Headers], "Watch | Fault"]
-"""Who reads an answer with this head; a fault where no answer of the protocol has such a head."""
+Reader = Callable[[int, int, Headers], "Watch | Fault"]
+"""Who reads the answer of a try (by number) with this status and head; a fault where no answer has such a head."""
+Learn = Callable[[int, bytes], bool]
+"""Whether the body of a try's error taught what its model does not take, and it is worth sending again without."""
 Classify = Callable[[Turn, int, Headers, bytes], Fault]
 """What an error answer means; its body without content coding."""
 
@@ -36,6 +38,12 @@ class Trial(Struct, eq=False):
     held: list[bytes] = []
     held_bytes: int = 0
     body: bytes = b""
+    says: str = ""
+    """Why it was not asked, for the client."""
+    drill: str = ""
+    """The mode of the drill that stands in its upstream's place; empty for a real try."""
+    changes: tuple[str, ...] = ()
+    """What it was asked does not share with what the client asked, in a few words each."""
     is_late: bool = False
     is_over: bool = False
     fault: Fault | None = None
@@ -43,6 +51,8 @@ class Trial(Struct, eq=False):
     longest_gap_s: float = 0.0
     ended_s: float | None = None
     """When the end marker came."""
+    is_open: bool = False
+    """The client has something of it."""
 
     def __repr__(self) -> str:
         return f"Trial({self.n}, {self.turn!r})"
@@ -51,6 +61,11 @@ class Trial(Struct, eq=False):
     def is_borrowed(self) -> bool:
         """It is made with the client's own key."""
         return self.key.kind is KeyKind.CLIENT
+
+    @property
+    def is_read_later(self) -> bool:
+        """Its bytes go to the client as they came: nobody has read what they say."""
+        return self.watch is None or self.watch.writer is None
 
     def readable(self) -> bytes:
         """The body of an error answer without its content coding; as it came where that cannot be taken off."""
@@ -84,4 +99,6 @@ class Trial(Struct, eq=False):
             total_s=now - self.started_s,
             usage=_NO_USAGE if self.watch is None else self.watch.usage.believable(),
             borrowed_key=self.is_borrowed,
+            changes=self.changes,
+            drill=self.drill,
         )

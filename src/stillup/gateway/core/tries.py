@@ -20,7 +20,7 @@ _NO_KEY = KeyChoice()
 class Tries:
     """``all`` holds every try by its number, ``live`` those under way, the newest last; ``left`` are turns to come."""
 
-    __slots__ = ("_chain", "_desk", "_facts", "_keys", "all", "failed", "left", "live", "rounds", "winner")
+    __slots__ = ("_chain", "_desk", "_facts", "_goes_on", "_keys", "all", "failed", "left", "live", "rounds", "winner")
 
     def __init__(self, facts: Facts, choice: Choice, keys: Mapping[str, KeyChoice], desk: Desk) -> None:
         self._facts = facts
@@ -34,6 +34,7 @@ class Tries:
         self.rounds = 0
         """How often the chain was asked again."""
         self.winner: Trial | None = None
+        self._goes_on = False
 
     def key(self, turn: Turn) -> KeyChoice:
         """What its upstream is asked with."""
@@ -65,8 +66,40 @@ class Tries:
         """One more round, with these of the chain in the places they have there."""
         self.rounds += 1
         self.let_go()
+        self._choose(targets, now)
+
+    def _choose(self, targets: Collection[Target] | None, now: float) -> None:
         prints = {name: key.fingerprint for name, key in self._keys.items()}
-        self.left = list(self._desk.choose(self._chain, self._facts, prints, now, only=targets).turns)
+        chosen = self._desk.choose(self._chain, self._facts, prints, now, only=targets).turns
+        # Law 10: no answer is gone on with by a subscription's token.
+        self.left = [turn for turn in chosen if not (self._goes_on and self.key(turn).subscription)]
+
+    def broke(self, t: Trial, fault: Fault, now: float) -> Settled:
+        """It broke off after the client had some of its answer: the others are to go on with it."""
+        t.fault = fault
+        settled = self.settle(t, fault, now)
+        self.failed.append(Failed(t.turn, fault, now, t.status, None, t.is_borrowed))
+        self.rounds = 0
+        self._goes_on = True
+        self.begin_anew(now)
+        return settled
+
+    def begin_anew(self, now: float) -> None:
+        """Nobody answers any more: whoever has not failed yet is asked in turn, then those that have."""
+        self.winner = None
+        self._choose(None, now)
+        tried = {each.turn.place for each in self.failed}
+        for turn in self.left:
+            if turn.place in tried:
+                self._desk.abandoned(turn)
+        self.left = [turn for turn in self.left if turn.place not in tried]
+
+    def once_more(self, t: Trial, now: float) -> Turn:
+        """The same target at once: what it did not take was learnt, and is not sent again."""
+        self._desk.abandoned(t.turn)
+        self._forget(t)
+        prints = {name: key.fingerprint for name, key in self._keys.items()}
+        return self._desk.choose(self._chain, self._facts, prints, now, only=(t.turn.target,)).turns[0]
 
     def let_go(self) -> None:
         """The turns that are left will not be taken."""
@@ -104,7 +137,7 @@ class Tries:
             return Refuse(step.end, fault, retry_after_s=wait_s)
         t = next(t for t in self.all if t.turn is shows.turn)
         if t.status is None or t.status < 400:
-            says = t.watch.error_message if t.watch is not None else ""
+            says = t.watch.error_message if t.watch is not None else t.says
             return Refuse(step.end, shows.fault, t.n, says=says, retry_after_s=wait_s)
         return Refuse(step.end, shows.fault, t.n, t.status, t.headers, t.body, retry_after_s=wait_s)
 

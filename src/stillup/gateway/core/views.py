@@ -62,6 +62,10 @@ class Try(Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     borrowed_key: bool = False
     """The client's own key was used, not one of ours."""
+    changes: tuple[str, ...] = ()
+    """What it was asked does not share with what the client asked, in a few words each."""
+    drill: str = ""
+    """The mode of the drill that stood in its upstream's place; empty for a real try."""
 
 
 class Observer(Protocol):

@@ -16,6 +16,7 @@ class Why(StrEnum):
     LAST_RESORT = "last_resort"
     HEDGE = "hedge"
     AGAIN = "again"
+    GOES_ON = "goes_on"
     OUTAGE_CONFIRMED = "outage_confirmed"
     BREAKER_OPEN = "breaker_open"
     RECOVERING = "recovering"
@@ -37,6 +38,7 @@ _SENTENCES: dict[Why, str] = {
     Why.LAST_RESORT: "Something speaks against it, but whatever is better has failed or is not there.",
     Why.HEDGE: "The one before it was silent for longer than usual, so this one was asked as well.",
     Why.AGAIN: "Every upstream failed once, so this one was asked again.",
+    Why.GOES_ON: "The one before it broke off in the middle of its answer, so this one goes on from there.",
     Why.OUTAGE_CONFIRMED: "An outage of it is confirmed.",
     Why.BREAKER_OPEN: "It failed a moment ago and is given time to recover.",
     Why.RECOVERING: "It may be well again; another request is finding out.",

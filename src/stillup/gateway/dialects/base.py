@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -12,12 +13,18 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Headers, Protocol, Usage
 from stillup.secret import Secret
 
+if TYPE_CHECKING:
+    from stillup.gateway.dialects.dialect import Writer
+
 CONTENT = 1
 """Flag: content was seen, so the try may be committed to (law 4)."""
 END = 2
 """Flag: the protocol's end marker was seen. Bytes may still follow it."""
 ERROR = 4
 """Flag: the answer failed inside its body; ``Watch.fault`` says how."""
+
+HELD = 8
+"""Flag: content came that is held back for now (half a call, an answer that must be whole)."""
 
 MAX_HELD_BYTES = 16 * 1024 * 1024
 """An event that is longer than this is no event of an honest upstream."""
@@ -120,6 +127,10 @@ class Watch(ABC):
     """What is handed out has no content coding any more."""
     content_type = b""
     """What is handed out where that is not what came."""
+    is_stream = True
+    """What is handed out is a stream of events, though it may be handed out all at once."""
+    writer: Writer | None = None
+    """What writes all that is handed out; None where it is what came."""
     __slots__ = ("error_event", "error_message", "fault", "flags", "model", "stop_reason", "usage")
 
     def __init__(self) -> None:
@@ -160,3 +171,21 @@ class Watch(ABC):
         self.error_event = event
         self.error_message = message
         self.flags |= ERROR
+
+
+class Wrapping(Watch):
+    """A watch around another, of which it tells what it says."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, inner: Watch) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def error_ending(self, fault: Fault, message: str) -> bytes:
+        return self._inner.error_ending(fault, message)
+
+    def _copy(self) -> None:
+        inner = self._inner
+        self.fault, self.error_event, self.error_message = inner.fault, inner.error_event, inner.error_message
+        self.usage, self.model, self.stop_reason = inner.usage, inner.model, inner.stop_reason

@@ -53,6 +53,7 @@ _STATUS_OF = {
     Fault.BAD_REQUEST: 400,
     Fault.TOO_LONG: 400,
     Fault.FILTERED: 400,
+    Fault.UNSUPPORTED: 400,
     Fault.SLOW_FIRST_TOKEN: 504,
     Fault.STALL: 504,
     Fault.DEADLINE: 504,

@@ -70,6 +70,7 @@ class WholeWatch(Watch):
     """
 
     reads_coded = True
+    is_stream = False
     __slots__ = ("_coding", "_held", "_operation", "_protocol", "_size")
 
     def __init__(self, protocol: Protocol, operation: Operation = Operation.GENERATE, coding: str = "") -> None:

@@ -12,12 +12,24 @@ import msgspec
 from msgspec import Struct
 
 from stillup.errors import StoreError
-from stillup.gateway.journal.records import HASH_BYTES, HEAD, Answering, Begin, End, Kind, TryRecord, began_at, scan
+from stillup.gateway.journal.records import (
+    HASH_BYTES,
+    HEAD,
+    Answering,
+    Begin,
+    End,
+    Kind,
+    Seam,
+    TryRecord,
+    began_at,
+    scan,
+)
 from stillup.gateway.journal.segment import in_use, segments
 
 _begin = msgspec.msgpack.Decoder(Begin).decode
 _try = msgspec.msgpack.Decoder(TryRecord).decode
 _answering = msgspec.msgpack.Decoder(Answering).decode
+_seam = msgspec.msgpack.Decoder(Seam).decode
 _end = msgspec.msgpack.Decoder(End).decode
 
 
@@ -38,7 +50,9 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
     begin: Begin
     tries: tuple[TryRecord, ...] = ()
     answering: tuple[Answering, ...] = ()
-    """Who answered; more than one where an answer went on elsewhere."""
+    """Who answered."""
+    seams: tuple[Seam, ...] = ()
+    """Who went on with an answer that broke off, one after another."""
     end: End | None = None
     ended_s: float | None = None
     is_running: bool = False
@@ -151,7 +165,7 @@ def _unreadable(path: Path, error: OSError) -> StoreError:
 def _exchange(view: View, places: array[int], *, writing: bool) -> Exchange | None:
     """Put one together, or None where its beginning is damaged or of a version we cannot read."""
     begin, begun_ms, end, ended_ms = None, 0, None, None
-    tries, answering, chunks = [], [], array("Q")
+    tries, answering, seams, chunks = [], [], [], array("Q")
     for at in places:
         length, _, kind, _, ms = HEAD.unpack_from(view.data, at)
         if kind == Kind.BYTES:
@@ -166,6 +180,8 @@ def _exchange(view: View, places: array[int], *, writing: bool) -> Exchange | No
                     tries.append(_try(payload))
                 case Kind.ANSWERING:
                     answering.append(_answering(payload))
+                case Kind.SEAM:
+                    seams.append(_seam(payload))
                 case Kind.END:
                     end, ended_ms = _end(payload), ms
         except msgspec.MsgspecError:
@@ -177,6 +193,7 @@ def _exchange(view: View, places: array[int], *, writing: bool) -> Exchange | No
         begin=begin,
         tries=tuple(tries),
         answering=tuple(answering),
+        seams=tuple(seams),
         end=end,
         ended_s=None if ended_ms is None else view.began_s + ended_ms / 1000,
         is_running=writing and end is None,

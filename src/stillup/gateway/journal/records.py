@@ -42,6 +42,7 @@ class Kind(IntEnum):
     ANSWERING = 4
     BYTES = 5
     END = 6
+    SEAM = 7
 
 
 class Begin(Struct, frozen=True, array_like=True):
@@ -78,6 +79,8 @@ class TryRecord(Struct, frozen=True, array_like=True):
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     why: str = ""
+    changes: tuple[str, ...] = ()
+    drill: str = ""
 
 
 class Answering(Struct, frozen=True, array_like=True):
@@ -90,6 +93,23 @@ class Answering(Struct, frozen=True, array_like=True):
     status: int
     content_type: str = ""
     content_encoding: str = ""
+
+
+class Seam(Struct, frozen=True, array_like=True):
+    """The answer broke off, and goes on from this try: stands behind the bytes that the client had by then.
+
+    ``broken`` is the try that broke off, with its fault; ``characters`` how much of the text there was; ``form`` how
+    the upstream was asked to go on, empty where there was no text yet.
+    """
+
+    n: int
+    upstream: str
+    model: str
+    protocol: str
+    broken: int
+    fault: str
+    characters: int
+    form: str = ""
 
 
 class End(Struct, frozen=True, array_like=True):

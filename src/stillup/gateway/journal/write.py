@@ -15,7 +15,7 @@ from stillup.gateway.core.views import Try
 from stillup.gateway.journal import kept
 from stillup.gateway.journal.names import Names
 from stillup.gateway.journal.pieces import cut
-from stillup.gateway.journal.records import Answering, Begin, End, Kind, TryRecord
+from stillup.gateway.journal.records import Answering, Begin, End, Kind, Seam, TryRecord
 from stillup.gateway.journal.retention import Pruned, prune
 from stillup.gateway.journal.segment import Segment, begin_segment, nowhere
 from stillup.private import private_folder
@@ -140,6 +140,8 @@ class Journal:
             cache_read_tokens=usage.cache_read_tokens,
             cache_write_tokens=usage.cache_write_tokens,
             why=why,
+            changes=result.changes,
+            drill=result.drill,
         )
         entry.segment.add(Kind.TRY, entry.number, at_s, record)
 
@@ -161,6 +163,24 @@ class Journal:
                 n, target.upstream, model or target.model, target.protocol, status, content_type, content_encoding
             )
             entry.segment.add(Kind.ANSWERING, entry.number, at_s, record)
+
+    def seam(
+        self,
+        entry: Entry,
+        n: int,
+        target: Target,
+        at_s: float,
+        *,
+        model: str,
+        broken: int,
+        fault: str,
+        characters: int,
+        form: str,
+    ) -> None:
+        """What is forwarded from now on is the ``n``-th try's, which goes on with what another began."""
+        if entry.segment.alive:
+            record = Seam(n, target.upstream, model, target.protocol, broken, fault, characters, form)
+            entry.segment.add(Kind.SEAM, entry.number, at_s, record)
 
     def forwarded(self, entry: Entry, chunk: bytes) -> None:
         """These bytes go to the client as soon as they are committed; their time is the commit's."""

@@ -86,6 +86,11 @@ class Seen:
         passage.hedges += 1
         self.metrics.hedged(target.upstream)
 
+    def continued(self, passage: Passage, broken: Target, target: Target) -> None:
+        """The answer of the first broke off, and the second goes on with it."""
+        passage.seams += 1
+        self.metrics.continued(broken.upstream, target.upstream)
+
     def rerouted(self, target: Target, reason: str) -> None:
         """This target was passed over, or left for the next one, and why (a member of ``Why`` or ``Fault``)."""
         self.metrics.rerouted(target.upstream, reason)

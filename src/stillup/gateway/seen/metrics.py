@@ -88,6 +88,7 @@ class Metrics:
         self._answers: dict[tuple[str, str], _Answers] = {}
         self._hedges: dict[str, int] = {}
         self._reroutes: dict[tuple[str, str], int] = {}
+        self._continued: dict[tuple[str, str], int] = {}
         self._in_flight: dict[str, int] = {}
         self.log_dropped = 0
         """Lines of the access log that found no room."""
@@ -115,6 +116,10 @@ class Metrics:
         """This upstream was passed over, or left, for a reason."""
         key = (upstream, reason)
         self._reroutes[key] = self._reroutes.get(key, 0) + 1
+
+    def continued(self, broken: str, upstream: str) -> None:
+        """The first broke off in its answer, and this upstream went on."""
+        self._continued[broken, upstream] = self._continued.get((broken, upstream), 0) + 1
 
     def ended(self, passage: Passage) -> None:
         """One request ended."""
@@ -176,6 +181,12 @@ class Metrics:
         yield self._counter("hedges", "Tries beside one that was late.", ("upstream",), _alone(self._hedges))
         yield self._counter(
             "reroutes", "Upstreams passed over or left, by reason.", ("upstream", "reason"), self._reroutes.items()
+        )
+        yield self._counter(
+            "continuations",
+            "Answers that broke off and went on elsewhere.",
+            ("broken", "upstream"),
+            self._continued.items(),
         )
         yield self._gauge("in_flight", "Requests under way.", ("protocol",), _alone(self._in_flight))
         yield from self._told_of_answers()

@@ -52,6 +52,8 @@ class Passage(Struct, eq=False):
     tries: list[tuple[float, Try]] = []
     """Every try with the moment it ended, on the steady clock."""
     hedges: int = 0
+    seams: int = 0
+    """How often its answer broke off and was gone on with."""
     reason: str = ""
     """As in ``x-stillup-reason``: why whoever answered was asked, or what the first that was asked failed with."""
     winner: Try | None = None

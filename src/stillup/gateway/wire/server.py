@@ -238,11 +238,16 @@ class Connection(asyncio.Protocol):
         if raw and not self._is_closing:
             self._transport.write(raw)
 
-    def end(self, raw: bytes = b"") -> None:
-        """Write the last bytes and the end of the body; the next request may come."""
+    def end(self, raw: bytes = b"", trailers: Headers = ()) -> None:
+        """Write the last bytes and the end of the body; the next request may come.
+
+        Trailers go behind a chunked body only; nobody needs to read them.
+        """
         if self._is_closing or not self._answering:
             return
         tail = b"0\r\n\r\n" if self._is_chunked else b""
+        if trailers and tail:
+            tail = b"".join((b"0\r\n", *(b"%b: %b\r\n" % line for line in trailers), b"\r\n"))
         if raw or tail:
             self._transport.write(raw + tail)
         self._done()

@@ -1,0 +1,262 @@
+"""How one request is put to one upstream, and how what comes back is read: translated, gone on with, adapted. Pure.
+
+::
+
+    client's body ─ translate (another dialect) ─ go on (behind a break) ─ adapt (another model) ─ address ─► upstream
+    upstream's answer ─ its own watch ─ read and written (another dialect, or gone on with) ─ held back ─► client
+
+Where nothing of that is needed the body is the client's own, and the answer's bytes are the upstream's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from stillup.gateway.core.fault import Fault
+from stillup.gateway.core.going_on import Continuable, ThinkingCut
+from stillup.gateway.core.turn import Turn
+from stillup.gateway.core.values import Ask, Form, Headers, Operation, Protocol
+from stillup.gateway.dialects.adapting import Lessons, adapted
+from stillup.gateway.dialects.address import address
+from stillup.gateway.dialects.base import KeyChoice, Outgoing, UpstreamSpec, Watch
+from stillup.gateway.dialects.coding import decoded
+from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable, Writer, dialect_of, is_same_dialect
+from stillup.gateway.dialects.holding import HoldingWatch, Holds
+from stillup.gateway.dialects.needs import Needs
+from stillup.gateway.dialects.neutral import UNSIGNED, Counts, Prompt
+from stillup.gateway.dialects.requests import MAX_BODY_BYTES
+from stillup.gateway.dialects.said import Said
+from stillup.gateway.dialects.seam import Seam
+from stillup.gateway.dialects.translated import Joint, TranslatedWatch, TranslatedWhole, pieces_of
+from stillup.gateway.dialects.whole import WholeWatch
+from stillup.gateway.reading import content_of, reader
+
+_ASKED_AS = {Protocol.BEDROCK: Protocol.ANTHROPIC, Protocol.VERTEX: Protocol.ANTHROPIC}
+"""Whose requests are made for them: the envelope comes after."""
+_LEAST_TOKENS = {Protocol.RESPONSES: 16}
+"""The smallest limit that is taken."""
+_MARK = UNSIGNED.encode()
+_SSE = b"text/event-stream; charset=utf-8"
+_JSON = b"application/json"
+_HEADERS: Headers = ((b"content-type", _JSON), (b"accept", b"application/json, text/event-stream"))
+_VERSION: Headers = ((b"anthropic-version", b"2023-06-01"),)
+
+
+class Composed(Struct, frozen=True, kw_only=True):
+    """One try's request, ready to be sent, and what its answer is read with.
+
+    ``ask`` is as a client of the target's dialect would send it. ``changes`` says, in a few words each, what it does
+    not share with the client's own. ``form`` is set behind a break.
+    """
+
+    ask: Ask
+    turn: Turn
+    outgoing: Outgoing
+    changes: tuple[str, ...] = ()
+    is_translated: bool = False
+    form: Form | None = None
+    said: Said | None = None
+    writer: Writer | None = None
+    """The client's, behind a break."""
+
+
+class Composer:
+    """Of one request; whatever costs anything is done when it is first needed."""
+
+    def __init__(
+        self,
+        ask: Ask,
+        needs: Needs,
+        upstream: Callable[[str], UpstreamSpec],
+        lessons: Lessons,
+        stamp: Stamp,
+        thinking_cut: ThinkingCut,
+    ) -> None:
+        self._ask = ask
+        self._needs = needs
+        self._upstream = upstream
+        self._lessons = lessons
+        self._stamp = stamp
+        self._thinking_cut = thinking_cut
+        self._prompt: Prompt | None = None
+
+    @property
+    def continuable(self) -> Continuable | None:
+        """How to go on with its answer; None where it is no stream, or can only be given whole."""
+        ask = self._ask
+        if not ask.stream or ask.operation is not Operation.GENERATE or self._needs.whole:
+            return None
+        return Continuable(self._new_writer, self._thinking_cut)
+
+    # --- the request
+
+    def compose(self, turn: Turn, key: KeyChoice, writer: Writer | None = None) -> Composed:
+        """The request for one turn; ``writer`` is set behind a break, and knows what the client has.
+
+        :raises Untranslatable: it cannot be put to that upstream.
+        :raises ValueError: the upstream is not configured so that it could be asked.
+        """
+        target, said = turn.target, writer.said if writer else None
+        protocol = target.protocol
+        spec = self._upstream(target.upstream)
+        learned = self._lessons.of(target.upstream, turn.model)
+        ask, changes = self._translated(protocol, turn.model)
+        body = ask.body
+        form = None
+        if said is not None and said.text:
+            form = self._lessons.form(target.upstream, turn.model, protocol, body)
+            if form is Form.NONE:
+                msg = f"{turn.name} cannot go on with an answer of another"
+                raise Untranslatable(msg)
+            body = dialect_of(protocol).go_on(_plain(ask), said.text, form, self._tokens_left(protocol, said))
+        if ask.operation is Operation.GENERATE and (turn.model != self._ask.model or learned or form):
+            body, adaptations = adapted(
+                body if body is not ask.body else _plain(ask), protocol, turn.model, learned, goes_on=form
+            )
+            changes += adaptations
+        if body is not ask.body:
+            ask = replace(ask, body=body, headers=_without_coding(ask.headers))
+        return Composed(
+            ask=ask,
+            turn=turn,
+            outgoing=address(ask, target, spec, key),
+            changes=changes,
+            is_translated=not is_same_dialect(protocol, self._ask.protocol),
+            form=form,
+            said=said,
+            writer=writer,
+        )
+
+    def learn(self, composed: Composed, status: int, body: bytes) -> bool:
+        """Whether the refusal of what we changed taught something that makes it worth another try at once.
+
+        What a client sent as it is, is its own to mend: it is told.
+        """
+        if not (composed.changes or composed.form or composed.is_translated):
+            return False
+        target = composed.turn.target
+        return bool(self._lessons.learn(target.upstream, composed.turn.model, target.protocol, status, body))
+
+    def _translated(self, protocol: Protocol, model: str) -> tuple[Ask, tuple[str, ...]]:
+        ask = self._ask
+        if is_same_dialect(protocol, ask.protocol):
+            if _MARK in ask.body and ask.operation is not Operation.STORED:
+                cleaned = dialect_of(protocol).cleaned(_plain(ask))
+                return replace(ask, body=cleaned, headers=_without_coding(ask.headers)), ()
+            return ask, ()
+        dialect = dialect_of(protocol)
+        losses = Losses()
+        prompt = replace(self._read_prompt(), model=model)
+        write, find = dialect.write_prompt, partial(dialect.address, model, ask.stream)
+        if ask.operation is Operation.COUNT_TOKENS:
+            if dialect.count_prompt is None or dialect.count_address is None:
+                msg = f"{dialect.protocol} has no way to count tokens"
+                raise Untranslatable(msg)
+            write, find = dialect.count_prompt, partial(dialect.count_address, model)
+        body = write(prompt, losses)
+        path, query = find()
+        spoken = _ASKED_AS.get(protocol, protocol)
+        return Ask(
+            protocol=spoken,
+            operation=ask.operation,
+            method="POST",
+            path=path,
+            query=query,
+            headers=_HEADERS + _VERSION if spoken is Protocol.ANTHROPIC else _HEADERS,
+            body=body,
+            model=model,
+            stream=ask.stream,
+        ), tuple(f"{name} left out" for name in losses)
+
+    def _read_prompt(self) -> Prompt:
+        if self._prompt is None:
+            self._prompt = dialect_of(self._ask.protocol).read_prompt(_decoded(self._ask))
+        return self._prompt
+
+    def _tokens_left(self, protocol: Protocol, said: Said) -> int | None:
+        """The client's limit less what it has; None where it set none."""
+        most = self._read_prompt().max_tokens
+        return None if most is None else max(_LEAST_TOKENS.get(protocol, 1), most - said.tokens)
+
+    def _new_writer(self) -> Writer:
+        return dialect_of(self._ask.protocol).writer(_decoded(self._ask), self._stamp)
+
+    # --- the answer
+
+    def watch(self, composed: Composed, status: int, headers: Headers) -> Watch | Fault:
+        """What reads the answer with this head; a fault where no answer has such a head."""
+        protocol = composed.turn.target.protocol
+        watch = reader(composed.ask, protocol, status, headers)
+        if isinstance(watch, Fault):
+            return watch
+        if composed.is_translated or composed.said is not None:
+            watch = self._translating(composed, watch, headers)
+        return self._holding(watch) if composed.said is None else watch
+
+    def _translating(self, composed: Composed, watch: Watch, headers: Headers) -> Watch:
+        dialect, joint = dialect_of(composed.turn.target.protocol), self._joint(composed)
+        writer = composed.writer or self._new_writer()
+        if not isinstance(watch, WholeWatch):
+            return TranslatedWatch(watch, dialect.reader(), writer, self._stream_type, joint)
+        coding = content_of(headers)[1].strip().lower()
+        if self._ask.stream:
+
+            def streamed(data: bytes) -> bytes:
+                pieces = pieces_of(dialect.read_reply(data))
+                return writer.write(list(joint.pass_on(pieces)) if joint else pieces)
+
+            return TranslatedWhole(watch, coding, streamed, self._stream_type, writer)
+        return TranslatedWhole(watch, coding, partial(self._whole, composed.turn.target.protocol), _JSON)
+
+    def _whole(self, protocol: Protocol, data: bytes) -> bytes:
+        there, here = dialect_of(protocol), dialect_of(self._ask.protocol)
+        if self._ask.operation is not Operation.COUNT_TOKENS:
+            return here.write_reply(there.read_reply(data), self._ask, self._stamp)
+        if there.read_count is None or here.write_count is None:
+            msg = "tokens cannot be counted there"
+            raise Untranslatable(msg)
+        return here.write_count(there.read_count(data))
+
+    def _joint(self, composed: Composed) -> Joint | None:
+        said = composed.said
+        if said is None:
+            return None
+        stop = self._read_prompt().stop
+        sent = replace(said.counts, output=said.tokens) if said.counts.fresh is not None else Counts(output=said.tokens)
+        return Joint(Seam(said.text, composed.form or Form.NONE, stop), has_words=bool(said.text), sent=sent)
+
+    def _holding(self, watch: Watch) -> Watch:
+        ask, needs = self._ask, self._needs
+        if not ask.stream or ask.operation is not Operation.GENERATE or not watch.is_stream:
+            return watch
+        if needs.whole:
+            return HoldingWatch(watch, ask.protocol, Holds.ALL)
+        if self._thinking_cut == "hold" and self._stream_type == _SSE:
+            return HoldingWatch(watch, ask.protocol, Holds.THOUGHTS)
+        if needs.has_tools and watch.writer is None:
+            return HoldingWatch(watch, ask.protocol, Holds.CALLS)
+        return watch
+
+    @property
+    def _stream_type(self) -> bytes:
+        is_array = self._ask.protocol is Protocol.GEMINI and "alt=sse" not in self._ask.query
+        return _JSON if is_array else _SSE
+
+
+def _plain(ask: Ask) -> bytes:
+    """The body without its content coding."""
+    coding = next((v for k, v in ask.headers if k.lower() == b"content-encoding"), b"")
+    return decoded(ask.body, coding.decode("latin-1"), MAX_BODY_BYTES) if coding else ask.body
+
+
+def _decoded(ask: Ask) -> Ask:
+    plain = _plain(ask)
+    return ask if plain is ask.body else replace(ask, body=plain, headers=_without_coding(ask.headers))
+
+
+def _without_coding(headers: Headers) -> Headers:
+    return tuple(line for line in headers if line[0].lower() != b"content-encoding")

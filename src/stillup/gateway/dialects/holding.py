@@ -1,0 +1,252 @@
+"""Law 4: what no client can use in part is held back until it is whole, so that a break costs nothing.
+
+Half a tool call; with ``thinking_cut = "hold"`` half a thought; all of an answer whose meaning is in its whole (JSON by
+a schema, several answers, citations). The bytes that are let go are those that came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import Enum
+
+import msgspec
+from msgspec import Raw, Struct
+
+from stillup.gateway.core.fault import Fault
+from stillup.gateway.core.values import Protocol
+from stillup.gateway.dialects.base import CONTENT, END, ERROR, HELD, Watch, Wrapping
+from stillup.gateway.dialects.dialect import Writer
+from stillup.gateway.dialects.lenient import NULL, NoJson, read
+from stillup.gateway.dialects.sse import Splitter, fields_of_lines
+
+LONGEST_HELD_BYTES = 8 * 1024 * 1024
+"""More is let go as it comes; should the answer break off then, nobody can go on with it."""
+
+
+class Holds(Enum):
+    """What is held back."""
+
+    CALLS = "calls"
+    THOUGHTS = "thoughts"
+    """And calls."""
+    ALL = "all"
+
+
+class HoldingWatch(Wrapping):
+    """A watch that hands out late what must not come in parts. ``is_capped``: it was too long, and went out."""
+
+    __slots__ = ("_held", "_holds", "_is_holding", "_rule", "_size", "is_capped")
+
+    def __init__(self, watch: Watch, protocol: Protocol, holds: Holds) -> None:
+        super().__init__(watch)
+        self._rule = _RULES[protocol]
+        self._holds = holds
+        self._is_holding = holds is not Holds.CALLS
+        self._held: list[bytes] = []
+        self._size = 0
+        self.is_capped = False
+
+    @property
+    def content_type(self) -> bytes:  # type: ignore[override]
+        """See :class:`Watch`."""
+        return self._inner.content_type
+
+    @property
+    def writer(self) -> Writer | None:  # type: ignore[override]
+        """See :class:`Watch`."""
+        return self._inner.writer
+
+    @property
+    def decodes(self) -> bool:  # type: ignore[override]
+        """See :class:`Watch`."""
+        return self._inner.decodes
+
+    def feed(self, chunk: bytes) -> tuple[int, bytes]:
+        if self.flags & ERROR:
+            return self.flags, b""
+        flags, ready = self._inner.feed(chunk)
+        self._copy()
+        if self.is_capped or (not self._is_holding and not self._rule.may_begin(ready)):
+            self.flags = flags
+            return flags, ready
+        out = self._sorted(ready, is_over=flags & END > 0)
+        if self._size > LONGEST_HELD_BYTES:
+            self.is_capped = True
+            out += self._let_go()
+        self.flags |= flags & (END | ERROR)
+        if flags & CONTENT and not self._is_holding:
+            self.flags = (self.flags & ~HELD) | CONTENT
+        elif flags & CONTENT:
+            self.flags |= HELD
+        return self.flags, out
+
+    def finish(self) -> tuple[Fault | None, bytes]:
+        fault, rest = self._inner.finish()
+        self._copy()
+        self.flags |= self._inner.flags
+        if fault is not None:
+            self._held.clear()
+            return fault, rest
+        return None, self._let_go() + rest
+
+    def _sorted(self, ready: bytes, *, is_over: bool) -> bytes:
+        """What of these events may go now; the rest is held."""
+        if self._holds is Holds.ALL:
+            self._hold(ready)
+            return self._let_go() if is_over else b""
+        out = []
+        for event in _events(ready):
+            if self._is_holding and self._holds is Holds.THOUGHTS and self._rule.ends_thought(event):
+                self._holds = Holds.CALLS
+                out.append(self._let_go())
+            if not self._is_holding and self._rule.begins(event):
+                self._is_holding = True
+            if not self._is_holding:
+                out.append(event)
+                continue
+            self._hold(event)
+            if self._holds is Holds.CALLS and self._rule.ends(event):
+                out.append(self._let_go())
+        if is_over:
+            out.append(self._let_go())
+        return b"".join(out)
+
+    def _hold(self, event: bytes) -> None:
+        self._held.append(event)
+        self._size += len(event)
+
+    def _let_go(self) -> bytes:
+        held = b"".join(self._held)
+        self._held.clear()
+        self._size, self._is_holding = 0, False
+        return held
+
+
+def _events(ready: bytes) -> list[bytes]:
+    splitter = Splitter()
+    events = splitter.feed(ready)
+    return [*events, bytes(splitter.held)] if splitter.held else events
+
+
+class _Rule(Struct, frozen=True):
+    """Where a call begins and ends in one dialect; ``words`` are what the events that begin one have in them."""
+
+    words: re.Pattern[bytes]
+    begins: Callable[[bytes], bool]
+    ends: Callable[[bytes], bool]
+    ends_thought: Callable[[bytes], bool]
+
+    def may_begin(self, ready: bytes) -> bool:
+        """A quick look, right nearly always."""
+        return self.words.search(ready) is not None
+
+
+class _Block(Struct):
+    type: str = ""
+
+
+class _Delta(Struct):
+    content: Raw = NULL
+    refusal: Raw = NULL
+    tool_calls: Raw = NULL
+    function_call: Raw = NULL
+    stop_reason: str | None = None
+
+
+class _Choice(Struct):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Event(Struct):
+    """What is looked at of an event, in every dialect that has calls in parts."""
+
+    type: str = ""
+    content_block: _Block | None = None
+    item: _Block | None = None
+    choices: list[_Choice] | None = None
+
+
+_event = msgspec.json.Decoder(_Event).decode
+_NOTHING = (b"null", b"[]", b'""', b"{}")
+
+
+def _read(event: bytes) -> _Event:
+    try:
+        return read(_event, fields_of_lines(event)[1] or b"{}", _Event)
+    except NoJson:
+        return _Event()
+
+
+def _block_begins(event: bytes) -> bool:
+    block = _read(event).content_block
+    return block is not None and block.type == "tool_use"
+
+
+def _block_ends(event: bytes) -> bool:
+    return _read(event).type in {"content_block_stop", "message_delta", "message_stop"}
+
+
+def _block_ends_thought(event: bytes) -> bool:
+    seen = _read(event)
+    block = seen.content_block
+    return seen.type == "message_delta" or (block is not None and block.type not in {"thinking", "redacted_thinking"})
+
+
+def _item_begins(event: bytes) -> bool:
+    seen = _read(event)
+    return seen.type == "response.output_item.added" and seen.item is not None and seen.item.type.endswith("_call")
+
+
+def _item_ends(event: bytes) -> bool:
+    return _read(event).type in {"response.output_item.done", "response.completed", "response.incomplete"}
+
+
+def _item_ends_thought(event: bytes) -> bool:
+    seen = _read(event)
+    is_item = seen.type == "response.output_item.added" and seen.item is not None and seen.item.type != "reasoning"
+    return is_item or seen.type in {"response.completed", "response.incomplete"}
+
+
+def _choice_begins(event: bytes) -> bool:
+    return any(
+        bytes(raw) not in _NOTHING
+        for choice in _read(event).choices or ()
+        if choice.delta is not None
+        for raw in (choice.delta.tool_calls, choice.delta.function_call)
+    )
+
+
+def _choice_ends(event: bytes) -> bool:
+    return any(choice.finish_reason for choice in _read(event).choices or ())
+
+
+def _choice_ends_thought(event: bytes) -> bool:
+    return _choice_ends(event) or any(
+        bytes(raw) not in _NOTHING
+        for choice in _read(event).choices or ()
+        if choice.delta is not None
+        for raw in (choice.delta.content, choice.delta.refusal, choice.delta.tool_calls, choice.delta.function_call)
+    )
+
+
+def _never(event: bytes) -> bool:  # noqa: ARG001
+    return False
+
+
+def _part_ends_thought(event: bytes) -> bool:
+    return b'"thought"' not in event or b'"finishReason"' in event
+
+
+_BLOCKS = _Rule(re.compile(rb'"tool_use"'), _block_begins, _block_ends, _block_ends_thought)
+_RULES = {
+    Protocol.ANTHROPIC: _BLOCKS,
+    Protocol.OPENAI: _Rule(
+        re.compile(rb'"(?:tool_calls|function_call)"'), _choice_begins, _choice_ends, _choice_ends_thought
+    ),
+    Protocol.RESPONSES: _Rule(re.compile(rb'_call"'), _item_begins, _item_ends, _item_ends_thought),
+    # Gemini's calls come whole.
+    Protocol.GEMINI: _Rule(re.compile(rb"(?!)"), _never, _never, _part_ends_thought),
+}
+"""By the client's protocol: the events are those that it gets."""
