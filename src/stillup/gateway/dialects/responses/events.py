@@ -1,0 +1,189 @@
+"""The events of a stream of Responses, as far as anyone here looks into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import msgspec
+from msgspec import Raw, Struct
+
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
+from stillup.gateway.dialects.neutral import Counts
+from stillup.gateway.dialects.sse import BOM, USUAL, Splitter, fields_of_lines
+from stillup.gateway.dialects.typed import mended
+
+
+class Event(Struct, gc=False):
+    """One event; of all its kinds each member is read where it has the right type, and only then."""
+
+    type: str = ""
+    delta: str = ""
+    output_index: int = -1
+    content_index: int = 0
+    summary_index: int = 0
+    sequence_number: int = -1
+    text: str = ""
+    refusal: str = ""
+    item_id: str = ""
+    item: Raw = NULL
+    part: Raw = NULL
+    annotation: Raw = NULL
+    response: Raw = NULL
+    error: Raw = NULL
+    message: str | None = None
+
+
+class _Loose(Struct, gc=False):
+    """The same of any types: a stream is not broken by a member that is."""
+
+    type: Raw = NULL
+    delta: Raw = NULL
+    output_index: Raw = NULL
+    content_index: Raw = NULL
+    summary_index: Raw = NULL
+    sequence_number: Raw = NULL
+    text: Raw = NULL
+    refusal: Raw = NULL
+    item_id: Raw = NULL
+    item: Raw = NULL
+    part: Raw = NULL
+    annotation: Raw = NULL
+    response: Raw = NULL
+    error: Raw = NULL
+    message: Raw = NULL
+
+
+class _Cached(Struct, gc=False):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _Thought(Struct, gc=False):
+    reasoning_tokens: int | None = None
+
+
+class _Usage(Struct, gc=False):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: _Cached | None = None
+    output_tokens_details: _Thought | None = None
+
+    @property
+    def counts(self) -> Counts:
+        """Disjoint: here what was cached is a part of the input."""
+        cached = self.input_tokens_details or _Cached()
+        inside = (cached.cached_tokens or 0) + (cached.cache_write_tokens or 0)
+        return Counts(
+            fresh=None if self.input_tokens is None else max(0, self.input_tokens - inside),
+            cache_read=cached.cached_tokens,
+            cache_write=cached.cache_write_tokens,
+            output=self.output_tokens,
+            thought=None if self.output_tokens_details is None else self.output_tokens_details.reasoning_tokens,
+        )
+
+
+class Why(Struct, gc=False):
+    """Why a response is incomplete."""
+
+    reason: str | None = None
+
+
+class Response(Struct, gc=False):
+    """A response, as events and whole answers carry it."""
+
+    id: str | None = None
+    model: str | None = None
+    status: str | None = None
+    output: list[Raw] | None = None
+    usage: _Usage | None = None
+    incomplete_details: Why | None = None
+
+
+class _Model(Struct, gc=False):
+    id: str | None = None
+    model: str | None = None
+
+
+_event = msgspec.json.Decoder(Event).decode
+_loose = msgspec.json.Decoder(_Loose).decode
+_response = msgspec.json.Decoder(Response).decode
+_model = msgspec.json.Decoder(_Model).decode
+_strings = frozenset({"type", "delta", "text", "refusal", "item_id", "message"})
+_numbers = frozenset({"output_index", "content_index", "summary_index", "sequence_number"})
+_string = msgspec.json.Decoder(str).decode
+_number = msgspec.json.Decoder(int).decode
+
+
+def events(data: bytes) -> Iterator[Event]:
+    """The events in ``data``, which holds whole ones; what is no JSON object is passed over."""
+    at, size = 0, len(data)
+    while at < size:
+        usual = USUAL.match(data, at)
+        if usual is None:
+            yield from _unusual(data[at:])
+            return
+        name, body = usual.groups(b"")
+        at = usual.end()
+        event = _read(name, body)
+        if event is not None:
+            yield event
+
+
+def _unusual(data: bytes) -> Iterator[Event]:
+    splitter = Splitter()
+    whole = splitter.feed(data.removeprefix(BOM))
+    for raw in (*whole, bytes(splitter.held)):
+        name, body = fields_of_lines(raw)
+        event = None if body is None else _read(name, body)
+        if event is not None:
+            yield event
+
+
+def _read(name: bytes, data: bytes) -> Event | None:
+    try:
+        event = _event(data)
+    except UNREADABLE:
+        found = _read_loosely(data)
+        if found is None:
+            return None
+        event = found
+    if not event.type:
+        event.type = name.decode("latin-1")
+    return event
+
+
+def _read_loosely(data: bytes) -> Event | None:
+    try:
+        whole = mended(data)
+        loose = _loose(whole)
+    except (*UNREADABLE, NoJson):
+        return None
+    event = Event()
+    for name in _Loose.__struct_fields__:
+        raw = getattr(loose, name)
+        if raw == NULL:
+            continue
+        if name in _strings or name in _numbers:
+            _set(event, name, raw)
+        else:
+            setattr(event, name, Raw(bytes(raw)))
+    return event
+
+
+def _set(event: Event, name: str, raw: Raw) -> None:
+    with suppress(*UNREADABLE):
+        setattr(event, name, (_string if name in _strings else _number)(raw))
+
+
+def response_in(raw: bytes) -> Response:
+    """The response in an event, as far as it is one."""
+    try:
+        return _response(raw)
+    except UNREADABLE:
+        pass
+    try:
+        model = _model(raw)
+    except UNREADABLE:
+        return Response()
+    return Response(id=model.id, model=model.model)
