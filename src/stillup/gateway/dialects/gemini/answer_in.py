@@ -68,13 +68,13 @@ class GeminiReader(Reader):
         return pieces
 
     def finish(self) -> list[Piece]:
-        if self._over or self.stop is None:
+        if self._over:
             return []
         self._over = True
         pieces: list[Piece] = []
         self._close(pieces)
-        stop = Stop.TOOLS if self.stop is Stop.END and self._calls else self.stop
-        return [*pieces, Ended(stop)]
+        stop = self.stop or Stop.END
+        return [*pieces, Ended(Stop.TOOLS if stop is Stop.END and self._calls else stop)]
 
     @property
     def is_closed(self) -> bool:
