@@ -89,7 +89,9 @@ def test_stopping_ends_the_providers_work(page, talk):
     )
     seen = b""
     while b"A2" not in seen:
-        seen += answer.readline()
+        line = answer.readline()
+        assert line, f"the answer ended: {seen.decode()}"
+        seen += line
     answer.close()
     connection.close()
     talk.do(talk.a.until, lambda server: server.counts.gone == 1)
