@@ -64,7 +64,7 @@ class Item(Struct, frozen=True, kw_only=True):
     fetched: bool = False
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         """What it takes on the disk, but for a few hundred."""
         return self.request_bytes + self.answer_bytes
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stillup.config.kinds import stays_here
 from stillup.gateway.core.actions import Refuse
 from stillup.gateway.core.fault import MEANINGS, Fault, Whose
 from stillup.gateway.core.retry import End
@@ -64,7 +63,7 @@ def open_without_client(
 def _opens(key: KeyChoice, spec: UpstreamSpec, protocol: Protocol) -> bool:
     if key.subscription or key.kind is KeyKind.CLIENT:
         return False
-    return key.kind is KeyKind.OWN or not may_borrow(spec, protocol) or stays_here(spec.base_url)
+    return key.kind is KeyKind.OWN or not may_borrow(spec, protocol)
 
 
 def is_ready(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -26,6 +27,7 @@ LOOK_S = 0.5
 MOST_RUNS = 100
 """After so many times it is given up: something about it must be what fails."""
 _PRUNE_EVERY_S = 60.0
+_AFTER_A_MISTAKE_S = 30.0
 _TELL_WITHIN_S = 30.0
 """One notification for all that came in so long."""
 
@@ -60,20 +62,29 @@ class Runner:
 
     async def go_on(self) -> None:
         """Until it is cancelled."""
-        gateway, later = self._gateway, self._later
         while True:
-            item = self._next() if later.is_working else None
-            now = gateway.now()
-            if now - self._pruned_s >= _PRUNE_EVERY_S:
-                self._pruned_s = now
-                later.prune()
-            if self._news and (item is None or now - self._news_since_s >= _TELL_WITHIN_S):
-                self._tell()
-            if item is None:
-                await gateway.clock.sleep(LOOK_S)
-                continue
-            await self._run(item)
-            await gateway.clock.sleep(gateway.settings.defer_pause_s)
+            try:
+                pause_s = await self._turn()
+            except Exception as exc:  # noqa: BLE001 - a mistake of ours must not end it for all that still waits
+                told = {"message": "what was put off could not be asked again", "exception": exc}
+                asyncio.get_running_loop().call_exception_handler(told)
+                pause_s = _AFTER_A_MISTAKE_S
+            await self._gateway.clock.sleep(pause_s)
+
+    async def _turn(self) -> float:
+        """Ask one, if one is due; how long to rest afterwards."""
+        gateway, later = self._gateway, self._later
+        item = self._next() if later.is_working else None
+        now = gateway.now()
+        if now - self._pruned_s >= _PRUNE_EVERY_S:
+            self._pruned_s = now
+            later.prune()
+        if self._news and (item is None or now - self._news_since_s >= _TELL_WITHIN_S):
+            self._tell()
+        if item is None:
+            return LOOK_S
+        await self._run(item)
+        return gateway.settings.defer_pause_s
 
     # --- which
 

@@ -136,12 +136,12 @@ class Shelf:
         bounds = self.bounds
         over = [item for item in self.items.values() if item.state.is_over]
         over.sort(key=lambda item: (not item.fetched, item.done_at_s or 0.0))
-        taken = sum(item.bytes for item in self.items.values())
+        taken = sum(item.size_bytes for item in self.items.values())
         while len(self.items) - besides >= bounds.most or taken + more_bytes > bounds.most_bytes:
             if not over:
                 raise Full
             oldest = over.pop(0)
-            taken -= oldest.bytes
+            taken -= oldest.size_bytes
             self.drop(oldest)
 
     def _at(self, item_id: str, kind: str) -> Path:
