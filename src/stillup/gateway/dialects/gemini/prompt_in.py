@@ -111,11 +111,11 @@ def read_prompt(ask: Ask) -> Prompt:
     if "contents" not in body:
         msg = "contents: a request has them"
         raise Untranslatable(msg)
-    if "cachedContent" in body:
-        msg = "cachedContent: what is cached at Google is nowhere else, and would be missing"
-        raise Untranslatable(msg)
     options = members(body.get("generationConfig", Raw(b"{}")), "generationConfig")
     config = read(_config, _encode(options), "generationConfig")
+    schema, only_here = _schema(config, options)
+    if "cachedContent" in body:
+        only_here.append(Foreign(origin=Protocol.GEMINI, what="cachedContent", raw=_only(body, "cachedContent")))
     tools, server_tools = _tools(body.get("tools"))
     tools, choice = _choice(body.get("toolConfig"), tools)
     others = {name: body[name] for name in body if name in _HINTS}
@@ -124,9 +124,9 @@ def read_prompt(ask: Ask) -> Prompt:
         system=_system(body.get("systemInstruction")),
         messages=_messages(body["contents"]),
         tools=tools,
-        server_tools=server_tools,
+        server_tools=(*server_tools, *only_here),
         tool_choice=choice,
-        schema=_schema(config),
+        schema=schema,
         thinking=_thinking_of(config.thinking_config),
         sampling=_sampling(config),
         max_tokens=config.max_output_tokens,
@@ -231,25 +231,33 @@ def _allowed(tools: tuple[Tool, ...], choose: Choose, names: list[str]) -> tuple
     return tools, ToolChoice(choose=choose)
 
 
-def _schema(config: _Config) -> Schema | None:
+def _schema(config: _Config, options: dict[str, Raw]) -> tuple[Schema | None, list[Foreign]]:
+    """The schema, and what of the answer's form only Gemini knows."""
+    only_here = []
     if config.response_format != NULL:
-        msg = "generationConfig.responseFormat: it is not known what it asks for"
-        raise Untranslatable(msg)
-    modes = {mode.upper() for mode in config.response_modalities or ()}
-    if modes - {"TEXT", "MODALITY_UNSPECIFIED"}:
-        msg = f"generationConfig.responseModalities: an answer of {', '.join(sorted(modes))[:80]} is only Gemini's"
-        raise Untranslatable(msg)
+        only_here.append(_option("responseFormat", options))
+    if {mode.upper() for mode in config.response_modalities or ()} - {"TEXT", "MODALITY_UNSPECIFIED"}:
+        only_here.append(_option("responseModalities", options))
     kind = config.response_mime_type
     if kind in {None, "", "text/plain"}:
-        return None
+        return None, only_here
     if kind != "application/json":
-        msg = f"generationConfig.responseMimeType: {(kind or '')[:40]!r} is only Gemini's, others have application/json"
-        raise Untranslatable(msg)
+        return None, [*only_here, _option("responseMimeType", options, "responseSchema", "responseJsonSchema")]
     if config.response_json_schema != NULL:
-        return Schema(schema=bytes(config.response_json_schema), strict=True)
+        return Schema(schema=bytes(config.response_json_schema), strict=True), only_here
     if config.response_schema != NULL:
-        return Schema(schema=json_schema(config.response_schema, "generationConfig.responseSchema"), strict=True)
-    return Schema()
+        schema = json_schema(config.response_schema, "generationConfig.responseSchema")
+        return Schema(schema=schema, strict=True), only_here
+    return Schema(), only_here
+
+
+def _option(name: str, options: dict[str, Raw], *with_it: str) -> Foreign:
+    raw = _only(options, name, *with_it)
+    return Foreign(origin=Protocol.GEMINI, what=f"generationConfig.{name}", raw=raw)
+
+
+def _only(inside: dict[str, Raw], *names: str) -> bytes:
+    return _encode({name: inside[name] for name in names if name in inside})
 
 
 def _thinking_of(raw: Raw) -> Thinking:

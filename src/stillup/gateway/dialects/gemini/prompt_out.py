@@ -10,7 +10,17 @@ from stillup.gateway.dialects.dialect import Losses, Untranslatable
 from stillup.gateway.dialects.gemini.names import BUDGETS, LEVELS, camel, is_early, read
 from stillup.gateway.dialects.gemini.parts_out import Contents, Json
 from stillup.gateway.dialects.gemini.prompt_in import HINTS
-from stillup.gateway.dialects.neutral import UNSIGNED, Choose, Effort, Prompt, Schema, Thinking, Tool, ToolChoice
+from stillup.gateway.dialects.neutral import (
+    UNSIGNED,
+    Choose,
+    Effort,
+    Foreign,
+    Prompt,
+    Schema,
+    Thinking,
+    Tool,
+    ToolChoice,
+)
 from stillup.gateway.dialects.splice import members
 from stillup.gateway.dialects.typed import GO_ON
 
@@ -41,11 +51,18 @@ def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
             body[name] = value
         else:
             options[name] = value
+    for tool in filter(_is_of_form, prompt.server_tools):
+        (body if tool.what == "cachedContent" else options).update(_object(tool.raw))
     for name in prompt.unknown:
         losses.add(name)
     if options:
         body["generationConfig"] = options
     return _encode(body)
+
+
+def _is_of_form(tool: Foreign) -> bool:
+    """It is no tool, and stands elsewhere in the body."""
+    return tool.what == "cachedContent" or tool.what.startswith("generationConfig.")
 
 
 def count_prompt(prompt: Prompt, losses: Losses) -> bytes:
@@ -66,7 +83,7 @@ def _refuse(prompt: Prompt) -> None:
         why = f"stop: {len(prompt.stop)} stop sequences, Gemini takes {_MOST_STOPS}"
     for tool in prompt.server_tools:
         if tool.origin is not Protocol.GEMINI:
-            why = f"tools: {tool.what[:60]} is run by {tool.origin.value} only"
+            why = f"{tool.what[:60]}: only {tool.origin.value} has it"
     if why:
         raise Untranslatable(why)
 
@@ -74,7 +91,7 @@ def _refuse(prompt: Prompt) -> None:
 def _tools(prompt: Prompt, losses: Losses) -> Json:
     tools = [_declared(tool, losses) for tool in prompt.tools]
     rows: list[object] = [{"functionDeclarations": tools}] if tools else []
-    rows += [Raw(tool.raw) for tool in prompt.server_tools]
+    rows += [Raw(tool.raw) for tool in prompt.server_tools if not _is_of_form(tool)]
     written: Json = {"tools": rows} if rows else {}
     if prompt.tool_choice is not None and tools:
         written["toolConfig"] = {"functionCallingConfig": _calling(prompt.tool_choice, losses)}
