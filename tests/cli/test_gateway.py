@@ -68,7 +68,7 @@ def test_the_plan_shows_upstreams_chains_reasons_and_what_could_be_added(capsys,
         "the client's own",
         "claude-opus-5-5 (anthropic)" if "claude-opus-5-5 (anthropic)" in out else "claude-fable-5-2 (anthropic)",
         "the model that was asked for",
-        "another protocol: needs translation, not yet",
+        "has no key of yours, and the client's belongs elsewhere",
         "Could be added",
         "Mistral: set MISTRAL_API_KEY",
     ):

@@ -46,11 +46,20 @@ def show_plan(config: Config, environ: Mapping[str, str], model: str, *, as_json
         out.print(_upstreams(plan))
     for protocol, name, links in chains:
         _tell(out, protocol, name, links)
+    for sentence in _limits(plan):
+        out.print(f"\n{sentence}")
     if not model and plan.missing:
         out.print("\nCould be added", style="bold")
         for sentence in plan.missing:
             out.print(Padding(clean(sentence, 300), (0, 0, 0, 2), expand=False))
     return 0
+
+
+def _limits(plan: GatewayPlan) -> Iterator[str]:
+    if plan.standin_usd_per_day is not None:
+        yield f"Stand-ins may cost {plan.standin_usd_per_day:g} USD a day; then only a chain's first is asked."
+    if plan.standin_max_usd is not None:
+        yield f"A stand-in may cost {plan.standin_max_usd:g} USD for a million output tokens, unless a route says else."
 
 
 def _chains(plan: GatewayPlan, model: str) -> Iterator[_Chain]:
@@ -123,7 +132,8 @@ def _tell(out: Console, protocol: Protocol, name: str, links: tuple[Link, ...]) 
     used = [link for link in links if link.target]
     for number, link in enumerate(used, start=1):
         where = f"{link.upstream}/{link.model}" if link.model else link.upstream
-        rows.add_row(f"{number:>3}.", clean(where, 200), clean(link.says, 200))
+        spoken = f"; asked in {link.target.protocol.value}" if link.translated and link.target else ""
+        rows.add_row(f"{number:>3}.", clean(where, 200), clean(link.says, 200) + spoken)
     unused = [link for link in links if not link.target]
     for says in dict.fromkeys(link.says for link in unused):
         names = ", ".join(link.upstream for link in unused if link.says == says)
@@ -157,6 +167,8 @@ def _facts(plan: GatewayPlan, chains: list[_Chain]) -> dict[str, Any]:
                         "reason": x.reason,
                         "says": x.says,
                         "used": bool(x.target),
+                        "protocol": x.target.protocol if x.target else None,
+                        "translated": x.translated,
                     }
                     for x in links
                 ],
@@ -164,4 +176,8 @@ def _facts(plan: GatewayPlan, chains: list[_Chain]) -> dict[str, Any]:
             for protocol, name, links in chains
         ],
         "missing": plan.missing,
+        "limits": {
+            "standin_usd_per_day": plan.standin_usd_per_day,
+            "standin_max_usd_per_million": plan.standin_max_usd,
+        },
     }

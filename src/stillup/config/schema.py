@@ -319,6 +319,13 @@ class Route(Struct, frozen=True, kw_only=True):
         Meta(min_length=1),
         _says("`upstream/model`, or `upstream` alone to keep the client's model name"),
     ]
+    max_usd_per_million: Annotated[
+        Annotated[float, Meta(gt=0, le=1_000_000)] | None,
+        _says(
+            "What a million output tokens of a stand-in may cost, by the catalogue's prices: a dearer model is left "
+            "out of the chain, but never its first. Default: `gateway.standin_max_usd_per_million`"
+        ),
+    ] = None
 
 
 class Gateway(Deferral, frozen=True, kw_only=True):
@@ -365,6 +372,19 @@ class Gateway(Deferral, frozen=True, kw_only=True):
     thinking_cut: Annotated[
         Literal["restart", "hold", "error"], _says("What a cut inside a thinking block does to the answer")
     ] = "restart"
+    standin_usd_per_day: Annotated[
+        Annotated[float, Meta(gt=0, le=1_000_000)] | None,
+        _says(
+            "What answers of others than a chain's first may cost a day (UTC), by the catalogue's prices; when it is "
+            "used up, only the first and this machine's models are asked. Default: no bound"
+        ),
+    ] = None
+    standin_max_usd_per_million: Annotated[
+        Annotated[float, Meta(gt=0, le=1_000_000)] | None,
+        _says(
+            "What a million output tokens of a stand-in may cost, where a route says nothing else. Default: no bound"
+        ),
+    ] = None
     upstreams: Annotated[tuple[Upstream, ...], _says("The providers")] = ()
     routes: Annotated[tuple[Route, ...], _says("The routes; the first that matches is taken")] = ()
     users: Annotated[tuple[User, ...], _says("Who may use it; needed when it listens beyond this machine")] = ()

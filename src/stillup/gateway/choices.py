@@ -14,8 +14,13 @@ from stillup.gateway.upstreams import Known
 
 PATH = "/stillup/models"
 _MOST = 60
-_ASKED_IN = {Protocol.BEDROCK: Protocol.ANTHROPIC, Protocol.VERTEX: Protocol.ANTHROPIC}
-"""What a client speaks to be answered by them."""
+_ASKED_IN = {
+    Protocol.BEDROCK: Protocol.ANTHROPIC,
+    Protocol.VERTEX: Protocol.ANTHROPIC,
+    Protocol.RESPONSES: Protocol.OPENAI,
+}
+"""What a client speaks to be answered by them with the least translation."""
+_CLOUDS = (Protocol.BEDROCK, Protocol.VERTEX)
 _TALKS = (Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.GEMINI)
 """The protocols a conversation can be held in."""
 _WILD = frozenset("*?[")
@@ -27,6 +32,8 @@ class Hop(Struct, frozen=True):
     upstream: str
     model: str
     says: str = ""
+    translated: bool = False
+    """It is asked in another dialect than the chain's first."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -74,7 +81,7 @@ def _choice(plan: GatewayPlan, model: str, protocol: Protocol, open_ones: set[st
         model=model,
         protocol=protocol,
         name=facts.name if facts else model,
-        chain=tuple(Hop(link.upstream, link.model, link.says) for link in links),
+        chain=tuple(Hop(link.upstream, link.model, link.says, link.translated) for link in links),
         vision=facts.vision if facts else None,
         max_output=facts.max_output if facts else None,
     )
@@ -116,6 +123,6 @@ def _at(known: Known) -> Iterator[str]:
     for model in models().values():
         there = model.id_at(provider) if provider else ""
         if there and not model.legacy:
-            yield model.id if known.spec.protocol in _ASKED_IN else there
-    if not provider and known.spec.protocol in (Protocol.ANTHROPIC, *_ASKED_IN):
+            yield model.id if known.spec.protocol in _CLOUDS else there
+    if not provider and known.spec.protocol in (Protocol.ANTHROPIC, *_CLOUDS):
         yield from (m.id for m in models().values() if m.maker == "anthropic" and not m.legacy)

@@ -6,7 +6,7 @@ present. Nothing here does I/O but read the files that keys lie in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import Struct, field
@@ -19,7 +19,7 @@ from stillup.config.schema import Route, User
 from stillup.errors import ConfigError
 from stillup.gateway.core.values import Protocol, Target
 from stillup.gateway.dialects.base import UpstreamSpec
-from stillup.gateway.standin import Link, Place, Reason, links
+from stillup.gateway.standin import Link, Place, Reason, links, within
 from stillup.gateway.upstreams import Known, Local, configured, from_environment
 from stillup.secret import Secret
 
@@ -49,6 +49,9 @@ class GatewayPlan(Struct, frozen=True, kw_only=True, eq=False):
     routes: tuple[Route, ...] = ()
     users: tuple[UserSpec, ...] = ()
     missing: tuple[str, ...] = ()
+    standin_usd_per_day: float | None = None
+    standin_max_usd: float | None = None
+    """For a million tokens of output; a route may say another."""
     chains: dict[tuple[Protocol, str], tuple[Target, ...]] = field(default_factory=dict)
     """Chains that were asked for before; clients may make names up, so it is bounded."""
     specs: dict[str, UpstreamSpec] = field(default_factory=dict)
@@ -85,11 +88,14 @@ class GatewayPlan(Struct, frozen=True, kw_only=True, eq=False):
     def links(self, protocol: Protocol, model: str) -> tuple[Link, ...]:
         """Every upstream's place for a model with its reason, those that are not asked too."""
         if not self.routes:
-            return links(protocol, model, self.known)
+            return within(links(protocol, model, self.known), self.standin_max_usd)
         if not model:
             return links(protocol, model, tuple(self._in_routes()))
         route = next((r for r in self.routes if fnmatchcase(model, r.match)), None)
-        return tuple(self._hop(protocol, model, hop) for hop in route.chain) if route else ()
+        if route is None:
+            return ()
+        limit = self.standin_max_usd if route.max_usd_per_million is None else route.max_usd_per_million
+        return within(tuple(self._hop(protocol, model, hop) for hop in route.chain), limit)
 
     def nobody(self, protocol: Protocol, model: str) -> str:
         """Why nobody can be asked for that, as a sentence for the client."""
@@ -98,6 +104,24 @@ class GatewayPlan(Struct, frozen=True, kw_only=True, eq=False):
         if not self.known:
             return f"No upstream is known to ask for {asked}. `stillup gateway plan` says what to set."
         return f"No upstream can be asked for {asked}" + (f" ({because})." if because else ": no route matches it.")
+
+    @property
+    def provider_ids(self) -> dict[str, str]:
+        """The provider of each upstream of which it is known."""
+        return {k.spec.id: k.provider.id for k in self.known if k.provider}
+
+    def bases(self, upstream: str) -> Collection[str]:
+        """The protocols that an upstream's provider speaks; none where nobody knows it."""
+        provider = self._known_as(upstream).provider
+        return provider.bases if provider else ()
+
+    def is_free(self, upstream: str) -> bool:
+        """Whether it runs on this machine."""
+        provider = self._known_as(upstream).provider
+        return provider is not None and provider.is_local
+
+    def _known_as(self, upstream: str) -> Known:
+        return next(k for k in self.known if k.spec.id == upstream)
 
     def context_of(self, model: str) -> int | None:
         """How many tokens a model takes; None where that is not known."""
@@ -156,6 +180,8 @@ def resolve(config: Config, environ: Mapping[str, str], local: Sequence[Local] =
         users=tuple(_user(user, environ) for user in gateway.users),
         missing=missing,
         specs={k.spec.id: k.spec for k in known},
+        standin_usd_per_day=gateway.standin_usd_per_day,
+        standin_max_usd=gateway.standin_max_usd_per_million,
     )
 
 

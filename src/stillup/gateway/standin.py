@@ -12,6 +12,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stillup.catalog.models import Model, find_model, kin_of, models
 from stillup.catalog.providers import maker_of
@@ -38,6 +39,7 @@ class Reason(StrEnum):
     NO_ROUTE = "no_route"
     NO_MODEL = "no_model"
     DEARER = "dearer"
+    OVER_LIMIT = "over_limit"
     NO_KEY = "no_key"
     STAYS = "stays_here"
 
@@ -63,11 +65,12 @@ _SAYS = {
     Reason.NO_ROUTE: "another protocol, and nobody knows its models: a route of yours can take it",
     Reason.NO_MODEL: "has no model that could stand in",
     Reason.DEARER: "its model of this tier costs too much more; a route of yours can take it",
+    Reason.OVER_LIMIT: "its model costs more than your limit for stand-ins",
     Reason.NO_KEY: "has no key of yours, and the client's belongs elsewhere",
     Reason.STAYS: "a model of this machine: what is asked of it goes nowhere else without a route of yours",
 }
 _UNHEARD_OF = "no provider is known to have a model of that name; the first upstream is asked for it as it is"
-_UNUSED = frozenset({Reason.NO_ROUTE, Reason.NO_MODEL, Reason.DEARER, Reason.NO_KEY, Reason.STAYS})
+_UNUSED = frozenset({Reason.NO_ROUTE, Reason.NO_MODEL, Reason.DEARER, Reason.OVER_LIMIT, Reason.NO_KEY, Reason.STAYS})
 _ORDER = tuple(Reason)
 _SAME_MODEL = (Reason.ASKED, Reason.ELSEWHERE)
 
@@ -103,6 +106,23 @@ def links(protocol: Protocol, name: str, upstreams: Sequence[Known]) -> tuple[Li
     if not any(link.reason in _SAME_MODEL for link in found):
         found = _first_asked(protocol, name, seen, found)
     return tuple(sorted(found, key=_rank))
+
+
+def within(found: tuple[Link, ...], limit_usd: float | None) -> tuple[Link, ...]:
+    """The same without those whose model costs more for a million output tokens; the first stays, and the unpriced."""
+    if limit_usd is None:
+        return found
+    first = next((link for link in found if link.target), None)
+    return tuple(_over(link) if link is not first and _costs(link) > limit_usd else link for link in found)
+
+
+def _costs(link: Link) -> float:
+    model = find_model(link.model) if link.target else None
+    return model.price.output if model and model.price else 0.0
+
+
+def _over(link: Link) -> Link:
+    return replace(link, target=None, reason=Reason.OVER_LIMIT, says=Reason.OVER_LIMIT.says)
 
 
 def _rank(link: Link) -> tuple[int, bool, int]:

@@ -61,7 +61,7 @@ def test_a_model_server_of_this_machine_offers_what_it_has():
         (A + route("*-team", "a/claude-opus-5-5"), []),
         (A + route("team*", "a/claude-opus-5-5"), ["team"]),
         (B + route("*", "b"), []),
-        (R + route("*", "r/some"), []),
+        (R + route("*", "r/some"), ["some"]),
     ],
 )
 def test_routes_offer_names_that_they_let_through(text, names):

@@ -15,6 +15,7 @@ from stillup.gateway.dialects.editing import Edited
 from stillup.gateway.dialects.lenient import NoJson
 from stillup.gateway.dialects.lessons import Learned, Lessons
 from stillup.gateway.dialects.thinking import adapt_thinking, thinks
+from stillup.gateway.dialects.thoughts import drop_thoughts
 from stillup.gateway.dialects.wording import adapt_forced_tools, adapt_schema
 
 __all__ = ["Learned", "Lessons", "adapted", "constrained"]
@@ -84,6 +85,8 @@ def adapted(
         edited = Edited(body)
     except NoJson:
         return body, ()
+    if protocol in _CLAUDES and (learned.thoughts is False or _is_moved(edited, model)):
+        drop_thoughts(edited)
     adapt_thinking(edited, protocol, limits, prefilled=goes_on is Form.PREFILL)
     adapt_forced_tools(edited, protocol, limits)
     _adapt_refused(edited, learned)
@@ -91,6 +94,15 @@ def adapted(
     _adapt_length(edited, protocol, limits, most)
     adapt_schema(edited, protocol, limits)
     return edited.body, tuple(edited.changes)
+
+
+def _is_moved(edited: Edited, model: str) -> bool:
+    """Whether the body names another model, not the same one as another provider calls it."""
+    named = edited.get("model")
+    if not isinstance(named, str) or named == model:
+        return False
+    found = find_model(model)
+    return found is None or find_model(named) is not found
 
 
 def constrained(model: str, learned: Learned) -> Constraints:

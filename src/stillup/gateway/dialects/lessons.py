@@ -77,6 +77,8 @@ class Learned(Struct, frozen=True, kw_only=True):
     efforts: tuple[str, ...] = ()
     forced_tools: str = ""
     schema: bool | None = None
+    thoughts: bool | None = None
+    """False where it refused its own or another's signed thoughts."""
 
     def __bool__(self) -> bool:
         return self != _NOTHING
@@ -129,9 +131,17 @@ _SCHEMA = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _EFFORTS = re.compile(r"supported values are:?\s*((?:['\"`]?\w+['\"`]?(?:,| and| or|\s)*){1,9})", re.IGNORECASE)
+_THOUGHTS = re.compile(
+    r"signature[^.]{0,40}thinking|bound to a different conversation|redacted_thinking[^.]{0,60}cannot be modified",
+    re.IGNORECASE,
+)
 _OF_EFFORT = re.compile(r"reasoning|effort", re.IGNORECASE)
 _PENALTY = re.compile(r"penalty is not enabled", re.IGNORECASE)
-_WORDS_OF_EFFORT = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_WORDS_THOUGHTS = re.compile(
+    r"signature[^.]{0,40}thinking|bound to a different conversation|redacted_thinking[^.]{0,60}cannot be modified",
+    re.IGNORECASE,
+)
+_OF_EFFORT = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _REFUSED = re.compile(
     r"not supported|unsupported|not support|unknown|unrecognized|unexpected|not permitted|deprecated|not allowed|"
     r"cannot find field|not enabled|does not exist|invalid (argument|parameter|field)|no longer|removed|not accept",
@@ -194,6 +204,7 @@ _SAYS = {
     "efforts": "takes other efforts",
     "forced_tools": "cannot be made to call a tool",
     "schema": "takes no JSON schema",
+    "thoughts": "takes no earlier thoughts",
 }
 
 
@@ -261,7 +272,16 @@ def _refused_name(error: Said, known: Learned) -> Learned | None:
     return None
 
 
+def _thoughts(error: Said, known: Learned) -> Learned | None:
+    """It is one conversation whose thoughts do not fit, and nobody says which: from then on this model gets none.
+
+    The cost: in this session it does not see what it thought before in other conversations either.
+    """
+    return replace(known, thoughts=False) if _THOUGHTS.search(error.message) else None
+
+
 _LESSONS: tuple[Callable[[Said, Learned], Learned | None], ...] = (
+    _thoughts,
     _completion,
     _most_output,
     _only_one,
