@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from stillup.gateway.composing import Composed, Composer
+from stillup.gateway.asked import Asked
 from stillup.gateway.core.actions import (
     Action,
     Actions,
@@ -29,23 +29,19 @@ from stillup.gateway.core.trial import Trial
 from stillup.gateway.core.turn import Choice, Facts, Turn
 from stillup.gateway.core.values import Ask, Headers
 from stillup.gateway.core.why import Why
-from stillup.gateway.dialects.base import KeyChoice, Outgoing, Watch
-from stillup.gateway.dialects.dialect import Untranslatable
+from stillup.gateway.dialects.base import KeyChoice
 from stillup.gateway.dialects.errors import error_answer, error_event, ping
-from stillup.gateway.dialects.lenient import NoJson
 from stillup.gateway.reading import classified, head_for_client
 from stillup.gateway.record import Record
 from stillup.gateway.seen.passage import Ending, Passage
-from stillup.gateway.signing import fault_of
-from stillup.gateway.sink import TrySink
 from stillup.gateway.telling import continued_lines, id_lines, reason_of, refusal, refusal_in_stream, route_lines
 
 if TYPE_CHECKING:
     from stillup.gateway.app import Gateway
+    from stillup.gateway.composing import Composer
     from stillup.gateway.journal import Entry
-    from stillup.gateway.signing import Signer
+    from stillup.gateway.outlet import Outlet
     from stillup.gateway.wire.client import Call
-    from stillup.gateway.wire.server import Connection
 
 _STREAM_HEAD: Headers = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 _ENDINGS = {End.DEADLINE: Ending.DEADLINE}
@@ -56,19 +52,14 @@ _SLACK_S = 0.005
 class Handling:
     """Between a client's connection, the upstreams' calls and the exchange. Everything happens on the event loop."""
 
-    def __init__(
-        self, gateway: Gateway, connection: Connection, ask: Ask, passage: Passage, entry: Entry | None
-    ) -> None:
+    def __init__(self, gateway: Gateway, connection: Outlet, ask: Ask, passage: Passage, entry: Entry | None) -> None:
         self.ask = ask
         self._gateway = gateway
         self._connection = connection
         self._record = Record(gateway, passage, entry)
-        self._keys: Mapping[str, KeyChoice] = {}
         self._why = Why.FIRST_CHOICE
         self._exchange: Exchange | None = None
-        self._composer: Composer | None = None
-        self._composed: list[Composed | None] = []
-        self._calls: list[Call | asyncio.Task[None] | None] = []
+        self._asked: Asked | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_s = 0.0
         self._continued: list[str] = []
@@ -80,9 +71,10 @@ class Handling:
         self, composer: Composer, facts: Facts, choice: Choice, keys: Mapping[str, KeyChoice], patience: Patience
     ) -> None:
         """Ask the first upstream."""
-        gateway, self._composer = self._gateway, composer
+        gateway = self._gateway
+        asked = self._asked = Asked(self, gateway, composer, keys)
         self._disarm()
-        self._keys, self._why = keys, choice.why
+        self._why = choice.why
         self._record.chosen(choice)
         now = gateway.now()
         self._exchange = Exchange(
@@ -92,10 +84,10 @@ class Handling:
             keys,
             gateway.desk,
             patience,
-            reader=self._watch,
+            reader=asked.watch,
             classify=classified,
             context_of=gateway.plan.context_of,
-            learn=self._learn,
+            learn=asked.learn,
             continuable=composer.continuable,
             now=now,
             can_ping=bool(ping(self.ask.protocol)),
@@ -181,8 +173,7 @@ class Handling:
         self._is_paused = True
         if self._exchange is not None:
             self._exchange.paused()
-        call = self._winners_call()
-        if call is not None:
+        if (call := self._winners_call()) is not None:
             call.pause()
 
     def resume(self) -> None:
@@ -190,14 +181,12 @@ class Handling:
         self._is_paused = False
         if self._exchange is not None:
             self._exchange.resumed(self._gateway.now())
-        call = self._winners_call()
-        if call is not None:
+        if (call := self._winners_call()) is not None:
             call.resume()
 
     def _winners_call(self) -> Call | None:
         winner = self._exchange.winner if self._exchange and not self._is_over else None
-        call = self._calls[winner.n] if winner else None
-        return None if isinstance(call, asyncio.Task) else call
+        return self._asked.call(winner.n) if winner and self._asked else None
 
     # --- the upstreams' answers
 
@@ -205,9 +194,7 @@ class Handling:
         """The head of try ``n``'s answer."""
         gateway = self._gateway
         if self._exchange is not None:
-            actions = self._exchange.head(n, status, headers, gateway.now(), gateway.clock.now())
-            if actions:
-                self._perform(actions)
+            self._perform(self._exchange.head(n, status, headers, gateway.now(), gateway.clock.now()))
 
     def heard_data(self, n: int, chunk: bytes) -> None:
         """A piece of try ``n``'s body."""
@@ -255,9 +242,8 @@ class Handling:
             case Settled():
                 self._record.settled(action, self._tries[action.n].turn)
             case Cancel():
-                call, self._calls[action.n] = self._calls[action.n], None
-                if call is not None:
-                    call.cancel()
+                if self._asked is not None:
+                    self._asked.cancel(action.n)
             case Refuse():
                 self._refuse(action)
             case _:
@@ -282,62 +268,13 @@ class Handling:
                 self._ping()
 
     def _send(self, n: int, turn: Turn, *, beside: bool) -> None:
-        gateway = self._gateway
-        name = turn.target.upstream
         if beside:
             self._record.hedged(turn)
-        self._calls.append(None)
-        try:
-            composed = self._compose(turn)
-        except (Untranslatable, NoJson) as refused:
-            self._composed.append(None)
-            self._tries[n].says = str(refused)
-            asyncio.get_running_loop().call_soon(self.heard_failure, n, Fault.UNSUPPORTED)
-            return
-        except ValueError:  # it is not configured so that it could be asked: no project, no usable key
-            self._composed.append(None)
-            asyncio.get_running_loop().call_soon(self.heard_failure, n, Fault.UNAUTHORIZED)
-            return
-        self._composed.append(composed)
-        self._tries[n].changes = composed.changes
-        gateway.outbox.put(self._dispatch, n, composed.outgoing, gateway.lines.signers.get(name))
-
-    def _compose(self, turn: Turn) -> Composed:
-        exchange, composer = self._exchange, self._composer
-        if exchange is None or composer is None:
-            raise RuntimeError
-        going_on = exchange.going_on
-        writer = going_on.given.writer() if going_on.broken is not None and going_on.given is not None else None
-        return composer.compose(turn, self._keys[turn.target.upstream], writer)
-
-    def _watch(self, n: int, status: int, headers: Headers) -> Watch | Fault:
-        composed = self._composed[n]
-        if composed is None or self._composer is None:
-            return Fault.NOT_API
-        return self._composer.watch(composed, status, headers)
-
-    def _learn(self, n: int, body: bytes) -> bool:
-        composed = self._composed[n]
-        if composed is None or self._composer is None:
-            return False
-        return self._composer.learn(composed, self._tries[n].status or 0, body)
-
-    def _dispatch(self, n: int, outgoing: Outgoing, signer: Signer | None) -> None:
-        if self._is_over or self._exchange is None or self._exchange.tries[n].is_over:
-            return
-        if signer is None:
-            self._calls[n] = self._gateway.lines.send(outgoing, TrySink(self, n))
-        else:
-            self._calls[n] = self._gateway.task(self._sign_and_send(n, outgoing, signer))
-
-    async def _sign_and_send(self, n: int, outgoing: Outgoing, signer: Signer) -> None:
-        try:
-            signature = await signer.headers(outgoing)
-        except Exception as exc:  # noqa: BLE001 - the vendors' libraries raise what they like
-            self._calls[n] = None
-            self.heard_failure(n, fault_of(exc))
-            return
-        self._calls[n] = self._gateway.lines.send(outgoing, TrySink(self, n), signature)
+        exchange = self._exchange
+        if exchange is not None and self._asked is not None:
+            going_on = exchange.going_on
+            given = going_on.given if going_on.broken is not None else None
+            self._asked.send(exchange.tries[n], given.writer() if given else None)
 
     # --- answering
 
@@ -353,8 +290,8 @@ class Handling:
 
     def _go_on(self, action: GoOn) -> None:
         """Law 4: the same answer, from another upstream."""
-        turn, composed = self._tries[action.n].turn, self._composed[action.n]
-        form = composed.form.value if composed is not None and composed.form else ""
+        turn = self._tries[action.n].turn
+        form = self._asked.form(action.n) if self._asked else ""
         self._record.going_on(action, turn, self._tries[action.broken], form)
         self._continued.append(f"{turn.name}@{action.at}")
         self._send_on(action.data)
@@ -382,18 +319,22 @@ class Handling:
         self._gateway.outbox.put(self._connection.answer, status, headers, body)
 
     def _ping(self) -> None:
-        raw = (
-            b"" if self._head_sent else self._connection.begin(200, (*_STREAM_HEAD, *id_lines(self._record.passage.id)))
-        )
+        head = (*_STREAM_HEAD, *id_lines(self._record.passage.id))
+        raw = b"" if self._head_sent else self._connection.begin(200, head)
         self._head_sent = True
         self._gateway.outbox.put(self._connection.send, raw + self._connection.frame(ping(self.ask.protocol)))
 
     def _refuse(self, action: Refuse) -> None:
         self._record.ending = _ENDINGS.get(action.end, Ending.FAILED)
         lines = self._route_lines(action.n, action.fault.value)
+        later = self._gateway.later.put_off(self.ask, action, self._tries, self._record.passage)
+        if later is not None:
+            self._record.ending = Ending.DEFERRED
         if self._head_sent:  # pings went out, so the status is sent already
             self._record.status = 200
-            self._finish(refusal_in_stream(self.ask.protocol, action, self._tries))
+            self._finish(later.event if later else refusal_in_stream(self.ask.protocol, action, self._tries))
+        elif later is not None:
+            self._answer(later.status, (*later.headers, *lines), later.body)
         else:
             self._answer(*refusal(self.ask.protocol, action, self._tries, lines, self._record.passage.id))
 
@@ -456,7 +397,7 @@ class Handling:
             return
         self._is_over = True
         self._disarm()
-        self._calls = []  # they hold this
+        self._asked = None  # its calls hold this
         if self._exchange is not None and not self._record.reason:  # the client left first
             self._record.reason = reason_of(self._tries, None, self._why.value)
         try:

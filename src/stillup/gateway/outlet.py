@@ -23,8 +23,8 @@ class Outlet(Protocol):
         """Bytes made by :meth:`begin` and :meth:`frame`."""
         ...
 
-    def end(self, raw: bytes = b"") -> None:
-        """The last bytes and the end of the body."""
+    def end(self, raw: bytes = b"", trailers: Headers = ()) -> None:
+        """The last bytes and the end of the body, and what is told behind it."""
         ...
 
     def answer(self, status: int, headers: Headers, body: bytes = b"") -> None:

@@ -35,7 +35,7 @@ _MOST_LESSONS = 4
 """So often one request may be sent again at once because it taught what a model does not take."""
 
 
-def _learns_nothing(n: int, body: bytes) -> bool:  # noqa: ARG001
+def _learns_nothing(n: int, status: int, body: bytes) -> bool:  # noqa: ARG001
     return False
 
 
@@ -139,7 +139,7 @@ class Exchange(Asking):
         """An error's answer is whole. What it teaches of the model is put right at once, and asked again."""
         body = t.readable()
         fault = self._classify(t.turn, t.status or 0, t.headers, body)
-        if fault is Fault.BAD_REQUEST and self._lessons < _MOST_LESSONS and self._learn(t.n, body):
+        if fault is Fault.BAD_REQUEST and self._lessons < _MOST_LESSONS and self._learn(t.n, t.status or 0, body):
             self._lessons += 1
             return [self._tries.send(self._tries.once_more(t, now), now, why=Why.AGAIN)]
         return self._fail(t, fault, now, wait_s=retry_after_s(t.headers, body, at))

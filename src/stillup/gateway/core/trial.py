@@ -18,8 +18,8 @@ _NO_USAGE = Usage()
 
 Reader = Callable[[int, int, Headers], "Watch | Fault"]
 """Who reads the answer of a try (by number) with this status and head; a fault where no answer has such a head."""
-Learn = Callable[[int, bytes], bool]
-"""Whether the body of a try's error taught what its model does not take, and it is worth sending again without."""
+Learn = Callable[[int, int, bytes], bool]
+"""Whether a try's error, by status and body, taught what its model does not take: it is sent again without."""
 Classify = Callable[[Turn, int, Headers, bytes], Fault]
 """What an error answer means; its body without content coding."""
 

@@ -30,6 +30,8 @@ class Ending(StrEnum):
     """The time it was given was over before an answer began."""
     TURNED_AWAY = "turned_away"
     """No room: too many requests at once, or its user's limit was reached."""
+    DEFERRED = "deferred"
+    """Every upstream failed, and it was kept to be asked again later: the client got its id."""
     ABANDONED = "abandoned"
     """The client went away first."""
 
