@@ -61,7 +61,7 @@ def test_the_end_is_said_again_only_where_a_user_asks_to_go_on(protocol):
     again = Behaviour(text=TEXT, verbatim=True, repeats=7)
     assert text(said(protocol, conversation(protocol, "hi", TEXT[:30]), again)) == TEXT[30:]
     assert text(said(protocol, conversation(protocol, "hi", TEXT[:30], "on"), again)) == TEXT[23:]
-    assert text(said(protocol, conversation(protocol, "hi", TEXT[:3], "on"), again)) == TEXT
+    assert text(said(protocol, conversation(protocol, "hi", TEXT[:3], "on"), again)) == TEXT[3:]
 
 
 def test_tokens_keep_their_boundaries_and_the_one_in_the_middle_is_cut():

@@ -152,7 +152,7 @@ class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tells_media: bool = False
     """What is said is which images and documents came."""
     repeats: Count = 0
-    """One that is asked by a user's message to go on says so many characters of what was said once more."""
+    """One that is asked by a user's message to go on says so many characters once more, where so many were said."""
     rejects_prefix: bool = False
     """A request whose last message is the assistant's is refused."""
     refuses: tuple[str, ...] = ()

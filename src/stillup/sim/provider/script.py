@@ -76,7 +76,7 @@ def _rest(script: Script, begun: asked.Begun, repeats: int) -> Script:
         return script
     at = len(begun.text)
     before = len(_from(script.words, 0)) - len(_from(script.words, at))
-    again = at if begun.is_last else max(0, at - repeats)
+    again = at if begun.is_last or at < repeats else at - repeats
     return Script(words=_from(script.words, again), calls=script.calls, before=before)
 
 

@@ -222,13 +222,14 @@ def _gone_wrong(shape: Shape, token: bytes, failure: Failure) -> Iterator[Step]:
         yield from _break(failure)
 
 
-def _broken(event: bytes) -> bytes:
-    """An event whose JSON stops in the middle, or whose checksum is wrong."""
-    if event.startswith(b"\0"):
-        return event[:-1] + bytes([event[-1] ^ 0xFF])
-    whole = event.rstrip()
-    end = event[len(whole) :]
-    return whole[: len(whole) * 2 // 3] + end
+def _broken(token: bytes) -> bytes:
+    """A token whose last event has JSON that stops in the middle, or a wrong checksum."""
+    if token.startswith(b"\0"):
+        return token[:-1] + bytes([token[-1] ^ 0xFF])
+    whole = token.rstrip()
+    end = token[len(whole) :]
+    before, between, event = whole.rpartition(b"\n\n")
+    return before + between + event[: len(event) * 2 // 3] + end
 
 
 def _first(shape: Shape) -> bytes:
