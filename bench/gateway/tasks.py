@@ -24,6 +24,7 @@ TEXT = (
     "The end is the sea, the sea is the end, and the end of it is 👩‍🚀 not in sight.\n"
 )
 THOUGHTS = "First I think of the source, then of the ferry at noon, and last of the sea. "
+BEFORE_CALLS = "I look it up – the depth and the current – and note down when it crosses. "
 CALLS: tuple[tuple[str, Json], ...] = (
     ("look_up", {"place": "Süßwasser, 川", "layers": ["depth", "current"], "within": {"km": 2.5, "side": None}}),
     ("note_down", {"text": 'She said "noon",\nthen\\left.', "tags": []}),
@@ -148,9 +149,12 @@ def _text(got: Got) -> str:
 
 def _called(got: Got) -> str:
     """All words, then calls: all of them, or as many as were whole when it broke off, at least one."""
-    if wrong := _compare(got.text, "Let me look. "):
+    if wrong := _compare(got.text, BEFORE_CALLS):
         return wrong
-    calls = [(name, json.loads(arguments or "{}")) for name, arguments in got.calls]
+    try:
+        calls = [(name, json.loads(arguments)) for name, arguments in got.calls]
+    except ValueError:
+        return "half a call"
     if not calls:
         return "no call"
     if calls != list(CALLS[: len(calls)]):
@@ -181,8 +185,8 @@ TASKS = (
     Task("text", _LETTERS, 86, _no_members, _text),
     Task(
         "tools",
-        {"text": "Let me look. ", "verbatim": True, "calls": [{"name": n, "arguments": a} for n, a in CALLS]},
-        12,
+        {"text": BEFORE_CALLS, "verbatim": True, "calls": [{"name": n, "arguments": a} for n, a in CALLS]},
+        26,
         _tools,
         _called,
     ),
