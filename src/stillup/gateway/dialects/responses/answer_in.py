@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from stillup.gateway.dialects.dialect import Reader, Untranslatable
 from stillup.gateway.dialects.lenient import NULL, NoJson
@@ -81,7 +82,7 @@ class ResponsesReader(Reader):
         """Content that has come in pieces."""
         self._cited: set[tuple[int, int]] = set()
         self._done: set[int] = set()
-        self._called: set[str] = set()
+        self._calls: dict[str, Call] = {}
         self._kinds: set[type[Part]] = set()
         self._thought: tuple[int, str] | None = None
         """The thought that is open: its item, and the event it comes by."""
@@ -237,9 +238,8 @@ class ResponsesReader(Reader):
                 self._refuse(index, content, part.text)
             case Thought():
                 self._thought_done(index, part)
-            case Call() if part.id and part.id not in self._called:
-                self._called.add(part.id)
-                self._give(Calls(part), Call)
+            case Call():
+                self._call(index, part)
             case Foreign():
                 self._give(Gives(part), Foreign)
 
@@ -261,6 +261,15 @@ class ResponsesReader(Reader):
                 self._pieces.append(Thinks(part.text))
         self._thought = None
         self._pieces.append(ThoughtEnds(part.seal))
+
+    def _call(self, index: int, call: Call) -> None:
+        before = self._calls.get(call.id)
+        if before == call:
+            return  # told once more at the end
+        if before is not None or not call.id:  # nobody could tell the two apart, or answer it at all
+            call = replace(call, id=f"{call.id or 'call'}_{index}")
+        self._calls[call.id] = call
+        self._give(Calls(call), Call)
 
     def _give(self, piece: Piece, kind: type[Part]) -> None:
         self._close_thought()

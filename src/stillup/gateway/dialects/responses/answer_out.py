@@ -47,6 +47,8 @@ from stillup.gateway.dialects.responses.named import Named, as_text
 from stillup.gateway.dialects.responses.stream_out import Stream
 
 _encode = msgspec.json.encode
+_raw = msgspec.json.Decoder(Raw).decode
+_PREFIX = {"function_call": "fc", "custom_tool_call": "ctc", "tool_search_call": "tsc"}
 
 
 class _Announced(Struct, gc=False):
@@ -175,26 +177,33 @@ class ResponsesWriter(Writer):
 
     def _call(self, call: Call) -> None:
         real = self._named.real(call.name)
-        kind = "custom_tool_call" if real.is_custom else "function_call"
-        what, value = ("input", as_text(call.arguments)) if real.is_custom else ("arguments", call.arguments)
+        kind = real.called_as
         broken = self._broken_call(kind)
         fields: dict[str, Any] = {"type": kind}
         if broken is None:
-            fields |= {"id": self._stream.name("ctc" if real.is_custom else "fc"), "call_id": call.id}
+            fields |= {"id": self._stream.name(_PREFIX[kind]), "call_id": call.id}
         else:  # the client knows it by what it was announced as; what is said of it when it is whole counts
             fields |= {"id": broken.id, "call_id": _call_id(broken.raw) or call.id}
+        if kind == "tool_search_call":
+            self._search(call, fields, broken)
+            return
         fields["name"] = real.name
         if real.namespace:
             fields["namespace"] = real.namespace
+        what, value = ("arguments", call.arguments) if kind == "function_call" else ("input", as_text(call.arguments))
         event = f"response.{kind}_{what}"
-        if broken is None:
+        item = broken
+        if item is None:
             item = self._stream.open_item(kind, fields["id"], {**fields, "status": "in_progress", what: ""})
-            place = {"item_id": item.id, "output_index": item.index}
-            self._stream.event(f"{event}.delta", {**place, "delta": value})
-        else:
-            item, place = broken, {"item_id": broken.id, "output_index": broken.index}
-        self._stream.event(f"{event}.done", {**place, "name": real.name, what: value})
+            self._stream.event(f"{event}.delta", {**_place(item), "delta": value})
+        self._stream.event(f"{event}.done", {**_place(item), "name": real.name, what: value})
         self._stream.item_done(item, {**fields, "status": "completed", what: value})
+
+    def _search(self, call: Call, fields: dict[str, Any], broken: Item | None) -> None:
+        fields["execution"] = "client"
+        announced = {**fields, "status": "in_progress", "arguments": {}}
+        item = broken or self._stream.open_item("tool_search_call", fields["id"], announced)
+        self._stream.item_done(item, {**fields, "status": "completed", "arguments": _as_value(call.arguments)})
 
     def _broken_call(self, kind: str) -> Item | None:
         self._stream.close_item()
@@ -223,6 +232,17 @@ class ResponsesWriter(Writer):
                 self._stream.item_done(item, _broken(item))
         self._stream.event(f"response.{status}", {"response": self.response})
         self._layout.has_ended = True
+
+
+def _place(item: Item) -> dict[str, Any]:
+    return {"item_id": item.id, "output_index": item.index}
+
+
+def _as_value(arguments: str) -> Raw | str:
+    try:
+        return _raw(arguments.encode())
+    except (*UNREADABLE, UnicodeEncodeError):
+        return arguments
 
 
 def _mine(seal: Seal | None) -> Seal | None:

@@ -23,7 +23,7 @@ from stillup.gateway.dialects.neutral import (
     Text,
     Thought,
 )
-from stillup.gateway.dialects.responses.named import as_arguments, flat
+from stillup.gateway.dialects.responses.named import SEARCH_TOOLS, as_arguments, flat
 from stillup.gateway.dialects.typed import typed
 
 _NULL = bytes(NULL)
@@ -67,6 +67,11 @@ class _Content(Struct, gc=False):
     prompt_cache_breakpoint: Raw = NULL
 
 
+class _Sound(Struct, gc=False):
+    data: str = ""
+    format: str = ""
+
+
 class _Message(Struct, gc=False):
     content: Raw = NULL
 
@@ -105,24 +110,30 @@ class Reasoning(Struct, gc=False):
 
 
 class Called(Struct, gc=False):
-    """A call of a function (``arguments``) or of a custom tool (``input``)."""
+    """A call of a function (``arguments``), of a custom tool (``input``), or of the client's search for tools."""
 
     type: str = ""
     call_id: str | None = None
     id: str | None = None
     name: str = ""
     namespace: str | None = None
-    arguments: str | None = None
+    arguments: Raw = NULL
     input: str | None = None
+    execution: str | None = None
 
     @property
     def call(self) -> Call:
-        """The call, as of a function that everyone knows."""
-        arguments = as_arguments(self.input or "") if self.type == "custom_tool_call" else self.arguments
+        """The call, as of a function that everyone knows. Raises NoJson and Untranslatable."""
+        if self.type == "custom_tool_call":
+            arguments = as_arguments(self.input or "")
+        elif bytes(self.arguments).startswith(b'"'):
+            arguments = typed(_string, bytes(self.arguments), "arguments")
+        else:
+            arguments = "" if self.arguments == NULL else bytes(self.arguments).decode("utf-8", "replace")
         return Call(
             id=self.call_id or self.id or "",
-            name=flat(self.name, self.namespace),
-            arguments=arguments if arguments and arguments.strip() else "{}",
+            name=SEARCH_TOOLS if self.type == "tool_search_call" else flat(self.name, self.namespace),
+            arguments=arguments if arguments.strip() else "{}",
         )
 
 
@@ -140,6 +151,7 @@ def sealed(seal: Seal | None) -> str:
 
 
 _content = msgspec.json.Decoder(_Content).decode
+_sound = msgspec.json.Decoder(_Sound).decode
 _message = msgspec.json.Decoder(_Message).decode
 _called = msgspec.json.Decoder(Called).decode
 _output = msgspec.json.Decoder(_Output).decode
@@ -148,7 +160,7 @@ _string = msgspec.json.Decoder(str).decode
 _annotation = msgspec.json.Decoder(Annotation).decode
 reasoning = msgspec.json.Decoder(Reasoning).decode
 peek = msgspec.json.Decoder(Item).decode
-CALLS = frozenset({"function_call", "custom_tool_call"})
+CALLS = frozenset({"function_call", "custom_tool_call", "tool_search_call"})
 OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
 
 
@@ -162,6 +174,8 @@ def said_in(raw: bytes, where: str) -> tuple[Part, ...]:
         return (Thought(text=thought.text, seal=thought.seal),)
     if kind in CALLS:
         called = typed(_called, raw, where)
+        if kind == "tool_search_call":
+            return (called.call,) if called.execution == "client" else (Foreign(origin=ME, what=kind, raw=raw),)
         if not called.name:
             msg = f"{where}.name: a call names its tool"
             raise Untranslatable(msg)
@@ -227,6 +241,8 @@ def _part(raw: bytes, where: str) -> Part:
             return _image(part, where)
         case "input_file":
             return _file(part, where)
+        case "input_audio":
+            return _audio(part, where)
         case "":
             msg = f"{where}.type: must be a string"
             raise Untranslatable(msg)
@@ -251,6 +267,12 @@ def _image(part: _Content, where: str) -> Media:
     if data is None:
         return Media(kind=Kind.IMAGE, url=url, detail=detail, cache=cache)
     return Media(kind=Kind.IMAGE, media_type=kind, data=data, detail=detail, cache=cache)
+
+
+def _audio(part: _Content, where: str) -> Media:
+    audio = typed(_sound, bytes(part.input_audio), f"{where}.input_audio")
+    kind = {"mp3": "mpeg"}.get(audio.format, audio.format)
+    return Media(kind=Kind.AUDIO, media_type=f"audio/{kind}" if kind else "", data=audio.data)
 
 
 def _file(part: _Content, where: str) -> Media:

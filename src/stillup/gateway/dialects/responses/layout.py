@@ -29,14 +29,20 @@ _ENDS = {"response.completed", "response.incomplete", "response.failed", "error"
 class Part:
     """A part of an item that is open; ``is_told``: the event with all of its text went out."""
 
-    __slots__ = ("index", "is_told", "kind", "notes", "pieces")
+    __slots__ = ("index", "is_told", "kind", "length", "notes", "pieces")
 
     def __init__(self, kind: str, index: int) -> None:
         self.kind = kind
         self.index = index
         self.pieces: list[str] = []
+        self.length = 0
         self.notes: list[Any] = []
         self.is_told = False
+
+    def add(self, text: str) -> None:
+        """A piece of it."""
+        self.pieces.append(text)
+        self.length += len(text)
 
     @property
     def text(self) -> str:
@@ -131,9 +137,14 @@ class Layout:
         except UNREADABLE:
             return
 
+    @property
+    def last_open(self) -> Item | None:
+        """The item that was opened last of those that are open."""
+        return self.open[next(reversed(self.open))] if self.open else None
+
     def _at(self, event: Event) -> Item | None:
         if event.output_index < 0:
-            return self.open[max(self.open)] if self.open else None
+            return self.last_open
         return self.open.get(event.output_index)
 
     def _added(self, event: Event) -> None:
@@ -150,7 +161,7 @@ class Layout:
     def _item_done(self, event: Event) -> None:
         index = event.output_index
         if index < 0:
-            index = max(self.open) if self.open else self.next_index
+            index = self.next_index if self.last_open is None else self.last_open.index
         self.next_index = max(self.next_index, index + 1)
         self.open.pop(index, None)
         if event.item != NULL:
@@ -183,7 +194,7 @@ class Layout:
         elif item.part.kind != kind or item.part.index != index:
             item.parts.append((item.part.kind, item.part.whole))
             item.part = Part(kind, index)
-        item.part.pieces.append(event.delta)
+        item.part.add(event.delta)
 
     def _told(self, event: Event) -> None:
         item = self._at(event)
@@ -191,7 +202,7 @@ class Layout:
             return
         item.part.is_told = True
         if not item.part.pieces:
-            item.part.pieces.append(event.text or event.refusal)
+            item.part.add(event.text or event.refusal)
 
     def _noted(self, event: Event) -> None:
         item = self._at(event)

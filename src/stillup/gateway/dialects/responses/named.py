@@ -1,7 +1,8 @@
 """Tools that only Responses has, as functions everyone knows, and back again.
 
 A custom tool takes free text: elsewhere it is a function with one string, ``input``. A namespace's tools have its name
-before theirs. A client that offered them so is called so: :class:`Named` remembers what each name stood for.
+before theirs. A search for more tools that the client does itself is a function too, and what it found can be called
+from then on. A client that offered them so is called so: :class:`Named` remembers what each name stood for.
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ _MAX_NAME = 64
 """What every dialect takes for a function's name."""
 
 
+SEARCH_TOOLS = "tool_search"
+"""The type of a tool that finds tools, and its name as a function."""
+LOADERS = frozenset({"additional_tools", "tool_search_output"})
+"""Items that bring more tools."""
+_CALLED_AS = {"function": "function_call", "custom": "custom_tool_call"}
+
+
 class Offered(Struct, gc=False):
     """A tool as a request offers it; ``tools`` are a namespace's."""
 
@@ -31,7 +39,15 @@ class Offered(Struct, gc=False):
     parameters: Raw = NULL
     strict: bool | None = None
     format: Raw = NULL
+    execution: str | None = None
     tools: list[Raw] = []
+
+    @property
+    def called_as(self) -> str:
+        """The type of the item that calls it; empty for a tool that the client does not run."""
+        if self.type == SEARCH_TOOLS:
+            return "tool_search_call" if self.execution == "client" else ""
+        return _CALLED_AS.get(self.type, "")
 
 
 class Real(Struct, frozen=True):
@@ -39,7 +55,7 @@ class Real(Struct, frozen=True):
 
     name: str
     namespace: str = ""
-    is_custom: bool = False
+    called_as: str = "function_call"
 
 
 class _Free(Struct):
@@ -110,7 +126,7 @@ class Named:
 
 def _known(body: bytes) -> dict[str, Real]:
     found: dict[str, Real] = {}
-    if b'"custom"' in body or b'"namespace"' in body:
+    if any(word in body for word in _SPECIAL):
         try:
             for raw in _all_tools(body):
                 tool = offered(raw, "tools")
@@ -125,17 +141,21 @@ def _known(body: bytes) -> dict[str, Real]:
 
 
 def _add(found: dict[str, Real], tool: Offered, namespace: str) -> None:
-    is_custom = tool.type == "custom"
-    if is_custom or namespace:
-        found[flat(tool.name, namespace)] = Real(tool.name, namespace, is_custom)
+    kind = tool.called_as
+    name = SEARCH_TOOLS if kind == "tool_search_call" else tool.name
+    if kind and (namespace or kind != "function_call"):
+        found[flat(name, namespace)] = Real(name, namespace, kind)
+
+
+_SPECIAL = (b'"custom"', b'"namespace"', b'"tool_search"')
 
 
 def _all_tools(body: bytes) -> list[Raw]:
     whole = read(_body, body, _Body)
     tools = list(whole.tools)
-    if b'"additional_tools"' in body and bytes(whole.input).lstrip().startswith(b"["):
+    if bytes(whole.input).lstrip().startswith(b"["):
         for item in typed(_items, bytes(whole.input)):
-            if b'"additional_tools"' in bytes(item):
+            if any(kind.encode() in bytes(item) for kind in LOADERS):
                 more = typed(_more, bytes(item))
-                tools += more.tools if more.type == "additional_tools" else []
+                tools += more.tools if more.type in LOADERS else []
     return tools

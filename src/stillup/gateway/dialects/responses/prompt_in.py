@@ -13,6 +13,7 @@ from stillup.gateway.dialects.lenient import NULL
 from stillup.gateway.dialects.neutral import (
     Call,
     Effort,
+    Foreign,
     Message,
     Part,
     Prompt,
@@ -23,6 +24,7 @@ from stillup.gateway.dialects.neutral import (
     Thinking,
 )
 from stillup.gateway.dialects.responses.items import OUTPUTS, message_parts, peek, result_in, said_in
+from stillup.gateway.dialects.responses.named import LOADERS
 from stillup.gateway.dialects.responses.tools_in import Tools
 from stillup.gateway.dialects.typed import typed
 
@@ -183,11 +185,13 @@ def _item(raw: bytes, where: str, names: dict[str, str], tools: Tools) -> Messag
     kind = item.type or "message"
     if kind in OUTPUTS:
         return Message(role=Role.USER, parts=(result_in(raw, where, names),))
-    if kind == "additional_tools":
-        tools.add_from(raw, where)
-        return None
+    if kind in LOADERS:
+        found = tools.add_from(raw, where)
+        return None if found is None else Message(role=Role.USER, parts=(found,))
     if kind != "message":
         parts = said_in(raw, where)
+        if kind == "tool_search_call" and isinstance(parts[0], Foreign):
+            return None  # the provider's own look for tools; they come with what it found
         names.update((part.id, part.name) for part in parts if isinstance(part, Call))
         return Message(role=Role.ASSISTANT, parts=parts)
     role = _role(item.role, where)

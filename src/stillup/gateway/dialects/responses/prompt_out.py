@@ -194,6 +194,11 @@ def _add_others(body: dict[str, Any], prompt: Prompt, losses: Losses) -> None:
 _SAID = {"user": "user id", "metadata": "metadata", "service_tier": "service tier"}
 
 
+def _is_kept(prompt: Prompt) -> bool:
+    """Metadata is for finding an answer again where it is kept."""
+    return bytes(prompt.others.get("store", b"")) == b"true"
+
+
 def _is_metadata(value: Raw) -> bool:
     try:
         return len(_pairs(value)) <= _MAX_PAIRS

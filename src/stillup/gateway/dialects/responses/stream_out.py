@@ -37,12 +37,11 @@ class Stream:
         self._stamp = stamp
         self._delta = b""
         """How a piece of the open part's text begins, while there is one."""
-        self._made = 0
 
     def settle(self) -> None:
         """The layout moved on: what is said next belongs to the last open item, if it belongs to any."""
         layout = self._layout
-        self.item = layout.open[max(layout.open)] if layout.open else None
+        self.item = layout.last_open
         self.part = None
         if self.item is not None and self.item.part is not None and not self.item.part.is_told:
             self._ready(self.item, self.item.part)
@@ -55,10 +54,8 @@ class Stream:
         self.out.append(b"event: %b\ndata: %b\n\n" % (kind.encode(), data))
 
     def name(self, prefix: str) -> str:
-        """A name for an item of ours."""
-        name = f"{prefix}_{self._stamp}_{self._made}"
-        self._made += 1
-        return name
+        """A name for the next item."""
+        return f"{prefix}_{self._stamp}_{self._layout.next_index}"
 
     def open_item(self, kind: str, name: str, announced: dict[str, Any] | Raw) -> Item:
         """An item begins; the one before it ends."""
@@ -102,7 +99,7 @@ class Stream:
         part = self.part
         if part is None or part.kind != kind:
             part = self._open_part(kind)
-        part.pieces.append(text)
+        part.add(text)
         layout = self._layout
         end = _LOGPROBS if kind == TEXT else _NUMBER
         self.out.append(b"%b%b%b%d}\n\n" % (self._delta, _encode(text), end, layout.sequence))
@@ -161,7 +158,7 @@ class Stream:
         item, part = self.item, self.part
         if item is None or part is None or part.kind != TEXT:
             return
-        note = annotation(citation, sum(map(len, part.pieces)))
+        note = annotation(citation, part.length)
         if note is not None:
             fields = {**_place(item, part), "annotation_index": len(part.notes), "annotation": note}
             self.event("response.output_text.annotation.added", fields)

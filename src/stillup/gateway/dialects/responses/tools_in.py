@@ -10,8 +10,8 @@ from msgspec import Raw, Struct
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.lenient import NULL
-from stillup.gateway.dialects.neutral import Choose, Foreign, Tool, ToolChoice
-from stillup.gateway.dialects.responses.named import FREE_SCHEMA, Offered, flat, offered
+from stillup.gateway.dialects.neutral import Choose, Foreign, Result, Text, Tool, ToolChoice
+from stillup.gateway.dialects.responses.named import FREE_SCHEMA, SEARCH_TOOLS, Offered, flat, offered
 from stillup.gateway.dialects.typed import typed
 
 SEARCHES = frozenset({"web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11"})
@@ -34,7 +34,10 @@ class _Format(Struct, gc=False):
 
 
 class _More(Struct, gc=False):
+    type: str = ""
     tools: list[Raw] = []
+    execution: str | None = None
+    call_id: str | None = None
 
 
 _NULL = bytes(NULL)
@@ -90,21 +93,37 @@ class Tools:
             else:
                 self._add(tool, raw, "", where)
 
-    def add_from(self, item: bytes, where: str) -> None:
-        """The tools that an item offers in mid-conversation."""
-        self.add(typed(_more, item, where).tools)
+    def add_from(self, item: bytes, where: str) -> Result | None:
+        """The tools that an item offers in mid-conversation; what to say of those the client was asked to find."""
+        more = typed(_more, item, where)
+        known = len(self._functions)
+        self.add(more.tools)
+        if more.type != "tool_search_output" or more.execution != "client":
+            return None
+        names = ", ".join(tool.name for tool in self._functions[known:])
+        text = f"These tools can be called from now on: {names}" if names else "No tool was found."
+        return Result(id=more.call_id or "", name=SEARCH_TOOLS, parts=(Text(text=text),))
 
     def _add(self, tool: Offered, raw: Raw, namespace: str, where: str) -> None:
-        if tool.type not in {"function", "custom"}:
-            if not tool.type:
+        match tool.called_as:
+            case "custom_tool_call":
+                self._offer(_custom(tool, namespace, where), where)
+            case "function_call":
+                self._offer(_function(tool, namespace), where)
+            case "tool_search_call":
+                self._offer(_search(tool), where)
+            case _ if not tool.type:
                 msg = f"{where}.type: must be a string"
                 raise Untranslatable(msg)
-            self._served.append(Foreign(origin=Protocol.RESPONSES, what=tool.type, raw=bytes(raw)))
-            return
+            case _ if tool.type != SEARCH_TOOLS:  # who has all tools before it need not look for any
+                self._served.append(Foreign(origin=Protocol.RESPONSES, what=tool.type, raw=bytes(raw)))
+
+    def _offer(self, tool: Tool, where: str) -> None:
         if not tool.name:
             msg = f"{where}.name: must be a non-empty string"
             raise Untranslatable(msg)
-        self._functions.append(_custom(tool, namespace, where) if tool.type == "custom" else _function(tool, namespace))
+        if all(tool.name != known.name for known in self._functions):  # found twice
+            self._functions.append(tool)
 
     def choice(self, raw: Raw, *, parallel: bool | None) -> ToolChoice | None:
         """Which must be called; a choice among some leaves the others out. Raises NoJson and Untranslatable."""
@@ -152,6 +171,11 @@ def _function(tool: Offered, namespace: str) -> Tool:
         schema=b"" if tool.parameters == NULL else bytes(tool.parameters),
         strict=tool.strict or None,  # false is what every other dialect takes for granted
     )
+
+
+def _search(tool: Offered) -> Tool:
+    schema = b"" if tool.parameters == NULL else bytes(tool.parameters)
+    return Tool(name=SEARCH_TOOLS, description=tool.description or "", schema=schema)
 
 
 def _custom(tool: Offered, namespace: str, where: str) -> Tool:
