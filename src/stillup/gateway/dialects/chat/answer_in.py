@@ -133,7 +133,7 @@ class ChatReader(Reader):
         self._held = Held()
         self._is_thinking = False
         self._is_refusing = False
-        self._counts: Counts | None = None
+        self._counts = Counts()
         self._end: Ended | None = None
         self._is_over = False
 
