@@ -38,7 +38,8 @@ def address(ask: Ask, target: Target, upstream: UpstreamSpec, key: KeyChoice) ->
     """``ask`` as ``upstream`` takes it. Raises ValueError where the upstream cannot take it."""
     base = base_of(upstream)
     model = target.model or ask.model
-    build = _BUILD.get(upstream.protocol, _openai)
+    protocol = Protocol.CONVERSE if target.protocol is Protocol.CONVERSE else upstream.protocol
+    build = _BUILD.get(protocol, _openai)
     path, query, body = build(ask, model, upstream, base)
     headers = _headers(ask, upstream.protocol, key, base, kept_body=body is ask.body)
     return Outgoing(
@@ -104,6 +105,10 @@ def _bedrock(ask: Ask, model: str, _upstream: UpstreamSpec, base: Base) -> tuple
     return base.path + bedrock_path(model, ask.operation, stream=ask.stream), "", body
 
 
+def _converse(ask: Ask, _model: str, _upstream: UpstreamSpec, base: Base) -> tuple[str, str, bytes]:
+    return base.path + ask.path, "", ask.body  # no client speaks it: the path was made for this model
+
+
 def _vertex(ask: Ask, model: str, upstream: UpstreamSpec, base: Base) -> tuple[str, str, bytes]:
     _claude_elsewhere(ask)
     path = vertex_path(upstream, model, ask.operation, stream=ask.stream)
@@ -114,6 +119,7 @@ _BUILD = {
     Protocol.ANTHROPIC: _anthropic,
     Protocol.GEMINI: _gemini,
     Protocol.BEDROCK: _bedrock,
+    Protocol.CONVERSE: _converse,
     Protocol.VERTEX: _vertex,
 }
 

@@ -187,7 +187,7 @@ def classify(protocol: Protocol, status: int, headers: Headers, body_prefix: byt
         again = any(name.lower() == b"x-should-retry" and value.strip() == b"true" for name, value in headers)
         return Fault.CONFLICT if again else Fault.BAD_REQUEST
     error = said(body_prefix)
-    if protocol is Protocol.BEDROCK:
+    if protocol in {Protocol.BEDROCK, Protocol.CONVERSE}:
         kinds = [value.decode("latin-1") for name, value in headers if name.lower() == b"x-amzn-errortype"]
         error = replace(error, words=(*(kind.partition(":")[0].lower() for kind in kinds), *error.words))
     return classify_said(status, error)

@@ -15,6 +15,7 @@ from stillup.gateway.dialects.base import CONTENT, END, ERROR, MAX_WHOLE_BYTES, 
 from stillup.gateway.dialects.bedrock import BedrockWatch
 from stillup.gateway.dialects.chat.watch import ChatWatch, read_completion
 from stillup.gateway.dialects.coding import READABLE, CannotDecode, decoded
+from stillup.gateway.dialects.converse.watch import ConverseWatch, read_converse
 from stillup.gateway.dialects.gemini.watch import GeminiArrayWatch, GeminiWatch, read_generated
 from stillup.gateway.dialects.lenient import NULL, NoJson, plain, read
 from stillup.gateway.dialects.responses.watch import ResponsesWatch, read_response
@@ -26,6 +27,7 @@ _GENERATED: dict[Protocol, Callable[[bytes], Answer]] = {
     Protocol.OPENAI: read_completion,
     Protocol.RESPONSES: read_response,
     Protocol.GEMINI: read_generated,
+    Protocol.CONVERSE: read_converse,
 }
 _STREAMS: dict[Protocol, type[Watch]] = {
     Protocol.ANTHROPIC: AnthropicWatch,
@@ -34,9 +36,11 @@ _STREAMS: dict[Protocol, type[Watch]] = {
     Protocol.OPENAI: ChatWatch,
     Protocol.RESPONSES: ResponsesWatch,
     Protocol.GEMINI: GeminiWatch,
+    Protocol.CONVERSE: ConverseWatch,
 }
 _COMPATIBLE = (Protocol.OPENAI, Protocol.RESPONSES)
 _SSE = "text/event-stream"
+_AMAZONS = (Protocol.BEDROCK, Protocol.CONVERSE)
 _AMAZON = "application/vnd.amazon.eventstream"
 
 
@@ -165,9 +169,9 @@ def watch_for(
     if not 200 <= status < 300 or coding not in READABLE:
         return Fault.NOT_API
     if kind == "" and ask.stream:
-        kind = _AMAZON if protocol is Protocol.BEDROCK else _SSE
+        kind = _AMAZON if protocol in _AMAZONS else _SSE
     if kind in {_SSE, _AMAZON}:
-        fits = ask.stream and (kind == _AMAZON) is (protocol is Protocol.BEDROCK)
+        fits = ask.stream and (kind == _AMAZON) is (protocol in _AMAZONS)
         return _STREAMS[protocol]() if fits else Fault.NOT_API
     if kind not in {"application/json", ""} and not kind.endswith("+json"):
         return Fault.NOT_API

@@ -1,0 +1,176 @@
+"""A conversation's messages as Converse's."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw
+
+from stillup.gateway.core.values import Protocol
+from stillup.gateway.dialects.converse.names import (
+    checked_name,
+    document_name,
+    format_of,
+    id_of,
+    is_ours,
+    may_cache,
+)
+from stillup.gateway.dialects.dialect import Losses, Untranslatable
+from stillup.gateway.dialects.lenient import UNREADABLE
+from stillup.gateway.dialects.neutral import (
+    Cache,
+    Call,
+    Foreign,
+    Kind,
+    Media,
+    Message,
+    Part,
+    Prompt,
+    Refused,
+    Result,
+    Role,
+    Text,
+    Thought,
+)
+
+Json = dict[str, object]
+_object = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+class Blocks:
+    """Writes the messages of one prompt: users and the assistant take turns there."""
+
+    def __init__(self, prompt: Prompt, losses: Losses) -> None:
+        self._prompt = prompt
+        self._losses = losses
+        self._names: set[str] = set()
+        self._caches = may_cache(prompt.model)
+
+    def messages(self) -> list[Json]:
+        """All messages. Raises Untranslatable."""
+        turns: list[tuple[str, list[Json]]] = []
+        for n, message in enumerate(self._prompt.messages):
+            blocks = list(self._blocks(message, f"messages[{n}].content"))
+            role = "assistant" if message.role is Role.ASSISTANT else "user"
+            if message.name:
+                self._losses.add("a speaker's name")
+            if message.role is Role.SYSTEM:
+                self._losses.add("the system's role of a message in mid-conversation")
+            if turns and turns[-1][0] == role:
+                turns[-1][1].extend(blocks)
+            elif blocks:
+                turns.append((role, blocks))
+        return [{"role": role, "content": blocks} for role, blocks in turns]
+
+    def cache(self, cache: Cache | None) -> Iterator[Json]:
+        """The point behind what is marked, for the models that take one."""
+        if cache is None:
+            return
+        if not self._caches:
+            self._losses.add("cache marker")
+            return
+        ttl = {"ttl": cache.ttl} if cache.ttl in {"5m", "1h"} else {}
+        yield {"cachePoint": {"type": "default", **ttl}}
+
+    def _blocks(self, message: Message, where: str) -> Iterator[Json]:
+        for n, part in enumerate(message.parts):
+            yield from self._block(part, f"{where}[{n}]")
+            if not isinstance(part, Thought | Refused | Foreign):
+                yield from self.cache(part.cache)
+
+    def _block(self, part: Part, where: str) -> Iterator[Json]:
+        match part:
+            case Text() | Refused():
+                if isinstance(part, Text) and part.citations:
+                    self._losses.add("citations of earlier answers")
+                if part.text:
+                    yield {"text": part.text}
+            case Thought():
+                found = thought_block(part)
+                if found is None:
+                    self._losses.add("another model's thoughts")
+                else:
+                    yield found
+            case Call():
+                checked_name(part.name, where)
+                yield call_block(part)
+            case Result():
+                yield self._result(part, where)
+            case Media():
+                yield self._media(part, where)
+            case Foreign():
+                yield _foreign(part, where)
+
+    def _result(self, result: Result, where: str) -> Json:
+        content: list[Json] = []
+        for n, part in enumerate(result.parts):
+            if isinstance(part, Media):
+                content.append(self._media(part, f"{where}.content[{n}]"))
+            elif part.text:
+                content.append({"text": part.text})
+        written: Json = {"toolUseId": id_of(result.id), "content": content}
+        if result.is_error:
+            written["status"] = "error"
+        return {"toolResult": written}
+
+    def _media(self, media: Media, where: str) -> Json:
+        if media.detail:
+            self._losses.add("image detail")
+        if media.kind is not Kind.DOCUMENT and media.name:
+            self._losses.add("an image's name")
+        return media_block(media, where, self._names)
+
+
+def media_block(media: Media, where: str, names: set[str]) -> Json:
+    """A medium that is here, or that Amazon keeps. Raises Untranslatable."""
+    source: Json = {"bytes": base64.b64encode(media.text.encode()).decode() if media.text else media.data}
+    if media.file_id and media.origin is not Protocol.CONVERSE:
+        msg = f"{where}: a file that is kept at another provider"
+        raise Untranslatable(msg)
+    if media.file_id:
+        source = {"s3Location": {"uri": media.file_id}}
+    elif media.url:
+        msg = f"{where}: Bedrock fetches nothing from a URL, the {media.kind} must be sent along"
+        raise Untranslatable(msg)
+    inside: Json = {"format": format_of(media, where), "source": source}
+    if media.kind is Kind.DOCUMENT:
+        inside["name"] = document_name(media.name, names)
+        if media.context:
+            inside["context"] = media.context
+        if media.cited:
+            inside["citations"] = {"enabled": True}
+    return {media.kind.value: inside}
+
+
+def thought_block(thought: Thought) -> Json | None:
+    """A thought that a model behind Converse has sealed; None for every other."""
+    seal = thought.seal
+    if seal is None or not is_ours(seal):
+        return None
+    if seal.data.startswith("{"):
+        return {"reasoningContent": Raw(seal.data.encode())}
+    return {"reasoningContent": {"reasoningText": {"text": thought.text, "signature": seal.data}}}
+
+
+def call_block(call: Call) -> Json:
+    """A call, with its id in the letters that are allowed."""
+    return {"toolUse": {"toolUseId": id_of(call.id), "name": call.name, "input": object_of(call.arguments)}}
+
+
+def object_of(arguments: str) -> Raw:
+    """Arguments as an object; what is none stands in one."""
+    data = arguments.encode()
+    try:
+        _object(data)
+    except UNREADABLE:
+        return Raw(msgspec.json.encode({"arguments": arguments}))
+    return Raw(data)
+
+
+def _foreign(part: Foreign, where: str) -> Json:
+    if part.origin is not Protocol.CONVERSE:
+        msg = f"{where}: {part.what[:60]} is known to {part.origin.value} only"
+        raise Untranslatable(msg)
+    return dict(_object(part.raw))

@@ -1,0 +1,123 @@
+"""Converse's events as its watch hands them out, and as they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw, Struct
+
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
+from stillup.gateway.dialects.sse import USUAL, fields_of_lines
+from stillup.gateway.dialects.typed import mended
+
+
+class ToolUse(Struct, gc=False, rename="camel"):
+    """The begin of a call (id and name), or a piece of its input."""
+
+    tool_use_id: str | None = None
+    name: str | None = None
+    input: str | None = None
+    type: str | None = None
+
+
+class Reasoned(Struct, gc=False, rename="camel"):
+    """A piece of a thought."""
+
+    text: str | None = None
+    signature: str | None = None
+    redacted_content: str | None = None
+
+
+class ImageSource(Struct, gc=False):
+    """Bytes of an image in base64."""
+
+    bytes: str | None = None
+
+
+class Image(Struct, gc=False):
+    """An image begins (format), or comes."""
+
+    format: str | None = None
+    source: ImageSource | None = None
+
+
+class Start(Struct, gc=False, rename="camel"):
+    """What a block is that begins; text and thoughts begin without a word."""
+
+    tool_use: ToolUse | None = None
+    tool_result: Raw = NULL
+    image: Image | None = None
+
+
+class Delta(Struct, gc=False, rename="camel"):
+    """A piece of a block."""
+
+    text: str | None = None
+    tool_use: ToolUse | None = None
+    reasoning_content: Reasoned | None = None
+    citation: Raw = NULL
+    image: Image | None = None
+
+
+class Usage(Struct, gc=False, rename="camel"):
+    """Tokens; what was cached is beside the input."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_write_input_tokens: int | None = None
+
+
+class Event(Struct, gc=False, rename="camel"):
+    """One event of any kind."""
+
+    delta: Delta | None = None
+    content_block_index: int | None = None
+    start: Start | None = None
+    stop_reason: str | None = None
+    usage: Usage | None = None
+    error: Raw = NULL
+
+
+_event = msgspec.json.Decoder(Event).decode
+_usual = USUAL.match
+
+
+def events(data: bytes) -> Iterator[tuple[bytes, Event]]:
+    """The names and what is in them; what is no event is passed over."""
+    at, size = 0, len(data)
+    while at < size:
+        found = _usual(data, at)
+        if found is None:
+            yield from _less_usual(data[at:])
+            return
+        name, inside = found.groups(b"")
+        event = _decoded(inside)
+        if event is not None:
+            yield name, event
+        at = found.end()
+
+
+def _less_usual(data: bytes) -> Iterator[tuple[bytes, Event]]:
+    for one in data.replace(b"\r\n", b"\n").split(b"\n\n"):
+        name, inside = fields_of_lines(one)
+        event = _decoded(inside) if inside else None
+        if event is not None:
+            yield name, event
+
+
+def _decoded(data: bytes) -> Event | None:
+    try:
+        return _event(data)
+    except UNREADABLE:
+        pass
+    try:
+        return msgspec.json.decode(mended(data), type=Event, strict=False)
+    except (NoJson, *UNREADABLE):
+        return None
+
+
+def event(name: str, **inside: object) -> bytes:
+    """One event as bytes."""
+    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(inside) + b"\n\n"
