@@ -141,9 +141,13 @@ class Reply:
 
     def __init__(self):
         self.status, self.headers, self.body, self.broken = 0, [], bytearray(), False
+        self.trailers = []
 
     def header(self, name):
         return ", ".join(v.decode() for k, v in self.headers if k.lower() == name.encode())
+
+    def trailer(self, name):
+        return ", ".join(v.decode() for k, v in self.trailers if k.lower() == name.encode())
 
     @property
     def error(self):
@@ -198,6 +202,7 @@ class Line:
             elif isinstance(event, h11.Data):
                 reply.body += event.data
             elif isinstance(event, h11.EndOfMessage):
+                reply.trailers = list(event.headers)
                 return reply
             elif event is None or isinstance(event, h11.ConnectionClosed):
                 reply.broken = True
@@ -331,7 +336,7 @@ async def start(tmp_path, clock):
 
         async def started(
             *servers, more="", hedge_after_s=LONG_S, journal=False, environ=KEYS, upstream=None, chain=None, say=print,
-            view=None, observer=None, patience=None, match="*",
+            view=None, observer=None, patience=None, match="*", later=False,
         ):  # fmt: skip
             urls = {s.name.lower(): s.url for s in servers}
             text = config_of(
@@ -344,6 +349,7 @@ async def start(tmp_path, clock):
             gateway = Gateway(
                 resolve(config, environ), config.gateway, seen=Seen(clock), clock=clock, environ={}, journal=kept,
                 view=view, observer=observer, patience=patience, random=Random(1),
+                later=tmp_path / "later" if later else None, say=say,
             )  # fmt: skip
             await gateway.start()
             stack.push_async_callback(gateway.stop, 0.0)

@@ -36,7 +36,7 @@ class Holds(Enum):
 class HoldingWatch(Wrapping):
     """A watch that hands out late what must not come in parts. ``is_capped``: it was too long, and went out."""
 
-    __slots__ = ("_held", "_holds", "_is_holding", "_rule", "_size", "is_capped")
+    __slots__ = ("_has_let_go", "_held", "_holds", "_is_holding", "_rule", "_size", "is_capped")
 
     def __init__(self, watch: Watch, protocol: Protocol, holds: Holds) -> None:
         super().__init__(watch)
@@ -45,6 +45,7 @@ class HoldingWatch(Wrapping):
         self._is_holding = holds is not Holds.CALLS
         self._held: list[bytes] = []
         self._size = 0
+        self._has_let_go = False
         self.is_capped = False
 
     @property
@@ -75,10 +76,9 @@ class HoldingWatch(Wrapping):
             self.is_capped = True
             out += self._let_go()
         self.flags |= flags & (END | ERROR)
-        if flags & CONTENT and not self._is_holding:
-            self.flags = (self.flags & ~HELD) | CONTENT
-        elif flags & CONTENT:
-            self.flags |= HELD
+        if flags & CONTENT:
+            self.flags = self.flags | HELD if self._is_holding else self.flags & ~HELD
+            self.flags |= CONTENT if self._has_let_go or not self._is_holding else 0
         return self.flags, out
 
     def finish(self) -> tuple[Fault | None, bytes]:
@@ -120,6 +120,7 @@ class HoldingWatch(Wrapping):
         held = b"".join(self._held)
         self._held.clear()
         self._size, self._is_holding = 0, False
+        self._has_let_go = self._has_let_go or bool(held)
         return held
 
 
