@@ -23,6 +23,7 @@ class Dialect(StrEnum):
     DEEPL = "deepl"
     OLLAMA = "ollama"
     LLAMACPP = "llamacpp"
+    CONVERSE = "converse"
 
 
 class What(StrEnum):
@@ -72,6 +73,11 @@ class Call(Struct, frozen=True, kw_only=True):
     """Why it is no proper request."""
 
     @property
+    def is_counted_at_bedrock(self) -> bool:
+        """Tokens are to be counted there, in whichever form it is asked."""
+        return self.what is What.COUNT and self.path.endswith("/count-tokens")
+
+    @property
     def is_lost(self) -> bool:
         """Nothing stands at its address."""
         return self.what is What.NOTHING
@@ -87,6 +93,7 @@ _PATHS: tuple[tuple[re.Pattern[str], Dialect, What], ...] = tuple(
         (r"/publishers/anthropic/models/count-tokens:rawPredict$", _A, What.COUNT),
         (r"/publishers/anthropic/models/(?P<model>[^/:]+):(?P<verb>streamRawPredict|rawPredict)$", _A, What.GENERATE),
         (r"/model/(?P<model>.+)/(?P<verb>invoke-with-response-stream|invoke)$", _A, What.GENERATE),
+        (r"/model/(?P<model>.+)/(?P<verb>converse-stream|converse)$", Dialect.CONVERSE, What.GENERATE),
         (r"/model/(?P<model>.+)/count-tokens$", _A, What.COUNT),
         (r"/deployments/(?P<model>[^/]+)/chat/completions$", Dialect.CHAT, What.GENERATE),
         (r"/chat/completions$", Dialect.CHAT, What.GENERATE),
@@ -184,7 +191,7 @@ def _with_body(call: Call, body: dict[str, Any], verb: str, query: Mapping[str, 
         body=body,
         stream=(streams is True or "stream" in verb.lower()) and call.dialect is not Dialect.DEEPL,
         is_array=call.dialect is Dialect.GEMINI and query.get("alt") != ["sse"],
-        is_bedrock="invoke" in verb,
+        is_bedrock="invoke" in verb or call.dialect is Dialect.CONVERSE,
         tool=_wanted_tool(call.dialect, body),
         thinks=isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive"),
         most_tokens=most,
@@ -194,19 +201,22 @@ def _with_body(call: Call, body: dict[str, Any], verb: str, query: Mapping[str, 
 
 def _most_tokens(body: Mapping[str, Any]) -> int | None:
     """The client's limit, wherever its protocol has it."""
-    inner = [body.get("generationConfig"), body.get("options")]
-    google, ollama = ((part if isinstance(part, dict) else {}) for part in inner)
-    found = [google.get("maxOutputTokens"), ollama.get("num_predict"), *(body.get(key) for key in _LIMITS)]
+    inner = [body.get("generationConfig"), body.get("options"), body.get("inferenceConfig")]
+    google, ollama, amazon = ((part if isinstance(part, dict) else {}) for part in inner)
+    found = [google.get("maxOutputTokens"), ollama.get("num_predict"), amazon.get("maxTokens")]
+    found += [body.get(key) for key in _LIMITS]
     return next((most for most in found if isinstance(most, int) and most > 0), None)
 
 
 def _wanted_tool(dialect: Dialect, body: Mapping[str, Any]) -> Tool | None:
     """The tool to call: one for the weather, or the first when one must be called; none once it has answered."""
-    tools = [t for t in _offered(dialect, body.get("tools")) if isinstance(t.get("name"), str)]
+    config = body.get("toolConfig") if dialect is Dialect.CONVERSE else None
+    about = config if isinstance(config, dict) else body
+    tools = [t for t in _offered(dialect, about.get("tools")) if isinstance(t.get("name"), str)]
     if not tools or _has_result(dialect, body):
         return None
-    choice = body.get("tool_choice")
-    kind = choice.get("type") if isinstance(choice, dict) else choice
+    choice = body.get("tool_choice") or (about.get("toolChoice") if about is config else None)
+    kind = (choice.get("type") or next(iter(choice), None)) if isinstance(choice, dict) else choice
     if kind == "none":
         return None
     tool = next((t for t in tools if "weather" in t["name"].lower()), None)
@@ -219,6 +229,8 @@ def _offered(dialect: Dialect, tools: object) -> list[dict[str, Any]]:
     rows = [t for t in tools if isinstance(t, dict)] if isinstance(tools, list) else []
     if dialect in (Dialect.CHAT, Dialect.OLLAMA):
         return [t["function"] for t in rows if isinstance(t.get("function"), dict)]
+    if dialect is Dialect.CONVERSE:
+        return [t["toolSpec"] for t in rows if isinstance(t.get("toolSpec"), dict)]
     if dialect is Dialect.GEMINI:
         named = [t.get("functionDeclarations") or t.get("function_declarations") or () for t in rows]
         return [d for declared in named for d in declared if isinstance(d, dict)]
@@ -235,12 +247,15 @@ def _has_result(dialect: Dialect, body: Mapping[str, Any]) -> bool:
         return True
     parts = last.get("content") or last.get("parts")
     rows = parts if isinstance(parts, list) else []
-    return any(isinstance(p, dict) and (p.get("type") == "tool_result" or "functionResponse" in p) for p in rows)
+    kinds = ("functionResponse", "toolResult")
+    return any(isinstance(p, dict) and (p.get("type") == "tool_result" or any(k in p for k in kinds)) for p in rows)
 
 
 def _arguments(tool: Mapping[str, Any]) -> dict[str, Any]:
     """Something for every argument that is required; Paris where nothing is said of them."""
+    amazon = tool.get("inputSchema")
     schema = tool.get("input_schema") or tool.get("parameters") or tool.get("parametersJsonSchema")
+    schema = schema or (amazon.get("json") if isinstance(amazon, dict) else None)
     fields = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(schema, dict) or not isinstance(fields, dict):
         return {"location": "Paris"}

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stillup.sim.provider import anthropic, chat, deepl, errors, gemini, llamacpp, ollama, responses
+from stillup.sim.provider import anthropic, chat, converse, deepl, errors, gemini, llamacpp, ollama, responses
 from stillup.sim.provider.answer import Answer, Shape, answer_to
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
 from stillup.sim.provider.call import Call, Dialect, What
@@ -33,6 +33,11 @@ _WHOLE: dict[Dialect, Callable[[Answer], bytes]] = {
     Dialect.RESPONSES: responses.whole,
     Dialect.GEMINI: gemini.whole,
     Dialect.LLAMACPP: llamacpp.whole,
+    Dialect.CONVERSE: converse.whole,
+}
+_SHAPES: dict[Dialect, Callable[[Answer], Shape]] = {
+    Dialect.RESPONSES: responses.shape,
+    Dialect.LLAMACPP: llamacpp.shape,
 }
 _COUNTED = {
     Dialect.ANTHROPIC: anthropic.count,
@@ -122,15 +127,15 @@ def _streamed(call: Call, answer: Answer, voice: Voice) -> Stream:
     if call.dialect is Dialect.ANTHROPIC:
         shape = anthropic.shape(answer, is_bedrock=call.is_bedrock)
         return Stream(shape=shape, content_type=_AMAZON if call.is_bedrock else _STREAM)
+    if call.dialect is Dialect.CONVERSE:
+        return Stream(shape=converse.shape(answer), content_type=_AMAZON)
     if call.dialect is Dialect.GEMINI:
         shape = gemini.shape(answer, is_array=call.is_array)
         return Stream(shape=shape, content_type=_json(call) if call.is_array else "text/event-stream")
     if call.dialect is Dialect.OLLAMA:
         return Stream(shape=ollama.shape(answer, is_chat=call.path.endswith("/chat")), content_type=_LINES)
-    if call.dialect is Dialect.LLAMACPP:
-        return Stream(shape=llamacpp.shape(answer))
-    if call.dialect is Dialect.RESPONSES:
-        return Stream(shape=responses.shape(answer))
+    if call.dialect in _SHAPES:
+        return Stream(shape=_SHAPES[call.dialect](answer))
     shape = chat.shape(answer)
     if voice.ping:
         shape = replace(shape, ping=voice.ping.encode())
@@ -160,8 +165,9 @@ def _other(call: Call, behaviour: Behaviour, name: str, voice: Voice) -> object:
         return responses.stored(answer, call.model, call.method, call.path)
     if call.what is What.EMBED:
         return _embedded(call, answer)
-    if call.what is What.COUNT:
-        return _COUNTED[call.dialect](answer)
+    if call.what is What.COUNT:  # Bedrock counts for every model alike
+        count = converse.count if call.is_counted_at_bedrock else _COUNTED[call.dialect]
+        return count(answer)
     if call.what is What.SHOW:
         return ollama.show(call.model)
     if call.what is What.ABOUT:

@@ -21,6 +21,7 @@ _MAKERS = {
     Dialect.DEEPL: "deepl",
     Dialect.OLLAMA: "ollama",
     Dialect.LLAMACPP: "llamacpp",
+    Dialect.CONVERSE: "bedrock",
 }
 
 _ANYONES = frozenset({What.MODELS, What.MODEL, What.NOTHING})
