@@ -90,6 +90,35 @@ def test_a_user_that_could_not_be_told_from_others_is_refused(refusal, text: str
     assert "hush" not in told[0]
 
 
+ROUTED = '[[gateway.upstreams]]\nid = "a"\nprotocol = "openai"\n[[gateway.routes]]\nchain = ["a"]\n'
+
+
+def test_standins_have_limits_where_they_are_set():
+    gateway = parse_config("").gateway
+    assert (gateway.standin_usd_per_day, gateway.standin_max_usd_per_million) == (None, None)
+    said = "[gateway]\nstandin_usd_per_day = 2.5\nstandin_max_usd_per_million = 20\n"
+    gateway = parse_config(f"{said}{ROUTED}max_usd_per_million = 10").gateway
+    assert (gateway.standin_usd_per_day, gateway.standin_max_usd_per_million) == (2.5, 20.0)
+    assert gateway.routes[0].max_usd_per_million == 10.0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[gateway]\nstandin_usd_per_day = 0", "2: gateway.standin_usd_per_day: is 0; allowed: a number above 0 "),
+        ("[gateway]\nstandin_max_usd_per_million = -1", "2: gateway.standin_max_usd_per_million: is -1; allowed: "),
+        (
+            ROUTED + "max_usd_per_million = 0",
+            "6: gateway.routes[0].max_usd_per_million: is 0; allowed: a number above 0",
+        ),
+        (ROUTED + "max_usd_per_million = inf", "6: gateway.routes[0].max_usd_per_million: is inf; allowed: a number "),
+    ],
+)
+def test_a_limit_that_would_let_nothing_or_everything_through_is_refused(refusal, text: str, says: str):
+    (told,) = refusal(text)
+    assert told.startswith(f"stillup.toml:{says}")
+
+
 def test_a_token_in_the_file_is_refused_with_the_word_that_names_its_place(refusal):
     (told,) = refusal(USER + 'token = "hush"')
     assert "`token_env` and `token_file` for a user" in told

@@ -130,24 +130,28 @@ _SCHEMA = re.compile(
     r"(not support|unsupported|unavailable).{0,60}(response_format|json_schema|structured output|response_?schema)",
     re.IGNORECASE | re.DOTALL,
 )
-_EFFORTS = re.compile(r"supported values are:?\s*((?:['\"`]?\w+['\"`]?(?:,| and| or|\s)*){1,9})", re.IGNORECASE)
+_EFFORTS = re.compile(r"supported values are([^.]{0,160})", re.IGNORECASE)
 _THOUGHTS = re.compile(
     r"signature[^.]{0,40}thinking|bound to a different conversation|redacted_thinking[^.]{0,60}cannot be modified",
     re.IGNORECASE,
 )
 _OF_EFFORT = re.compile(r"reasoning|effort", re.IGNORECASE)
 _PENALTY = re.compile(r"penalty is not enabled", re.IGNORECASE)
-_WORDS_THOUGHTS = re.compile(
-    r"signature[^.]{0,40}thinking|bound to a different conversation|redacted_thinking[^.]{0,60}cannot be modified",
-    re.IGNORECASE,
-)
-_OF_EFFORT = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_WORDS_OF_EFFORT = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _REFUSED = re.compile(
     r"not supported|unsupported|not support|unknown|unrecognized|unexpected|not permitted|deprecated|not allowed|"
     r"cannot find field|not enabled|does not exist|invalid (argument|parameter|field)|no longer|removed|not accept",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[A-Za-z_]{3,30}")
+_PARAM = re.compile(r'"param"\s*:\s*"([^"]{1,80})"|"loc"\s*:\s*\[([^\]]{1,200})\]')
+_NAMED = re.compile(
+    r"['\"`]([A-Za-z_.]{3,60})['\"`]|\b([A-Za-z_.]{3,60}): |\b([A-Za-z]+_[a-z_]+|[a-z]+[A-Z][A-Za-z]+|temperature)\b"
+)
+"""A member in a sentence: in quotes, before a colon, or a word that is nothing else."""
+_PATH = re.compile(r"[A-Za-z_.]{3,60}")
+_READ = 2_000
+"""Characters of an error that are looked at: a refusal says at once what it refuses."""
 
 
 class Lessons:
@@ -177,7 +181,8 @@ class Lessons:
         before = self.of(upstream, model)
         if not before and len(self._learned) >= MOST_MODELS:
             return ""
-        error = said(body)
+        error = said(body[: 4 * _READ])
+        error = replace(error, message=error.message[:_READ], text=error.text[: 2 * _READ])
         for lesson in _LESSONS:
             after = lesson(error, before)
             if after is not None and after != before:
@@ -197,7 +202,7 @@ def _told(before: Learned, after: Learned) -> str:
 
 _SAYS = {
     "only_one": "takes temperature or top_p, not both",
-    "completion_tokens": "max_completion_tokens: {}",
+    "completion_tokens": "takes the other name of max_tokens",
     "max_output": "answers with at most {} tokens",
     "refuses_prefix": "takes no beginning of an answer",
     "thinking": "thinking: {}",
@@ -266,7 +271,8 @@ def _refused_name(error: Said, known: Learned) -> Learned | None:
     if _PENALTY.search(error.message):
         both = ("frequencyPenalty", "presencePenalty")
         return replace(known, without=tuple(dict.fromkeys((*known.without, *both))))
-    for name in _NAME.findall(error.message[:400]):
+    found = [each for match in (*_PARAM.findall(error.text), *_NAMED.findall(error.message)) for each in match]
+    for name in (path.rpartition(".")[2] for each in found for path in _PATH.findall(each)):
         if name in HINTS and name not in known.without:
             return replace(known, without=(*known.without, name))
     return None

@@ -26,9 +26,9 @@ _kind = msgspec.json.Decoder(_Kind).decode
 
 
 def drop_thoughts(edited: Edited) -> None:
-    """Take every thought out of the assistant's messages, and a message that was nothing else. The rest stays as written.
+    """Take every thought out of the assistant's messages, and a message that was nothing else.
 
-    A body of another shape stays as it is: its upstream says what is wrong with it.
+    The rest stays as it is written. A body of another shape stays as it is: its upstream says what is wrong with it.
     """
     raw = edited.raw("messages")
     if not any(word in raw for word in _WORDS):
