@@ -243,8 +243,9 @@ def test_a_custom_call_goes_back_as_it_came():
 def test_hints_go_to_openais_models_and_are_named_elsewhere():
     prompt = read(user="u", store=True, service_tier="auto", foo=1)
     body, losses = write(prompt)
-    assert body["user"] == "u"
-    assert losses == ["store", "service tier", "unknown member foo"]
+    assert (body["user"], body["service_tier"]) == ("u", "auto")
+    assert losses == ["store", "unknown member foo"]
+    assert write(read(service_tier="standard_only", store=False))[1] == ["service tier"]
     other = Prompt(model="qwen3", messages=prompt.messages, others=prompt.others)
     assert write(other)[1] == ["user id", "store", "service tier"]
 

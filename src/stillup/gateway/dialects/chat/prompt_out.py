@@ -38,6 +38,9 @@ from stillup.gateway.dialects.neutral import (
 
 _SHARED = ("prompt_cache_key", "safety_identifier", "user", "verbosity")
 """Hints that mean the same wherever they come from, and that OpenAI takes."""
+_TIERS = frozenset({b'"auto"', b'"default"', b'"flex"', b'"priority"'})
+_AS_USUAL = (b"null", b"false")
+"""A hint that asks for what is so anyway: ``store: false``."""
 _CHOICES = {Choose.AUTO: "auto", Choose.NONE: "none", Choose.ANY: "required"}
 _FEW, _MANY = 2_048, 8_192
 """Tokens of thinking that are a low and a medium effort."""
@@ -62,9 +65,9 @@ def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
         if not is_mistrals(model):  # it always tells, and refuses to be asked
             body["stream_options"] = {"include_usage": True}
     for name, value in prompt.others.items():
-        if name in _SHARED and is_openais(model):
+        if is_openais(model) and (name in _SHARED or (name == "service_tier" and bytes(value) in _TIERS)):
             body[name] = value
-        else:
+        elif bytes(value) not in _AS_USUAL:
             losses.add(_in_words(name))
     for name in prompt.unknown:
         losses.add(f"unknown member {name}")
