@@ -58,9 +58,12 @@ def stop_of(response: Response, kinds: AbstractSet[type[Part]]) -> Stop:
 
 
 def read_reply(data: bytes) -> Reply:
-    """A whole response. Raises NoJson, and Untranslatable for what is none."""
-    response = typed(_whole, data)
-    parts = tuple(part for raw in response.output or () for part in said_in(bytes(raw), "output"))
+    """A whole response. Raises NoJson, also for JSON that is none."""
+    try:
+        response = typed(_whole, data)
+        parts = tuple(part for raw in response.output or () for part in said_in(bytes(raw), "output"))
+    except Untranslatable as misfit:
+        raise NoJson(str(misfit)) from misfit
     return Reply(
         id=response.id or "",
         model=response.model or "",
@@ -121,7 +124,10 @@ class ResponsesReader(Reader):
         return self._pieces
 
     def finish(self) -> list[Piece]:
-        return []
+        self._pieces = []
+        if not self._ended:  # its end could not be read, or was none
+            self._over(Response())
+        return self._pieces
 
     def _see_thought(self, event: Event) -> None:
         paragraph = event.summary_index if event.type == _SUMMARY else event.content_index
@@ -151,11 +157,14 @@ class ResponsesReader(Reader):
         if len(self._done) < len(response.output or ()):
             for n, raw in enumerate(response.output or ()):
                 self._item_done(n, raw)
-        self._close_thought()
         if response.usage is not None:
             self._pieces.append(Counted(response.usage.counts))
         if event.type == "response.incomplete":
             response.status = "incomplete"
+        self._over(response)
+
+    def _over(self, response: Response) -> None:
+        self._close_thought()
         self._ended = True
         self._pieces.append(Ended(stop_of(response, self._kinds)))
 
@@ -279,8 +288,11 @@ class ResponsesReader(Reader):
 
 
 def read_count(data: bytes) -> int:
-    """The answer to token counting. Raises NoJson and Untranslatable."""
-    return typed(_count, data).input_tokens
+    """The answer to token counting. Raises NoJson, also for JSON that is none."""
+    try:
+        return typed(_count, data).input_tokens
+    except Untranslatable as misfit:
+        raise NoJson(str(misfit)) from misfit
 
 
 class _Count(msgspec.Struct, gc=False):

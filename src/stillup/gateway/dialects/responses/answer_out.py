@@ -77,6 +77,8 @@ class ResponsesWriter(Writer):
         for event in events(data):
             self._layout.see(event)
         self._stream.settle()
+        if self._stream.part is None and not self.said.is_thinking:
+            self.said.add(Apart())  # the text is whole: what is said next is another one
 
     def write(self, pieces: Sequence[Piece]) -> bytes:
         stream, layout = self._stream, self._layout
