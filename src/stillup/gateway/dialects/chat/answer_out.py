@@ -161,27 +161,31 @@ class ChatWriter(Writer):
     # --- what is ours
 
     def write(self, pieces: Sequence[Piece]) -> bytes:
-        if len(pieces) == 1 and pieces[0].__class__ is Words and self._head and self._in_text and not self._is_over:
-            text: str = pieces[0].text
-            if not text:
-                return b""
-            self._characters += len(text)
-            self.said.add(pieces[0])
-            return b"".join((self._head, b'{"content":', _encode(text), b"}", self._tail))
-        return b"".join(self._written(pieces))
-
-    def _written(self, pieces: Iterable[Piece]) -> Iterable[bytes]:
+        out: list[bytes] = []
         for piece in pieces:
             if self._is_over:
-                return
-            if isinstance(piece, Failed):
-                continue
-            if not self._head:
-                yield self._opening(piece.model if isinstance(piece, Began) else "")
-            data = self._of(piece)
-            if not (isinstance(piece, Words | Thinks | Refuses) and not piece.text):
-                yield data
-                self._note(piece)
+                break
+            if piece.__class__ is Words and self._in_text and self._head:  # nearly all there is
+                text: str = piece.text
+                if text:
+                    self._characters += len(text)
+                    self.said.add(piece)
+                    out += (self._head, b'{"content":', _encode(text), b"}", self._tail)
+            elif piece.__class__ is Counted and self._head:
+                self.said.add(piece)
+            else:
+                self._write_other(piece, out)
+        return b"".join(out)
+
+    def _write_other(self, piece: Piece, out: list[bytes]) -> None:
+        if isinstance(piece, Failed):
+            return
+        if not self._head:
+            out.append(self._opening(piece.model if isinstance(piece, Began) else ""))
+        if isinstance(piece, Words | Thinks | Refuses) and not piece.text:
+            return
+        out.append(self._of(piece))
+        self._note(piece)
 
     def _of(self, piece: Piece) -> bytes:
         match piece:
