@@ -31,7 +31,6 @@ from stillup.gateway.dialects.adapting import Lessons
 from stillup.gateway.dialects.base import KeyChoice, Refusal
 from stillup.gateway.dialects.dialect import Stamp
 from stillup.gateway.dialects.errors import error_answer
-from stillup.gateway.dialects.needs import Needs, needs
 from stillup.gateway.dialects.requests import protocol_of, read_request
 from stillup.gateway.faults.faults import Faults
 from stillup.gateway.handling import Handling
@@ -126,13 +125,13 @@ class Gateway:
         )
         self._allowance = Allowance((u.id, Bounds(u.requests_per_minute, u.usd_per_day)) for u in users)
         self._patience = patience or Patience(deadline_s=settings.deadline_s)
-        self.whom = Whom(plan)
+        self.whom = Whom(plan, clock.now)
         told = say or _nobody
         self.faults = Faults([u.id for u in plan.upstreams], self.now, self.desk.random, told)
         self.later = Later(self, later, told)
         self.runner = Runner(self, self.later)
         self._own, self._controls = OwnPages(self), Controls(self)
-        self._lessons = Lessons()
+        self._lessons = Lessons(plan.provider_ids)
         self._connections: set[Connection] = set()
         self._running: set[Handling] = set()
         self._queue: dict[Handling, _Place] = {}
@@ -271,11 +270,10 @@ class Gateway:
         if denied is not None:
             handling.refuse(Fault.RATE_LIMITED, denied.says, retry_after_s=denied.retry_after_s)
             return None
-        chain = self.whom.chain(ask)
+        chain = self.whom.chain(ask, handling.needs)
         if not chain:
-            handling.refuse(
-                Fault.BAD_REQUEST, self.plan.nobody(ask.protocol, ask.model), status=404 if self.plan.upstreams else 503
-            )
+            status = 404 if self.plan.upstreams else 503
+            handling.refuse(Fault.BAD_REQUEST, self.whom.nobody(ask), status=status)
             return None
         # Our own token is nobody else's to see: a client that came in with one has no key to lend.
         keys = self.whom.keys(ask, chain, lend=not entered.key_is_token)
@@ -302,7 +300,7 @@ class Gateway:
         half = max(1, self.settings.max_concurrent // 2)
         if len(self.plan.users) < 2 or len(self._running) < half:
             return None
-        return crowding((h.user for h in (*self._running, *self._queue)), user, half)
+        return crowding((h.passage.user for h in (*self._running, *self._queue)), user, half)
 
     def _wait(self, handling: Handling, chain: tuple[Target, ...], keys: dict[str, KeyChoice]) -> Handling | None:
         if len(self._queue) >= self.settings.queue:
@@ -328,13 +326,12 @@ class Gateway:
             handling.broke(exc)
 
     def _composer(self, handling: Handling) -> Composer:
-        ask = handling.ask
         return Composer(
-            ask,
-            needs(ask) if ask.operation is Operation.GENERATE else Needs(0),
+            handling.ask,
+            handling.needs,
             self.plan.upstream,
             self._lessons,
-            Stamp(id=handling.id.removeprefix("req_"), created_s=int(self.wall_s())),
+            Stamp(id=handling.passage.id.removeprefix("req_"), created_s=int(self.wall_s())),
             self.settings.thinking_cut,
         )
 
@@ -347,6 +344,7 @@ class Gateway:
         """A request is over; the next one that waits has room."""
         self._running.discard(handling)
         self._queue.pop(handling, None)
+        self.whom.paid(passage)
         if passage.user:
             self._allowance.spend(passage.user, passage.due_usd, self.clock.now())
         if passage.ending is Ending.ANSWERED:

@@ -20,7 +20,7 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.going_on import Continuable, ThinkingCut
 from stillup.gateway.core.turn import Turn
 from stillup.gateway.core.values import Ask, Form, Headers, Operation, Protocol
-from stillup.gateway.dialects.adapting import Lessons, adapted
+from stillup.gateway.dialects.adapting import Learned, Lessons, adapted
 from stillup.gateway.dialects.address import address
 from stillup.gateway.dialects.base import KeyChoice, Outgoing, UpstreamSpec, Watch
 from stillup.gateway.dialects.coding import decoded
@@ -40,6 +40,7 @@ _ASKED_AS = {Protocol.BEDROCK: Protocol.ANTHROPIC, Protocol.VERTEX: Protocol.ANT
 _LEAST_TOKENS = {Protocol.RESPONSES: 16}
 """The smallest limit that is taken."""
 _MARK = UNSIGNED.encode()
+_SIGNATURE = b"signature"
 _SSE = b"text/event-stream; charset=utf-8"
 _JSON = b"application/json"
 _HEADERS: Headers = ((b"content-type", _JSON), (b"accept", b"application/json, text/event-stream"))
@@ -57,6 +58,8 @@ class Composed(Struct, frozen=True, kw_only=True):
     turn: Turn
     outgoing: Outgoing
     changes: tuple[str, ...] = ()
+    learned: Learned
+    """What was known of the model when it was put together."""
     is_translated: bool = False
     form: Form | None = None
     said: Said | None = None
@@ -125,6 +128,7 @@ class Composer:
             turn=turn,
             outgoing=address(ask, target, spec, key),
             changes=changes,
+            learned=learned,
             is_translated=not is_same_dialect(protocol, self._ask.protocol),
             form=form,
             said=said,
@@ -134,12 +138,16 @@ class Composer:
     def learn(self, composed: Composed, status: int, body: bytes) -> bool:
         """Whether the refusal of what we changed taught something that makes it worth another try at once.
 
-        What a client sent as it is, is its own to mend: it is told.
+        What a client sent as it is, is its own to mend: it is told. But for thoughts, which it cannot mend: a signature
+        may be bound to a prompt that was adapted on its way.
         """
-        if not (composed.changes or composed.form or composed.is_translated):
+        target, model = composed.turn.target, composed.turn.model
+        is_ours = bool(composed.changes or composed.form or composed.is_translated)
+        if not is_ours and _SIGNATURE not in body:
             return False
-        target = composed.turn.target
-        return bool(self._lessons.learn(target.upstream, composed.turn.model, target.protocol, status, body))
+        if is_ours and self._lessons.of(target.upstream, model) != composed.learned:
+            return True  # another request's refusal taught it meanwhile
+        return bool(self._lessons.learn(target.upstream, model, target.protocol, status, body))
 
     def _translated(self, protocol: Protocol, model: str) -> tuple[Ask, tuple[str, ...]]:
         ask = self._ask

@@ -27,10 +27,11 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.retry import End
 from stillup.gateway.core.trial import Trial
 from stillup.gateway.core.turn import Choice, Facts, Turn
-from stillup.gateway.core.values import Ask, Headers
+from stillup.gateway.core.values import Ask, Headers, Operation
 from stillup.gateway.core.why import Why
 from stillup.gateway.dialects.base import KeyChoice
-from stillup.gateway.dialects.errors import error_answer, error_event, ping
+from stillup.gateway.dialects.errors import error_answer, ping
+from stillup.gateway.dialects.needs import Needs, needs
 from stillup.gateway.reading import classified, head_for_client
 from stillup.gateway.record import Record
 from stillup.gateway.seen.passage import Ending, Passage
@@ -54,6 +55,7 @@ class Handling:
 
     def __init__(self, gateway: Gateway, connection: Outlet, ask: Ask, passage: Passage, entry: Entry | None) -> None:
         self.ask = ask
+        self.needs = needs(ask) if ask.operation is Operation.GENERATE else Needs(0)
         self._gateway = gateway
         self._connection = connection
         self._record = Record(gateway, passage, entry)
@@ -123,13 +125,11 @@ class Handling:
         """The gateway stops: the client gets an error that it can try again after."""
         if self._is_over:
             return
-        winner = self._exchange.winner if self._exchange else None
+        ending = self._exchange.ending(Fault.OVERLOADED, says) if self._exchange and self._head_sent else b""
         self._give_up()
         if self._head_sent:
-            watch = winner.watch if winner else None
             self._record.ending, self._record.status = Ending.BROKEN, 200
-            fault, protocol = Fault.OVERLOADED, self.ask.protocol
-            self._finish(watch.error_ending(fault, says) if watch else error_event(protocol, fault, says))
+            self._finish(ending)
         else:
             self._record.ending = Ending.TURNED_AWAY
             self._answer_error(Fault.OVERLOADED, says, retry_after_s=retry_after_s)
@@ -154,14 +154,9 @@ class Handling:
                 self._do(action)
 
     @property
-    def user(self) -> str:
-        """Whose request it is; empty where the gateway has no users."""
-        return self._record.passage.user
-
-    @property
-    def id(self) -> str:
-        """What the request is called."""
-        return self._record.passage.id
+    def passage(self) -> Passage:
+        """What is noted of it: its id, whose it is."""
+        return self._record.passage
 
     @property
     def is_over(self) -> bool:

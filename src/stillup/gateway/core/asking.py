@@ -17,6 +17,7 @@ from stillup.gateway.core.values import Ask
 from stillup.gateway.core.waking import Waking, last_patience_s
 from stillup.gateway.core.why import Why
 from stillup.gateway.dialects.base import HELD, KeyChoice
+from stillup.gateway.dialects.errors import error_event
 
 _AT_ONCE = (End.REQUEST_WRONG, End.FILTERED, End.CLIENTS_KEY)  # ends a request though others are still asked
 
@@ -55,6 +56,13 @@ class Asking:
         """The client has been sent a head."""
         self._waking = Waking(self._tries, desk, patience, now, can_ping=can_ping and ask.stream)
         self.wake_at = now
+
+    def ending(self, fault: Fault, says: str) -> bytes:
+        """What ends an answer that has begun with an error of ours."""
+        if self.going_on.broken is not None and self.going_on.given is not None:
+            return self.going_on.given.writer().error(fault, says)
+        watch = self.winner.watch if self.winner else None
+        return watch.error_ending(fault, says) if watch else error_event(self.ask.protocol, fault, says)
 
     def _next_step(self, now: float) -> list[Action]:
         """Ask on, wait, or give up: :func:`decide` knows the laws."""

@@ -16,8 +16,9 @@ from msgspec import Raw, Struct
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, HELD, Watch, Wrapping
-from stillup.gateway.dialects.dialect import Writer
-from stillup.gateway.dialects.lenient import NULL, NoJson, read
+from stillup.gateway.dialects.dialect import Writer, dialect_of
+from stillup.gateway.dialects.lenient import NULL, NoJson, plain, read
+from stillup.gateway.dialects.neutral import Calls
 from stillup.gateway.dialects.sse import Splitter, fields_of_lines
 
 LONGEST_HELD_BYTES = 8 * 1024 * 1024
@@ -36,10 +37,11 @@ class Holds(Enum):
 class HoldingWatch(Wrapping):
     """A watch that hands out late what must not come in parts. ``is_capped``: it was too long, and went out."""
 
-    __slots__ = ("_has_let_go", "_held", "_holds", "_is_holding", "_rule", "_size", "is_capped")
+    __slots__ = ("_has_let_go", "_held", "_holds", "_is_holding", "_protocol", "_rule", "_size", "is_capped")
 
     def __init__(self, watch: Watch, protocol: Protocol, holds: Holds) -> None:
         super().__init__(watch)
+        self._protocol = protocol
         self._rule = _RULES[protocol]
         self._holds = holds
         self._is_holding = holds is not Holds.CALLS
@@ -72,6 +74,8 @@ class HoldingWatch(Wrapping):
             self.flags = flags
             return flags, ready
         out = self._sorted(ready, is_over=flags & END > 0)
+        if self.flags & ERROR:
+            return self.flags, out
         if self._size > LONGEST_HELD_BYTES:
             self.is_capped = True
             out += self._let_go()
@@ -107,10 +111,22 @@ class HoldingWatch(Wrapping):
                 continue
             self._hold(event)
             if self._holds is Holds.CALLS and self._rule.ends(event):
-                out.append(self._let_go())
+                if self._is_sound() or self._rule.is_cut_short(event):
+                    out.append(self._let_go())
+                elif self._rule.is_last(event):
+                    self._held.clear()
+                    self._fail(Fault.MALFORMED, message="the arguments of a call are no JSON")
+                    return b"".join(out)
         if is_over:
             out.append(self._let_go())
         return b"".join(out)
+
+    def _is_sound(self) -> bool:
+        """Whether the calls that are held are whole: a lost event shows in arguments that are no JSON."""
+        reader = dialect_of(self._protocol).reader()
+        pieces = [*reader.feed(b"".join(self._held)), *reader.finish()]
+        calls = [piece.call for piece in pieces if isinstance(piece, Calls)]
+        return bool(calls) and all(_is_json(call.arguments) for call in calls)
 
     def _hold(self, event: bytes) -> None:
         self._held.append(event)
@@ -137,6 +153,18 @@ class _Rule(Struct, frozen=True):
     begins: Callable[[bytes], bool]
     ends: Callable[[bytes], bool]
     ends_thought: Callable[[bytes], bool]
+    short: tuple[bytes, ...] = ()
+    """What the event that ends an answer at a limit has in it: its last call may be half, and that is its end."""
+    last: tuple[bytes, ...] = ()
+    """What the event that ends an answer has in it."""
+
+    def is_cut_short(self, event: bytes) -> bool:
+        """The answer ends here at a limit."""
+        return any(word in event for word in self.short)
+
+    def is_last(self, event: bytes) -> bool:
+        """The answer ends here: no later event makes its calls whole."""
+        return any(word in event for word in self.last)
 
     def may_begin(self, ready: bytes) -> bool:
         """A quick look, right nearly always."""
@@ -170,6 +198,7 @@ class _Event(Struct):
 
 
 _event = msgspec.json.Decoder(_Event).decode
+_CALLED = ("function_call", "custom_tool_call")
 _NOTHING = (b"null", b"[]", b'""', b"{}")
 
 
@@ -197,7 +226,7 @@ def _block_ends_thought(event: bytes) -> bool:
 
 def _item_begins(event: bytes) -> bool:
     seen = _read(event)
-    return seen.type == "response.output_item.added" and seen.item is not None and seen.item.type.endswith("_call")
+    return seen.type == "response.output_item.added" and seen.item is not None and seen.item.type in _CALLED
 
 
 def _item_ends(event: bytes) -> bool:
@@ -232,6 +261,14 @@ def _choice_ends_thought(event: bytes) -> bool:
     )
 
 
+def _is_json(text: str) -> bool:
+    try:
+        plain(text.encode("utf-8", "replace"))
+    except NoJson:
+        return False
+    return True
+
+
 def _never(event: bytes) -> bool:  # noqa: ARG001
     return False
 
@@ -240,13 +277,32 @@ def _part_ends_thought(event: bytes) -> bool:
     return b'"thought"' not in event or b'"finishReason"' in event
 
 
-_BLOCKS = _Rule(re.compile(rb'"tool_use"'), _block_begins, _block_ends, _block_ends_thought)
+_BLOCKS = _Rule(
+    re.compile(rb'"tool_use"'),
+    _block_begins,
+    _block_ends,
+    _block_ends_thought,
+    short=(b'"max_tokens"', b'"model_context_window_exceeded"'),
+    last=(b"message_delta", b"message_stop"),
+)
 _RULES = {
     Protocol.ANTHROPIC: _BLOCKS,
     Protocol.OPENAI: _Rule(
-        re.compile(rb'"(?:tool_calls|function_call)"'), _choice_begins, _choice_ends, _choice_ends_thought
+        re.compile(rb'"(?:tool_calls|function_call)"'),
+        _choice_begins,
+        _choice_ends,
+        _choice_ends_thought,
+        short=(b'"length"',),
+        last=(b'"finish_reason"',),
     ),
-    Protocol.RESPONSES: _Rule(re.compile(rb'_call"'), _item_begins, _item_ends, _item_ends_thought),
+    Protocol.RESPONSES: _Rule(
+        re.compile(rb'_call"'),
+        _item_begins,
+        _item_ends,
+        _item_ends_thought,
+        short=(b"response.incomplete",),
+        last=(b"response.completed",),
+    ),
     # Gemini's calls come whole.
     Protocol.GEMINI: _Rule(re.compile(rb"(?!)"), _never, _never, _part_ends_thought),
 }
