@@ -408,6 +408,34 @@ def test_thoughts_are_left_alone_in_a_conversation_of_another_shape(messages):
     assert adapted(body, A, "claude-opus-5", Learned())[0] == body
 
 
+def test_another_makers_model_does_not_get_openais_encrypted_thoughts():
+    reasoning = {"type": "reasoning", "id": "rs_1", "encrypted_content": "abc", "summary": []}
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": '"reasoning"'}]}
+    body = {"model": "gpt-6.2-sol", "input": [{"role": "user", "content": "hi"}, reasoning, said]}
+    out, changes = told(body, R, "grok-4.7")
+    assert out["input"] == [{"role": "user", "content": "hi"}, said]
+    assert changes == ["earlier thoughts left out"]
+    assert told(body, R, "gpt-6.1-sol")[0] == body
+    assert told(body, R, "gpt-6.2-sol", Learned(thoughts=False))[1] == ["earlier thoughts left out"]
+
+
+def test_gemini_is_given_the_documented_stand_in_for_a_signature_that_it_refused():
+    call = {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "abc"}
+    contents = [
+        {"role": "user", "parts": [{"text": "hi"}]},
+        {"role": "model", "parts": [{"text": "x", "thought": True, "thoughtSignature": "a"}, call]},
+        {"role": "model", "parts": [{"text": "y", "thought_signature": "a"}]},
+        {"role": "model", "parts": [{"text": "z", "thought": True, "thoughtSignature": "a"}]},
+    ]
+    out, _ = told({"contents": contents}, G, "gemini-4-neon", Learned(thoughts=False))
+    assert out["contents"] == [
+        contents[0],
+        {"role": "model", "parts": [{**call, "thoughtSignature": "skip_thought_signature_validator"}]},
+        {"role": "model", "parts": [{"text": "y"}]},
+    ]
+    assert told(out, G, "gemini-4-neon", Learned(thoughts=False)) == (out, [])
+
+
 # --- always
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillup.gateway.core.values import Form, Protocol
-from stillup.gateway.dialects.adapting import Learned, Lessons
+from stillup.gateway.dialects.adapting import Learned, Lessons, is_about_thoughts
 from stillup.gateway.dialects.lessons import HINTS, MOST_MODELS
 
 ANTHROPIC, OPENAI, GEMINI = Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.GEMINI
@@ -156,6 +156,40 @@ def test_a_providers_own_sentence_teaches_what_it_says(body: bytes, learned: Lea
 def test_what_is_about_something_else_teaches_nothing(body: bytes):
     assert learnt(body) == ("", Learned())
     assert not Learned()
+
+
+@pytest.mark.parametrize(
+    ("message", "is_about_them"),
+    [
+        ("Invalid `signature` in `thinking` block. The block is bound to a different conversation.", True),
+        ("The encrypted content gAAAAA could not be verified. Reason: it could not be decrypted or parsed.", True),
+        ("Corrupted thought signature.", True),
+        ("`temperature` is deprecated for this model.", False),
+    ],
+)
+def test_a_refused_thought_is_told_from_other_refusals(message: str, is_about_them: bool):
+    assert is_about_thoughts(400, refusal(message)) is is_about_them
+    assert not is_about_thoughts(500, refusal(message))
+    assert (learnt(refusal(message))[1].thoughts is False) is is_about_them
+
+
+@pytest.mark.parametrize(
+    ("text", "learned"),
+    [
+        ('Invalid JSON payload received. Unknown name "topK": Cannot find field.', Learned(without=("topK",))),
+        (
+            "Malformed input request: #: extraneous key [top_k] is not permitted, please reformat",
+            Learned(without=("top_k",)),
+        ),
+        ("invalid option provided option=top_k", Learned(without=("top_k",))),
+        ("Extra inputs are not permitted: top_k", Learned(without=("top_k",))),
+        ("Argument not supported on this model: presencePenalty", Learned(without=("presencePenalty",))),
+        ("Please ensure that multiturn requests end with a user role.", Learned(refuses_prefix=True)),
+        ("The last message must be from the user.", Learned(refuses_prefix=True)),
+    ],
+)
+def test_other_providers_words_for_the_same_are_understood_too(text: str, learned: Learned):
+    assert learnt(refusal(text))[1] == learned
 
 
 @pytest.mark.parametrize("status", [401, 404, 413, 429, 500, 529])

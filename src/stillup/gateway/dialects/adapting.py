@@ -13,12 +13,12 @@ from stillup.catalog.models import find_model
 from stillup.gateway.core.values import Form, Protocol
 from stillup.gateway.dialects.editing import Edited
 from stillup.gateway.dialects.lenient import NoJson
-from stillup.gateway.dialects.lessons import Learned, Lessons
+from stillup.gateway.dialects.lessons import Learned, Lessons, is_about_thoughts
 from stillup.gateway.dialects.thinking import adapt_thinking, thinks
 from stillup.gateway.dialects.thoughts import drop_thoughts
 from stillup.gateway.dialects.wording import adapt_forced_tools, adapt_schema
 
-__all__ = ["Learned", "Lessons", "adapted", "constrained"]
+__all__ = ["Learned", "Lessons", "adapted", "constrained", "is_about_thoughts"]
 
 _CLAUDES = (Protocol.ANTHROPIC, Protocol.BEDROCK, Protocol.VERTEX)
 _GENERATION = ("generationConfig", "generation_config")
@@ -85,8 +85,8 @@ def adapted(
         edited = Edited(body)
     except NoJson:
         return body, ()
-    if protocol in _CLAUDES and (learned.thoughts is False or _is_moved(edited, model)):
-        drop_thoughts(edited)
+    if learned.thoughts is False or _is_moved(edited, protocol, model):
+        drop_thoughts(edited, protocol)
     adapt_thinking(edited, protocol, limits, prefilled=goes_on is Form.PREFILL)
     adapt_forced_tools(edited, protocol, limits)
     _adapt_refused(edited, learned)
@@ -96,13 +96,18 @@ def adapted(
     return edited.body, tuple(edited.changes)
 
 
-def _is_moved(edited: Edited, model: str) -> bool:
-    """Whether the body names another model, not the same one as another provider calls it."""
+def _is_moved(edited: Edited, protocol: Protocol, model: str) -> bool:
+    """Whether the sealed thoughts in a body are another model's: of another maker, and with Claude any other one's.
+
+    The same model as another provider calls it is not another.
+    """
     named = edited.get("model")
     if not isinstance(named, str) or named == model:
         return False
-    found = find_model(model)
-    return found is None or find_model(named) is not found
+    before, after = find_model(named), find_model(model)
+    if protocol in _CLAUDES:
+        return after is None or before is not after
+    return before is not None and after is not None and before.maker != after.maker
 
 
 def constrained(model: str, learned: Learned) -> Constraints:

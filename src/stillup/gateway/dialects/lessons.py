@@ -87,7 +87,7 @@ class Learned(Struct, frozen=True, kw_only=True):
 _NOTHING = Learned()
 
 _PREFIX = re.compile(
-    r"prefill|(must|should|has to) end with a[n]? (user|human)|final (message|position)[^.]{0,80}assistant"
+    r"prefill|(must|should|has to|requests) end with a (user|human)|final (message|position)[^.]{0,80}assistant"
     r"|last (message|role|turn)[^.]{0,60}(user|tool)|expected last role"
     r"|prefix[^.]{0,40}(not supported|only|unsupported|beta)"
     r"|continue_final_message|(assistant|model)[^.]{0,40}(last|final) (message|turn)[^.]{0,40}not",
@@ -132,7 +132,9 @@ _SCHEMA = re.compile(
 )
 _EFFORTS = re.compile(r"supported values are([^.]{0,160})", re.IGNORECASE)
 _THOUGHTS = re.compile(
-    r"signature[^.]{0,40}thinking|bound to a different conversation|redacted_thinking[^.]{0,60}cannot be modified",
+    r"signature[^.]{0,40}thinking|bound to a different conversation|redacted_thinking[^.]{0,60}cannot be modified"
+    r"|encrypted.content.{0,400}?(could not be|cannot be) (verified|decrypted)|invalid_encrypted_content"
+    r"|(corrupted|invalid) thought.signature|thought.signature is not valid",
     re.IGNORECASE,
 )
 _OF_EFFORT = re.compile(r"reasoning|effort", re.IGNORECASE)
@@ -140,7 +142,7 @@ _PENALTY = re.compile(r"penalty is not enabled", re.IGNORECASE)
 _WORDS_OF_EFFORT = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _REFUSED = re.compile(
     r"not supported|unsupported|not support|unknown|unrecognized|unexpected|not permitted|deprecated|not allowed|"
-    r"cannot find field|not enabled|does not exist|invalid (argument|parameter|field)|no longer|removed|not accept",
+    r"cannot find field|not enabled|does not exist|invalid (argument|parameter|field|option)|no longer|removed|not accept",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[A-Za-z_]{3,30}")
@@ -284,6 +286,14 @@ def _thoughts(error: Said, known: Learned) -> Learned | None:
     The cost: in this session it does not see what it thought before in other conversations either.
     """
     return replace(known, thoughts=False) if _THOUGHTS.search(error.message) else None
+
+
+def is_about_thoughts(status: int, body: bytes) -> bool:
+    """Whether a request is refused for a sealed thought in it: that may be another upstream's.
+
+    Of all refusals this one is worth another try where the request was the client's own too.
+    """
+    return status in _LEARNT_FROM and _THOUGHTS.search(said(body[: 4 * _READ]).message[:_READ]) is not None
 
 
 _LESSONS: tuple[Callable[[Said, Learned], Learned | None], ...] = (

@@ -1,58 +1,109 @@
-"""Claude's signed thoughts taken out of a conversation that goes to another of its models.
+"""Sealed thoughts taken out of a conversation that goes where they are not known.
 
-The newest ones bind a thought to the model and to the exact prompt that made it, and refuse it anywhere else.
+A seal is its maker's and its account's, and with the newest models it is bound to the model and to the exact prompt
+that made it: whoever did not make it refuses the whole request.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import Raw
 
+from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.editing import Edited
 from stillup.gateway.dialects.lenient import UNREADABLE
 
-_WORDS = (b'"thinking"', b'"redacted_thinking"')
+GEMINI_SKIPS = "skip_thought_signature_validator"
+"""What Google documents for calls that have no signature of its own: Gemini 3 refuses a call without any."""
+_THINKING = (b'"thinking"', b'"redacted_thinking"')
+_SIGNATURES = ("thoughtSignature", "thought_signature")
 _list = msgspec.json.Decoder(list[Raw]).decode
 _table = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.encode
+_DUMMY = Raw(_encode(GEMINI_SKIPS))
 
 
 class _Kind(msgspec.Struct):
     type: str = ""
     role: str = ""
+    thought: bool = False
 
 
 _kind = msgspec.json.Decoder(_Kind).decode
 
 
-def drop_thoughts(edited: Edited) -> None:
-    """Take every thought out of the assistant's messages, and a message that was nothing else.
+def drop_thoughts(edited: Edited, protocol: Protocol) -> None:
+    """Take every sealed thought out of what was said before, and a message that was nothing else.
 
     The rest stays as it is written. A body of another shape stays as it is: its upstream says what is wrong with it.
     """
-    raw = edited.raw("messages")
-    if not any(word in raw for word in _WORDS):
+    name, words, without = _PLACES.get(protocol, ("", (), _claude))
+    raw = edited.raw(name) if name else b""
+    if not any(word in raw for word in words):
         return
     try:
         messages = _list(raw)
-        kept = [m for m in map(_without, messages) if m is not None]
+        kept = [m for m in map(without, messages) if m is not None]
     except UNREADABLE:
         return
-    if kept and any(one is not other for one, other in zip(kept, messages, strict=False)):
-        edited.put_raw(_encode(kept), "messages")
+    if kept and (len(kept) < len(messages) or any(a is not b for a, b in zip(kept, messages, strict=True))):
+        edited.put_raw(_encode(kept), name)
         edited.note("earlier thoughts left out")
 
 
-def _without(message: Raw) -> Raw | None:
+def _claude(message: Raw) -> Raw | None:
     """The very same where there is no thought in it; None where there is nothing else."""
-    if not any(word in bytes(message) for word in _WORDS) or _kind(message).role != "assistant":
+    if not any(word in bytes(message) for word in _THINKING) or _kind(message).role != "assistant":
         return message
+    return _with_parts(message, "content", lambda part: None if _kind(part).type in _KINDS else part)
+
+
+_KINDS = ("thinking", "redacted_thinking")
+
+
+def _openai(item: Raw) -> Raw | None:
+    return None if b'"reasoning"' in bytes(item) and _kind(item).type == "reasoning" else item
+
+
+def _gemini(content: Raw) -> Raw | None:
+    if not any(name.encode() in bytes(content) for name in _SIGNATURES):
+        return content
+    return _with_parts(content, "parts", _unsigned)
+
+
+def _unsigned(part: Raw) -> Raw | None:
+    members = _table(part)
+    signed = [name for name in _SIGNATURES if name in members]
+    if _kind(part).thought:
+        return None
+    if not signed:
+        return part
+    if not any(name in members for name in ("functionCall", "function_call")):
+        return Raw(_encode({k: v for k, v in members.items() if k not in signed}))
+    if all(bytes(members[name]) == bytes(_DUMMY) for name in signed):
+        return part
+    return Raw(_encode({**members, **dict.fromkeys(signed, _DUMMY)}))
+
+
+def _with_parts(message: Raw, name: str, without: Callable[[Raw], Raw | None]) -> Raw | None:
     members = _table(message)
-    content = members.get("content", Raw(b""))
+    content = members.get(name, Raw(b""))
     if not bytes(content).lstrip().startswith(b"["):
         return message
     parts = _list(content)
-    kept = [part for part in parts if _kind(part).type not in {"thinking", "redacted_thinking"}]
-    if len(kept) == len(parts):
+    kept = [part for part in map(without, parts) if part is not None]
+    if len(kept) == len(parts) and all(a is b for a, b in zip(kept, parts, strict=True)):
         return message
-    return Raw(_encode({**members, "content": kept})) if kept else None
+    return Raw(_encode({**members, name: kept})) if kept else None
+
+
+_PLACES: dict[Protocol, tuple[str, tuple[bytes, ...], Callable[[Raw], Raw | None]]] = {
+    Protocol.ANTHROPIC: ("messages", _THINKING, _claude),
+    Protocol.BEDROCK: ("messages", _THINKING, _claude),
+    Protocol.VERTEX: ("messages", _THINKING, _claude),
+    Protocol.RESPONSES: ("input", (b'"reasoning"',), _openai),
+    Protocol.GEMINI: ("contents", tuple(name.encode() for name in _SIGNATURES), _gemini),
+}
+"""Where each dialect has what was said, and how thoughts look in it; in Chat Completions they have no seal."""
