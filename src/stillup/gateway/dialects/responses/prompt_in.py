@@ -116,13 +116,14 @@ def read_prompt(ask: Ask) -> Prompt:
     tools = Tools()
     tools.add(body.tools or ())
     system, messages = _conversation(body, tools)
+    choice = tools.choice(body.tool_choice, parallel=body.parallel_tool_calls)  # it may leave some tools out
     return Prompt(
         model=body.model or ask.model,
         system=system,
         messages=messages,
         tools=tools.functions,
         server_tools=tools.served,
-        tool_choice=tools.choice(body.tool_choice, parallel=body.parallel_tool_calls),
+        tool_choice=choice,
         schema=_schema(body.text),
         thinking=_thinking(body.reasoning),
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p),
@@ -257,7 +258,7 @@ def _logprobs(body: _Body) -> int | None:
 
 
 def _others(members: dict[str, Raw], body: _Body) -> dict[str, Raw]:
-    others = {name: raw for name, raw in members.items() if name in HINTS and bytes(raw) != NULL}
+    others = {name: raw for name, raw in members.items() if name in HINTS and raw != NULL}
     if body.text is not None and body.text.verbosity != NULL:
         others["verbosity"] = body.text.verbosity
     return others

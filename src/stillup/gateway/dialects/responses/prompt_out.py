@@ -92,7 +92,7 @@ def _add_system(body: dict[str, Any], items: list[Any], system: tuple[Text, ...]
 def _add_tools(body: dict[str, Any], prompt: Prompt, losses: Losses) -> None:
     tools: list[Any] = [_tool(tool, losses) for tool in prompt.tools]
     tools += [Raw(tool.raw) for tool in prompt.server_tools]
-    if SEARCH in prompt.others and prompt.others[SEARCH].startswith(b"{"):
+    if SEARCH in prompt.others and bytes(prompt.others[SEARCH]).startswith(b"{"):
         tools.append(prompt.others[SEARCH])
     if tools:
         body["tools"] = tools
@@ -182,7 +182,7 @@ def _add_others(body: dict[str, Any], prompt: Prompt, losses: Losses) -> None:
         if (
             name in _CARRIED
             or (name == "service_tier" and bytes(value) in _TIERS)
-            or (name == "metadata" and _is_metadata(value))
+            or (name == "metadata" and _is_kept(prompt) and _is_metadata(value))
         ):
             body[name] = value
         else:

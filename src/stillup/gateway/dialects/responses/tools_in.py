@@ -15,6 +15,7 @@ from stillup.gateway.dialects.responses.named import FREE_SCHEMA, SEARCH_TOOLS, 
 from stillup.gateway.dialects.typed import typed
 
 SEARCHES = frozenset({"web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11"})
+_NAMED = frozenset({"function", "custom"})
 SEARCH = "web_search"
 """The hint in a prompt's ``others`` that holds a search the model may do besides calling functions."""
 
@@ -105,23 +106,23 @@ class Tools:
         return Result(id=more.call_id or "", name=SEARCH_TOOLS, parts=(Text(text=text),))
 
     def _add(self, tool: Offered, raw: Raw, namespace: str, where: str) -> None:
+        if tool.type in _NAMED and not tool.name:
+            msg = f"{where}.name: must be a non-empty string"
+            raise Untranslatable(msg)
         match tool.called_as:
             case "custom_tool_call":
-                self._offer(_custom(tool, namespace, where), where)
+                self._offer(_custom(tool, namespace, where))
             case "function_call":
-                self._offer(_function(tool, namespace), where)
+                self._offer(_function(tool, namespace))
             case "tool_search_call":
-                self._offer(_search(tool), where)
+                self._offer(_search(tool))
             case _ if not tool.type:
                 msg = f"{where}.type: must be a string"
                 raise Untranslatable(msg)
             case _ if tool.type != SEARCH_TOOLS:  # who has all tools before it need not look for any
                 self._served.append(Foreign(origin=Protocol.RESPONSES, what=tool.type, raw=bytes(raw)))
 
-    def _offer(self, tool: Tool, where: str) -> None:
-        if not tool.name:
-            msg = f"{where}.name: must be a non-empty string"
-            raise Untranslatable(msg)
+    def _offer(self, tool: Tool) -> None:
         if all(tool.name != known.name for known in self._functions):  # found twice
             self._functions.append(tool)
 
