@@ -52,8 +52,16 @@ def test_from_every_character_it_says_exactly_the_rest(protocol, more):
 
 @PROTOCOLS
 @pytest.mark.parametrize("other", ["Something else.", TEXT, TEXT.rstrip(), TEXT + "more", ""])
-def test_what_is_no_beginning_or_all_of_it_makes_it_start_anew(protocol, other):
+def test_what_is_no_beginning_or_all_of_it_before_a_question_makes_it_start_anew(protocol, other):
     assert text(said(protocol, conversation(protocol, "hi", other, "and?"))) == TEXT
+
+
+@PROTOCOLS
+def test_with_all_said_a_beginning_gets_what_is_missing_if_anything_and_a_message_only_from_who_knows_its_end(protocol):
+    knows = Behaviour(text=TEXT, verbatim=True, knows_its_end=True, repeats=5)
+    for done, rest in ((TEXT, ""), (TEXT.rstrip(), "\n")):
+        assert text(said(protocol, conversation(protocol, "hi", done))) == rest
+        assert text(said(protocol, conversation(protocol, "hi", done, "on"), knows)) == done[-5:] + rest
 
 
 @PROTOCOLS

@@ -244,6 +244,12 @@ async def test_openai_hands_an_error_inside_a_response_over_as_an_event(provider
     assert (events[-1].type, events[-1].code) == ("error", "server_error")
 
 
+async def test_openai_reads_usage_that_was_not_asked_for(provider, gpt):
+    provider.set(Behaviour(tells_usage=True))
+    chunks = [c async for c in await gpt.chat.completions.create(model="m", messages=SAY, stream=True)]
+    assert chunks[-1].usage.total_tokens == 20
+
+
 RICH = Behaviour(thoughts="Let me see.", text="I ask.", verbatim=True, calls=(Called("a", {"x": [1]}), Called("b", {})))
 
 

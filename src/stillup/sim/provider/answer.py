@@ -115,7 +115,7 @@ def answer_to(call: Call, behaviour: Behaviour, name: str) -> Answer:
         stopped_by="" if is_cut_short or refusal else script.stopped_by,
         input_tokens=behaviour.input_tokens + script.before,
         cached_tokens=behaviour.cached_tokens,
-        wants_usage=call.wants_usage,
+        wants_usage=call.wants_usage or behaviour.tells_usage,
     )
 
 

@@ -153,6 +153,11 @@ class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is said is which images and documents came."""
     repeats: Count = 0
     """One that is asked by a user's message to go on says so many characters once more, where so many were said."""
+    knows_its_end: bool = False
+    """Asked by a user's message when all was said, it has nothing to add. Without it that is a question like any other,
+    and it says all from the start."""
+    tells_usage: bool = False
+    """A stream of Chat Completions tells its usage unasked, as Mistral's does."""
     rejects_prefix: bool = False
     """A request whose last message is the assistant's is refused."""
     refuses: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ def script_for(call: Call, behaviour: Behaviour, name: str) -> Script:
     script = Script(words=tuple(_counted(name, behaviour.tokens) if words is None else words), calls=calls)
     begun = asked.begun_in(call.dialect, call.body)
     if begun is not None and not begun.has_calls and rules.goes_on(call, begun, behaviour):
-        script = _rest(script, begun, behaviour.repeats)
+        script = _rest(script, begun, behaviour)
     return _until_stop(script, _stops(call.body))
 
 
@@ -68,13 +68,13 @@ def _counted(name: str, count: int) -> list[str]:
     return [f"{name}{i} " for i in range(count)]
 
 
-def _rest(script: Script, begun: asked.Begun, repeats: int) -> Script:
-    """On from what was said; the script from its start where that is no beginning of it, or all of it."""
-    text = "".join(script.words)
-    rest = text[len(begun.text) :]
-    if not begun.text or not text.startswith(begun.text) or not (rest.strip() or script.calls):
+def _rest(script: Script, begun: asked.Begun, behaviour: Behaviour) -> Script:
+    """On from what was said; the script from its start where that is no beginning of it, or a question follows."""
+    text, at, repeats = "".join(script.words), len(begun.text), behaviour.repeats
+    is_over = not text[at:].strip() and not script.calls
+    is_question = is_over and not begun.is_last and not behaviour.knows_its_end
+    if not begun.text or not text.startswith(begun.text) or is_question:
         return script
-    at = len(begun.text)
     before = len(_from(script.words, 0)) - len(_from(script.words, at))
     again = at if begun.is_last or at < repeats else at - repeats
     return Script(words=_from(script.words, again), calls=script.calls, before=before)
