@@ -63,7 +63,7 @@ class Second:
     behaviour: Json = field(default_factory=dict)
 
 
-_ASKED: Json = {"rejects_prefix": True, "repeats": 40}
+_ASKED: Json = {"rejects_prefix": True, "repeats": 40, "knows_its_end": True}
 """One that is told to go on, and says some of the end once more before it does."""
 SECONDS: dict[str, tuple[Second, ...]] = {
     ANTHROPIC: (
@@ -72,9 +72,13 @@ SECONDS: dict[str, tuple[Second, ...]] = {
         # Known to take a beginning, and does not: learned from its 400.
         Second("claude-haiku-4-5", _ASKED),
     ),
-    OPENAI: (Second("gpt-4.1", _ASKED), Second("mistral-large-2512"), Second("nobodys-model", _ASKED)),
-    RESPONSES: (Second("gpt-4.1", _ASKED), Second("gpt-4o", {"rejects_prefix": True})),
-    GEMINI: (Second("gemini-2.5-pro", _ASKED), Second("gemini-2.5-flash", {"rejects_prefix": True})),
+    OPENAI: (
+        Second("gpt-4.1", _ASKED),
+        Second("mistral-large-2512", {"tells_usage": True}),
+        Second("nobodys-model", _ASKED),
+    ),
+    RESPONSES: (Second("gpt-4.1", _ASKED), Second("gpt-4o", _ASKED | {"repeats": 0})),
+    GEMINI: (Second("gemini-2.5-pro", _ASKED), Second("gemini-2.5-flash", _ASKED | {"repeats": 0})),
 }
 
 

@@ -102,7 +102,7 @@ class _Chat(_Sdk):
         thought = getattr(choice.message, "reasoning_content", "")
         return Got(
             text=choice.message.content or "",
-            thoughts=[thought[thought.rfind("First I think") :]] if thought else [],
+            thoughts=[thought] if thought else [],
             calls=[(c.function.name, c.function.arguments) for c in choice.message.tool_calls or ()],
             stop=choice.finish_reason,
             output_tokens=completion.usage.completion_tokens,

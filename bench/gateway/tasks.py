@@ -163,13 +163,18 @@ def _called(got: Got) -> str:
 
 
 def _thought(got: Got) -> str:
-    """The text is whole; so is the last thought, and every one before it is a beginning of it."""
+    """The text is whole; so is the last thought, and what stands before it are beginnings of it.
+
+    Some protocols have no blocks: thoughts that were begun anew stand one behind the other.
+    """
     if wrong := _compare(got.text, TEXT):
         return wrong
-    *cut, last = got.thoughts or [""]
-    if got.thoughts and last.strip() != THOUGHTS.strip():
+    thought = "".join(got.thoughts)
+    if not thought.rstrip().endswith(THOUGHTS.rstrip()):
         return "thought truncated"
-    return "" if all(THOUGHTS.startswith(each) for each in cut) else "thought damaged"
+    cut = thought.rstrip().removesuffix(THOUGHTS.rstrip())
+    begins = THOUGHTS[:5]
+    return "" if all(THOUGHTS.startswith(begins + each) for each in cut.split(begins)[1:]) else "thought damaged"
 
 
 def _json(got: Got) -> str:
