@@ -55,6 +55,11 @@ def is_content(event: bytes, protocol: Protocol) -> bool:
     return b"delta" in event if protocol in _NAMES_DELTAS else True
 
 
+def is_ping(event: bytes) -> bool:
+    """Whether an event is a sign of life and nothing else."""
+    return event.startswith((b":", b"event: ping"))
+
+
 def broken(event: bytes) -> bytes:
     """An event whose JSON stops in the middle, or whose checksum is wrong."""
     if event.startswith(b"\0"):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Headers, Protocol
 from stillup.gateway.faults.drill import Drill, Mode
-from stillup.gateway.faults.events import Events, broken, is_content
+from stillup.gateway.faults.events import Events, broken, is_content, is_ping
 from stillup.gateway.faults.script import (
     PING_S,
     Data,
@@ -27,6 +27,9 @@ from stillup.gateway.wire.client import Call, Sink
 
 Ask = Callable[[Sink], Call]
 """Asks the real upstream; what comes back goes to the sink."""
+
+
+_MOST_HELD = 64
 
 
 class Staging(Struct, frozen=True):
@@ -211,14 +214,15 @@ class _Late:
 class _Breaking:
     """Passes the real answer on up to where the drill breaks it.
 
-    The newest event is always held back, so that an answer of fewer pieces than were to come is broken before its end.
+    The newest piece and what follows it are held back until the next one comes, so that an answer of fewer pieces than
+    were to come is broken before its end.
     """
 
     def __init__(self, call: Staged, sink: Sink, drill: Drill, protocol: Protocol) -> None:
         self._call, self._sink, self._drill, self._protocol = call, sink, drill, protocol
         self._events: Events | None = None
         self._pieces = 0
-        self._newest = b""
+        self._held: list[bytes] = []
         self._is_broken = False
 
     def head(self, status: int, headers: Headers) -> None:
@@ -232,17 +236,9 @@ class _Breaking:
             self._sink.data(chunk)
             return
         for event in events.feed(chunk):
-            if self._is_broken:
-                self._pass(event)
-                continue
-            self._pass(self._newest)
-            self._newest = event
-            if is_content(event, self._protocol):
-                self._pieces += 1
-                if self._pieces > self._drill.after:
-                    self._break(event)
+            self._take(event)
         if events.is_full and not self._is_broken:
-            self._pass(self._newest)
+            self._release()
             self._break(events.rest())
         if self._is_broken:
             self._pass(events.rest())
@@ -251,15 +247,35 @@ class _Breaking:
         if self._events is not None and not self._is_broken:
             rest = self._events.rest()
             if rest:
-                self._pass(self._newest)
-                self._newest = rest
-            self._break(self._newest)
+                self._release()
+            self._break(rest or b"".join(self._held[:1]))
         if not self._call.is_over and self._drill.mode is not Mode.STALL:
             self._call.finish()
 
     def failed(self, fault: Fault) -> None:
         if not self._call.is_over:
             self._call.break_off(fault)
+
+    def _take(self, event: bytes) -> None:
+        if self._is_broken or is_ping(event):
+            self._pass(event)
+        elif is_content(event, self._protocol):
+            self._release()
+            self._pieces += 1
+            if self._pieces > self._drill.after:
+                self._break(event)
+            else:
+                self._held = [event]
+        elif self._held:
+            self._held.append(event)
+            if len(self._held) > _MOST_HELD:
+                self._release()
+        else:
+            self._pass(event)
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        self._pass(b"".join(held))
 
     def _pass(self, data: bytes) -> None:
         if data and not self._call.is_over and not (self._is_broken and self._drill.mode is Mode.STALL):
@@ -271,7 +287,7 @@ class _Breaking:
         whole = self._events is not None and not self._events.is_stream
         if whole and mode is not Mode.ERROR_EVENT:
             self._pass(event[: len(event) // 2])
-        self._is_broken, self._newest = True, b""
+        self._is_broken, self._held = True, []
         if mode is Mode.STALL:
             call.silence()
         elif mode is Mode.ERROR_EVENT:

@@ -38,9 +38,10 @@ class Tray:
         elif raw:
             self._pieces.append(raw)
 
-    def end(self, raw: bytes = b"") -> None:
-        """Its end."""
+    def end(self, raw: bytes = b"", trailers: Headers = ()) -> None:
+        """Its end; what was told behind it is told with it when it is fetched."""
         self.send(raw)
+        self._headers = (*self._headers, *trailers)
         self.is_whole = not self.done.is_set()
         self.done.set()
 
