@@ -50,6 +50,7 @@ class Able(Struct, frozen=True):
     json_with_tools: bool | None = None
     chat_tools: bool = True
     """It takes tools in Chat Completions."""
+    takes_stop: bool = True
     context: int | None = None
     max_output: int | None = None
 
@@ -65,6 +66,7 @@ def able(model: str) -> Able:
         json=limits.json,
         json_with_tools=limits.json_with_tools,
         chat_tools=limits.chat_tools is not When.NO,
+        takes_stop="stop" not in limits.lacks,
         context=found.context if found else None,
         max_output=found.max_output if found else None,
     )
@@ -95,7 +97,7 @@ def is_doubtful(needs: Needs, model: str) -> bool:
     can = able(model)
     if is_blind(needs, model) or (needs.has_tools and can.tools is None):
         return True
-    if needs.has_schema and can.json is not Json.SCHEMA:
+    if (needs.has_schema and can.json is not Json.SCHEMA) or (needs.has_stop and not can.takes_stop):
         return True
     return bool(can.context and _room(needs, can) > can.context)
 

@@ -84,7 +84,7 @@ class Whom:
         sure: list[Target] = []
         doubtful: list[Target] = []
         for place, each in enumerate(chain):
-            target = self._with_tools(ask, each) if needs.has_tools else each
+            target = self._asked_in(ask, each, needs)
             model = target.model or ask.model
             if place == 0 and _is_own_choice(ask, each):
                 sure.append(each)
@@ -93,12 +93,20 @@ class Whom:
                 (doubtful if place and is_worse(needs, model) else sure).append(target)
         return tuple(dict.fromkeys((*sure, *doubtful)))
 
-    def _with_tools(self, ask: Ask, target: Target) -> Target:
-        """Some models take tools in Responses only: they are asked there, where that is spoken."""
-        if target.protocol is not Protocol.OPENAI or able(target.model or ask.model).chat_tools:
+    def _asked_in(self, ask: Ask, target: Target, needs: Needs) -> Target:
+        """Of OpenAI's two dialects the one that has what is needed, where the upstream speaks both.
+
+        Some models take tools in Responses only; there are no stop sequences in it.
+        """
+        if target.protocol not in (Protocol.OPENAI, Protocol.RESPONSES):
             return target
-        bases = self._plan.bases(target.upstream)
-        return replace(target, protocol=Protocol.RESPONSES) if Protocol.RESPONSES in bases else target
+        can = able(target.model or ask.model)
+        wanted = target.protocol
+        if needs.has_tools and not can.chat_tools:
+            wanted = Protocol.RESPONSES
+        elif needs.has_stop and can.takes_stop and ask.protocol is not Protocol.RESPONSES:
+            wanted = Protocol.OPENAI
+        return replace(target, protocol=wanted) if wanted in self._plan.bases(target.upstream) else target
 
     def _affordable(self, chain: tuple[Target, ...]) -> tuple[Target, ...]:
         if self._now is None or self._plan.standin_usd_per_day is None:

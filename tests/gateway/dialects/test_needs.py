@@ -180,3 +180,18 @@ def test_a_body_of_another_shape_needs_nothing(body):
     for protocol in (A, O, R, G):
         found = needed(body, protocol)
         assert (found.whole, found.has_images, found.has_documents) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "body", "has_stop"),
+    [
+        (A, {"stop_sequences": ["x"]}, True),
+        (O, {"stop": "x"}, True),
+        (G, {"generationConfig": {"stopSequences": ["x"]}}, True),
+        (A, {"stop_sequences": []}, False),
+        (O, {"stop": None}, False),
+        (O, {}, False),
+    ],
+)
+def test_stop_sequences_are_seen(protocol, body, has_stop):
+    assert needed(body, protocol).has_stop is has_stop

@@ -139,6 +139,20 @@ def test_with_tools_openais_newest_are_asked_in_responses_where_that_is_spoken(p
     assert {t.protocol for t in own[1:] if t.upstream == "openai"} == {RESPONSES}
 
 
+def test_with_stop_sequences_openai_is_asked_in_the_dialect_that_has_them(plan_of: Planner):
+    whom = Whom(
+        plan_of(
+            text=upstream("o").replace("http://127.0.0.1:9/o", "https://api.openai.com/v1")
+            + 'key_env = "K"\n'
+            + route("o/gpt-4o"),
+            K="dummy",
+        )
+    )
+    assert whom.chain(ask())[0].protocol is RESPONSES
+    assert whom.chain(ask(stop_sequences=["x"]))[0].protocol is OPENAI
+    assert whom.chain(ask(stop_sequences=[]))[0].protocol is RESPONSES
+
+
 def test_embeddings_and_lists_stay_in_their_own_dialect_and_counts_with_who_can_count(plan_of: Planner):
     whom = Whom(plan_of(text=THREE + route("b/x", "a/y", "c/z")))
     assert names(whom.chain(ask(operation=Operation.EMBED))) == ["b/x"]

@@ -142,7 +142,8 @@ _PENALTY = re.compile(r"penalty is not enabled", re.IGNORECASE)
 _WORDS_OF_EFFORT = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _REFUSED = re.compile(
     r"not supported|unsupported|not support|unknown|unrecognized|unexpected|not permitted|deprecated|not allowed|"
-    r"cannot find field|not enabled|does not exist|invalid (argument|parameter|field|option)|no longer|removed|not accept",
+    r"cannot find field|not enabled|does not exist|invalid (argument|parameter|field|option)|no longer|removed|"
+    r"not accept",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[A-Za-z_]{3,30}")
@@ -165,6 +166,8 @@ class Lessons:
     def __init__(self, providers: Mapping[str, str] | None = None) -> None:
         self._learned: dict[tuple[str, str], Learned] = {}
         self._providers = providers or {}
+        self.chat_only: set[str] = set()
+        """Upstreams that turned out to serve Chat Completions and no Responses."""
 
     def of(self, upstream: str, model: str) -> Learned:
         """What was learnt of a model at an upstream."""

@@ -12,23 +12,21 @@ from msgspec import Raw, Struct
 from stillup.gateway.core.values import Ask, Protocol
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, plain, read
 
-_IMAGES = {
-    Protocol.ANTHROPIC: (b'"image"',),
-    Protocol.OPENAI: (b'"image_url"',),
-    Protocol.RESPONSES: (b'"input_image"',),
+_SIGNS = {
+    Protocol.ANTHROPIC: (b'"source"',),
+    Protocol.OPENAI: (b'"image_url"', b'"file"'),
+    Protocol.RESPONSES: (b'"input_image"', b'"input_file"'),
     Protocol.GEMINI: (b'Data"', b'_data"'),
 }
-"""Without these words there is no image. One scan of a large body costs as much as reading all of its head."""
-_DOCUMENTS = {
-    Protocol.ANTHROPIC: (b'"document"',),
-    Protocol.OPENAI: (b'"file"',),
-    Protocol.RESPONSES: (b'"input_file"',),
-}
+"""Without these words there is neither image nor document. A scan of a large body costs more than reading its head."""
 _DOCUMENT_TYPES = frozenset({"document", "file", "input_file"})
 _DOCUMENT_MIMES = frozenset({"application/pdf", "text/plain"})
 _BYTES_A_TOKEN = 4
 _LONGEST_NUMBER = 9
 _LEAST_DATA = 512
+_BLANK = b" \t\r\n"
+_EMPTY = b"[] \t\r\n"
+"""What is left of a list without anything in it."""
 _IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
 _IMAGE_MEMBERS = ("inlineData", "inline_data", "fileData", "file_data")
 _MAX_DEPTH = 12
@@ -48,6 +46,8 @@ class Needs(Struct, frozen=True):
     has_documents: bool = False
     has_schema: bool = False
     """JSON by a schema, or JSON at all."""
+    has_stop: bool = False
+    """Stop sequences."""
     wanted: int | None = None
     whole: bool = False
 
@@ -63,6 +63,8 @@ class _Config(Struct):
     schema_too: Raw = msgspec.field(name="responseJsonSchema", default=NULL)
     count: Raw = msgspec.field(name="candidateCount", default=NULL)
     logprobs: Raw = msgspec.field(name="responseLogprobs", default=NULL)
+    stop: Raw = msgspec.field(name="stopSequences", default=NULL)
+    stop_too: Raw = msgspec.field(name="stop_sequences", default=NULL)
 
 
 class _Head(Struct):
@@ -84,12 +86,13 @@ class _Head(Struct):
     config: Raw = msgspec.field(name="generationConfig", default=NULL)
     config_too: Raw = msgspec.field(name="generation_config", default=NULL)
     web_search_options: Raw = NULL
+    stop: Raw = NULL
+    stop_sequences: Raw = NULL
 
 
 _head = msgspec.json.Decoder(_Head).decode
 _config = msgspec.json.Decoder(_Config).decode
 _NO = frozenset({b"", b"null", b"false", b"0"})
-_CITED = (b'"citations"', b'"file_search"', b'"search_result"')
 _OWN_TOOL = re.compile(rb'"type"\s*:\s*"(?!function"|custom")[a-z_0-9]+"')
 """A tool that is neither the client's function nor its free-form one: who asks for it has it run at the provider."""
 _GEMINI_OWN = re.compile(
@@ -101,7 +104,7 @@ _JSON = (b'"json_schema"', b'"json_object"', b'"json"')
 def needs(ask: Ask) -> Needs:
     """The facts that decide which model can stand in. A body in a content coding is not looked into.
 
-    Cost: one pass that builds nothing, and one scan for images and documents; with either of them, the body is decoded.
+    Cost: one pass that builds nothing, and a scan or two for images and documents; with any, the body is decoded.
     """
     body = ask.body
     try:
@@ -109,22 +112,29 @@ def needs(ask: Ask) -> Needs:
     except NoJson:
         return Needs(tokens=len(body) // _BYTES_A_TOKEN)
     config = _gemini_config(head)
-    tools = any(_is_said(raw, b"[] \t\r\n") for raw in (head.tools, head.functions))
     schema = _has_schema(head, config)
     seen = _media(ask.protocol, body)
     return Needs(
         tokens=(len(body) - seen.bytes) // _BYTES_A_TOKEN,
         has_images=seen.images,
-        has_tools=tools,
+        has_tools=_is_any(_EMPTY, head.tools, head.functions),
         has_documents=seen.documents,
         has_schema=schema,
+        has_stop=_is_any(_EMPTY, head.stop, head.stop_sequences, config.stop, config.stop_too),
         wanted=_wanted(head, config),
-        whole=schema or _is_odd(ask.protocol, head, config) or any(word in body for word in _CITED),
+        whole=schema or seen.cited or _is_odd(ask.protocol, head, config),
     )
 
 
-def _is_said(raw: Raw, empty: bytes = b" \t\r\n") -> bool:
-    return bytes(raw).strip(empty) not in _NO
+def _is_said(raw: Raw, empty: bytes = _BLANK) -> bool:
+    return raw is not NULL and bytes(raw).strip(empty) not in _NO
+
+
+def _is_any(empty: bytes, *raws: Raw) -> bool:
+    for raw in raws:  # noqa: SIM110 - a generator would cost more than what it looks at
+        if raw is not NULL and bytes(raw).strip(empty) not in _NO:
+            return True
+    return False
 
 
 def _gemini_config(head: _Head) -> _Config:
@@ -141,37 +151,42 @@ _NO_CONFIG = _Config()
 
 
 def _has_schema(head: _Head, config: _Config) -> bool:
-    if any(_is_said(r) for r in (head.output_format, config.schema, config.schema_too)):
+    if _is_said(head.output_format) or b'"format"' in bytes(head.output_config):
         return True
-    if any(b"json" in bytes(r) for r in (config.mime, config.mime_too)):
+    for raw in (head.response_format, head.text):
+        if raw is not NULL and any(word in bytes(raw) for word in _JSON):
+            return True
+    if config is _NO_CONFIG:
+        return False
+    if _is_said(config.schema) or _is_said(config.schema_too):
         return True
-    if b'"format"' in bytes(head.output_config):
-        return True
-    return any(word in bytes(raw) for raw in (head.response_format, head.text) for word in _JSON)
+    return b"json" in bytes(config.mime) or b"json" in bytes(config.mime_too)
 
 
 def _wanted(head: _Head, config: _Config) -> int | None:
     for raw in (head.max_completion_tokens, head.max_output_tokens, head.max_tokens, config.most, config.most_too):
-        number = bytes(raw).strip()
-        if number.isdigit() and len(number) < _LONGEST_NUMBER:
-            return int(number)
+        if raw is not NULL:
+            number = bytes(raw).strip()
+            if number.isdigit() and len(number) < _LONGEST_NUMBER:
+                return int(number)
     return None
 
 
 def _is_odd(protocol: Protocol, head: _Head, config: _Config) -> bool:
     """Several answers, log probabilities, or a tool that the provider runs."""
-    if any(bytes(raw).strip() not in {b"null", b"", b"1"} for raw in (head.n, config.count)):
+    for raw in (head.n, config.count):
+        if raw is not NULL and bytes(raw).strip() not in {b"null", b"", b"1"}:
+            return True
+    if _is_any(_BLANK, head.logprobs, head.top_logprobs, config.logprobs, head.web_search_options):
         return True
-    if any(_is_said(raw) for raw in (head.logprobs, head.top_logprobs, config.logprobs, head.web_search_options)):
+    if head.include is not NULL and b"logprobs" in bytes(head.include):
         return True
-    if b"logprobs" in bytes(head.include):
-        return True
-    tools = bytes(head.tools)
-    if len(tools) <= len(b"null"):
+    if head.tools is NULL:
         return False
+    tools = bytes(head.tools)
     if protocol is Protocol.GEMINI:
         return _GEMINI_OWN.search(tools) is not None
-    return b'"type"' in tools and _runs_there(tools)
+    return _runs_there(tools)
 
 
 def _runs_there(tools: bytes) -> bool:
@@ -211,6 +226,8 @@ def _is_own(tool: _Tool) -> bool:
 class _Media(Struct, frozen=True):
     images: bool = False
     documents: bool = False
+    cited: bool = False
+    """Citations are asked for."""
     bytes: int = 0
     """Of what is not words: a picture's bytes are no tokens."""
 
@@ -219,19 +236,27 @@ _NO_MEDIA = _Media()
 
 
 def _media(protocol: Protocol, body: bytes) -> _Media:
-    words = (*_IMAGES.get(protocol, ()), *_DOCUMENTS.get(protocol, ()))
-    if not any(word in body for word in words):
+    for word in _SIGNS.get(protocol, ()):
+        if word in body:
+            break
+    else:
         return _NO_MEDIA
-    images = documents = False
+    images = documents = cited = False
     size = 0
     try:
         for part in _objects(plain(body), 0):
             images = images or _is_image(part)
             documents = documents or _is_document(part)
+            cited = cited or _is_cited(part)
             size += _data_size(part)
     except NoJson:
         return _NO_MEDIA
-    return _Media(images, documents, min(size, len(body)))
+    return _Media(images, documents, cited, min(size, len(body)))
+
+
+def _is_cited(part: dict[str, object]) -> bool:
+    asked = part.get("citations")
+    return isinstance(asked, dict) and asked.get("enabled") is True
 
 
 def _data_size(part: dict[str, object]) -> int:
