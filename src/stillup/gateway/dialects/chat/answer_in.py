@@ -56,6 +56,11 @@ class _Half:
         if function.arguments:
             self.arguments.append(function.arguments)
 
+    @property
+    def is_whole(self) -> bool:
+        """Nothing can follow but white space."""
+        return bool(self.name and self.arguments) and is_object("".join(self.arguments))
+
 
 class Held:
     """Calls that are not whole yet.
@@ -116,6 +121,15 @@ class Held:
             call_id = half.id if half.id and half.id not in seen else made_id(answer, n, half.name, text)
             seen.add(call_id)
             calls.append(Call(id=call_id, name=half.name, arguments=arguments_of(text)))
+        return calls
+
+    def complete(self, answer: str) -> list[Call]:
+        """Those whose arguments are whole by now; they are held no more."""
+        held, size = self._halves, self.size
+        self._halves = [half for half in held if half.is_whole]
+        rest = [half for half in held if half not in self._halves]
+        calls = self.whole(answer, is_cut=True)
+        self._halves, self.size = rest, size if rest else 0
         return calls
 
     def __len__(self) -> int:
@@ -270,6 +284,10 @@ class ChatReader(Reader):
             calls = self._calls(pieces, is_cut=False)
             self._end = Ended(Stop.TOOLS if calls else Stop.REFUSED if self._is_refusing else Stop.END)
         pieces.append(self._end)
+
+    def settle(self) -> list[Piece]:
+        """Calls that came whole, though the answer has not ended: for one that went to the client as it came."""
+        return [Calls(call) for call in self._held.complete(self._answer)]
 
     @property
     def has_stopped(self) -> bool:

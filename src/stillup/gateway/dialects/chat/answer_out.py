@@ -115,7 +115,7 @@ class ChatWriter(Writer):
         if not self._head:
             self._adopt(data)
         pieces = self._reader.feed(data)
-        for piece in pieces:
+        for piece in (*pieces, *self._reader.settle()):
             self._note(piece)
         if self._reader.has_stopped:
             self._has_stopped = True
