@@ -150,6 +150,7 @@ class AnthropicWriter(Writer):
 
     def _start(self, kind: bytes, block: object, out: list[bytes]) -> None:
         self._close(out)
+        self.said.add(_APART)  # a new block is a new part, also behind one that an upstream closed
         out.append(_START % (self._next, _encode(block)))
         self._opened(self._next, kind)
         self._next += 1
@@ -212,6 +213,7 @@ class AnthropicWriter(Writer):
         out.append(_STOPPED)
 
 
+_APART = Apart()
 _SILENT = (Began, Failed)
 _WRITE: dict[type[Piece], Callable[[AnthropicWriter, Any, list[bytes]], None]] = {
     Thinks: AnthropicWriter._think,  # noqa: SLF001 - its own table
