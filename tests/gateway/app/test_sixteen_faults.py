@@ -1,19 +1,45 @@
-"""Sixteen faults of a provider, on every protocol. Where going on in mid-answer is needed, what is done until then."""
+"""Sixteen faults of a provider, on every protocol, and on every pair of two where another one answers or goes on."""
 
 import json
 
 import pytest
 
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
-from tests.gateway.app.conftest import SPEECHES, STREAMS, Client, words
+from tests.gateway.app.conftest import PATHS, SPEECHES, STREAMS, Client, words
 
 EVERY = pytest.mark.parametrize("speech", SPEECHES, ids=repr)
 STREAMED = pytest.mark.parametrize("speech", STREAMS, ids=repr)
 SIXTY = 60
+TEXT = "".join(f"w{i} " for i in range(SIXTY))
+"""What every upstream says that holds the script: a token a word."""
+MIXED = pytest.mark.parametrize(
+    ("speech", "other"), [(s, o) for s in STREAMS for o in PATHS], ids=lambda x: x if isinstance(x, str) else repr(x)
+)
+"""Every client's protocol, and every other upstream's."""
+ELSEWHERE = pytest.mark.parametrize(
+    ("speech", "other"), [(s, o) for s in SPEECHES for o in PATHS], ids=lambda x: x if isinstance(x, str) else repr(x)
+)
 
 
 def status(number, **more):
     return Behaviour(failure=Failure.STATUS, status=number, **more)
+
+
+def script(**more):
+    return Behaviour(text=TEXT, **more)
+
+
+def chain(speech, other):
+    """A speaks the client's protocol, B another."""
+    return [f"a-{speech.upstream}", f"b-{other}/other-1"]
+
+
+async def whole(client, speech):
+    """Ask, and see that the script came to its end, each word once."""
+    reply = await client.ask(speech)
+    assert (reply.status, reply.broken) == (200, False)
+    assert (speech.text(reply), speech.ended(reply), speech.error_in(reply)) == (TEXT, True, None)
+    return reply
 
 
 async def answer_of(client, speech, name, count=10):
@@ -25,9 +51,11 @@ async def answer_of(client, speech, name, count=10):
     return reply
 
 
-@EVERY
-async def test_s01_a_429_with_retry_after_is_not_asked_again_before_and_the_other_answers(speech, a, b, start, clock):
-    client = Client(await start(a, b))
+@ELSEWHERE
+async def test_s01_a_429_with_retry_after_is_not_asked_again_before_and_the_other_answers(
+    speech, other, a, b, start, clock
+):
+    client = Client(await start(a, b, chain=chain(speech, other)))
     a.script([status(429, retry_after="2")])
     await answer_of(client, speech, "B")
     clock.skip(1.0)
@@ -45,9 +73,9 @@ async def test_s01_alone_it_is_waited_for(speech, a, start):
     assert a.counts.requests == 2
 
 
-@EVERY
-async def test_s02_a_429_for_good_goes_elsewhere_and_is_not_hammered(speech, a, b, start, clock):
-    client = Client(await start(a, b))
+@ELSEWHERE
+async def test_s02_a_429_for_good_goes_elsewhere_and_is_not_hammered(speech, other, a, b, start, clock):
+    client = Client(await start(a, b, chain=chain(speech, other)))
     a.set(status(429, retry_after="0"))
     for _ in range(8):
         await answer_of(client, speech, "B")
@@ -63,9 +91,9 @@ async def test_s03_alone_after_one_500_the_same_is_asked_once_more(speech, a, st
     assert reply.header("x-stillup-attempts") == "2"
 
 
-@EVERY
-async def test_s04_a_503_for_good_goes_elsewhere(speech, a, b, start):
-    client = Client(await start(a, b))
+@ELSEWHERE
+async def test_s04_a_503_for_good_goes_elsewhere(speech, other, a, b, start):
+    client = Client(await start(a, b, chain=chain(speech, other)))
     a.set(status(503))
     for _ in range(4):
         await answer_of(client, speech, "B")
@@ -79,16 +107,16 @@ async def test_s05_a_reset_before_the_headers_is_not_seen(speech, a, start):
     await answer_of(client, speech, "A")
 
 
-@EVERY
-async def test_s06_no_response_at_all_is_given_up_and_the_other_answers(speech, a, b, start):
-    client = Client(await start(a, b, hedge_after_s=0.11))
+@ELSEWHERE
+async def test_s06_no_response_at_all_is_given_up_and_the_other_answers(speech, other, a, b, start):
+    client = Client(await start(a, b, chain=chain(speech, other), hedge_after_s=0.11))
     a.set(Behaviour(failure=Failure.HANG))
     await answer_of(client, speech, "B")
 
 
-@EVERY
-async def test_s07_a_late_first_token_is_overtaken_by_the_other(speech, a, b, start):
-    client = Client(await start(a, b, hedge_after_s=0.11))
+@ELSEWHERE
+async def test_s07_a_late_first_token_is_overtaken_by_the_other(speech, other, a, b, start):
+    client = Client(await start(a, b, chain=chain(speech, other), hedge_after_s=0.11))
     a.set(Behaviour(first_token_after_s=20.0))
     await answer_of(client, speech, "B")
 
@@ -97,18 +125,14 @@ CUTS = [Failure.CUT, Failure.CUT_INSIDE, Failure.CUT_RESET]
 
 
 @pytest.mark.parametrize("failure", CUTS)
-@STREAMED
-async def test_s08_for_now_a_cut_after_40_of_60_ends_in_the_protocols_error_never_cleanly(failure, speech, a, b, start):
-    client = Client(await start(a, b))
-    a.set(Behaviour(failure=failure, after=40, tokens=SIXTY))
-    reply = await client.ask(speech)
-    assert (reply.status, reply.broken) == (200, False)
-    said = speech.text(reply)
-    assert words("A", 40).startswith(said)
-    assert said == words("A", 40) or failure is Failure.CUT_RESET  # a reset overtakes what was sent before it
-    assert not speech.ended(reply)
-    assert speech.error_in(reply) is not None
-    assert b.counts.requests == 0
+@MIXED
+async def test_s08_a_cut_after_40_of_60_is_gone_on_with(failure, speech, other, a, b, start):
+    client = Client(await start(a, b, chain=chain(speech, other)))
+    a.set(script(failure=failure, after=40))
+    b.set(script())
+    reply = await whole(client, speech)
+    assert (a.counts.requests, b.counts.requests) == (1, 1)
+    assert reply.trailer("x-stillup-continued").startswith(f"b-{other}/other-1@")
 
 
 @pytest.mark.parametrize("failure", [*CUTS, Failure.ENDS_EARLY, Failure.WRONG_LENGTH])
@@ -119,40 +143,54 @@ async def test_s08_a_cut_in_an_answer_that_is_no_stream_is_not_seen(failure, spe
     await answer_of(client, speech, "B")
 
 
-@STREAMED
-async def test_s09_for_now_a_stall_ends_in_the_protocols_error_and_all_is_well_afterwards(speech, a, b, start):
-    client = Client(await start(a, b, more="stall_after_s = 0.15"))
-    a.script([Behaviour(failure=Failure.STALL, after=40, tokens=SIXTY)])
-    reply = await client.ask(speech)
-    assert speech.text(reply) == words("A", 40)
-    assert not speech.ended(reply)
-    assert speech.error_in(reply) is not None
-    await answer_of(client, speech, "A")
+@MIXED
+async def test_s09_a_stall_is_gone_on_with_and_all_is_well_afterwards(speech, other, a, b, start, clock):
+    client = Client(await start(a, b, chain=chain(speech, other), more="stall_after_s = 0.15"))
+    a.script([script(failure=Failure.STALL, after=40)])
+    a.set(script())
+    b.set(script())
+    await whole(client, speech)
+    await a.until(lambda server: server.counts.gone == 1)  # what stalled is let go
+    clock.skip(120.0)
+    await whole(client, speech)
+    assert (a.counts.requests, b.counts.requests) == (2, 1)
+
+
+@MIXED
+async def test_s10_a_malformed_chunk_is_gone_on_with_and_nothing_of_it_reaches_the_client(speech, other, a, b, start):
+    client = Client(await start(a, b, chain=chain(speech, other)))
+    a.set(script(failure=Failure.MALFORMED, after=40))
+    b.set(script())
+    reply = await whole(client, speech)
+    data = [line[6:] for line in bytes(reply.body).split(b"\n") if line.startswith(b"data: ")]
+    assert all(json.loads(each) for each in data if each != b"[DONE]")
+    assert (a.counts.requests, b.counts.requests) == (1, 1)
 
 
 @STREAMED
-async def test_s10_nothing_of_a_malformed_chunk_reaches_the_client(speech, a, start):
+async def test_s10_alone_the_same_goes_on(speech, a, start):
     client = Client(await start(a))
-    a.set(Behaviour(failure=Failure.MALFORMED, after=40, tokens=SIXTY))
-    reply = await client.ask(speech)
-    assert speech.text(reply) == words("A", 40)
-    assert speech.error_in(reply) is not None
+    a.script([script(failure=Failure.MALFORMED, after=40)])
+    a.set(script())
+    await whole(client, speech)
+    assert a.counts.requests == 2
 
 
-@STREAMED
-async def test_s11_a_stream_that_ends_without_its_marker_after_all_was_said_is_finished(speech, a, b, start):
-    client = Client(await start(a, b))
-    a.set(Behaviour(failure=Failure.NO_END, tokens=SIXTY))
+@MIXED
+async def test_s11_a_stream_that_ends_without_its_marker_after_all_was_said_is_finished(speech, other, a, b, start):
+    client = Client(await start(a, b, chain=chain(speech, other)))
+    a.set(script(failure=Failure.NO_END))
+    b.set(script(knows_its_end=True))
     reply = await client.ask(speech)
     assert (reply.status, reply.broken) == (200, False)
-    assert speech.text(reply) == words("A", SIXTY)
-    # In the other two the end marker is what says that all was said: without it nobody can tell.
-    assert (speech.error_in(reply) is None) is (speech.protocol in ("messages", "chat"))
+    assert (speech.text(reply), speech.error_in(reply)) == (TEXT, None)
+    # In the other two the end marker is what says that all was said: without it nobody can tell, and B is asked.
+    assert b.counts.requests == (speech.protocol not in ("messages", "chat"))
 
 
-@EVERY
-async def test_s12_too_long_for_one_goes_to_the_next_and_not_there_again(speech, a, b, start):
-    client = Client(await start(a, b))
+@ELSEWHERE
+async def test_s12_too_long_for_one_goes_to_the_next_and_not_there_again(speech, other, a, b, start):
+    client = Client(await start(a, b, chain=chain(speech, other)))
     a.set(status(400, reason=Reason.CONTEXT))
     await answer_of(client, speech, "B")
     assert a.counts.requests == 1
@@ -168,13 +206,37 @@ async def test_s13_a_content_filters_reason_reaches_the_client_and_nobody_else_i
     assert b.counts.requests == 0
 
 
-@STREAMED
-async def test_s14_for_now_a_fallbacks_refusal_of_a_prefix_cannot_mask_the_cut(speech, a, b, start):
-    client = Client(await start(a, b))
-    a.set(Behaviour(failure=Failure.CUT, after=40, tokens=SIXTY))
+TAKES_A_BEGINNING = {"anthropic": "claude-sonnet-4-5", "openai": "mistral-large-2512"}
+"""Models that are known to go on from the beginning of an answer itself, in a protocol that has a way to say so."""
+
+
+@pytest.mark.parametrize(
+    ("speech", "other"),
+    # An upstream of OpenAI's is asked by Responses as its client asked, and those have no such way.
+    [(s, o) for s in STREAMS for o in TAKES_A_BEGINNING if (s.protocol, o) != ("responses", "openai")],
+    ids=lambda x: x if isinstance(x, str) else repr(x),
+)
+async def test_s14_a_fallbacks_refusal_of_a_prefix_is_no_end_and_is_met_once(speech, other, a, b, start, clock):
+    names = [f"a-{speech.upstream}", f"b-{other}/{TAKES_A_BEGINNING[other]}"]
+    client = Client(await start(a, b, chain=names))
+    a.set(script(failure=Failure.CUT, after=40))
+    b.set(script(rejects_prefix=True))
+    await whole(client, speech)
+    assert (a.counts.requests, b.counts.requests) == (1, 2)
+    clock.skip(120.0)
+    await whole(client, speech)
+    assert (a.counts.requests, b.counts.requests) == (2, 3)
+
+
+@MIXED
+async def test_s14_a_fallback_that_refuses_whatever_it_is_asked_does_not_mask_the_cut(speech, other, a, b, start):
+    client = Client(await start(a, b, chain=chain(speech, other)))
+    a.set(script(failure=Failure.CUT, after=40))
     b.set(status(400, reason=Reason.PREFILL))
     reply = await client.ask(speech)
-    assert "its answer broke off" in speech.error_in(reply)["message"]
+    assert not speech.ended(reply)
+    assert TEXT.startswith(speech.text(reply))
+    assert f"a-{speech.upstream}/{speech.model}: its answer broke off" in speech.error_in(reply)["message"]
 
 
 @EVERY
