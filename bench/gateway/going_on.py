@@ -39,7 +39,9 @@ _AT_ONCE = 16
 _PATIENCE_S = 30
 _STALL_S = 0.4
 _GAPS_S = (0.0, 0.001, 0.002, 0.003)
-_BASES = {ANTHROPIC: "", OPENAI: "/v1", RESPONSES: "/v1", GEMINI: ""}
+BEDROCK = "bedrock"
+"""Only as the second upstream: its own models by Converse, Claude in Amazon's envelope."""
+_BASES = {ANTHROPIC: "", OPENAI: "/v1", RESPONSES: "/v1", GEMINI: "", BEDROCK: ""}
 
 FAULTS: dict[str, Json] = {
     "reset": {"failure": "cut_reset"},
@@ -79,6 +81,7 @@ SECONDS: dict[str, tuple[Second, ...]] = {
     ),
     RESPONSES: (Second("gpt-4.1", _ASKED), Second("gpt-4o", _ASKED | {"repeats": 0})),
     GEMINI: (Second("gemini-2.5-pro", _ASKED), Second("gemini-2.5-flash", _ASKED | {"repeats": 0})),
+    BEDROCK: (Second("amazon.nova-pro-v1:0", _ASKED), Second("anthropic.claude-opus-4-7", _ASKED)),
 }
 
 
@@ -121,7 +124,7 @@ class Seen:
 def report(run: Run) -> str:
     """Every cell, and what must be reached."""
     clients = [p for p in PROTOCOLS if not run.protocols or p in run.protocols]
-    pairs = list(product(clients, [p for p in PROTOCOLS if not run.second or p in run.second]))
+    pairs = list(product(clients, [p for p in SECONDS if not run.second or p in run.second]))
     faults = [name for name in FAULTS if not run.modes or name in run.modes]
     tasks = [task for task in TASKS if not run.tasks or task.name in run.tasks]
     times = QUICK if run.is_quick else REQUESTS
