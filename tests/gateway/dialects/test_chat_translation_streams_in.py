@@ -296,6 +296,25 @@ def test_what_breaks_the_protocol_costs_only_what_it_broke():
     ]
 
 
+JSON = (
+    st.none() | st.booleans() | st.integers() | st.just("1") | st.just([]) | st.just({}) | st.just([{}]) | st.just([5])
+)
+
+
+@given(choices=JSON, choice=JSON, delta=JSON, calls=JSON, function=JSON, usage=JSON, error=JSON)
+def test_no_member_of_another_shape_makes_the_reader_raise(choices, choice, delta, calls, function, usage, error):
+    inner = {"index": 0, "delta": {"content": "a", "tool_calls": [{"index": choice, "function": function}]}}
+    for value in (
+        {"choices": choices, "usage": usage, "error": error},
+        {"choices": [choice], "id": usage, "created": usage},
+        {"choices": [{"delta": delta, "finish_reason": usage}]},
+        {"choices": [{"delta": {"tool_calls": calls, "annotations": calls, "content": delta}}]},
+        {"choices": [inner, {"index": choice}], "usage": {"prompt_tokens_details": usage}},
+    ):
+        read(data(value), DONE)
+        DIALECT.read_reply(json.dumps(value).encode())
+
+
 def test_other_choices_than_the_first_are_passed_over():
     two = {"choices": [{"index": 1, "delta": {"content": "b"}}, {"index": 0, "message": {"content": "a"}}]}
     assert body_of(data(two), DONE) == [Words("a"), END]

@@ -176,13 +176,15 @@ def _salvaged(value: object, shape: type[T]) -> T:
             setattr(found, field.name, msgspec.convert(given, field.type, strict=False))
         except msgspec.ValidationError:
             inner = _INNER.get((shape, field.name))
-            if inner is None:
-                continue
-            if isinstance(given, list):
-                setattr(found, field.name, [_salvaged(one, inner) for one in given if isinstance(one, dict)])
-            elif isinstance(given, dict):
-                setattr(found, field.name, _salvaged(given, inner))
+            if inner is not None:
+                setattr(found, field.name, _salvaged_inner(given, inner, is_list=field.name in _LISTS))
     return found
+
+
+def _salvaged_inner(given: object, shape: type[Struct], *, is_list: bool) -> list[Struct] | Struct | None:
+    if is_list:
+        return [_salvaged(one, shape) for one in given if isinstance(one, dict)] if isinstance(given, list) else None
+    return _salvaged(given, shape) if isinstance(given, dict) else None
 
 
 _INNER: dict[tuple[type[Struct], str], type[Struct]] = {
@@ -193,6 +195,7 @@ _INNER: dict[tuple[type[Struct], str], type[Struct]] = {
     (ToolCall, "function"): Function,
     (Chunk, "usage"): Usage,
 }
+_LISTS = frozenset({"choices", "tool_calls"})
 
 _STOPS = {
     "stop": Stop.END,
