@@ -271,6 +271,9 @@ class Gateway:
             handling.refuse(Fault.RATE_LIMITED, denied.says, retry_after_s=denied.retry_after_s)
             return None
         chain = self.whom.chain(ask, handling.needs)
+        if not chain and ask.operation is Operation.COUNT_TOKENS and self.plan.chain(ask.protocol, ask.model):
+            handling.estimate()
+            return None
         if not chain:
             status = 404 if self.plan.upstreams else 503
             handling.refuse(Fault.BAD_REQUEST, self.whom.nobody(ask), status=status)

@@ -39,6 +39,7 @@ _ASKED_AS = {Protocol.BEDROCK: Protocol.ANTHROPIC, Protocol.VERTEX: Protocol.ANT
 """Whose requests are made for them: the envelope comes after."""
 _LEAST_TOKENS = {Protocol.RESPONSES: 16}
 """The smallest limit that is taken."""
+_NOT_SERVED = (404, 405, 501)
 _MARK = UNSIGNED.encode()
 _SIGNATURE = b"signature"
 _SSE = b"text/event-stream; charset=utf-8"
@@ -56,6 +57,8 @@ class Composed(Struct, frozen=True, kw_only=True):
 
     ask: Ask
     turn: Turn
+    protocol: Protocol
+    """What it is asked in."""
     outgoing: Outgoing
     changes: tuple[str, ...] = ()
     learned: Learned
@@ -104,8 +107,10 @@ class Composer:
         :raises ValueError: the upstream is not configured so that it could be asked.
         """
         target, said = turn.target, writer.said if writer else None
-        protocol = target.protocol
         spec = self._upstream(target.upstream)
+        protocol = target.protocol
+        if protocol is Protocol.RESPONSES and target.upstream in self._lessons.chat_only:
+            protocol = Protocol.OPENAI
         learned = self._lessons.of(target.upstream, turn.model)
         ask, changes = self._translated(protocol, turn.model)
         body = ask.body
@@ -126,6 +131,7 @@ class Composer:
         return Composed(
             ask=ask,
             turn=turn,
+            protocol=protocol,
             outgoing=address(ask, target, spec, key),
             changes=changes,
             learned=learned,
@@ -142,12 +148,20 @@ class Composer:
         may be bound to a prompt that was adapted on its way.
         """
         target, model = composed.turn.target, composed.turn.model
+        if status in _NOT_SERVED and self._has_only_chat(composed, body):
+            self._lessons.chat_only.add(target.upstream)
+            return True
         is_ours = bool(composed.changes or composed.form or composed.is_translated)
         if not is_ours and _SIGNATURE not in body:
             return False
         if is_ours and self._lessons.of(target.upstream, model) != composed.learned:
             return True  # another request's refusal taught it meanwhile
         return bool(self._lessons.learn(target.upstream, model, target.protocol, status, body))
+
+    def _has_only_chat(self, composed: Composed, body: bytes) -> bool:
+        """Whether an OpenAI-compatible server does not serve Responses: Chat Completions it does."""
+        is_guess = self._upstream(composed.turn.target.upstream).protocol is Protocol.OPENAI
+        return is_guess and composed.protocol is Protocol.RESPONSES and b"model" not in body.lower()
 
     def _translated(self, protocol: Protocol, model: str) -> tuple[Ask, tuple[str, ...]]:
         ask = self._ask
@@ -197,8 +211,7 @@ class Composer:
 
     def watch(self, composed: Composed, status: int, headers: Headers) -> Watch | Fault:
         """What reads the answer with this head; a fault where no answer has such a head."""
-        protocol = composed.turn.target.protocol
-        watch = reader(composed.ask, protocol, status, headers)
+        watch = reader(composed.ask, composed.protocol, status, headers)
         if isinstance(watch, Fault):
             return watch
         if composed.is_translated or composed.said is not None:
@@ -206,7 +219,7 @@ class Composer:
         return self._holding(watch) if composed.said is None else watch
 
     def _translating(self, composed: Composed, watch: Watch, headers: Headers) -> Watch:
-        dialect, joint = dialect_of(composed.turn.target.protocol), self._joint(composed)
+        dialect, joint = dialect_of(composed.protocol), self._joint(composed)
         writer = composed.writer or self._new_writer()
         if not isinstance(watch, WholeWatch):
             return TranslatedWatch(watch, dialect.reader(), writer, self._stream_type, joint)
@@ -218,7 +231,7 @@ class Composer:
                 return writer.write(list(joint.pass_on(pieces)) if joint else pieces)
 
             return TranslatedWhole(watch, coding, streamed, self._stream_type, writer)
-        return TranslatedWhole(watch, coding, partial(self._whole, composed.turn.target.protocol), _JSON)
+        return TranslatedWhole(watch, coding, partial(self._whole, composed.protocol), _JSON)
 
     def _whole(self, protocol: Protocol, data: bytes) -> bytes:
         there, here = dialect_of(protocol), dialect_of(self._ask.protocol)

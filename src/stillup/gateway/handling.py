@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
+from stillup.gateway.alarm import Alarm
 from stillup.gateway.asked import Asked
 from stillup.gateway.core.actions import (
     Action,
@@ -35,7 +37,16 @@ from stillup.gateway.dialects.needs import Needs, needs
 from stillup.gateway.reading import classified, head_for_client
 from stillup.gateway.record import Record
 from stillup.gateway.seen.passage import Ending, Passage
-from stillup.gateway.telling import continued_lines, id_lines, reason_of, refusal, refusal_in_stream, route_lines
+from stillup.gateway.telling import (
+    ESTIMATED,
+    continued_lines,
+    estimated_count,
+    id_lines,
+    reason_of,
+    refusal,
+    refusal_in_stream,
+    route_lines,
+)
 
 if TYPE_CHECKING:
     from stillup.gateway.app import Gateway
@@ -62,8 +73,7 @@ class Handling:
         self._why = Why.FIRST_CHOICE
         self._exchange: Exchange | None = None
         self._asked: Asked | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed_s = 0.0
+        self._alarm = Alarm(gateway.now, self._wake)
         self._continued: list[str] = []
         self._is_paused = False
         self._head_sent = False
@@ -74,8 +84,9 @@ class Handling:
     ) -> None:
         """Ask the first upstream."""
         gateway = self._gateway
+        self._alarm = Alarm(gateway.now, self._wake)
         asked = self._asked = Asked(self, gateway, composer, keys)
-        self._disarm()
+        self._alarm.off()
         self._why = choice.why
         self._record.chosen(choice)
         now = gateway.now()
@@ -103,13 +114,21 @@ class Handling:
         self._answer_error(fault, says, status=status, retry_after_s=retry_after_s)
         self._end()
 
+    def estimate(self) -> None:
+        """Count its tokens by its length: whom it could be put to has no way to count them."""
+        body = estimated_count(self.ask)
+        if body is None:
+            self.refuse(Fault.UNSUPPORTED, "None of the upstreams counts tokens.")
+            return
+        self._record.ending, self._record.reason = Ending.ANSWERED, ESTIMATED
+        head = ((b"content-type", b"application/json"), *route_lines((), None, ESTIMATED, self._record.passage.id))
+        self._answer(200, head, body)
+        self._end()
+
     def wait_at_most(self, seconds: float, says: str) -> None:
         """It waits for room; after so long it is refused."""
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._waited_in_vain, says)
-
-    def _waited_in_vain(self, says: str) -> None:
-        self._timer = None
-        self.refuse(Fault.OVERLOADED, says)
+        self._alarm = Alarm(self._gateway.now, partial(self.refuse, Fault.OVERLOADED, says))
+        self._alarm.set(self._gateway.now() + seconds)
 
     # --- the client's connection
 
@@ -203,8 +222,8 @@ class Handling:
             return
         if passed:
             self._send_on(passed)
-        if exchange.wake_at < self._armed_s:
-            self._arm(exchange.wake_at)
+        if exchange.wake_at < self._alarm.at_s:
+            self._alarm.set(exchange.wake_at)
 
     def heard_end(self, n: int) -> None:
         """The end of try ``n``'s body."""
@@ -227,8 +246,8 @@ class Handling:
             return
         if exchange.is_over:
             self._end()
-        elif self._timer is None or exchange.wake_at < self._armed_s:
-            self._arm(exchange.wake_at)
+        elif exchange.wake_at < self._alarm.at_s:
+            self._alarm.set(exchange.wake_at)
 
     def _do(self, action: Action) -> None:
         match action:
@@ -362,25 +381,13 @@ class Handling:
 
     # --- time and the end
 
-    def _arm(self, at_s: float) -> None:
-        self._disarm()
-        self._armed_s = at_s
-        delay_s = max(0.0, at_s - self._gateway.now())
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._wake)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def _wake(self) -> None:
-        self._timer = None
         exchange = self._exchange
         if exchange is None or exchange.is_over or self._is_over:
             return
         now = self._gateway.now()
         if exchange.wake_at - now > _SLACK_S:  # bytes came meanwhile
-            self._arm(exchange.wake_at)
+            self._alarm.set(exchange.wake_at)
             return
         try:
             self._perform(exchange.tick(now))
@@ -391,7 +398,7 @@ class Handling:
         if self._is_over:
             return
         self._is_over = True
-        self._disarm()
+        self._alarm.off()
         self._asked = None  # its calls hold this
         if self._exchange is not None and not self._record.reason:  # the client left first
             self._record.reason = reason_of(self._tries, None, self._why.value)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from stillup.gateway.core.actions import Refuse
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.trial import Trial
-from stillup.gateway.core.values import Headers, Protocol
+from stillup.gateway.core.values import Ask, Headers, Protocol
 from stillup.gateway.dialects.base import KeyKind
-from stillup.gateway.dialects.dialect import is_same_dialect
+from stillup.gateway.dialects.dialect import dialect_of, is_same_dialect
 from stillup.gateway.dialects.errors import error_answer, error_event
 from stillup.gateway.dialects.trouble import said
 from stillup.gateway.wire.hops import end_to_end, header_value
@@ -19,9 +19,17 @@ _LONGEST_WORDS = 2000
 _CLOUDS = (Protocol.BEDROCK, Protocol.VERTEX)
 """Their errors come in their own shapes; what is served over them is Anthropic's protocol."""
 _HIDDEN = b"[key]"
+ESTIMATED = "estimated"
+"""The reason of an answer that no upstream gave."""
 
 Answer = tuple[int, Headers, bytes]
 """Status, headers and body."""
+
+
+def estimated_count(ask: Ask) -> bytes | None:
+    """An answer to the question how long a request is: four bytes to a token, None where the dialect asks no such."""
+    write = dialect_of(ask.protocol).write_count
+    return None if write is None else write(len(ask.body) // 4)
 
 
 def new_id() -> str:

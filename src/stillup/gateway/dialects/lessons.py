@@ -77,6 +77,8 @@ class Learned(Struct, frozen=True, kw_only=True):
     efforts: tuple[str, ...] = ()
     forced_tools: str = ""
     schema: bool | None = None
+    chat_tools: bool | None = None
+    """False where it takes tools in Chat Completions only while it does not think."""
     thoughts: bool | None = None
     """False where it refused its own or another's signed thoughts."""
 
@@ -138,6 +140,7 @@ _THOUGHTS = re.compile(
     re.IGNORECASE,
 )
 _OF_EFFORT = re.compile(r"reasoning|effort", re.IGNORECASE)
+_CHAT_TOOLS = re.compile(r"function tools with reasoning_effort", re.IGNORECASE)
 _PENALTY = re.compile(r"penalty is not enabled", re.IGNORECASE)
 _WORDS_OF_EFFORT = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _REFUSED = re.compile(
@@ -214,6 +217,7 @@ _SAYS = {
     "efforts": "takes other efforts",
     "forced_tools": "cannot be made to call a tool",
     "schema": "takes no JSON schema",
+    "chat_tools": "takes no tools while it thinks",
     "thoughts": "takes no earlier thoughts",
 }
 
@@ -262,6 +266,10 @@ def _schema(error: Said, known: Learned) -> Learned | None:
     return replace(known, schema=False) if _SCHEMA.search(error.message) else None
 
 
+def _chat_tools(error: Said, known: Learned) -> Learned | None:
+    return replace(known, chat_tools=False) if _CHAT_TOOLS.search(error.message) else None
+
+
 def _efforts(error: Said, known: Learned) -> Learned | None:
     found = _EFFORTS.search(error.message) if _OF_EFFORT.search(error.text) else None
     words = set(_NAME.findall(found[1].lower())) if found else set()
@@ -301,6 +309,7 @@ def is_about_thoughts(status: int, body: bytes) -> bool:
 
 _LESSONS: tuple[Callable[[Said, Learned], Learned | None], ...] = (
     _thoughts,
+    _chat_tools,
     _completion,
     _most_output,
     _only_one,

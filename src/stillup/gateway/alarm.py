@@ -1,0 +1,37 @@
+"""One timer of the event loop, set anew whenever it is due earlier."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+
+
+class Alarm:
+    """Calls ``wake`` at a time of the steady clock that ``now`` tells."""
+
+    __slots__ = ("_now", "_timer", "_wake", "at_s")
+
+    def __init__(self, now: Callable[[], float], wake: Callable[[], None]) -> None:
+        self._now = now
+        self._wake = wake
+        self._timer: asyncio.TimerHandle | None = None
+        self.at_s = inf
+        """When it rings; infinity while it is not set."""
+
+    def set(self, at_s: float) -> None:
+        """Ring then, and at no other time."""
+        self.off()
+        self.at_s = at_s
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, at_s - self._now()), self._ring)
+
+    def off(self) -> None:
+        """Do not ring."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.at_s = inf
+
+    def _ring(self) -> None:
+        self._timer, self.at_s = None, inf
+        self._wake()
