@@ -480,7 +480,7 @@ def test_the_watch_takes_what_is_written_however_it_is_divided(protocol):
     check()
 
 
-@each
+@each_client
 def test_a_stream_that_breaks_off_anywhere_is_gone_on_with_as_one_message(protocol):
     @few
     @given(streams(), st.data())
