@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from stillup.catalog.constraints import Json, When, constraints_of
 from stillup.catalog.models import REMEMBERED, find_model
-from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.needs import Needs
 
 _SURELY = 1.25
@@ -34,7 +33,7 @@ class Lack(StrEnum):
 _SAYS = {
     Lack.SIGHT: "it does not see images",
     Lack.DOCUMENTS: "it does not read documents",
-    Lack.TOOLS: "it takes no tools here",
+    Lack.TOOLS: "it takes no tools",
     Lack.SCHEMA: "it cannot be kept to JSON",
     Lack.ROOM: "the request is longer than its context",
 }
@@ -49,7 +48,7 @@ class Able(Struct, frozen=True):
     json: Json | None = None
     json_with_tools: bool | None = None
     chat_tools: bool = True
-    """It takes tools in Chat Completions."""
+    """At its maker it takes tools in Chat Completions as well as in Responses."""
     takes_stop: bool = True
     context: int | None = None
     max_output: int | None = None
@@ -65,21 +64,21 @@ def able(model: str) -> Able:
         tools=found.tools if found else None,
         json=limits.json,
         json_with_tools=limits.json_with_tools,
-        chat_tools=limits.chat_tools is not When.NO,
+        chat_tools=limits.chat_tools in (None, When.YES),
         takes_stop="stop" not in limits.lacks,
         context=found.context if found else None,
         max_output=found.max_output if found else None,
     )
 
 
-def lack(needs: Needs, model: str, protocol: Protocol) -> Lack | None:
+def lack(needs: Needs, model: str) -> Lack | None:
     """What keeps a model from a request for sure; None where nothing is known to."""
     can = able(model)
     if needs.has_images and can.vision is False:
         return Lack.SIGHT
     if needs.has_documents and can.documents is False:
         return Lack.DOCUMENTS
-    if needs.has_tools and (can.tools is False or (protocol is Protocol.OPENAI and not can.chat_tools)):
+    if needs.has_tools and can.tools is False:
         return Lack.TOOLS
     if needs.has_schema and (can.json is Json.NONE or (needs.has_tools and can.json_with_tools is False)):
         return Lack.SCHEMA

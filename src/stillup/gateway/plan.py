@@ -6,7 +6,7 @@ present. Nothing here does I/O but read the files that keys lie in.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import Struct, field
@@ -110,10 +110,10 @@ class GatewayPlan(Struct, frozen=True, kw_only=True, eq=False):
         """The provider of each upstream of which it is known."""
         return {k.spec.id: k.provider.id for k in self.known if k.provider}
 
-    def bases(self, upstream: str) -> Collection[str]:
-        """The protocols that an upstream's provider speaks; none where nobody knows it."""
+    def speaks_both(self, upstream: str) -> bool:
+        """Whether it is known to speak both of OpenAI's dialects, and to do more in Responses."""
         provider = self._known_as(upstream).provider
-        return provider.bases if provider else ()
+        return provider is not None and provider.responses
 
     def is_free(self, upstream: str) -> bool:
         """Whether it runs on this machine."""

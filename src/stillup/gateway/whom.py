@@ -71,9 +71,7 @@ class Whom:
         if ask.operation is not Operation.GENERATE:
             return self._plan.nobody(ask.protocol, ask.model)
         needs = needs_of(ask)
-        lacks = [
-            (t.name, lack(needs, t.model or ask.model, t.protocol)) for t in self._plan.chain(ask.protocol, ask.model)
-        ]
+        lacks = [(t.name, lack(needs, t.model or ask.model)) for t in self._plan.chain(ask.protocol, ask.model)]
         because = "; ".join(f"{name}: {found.says}" for name, found in lacks if found)
         if not because:
             return self._plan.nobody(ask.protocol, ask.model)
@@ -88,7 +86,7 @@ class Whom:
             model = target.model or ask.model
             if place == 0 and _is_own_choice(ask, each):
                 sure.append(each)
-            elif lack(needs, model, target.protocol) is None:
+            elif lack(needs, model) is None:
                 # The first is its user's choice, as long as it can at all.
                 (doubtful if place and is_worse(needs, model) else sure).append(target)
         return tuple(dict.fromkeys((*sure, *doubtful)))
@@ -96,7 +94,7 @@ class Whom:
     def _asked_in(self, ask: Ask, target: Target, needs: Needs) -> Target:
         """Of OpenAI's two dialects the one that has what is needed, where the upstream speaks both.
 
-        Some models take tools in Responses only; there are no stop sequences in it.
+        Some models take tools in Responses only, or think with them there only; there are no stop sequences in it.
         """
         if target.protocol not in (Protocol.OPENAI, Protocol.RESPONSES):
             return target
@@ -106,7 +104,7 @@ class Whom:
             wanted = Protocol.RESPONSES
         elif needs.has_stop and can.takes_stop and ask.protocol is not Protocol.RESPONSES:
             wanted = Protocol.OPENAI
-        return replace(target, protocol=wanted) if wanted in self._plan.bases(target.upstream) else target
+        return replace(target, protocol=wanted) if self._plan.speaks_both(target.upstream) else target
 
     def _affordable(self, chain: tuple[Target, ...]) -> tuple[Target, ...]:
         if self._now is None or self._plan.standin_usd_per_day is None:

@@ -202,6 +202,8 @@ def test_a_model_that_thinks_unasked_leaves_room_for_a_short_answer():
     assert changes == ["effort low: the answer has little room"]
     assert told({"max_tokens": 20, "output_config": {"effort": "high"}}, A, "claude-opus-5-5")[1] == []
     assert told({"max_output_tokens": 20}, R, "gpt-6.2-sol")[0]["reasoning"] == {"effort": "low"}
+    same = {"model": "claude-opus-5-5", "max_tokens": 20}
+    assert told(same, A, "us.anthropic.claude-opus-5-5") == (same, [])
 
 
 # --- thinking, others'
@@ -222,8 +224,7 @@ def test_a_model_that_thinks_unasked_leaves_room_for_a_short_answer():
         (O, "gpt-4o", {"reasoning_effort": "high"}, {}),
         (O, "deepseek-flash", {"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}}),
         (O, "deepseek-flash", {"reasoning_effort": "xhigh"}, {"reasoning_effort": "high"}),
-        (O, "gpt-6-luna", {"reasoning_effort": "high", "tools": [{}]}, {"reasoning_effort": "none", "tools": [{}]}),
-        (O, "gpt-6-luna", {"tools": [{}]}, {"reasoning_effort": "none", "tools": [{}]}),
+        (O, "gpt-6-luna", {"tools": [{}]}, {"tools": [{}]}),
         (O, "gpt-6-luna", {"tools": []}, {"tools": []}),
         (O, "nobody-knows-it", {"reasoning_effort": "ultra"}, {"reasoning_effort": "ultra"}),
         (O, "gpt-5", {"reasoning_effort": "ultra"}, {"reasoning_effort": "ultra"}),
@@ -347,6 +348,12 @@ def test_a_schema_that_a_model_takes_stays():
         ),
         (O, Learned(completion_tokens=True), {"max_tokens": 5}, {"max_completion_tokens": 5}),
         (O, Learned(max_output=4_000), {"max_tokens": 5_000}, {"max_tokens": 4_000}),
+        (
+            O,
+            Learned(chat_tools=False),
+            {"reasoning_effort": "high", "tools": [{}]},
+            {"reasoning_effort": "none", "tools": [{}]},
+        ),
         (A, Learned(only_one=True), {"temperature": 1, "top_p": 1}, {"temperature": 1}),
         (A, Learned(thinking="never"), {"thinking": {"type": "adaptive"}}, {}),
         (

@@ -117,6 +117,14 @@ def learnt(body: bytes, status: int = 400) -> tuple[str, Learned]:
             ),
             Learned(efforts=("none", "low", "medium", "high", "xhigh", "max")),
         ),
+        (
+            refusal(
+                "Function tools with reasoning_effort are not supported for gpt-5.6-luna in /v1/chat/completions. "
+                "To use function tools, use /v1/responses or set reasoning_effort to 'none'.",
+                param="reasoning_effort",
+            ),
+            Learned(chat_tools=False),
+        ),
         (refusal("This response_format type is unavailable now"), Learned(schema=False)),
         (
             refusal(

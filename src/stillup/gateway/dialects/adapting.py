@@ -14,7 +14,7 @@ from stillup.gateway.core.values import Form, Protocol
 from stillup.gateway.dialects.editing import Edited
 from stillup.gateway.dialects.lenient import NoJson
 from stillup.gateway.dialects.lessons import Learned, Lessons, is_about_thoughts
-from stillup.gateway.dialects.thinking import adapt_thinking, thinks
+from stillup.gateway.dialects.thinking import adapt_thinking, asks_to_think, leave_room, stop_thinking, thinks
 from stillup.gateway.dialects.thoughts import drop_thoughts
 from stillup.gateway.dialects.wording import adapt_forced_tools, adapt_schema
 
@@ -85,9 +85,13 @@ def adapted(
         edited = Edited(body)
     except NoJson:
         return body, ()
-    if learned.thoughts is False or _is_moved(edited, protocol, model):
+    if learned.thoughts is False or _is_foreign(edited, protocol, model):
         drop_thoughts(edited, protocol)
-    adapt_thinking(edited, protocol, limits, prefilled=goes_on is Form.PREFILL)
+    adapt_thinking(edited, protocol, limits, tools_unthinking=learned.chat_tools is False)
+    if goes_on is Form.PREFILL and asks_to_think(edited, protocol):
+        stop_thinking(edited, limits, "it goes on with an answer")
+    if not _is_same(edited, model):
+        leave_room(edited, protocol, limits)
     adapt_forced_tools(edited, protocol, limits)
     _adapt_refused(edited, learned)
     _adapt_sampling(edited, protocol, limits)
@@ -96,18 +100,22 @@ def adapted(
     return edited.body, tuple(edited.changes)
 
 
-def _is_moved(edited: Edited, protocol: Protocol, model: str) -> bool:
-    """Whether the sealed thoughts in a body are another model's: of another maker, and with Claude any other one's.
-
-    The same model as another provider calls it is not another.
-    """
+def _is_same(edited: Edited, model: str) -> bool:
+    """Whether the body names the very model, in whatever name; Gemini's name none."""
     named = edited.get("model")
-    if not isinstance(named, str) or named == model:
+    if not isinstance(named, str):
+        return False
+    found = find_model(model)
+    return named == model or (found is not None and find_model(named) is found)
+
+
+def _is_foreign(edited: Edited, protocol: Protocol, model: str) -> bool:
+    """Whether the sealed thoughts in a body are another model's: of another maker, and with Claude any other one's."""
+    named = edited.get("model")
+    if not isinstance(named, str) or _is_same(edited, model):
         return False
     before, after = find_model(named), find_model(model)
-    if protocol in _CLAUDES:
-        return after is None or before is not after
-    return before is not None and after is not None and before.maker != after.maker
+    return protocol in _CLAUDES or (before is not None and after is not None and before.maker != after.maker)
 
 
 def constrained(model: str, learned: Learned) -> Constraints:

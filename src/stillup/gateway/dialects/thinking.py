@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillup.catalog.constraints import Constraints, Thinks, Way, When
+from stillup.catalog.constraints import Constraints, Thinks, Way
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.editing import Edited
 from stillup.gateway.dialects.lenient import NoJson, plain
@@ -54,17 +54,30 @@ def stop_thinking(edited: Edited, limits: Constraints, why: str) -> bool:
     return True
 
 
-def adapt_thinking(edited: Edited, protocol: Protocol, limits: Constraints, *, prefilled: bool) -> None:
-    """Say how to think as the model takes it."""
+def adapt_thinking(edited: Edited, protocol: Protocol, limits: Constraints, *, tools_unthinking: bool) -> None:
+    """Say how to think as the model takes it; ``tools_unthinking``: with tools not at all, in Chat Completions."""
     if protocol in _CLAUDES:
         _claude(edited, limits)
-        if prefilled and asks_to_think(edited, protocol):
-            stop_thinking(edited, limits, "it goes on with an answer")
     elif protocol is Protocol.GEMINI:
         for config in ("generationConfig", "generation_config"):
             _gemini(edited, config, limits)
     elif protocol in (Protocol.OPENAI, Protocol.RESPONSES):
-        _openai(edited, protocol, limits)
+        _openai(edited, protocol, limits, tools_unthinking=tools_unthinking)
+
+
+def leave_room(edited: Edited, protocol: Protocol, limits: Constraints) -> None:
+    """Where little may be said, a model that thinks unasked would say nothing at all: it is told to think little."""
+    path = _EFFORT if protocol in _CLAUDES else _effort_path(protocol)
+    if protocol in (Protocol.GEMINI, Protocol.CONVERSE) or not (limits.thinks_unasked and limits.efforts):
+        return
+    if edited.has(*path) or edited.has("thinking"):
+        return
+    for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
+        most = edited.get(name)
+        if isinstance(most, int) and most < _LITTLE_ROOM:
+            edited.put(limits.efforts[0], *path)
+            edited.note(f"effort {limits.efforts[0]}: the answer has little room")
+            return
 
 
 # --- Anthropic
@@ -82,7 +95,6 @@ def _claude(edited: Edited, limits: Constraints) -> None:
     elif kind in _ASKED:
         _thinking(edited, told, limits)
     _fit_effort(edited, limits, *_EFFORT)
-    _leave_room(edited, limits, "max_tokens", *_EFFORT)
 
 
 def _thinking(edited: Edited, told: dict[str, object], limits: Constraints) -> None:
@@ -182,7 +194,7 @@ def _effort(edited: Edited, protocol: Protocol) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _openai(edited: Edited, protocol: Protocol, limits: Constraints) -> None:
+def _openai(edited: Edited, protocol: Protocol, limits: Constraints, *, tools_unthinking: bool) -> None:
     path = _effort_path(protocol)
     if limits.thinking is Thinks.NEVER:
         if edited.has(path[0]):
@@ -195,16 +207,12 @@ def _openai(edited: Edited, protocol: Protocol, limits: Constraints) -> None:
         edited.put({"type": "disabled"}, "thinking")
         edited.note("thinking: disabled")
         return
-    if is_chat and limits.chat_tools is When.NOT_THINKING and edited.raw("tools").strip(b"[] \r\n\t"):
-        if _effort(edited, protocol) != limits.off:
-            edited.put(limits.off, *path)
+    if is_chat and tools_unthinking and edited.raw("tools").strip(b"[] \r\n\t"):
+        if _effort(edited, protocol) != "none":
+            edited.put("none", *path)
             edited.note("thinking off: it takes no tools with it in Chat Completions")
         return
     _fit_effort(edited, limits, *path)
-    room = "max_output_tokens" if protocol is Protocol.RESPONSES else "max_completion_tokens"
-    _leave_room(edited, limits, room, *path)
-    if is_chat:
-        _leave_room(edited, limits, "max_tokens", *path)
 
 
 # --- Gemini
@@ -269,16 +277,6 @@ def _fit_effort(edited: Edited, limits: Constraints, *path: str) -> None:
     if fit != word:
         edited.put(fit, *path)
         edited.note(f"effort {fit}")
-
-
-def _leave_room(edited: Edited, limits: Constraints, room: str, *path: str) -> None:
-    """Where little may be said a model that thinks unasked would say nothing at all."""
-    if not (limits.thinks_unasked and limits.efforts) or edited.has(*path) or edited.has("thinking"):
-        return
-    most = edited.get(room)
-    if isinstance(most, int) and most < _LITTLE_ROOM:
-        edited.put(limits.efforts[0], *path)
-        edited.note(f"effort {limits.efforts[0]}: the answer has little room")
 
 
 def _nearest(word: str, words: tuple[str, ...]) -> str:
