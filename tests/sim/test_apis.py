@@ -104,7 +104,7 @@ async def test_every_status_comes_with_and_without_a_time_to_come_again(play, cl
         assert (answer.status, "Retry-After" in answer.headers) == (wanted, False)
 
 
-@pytest.mark.parametrize("mode", ONLY_STREAMS)
+@pytest.mark.parametrize("mode", sorted(ONLY_STREAMS))
 async def test_what_breaks_streams_leaves_other_answers_whole(play, client, made_up, mode):
     world, _ = await play(made_up(broken(mode, "requests = ?")), NOW)
 
