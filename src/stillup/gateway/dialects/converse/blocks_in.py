@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import Protocol
-from stillup.gateway.dialects.converse.names import type_of
+from stillup.gateway.dialects.converse.names import NO_NAME, type_of
 from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.lenient import NULL
 from stillup.gateway.dialects.neutral import (
@@ -219,7 +219,7 @@ def _read_media(kind: Kind, raw: bytes, where: str) -> Media:
     about = Media(
         kind=kind,
         media_type=media_type,
-        name=found.name,
+        name="" if NO_NAME.fullmatch(found.name) else found.name,
         context=found.context or "",
         cited=found.citations is not None and found.citations.enabled,
     )
