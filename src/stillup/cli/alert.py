@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from stillup.cli.common import clock_time, color_option, config_option, console, json_option, load, span
 from stillup.cli.say import put
+from stillup.cli.spans import Span
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,25 +23,6 @@ if TYPE_CHECKING:
 
 UNAVAILABLE = 69
 """Exit code where a channel took nothing (``EX_UNAVAILABLE``)."""
-
-_SPAN = re.compile(r"([0-9]{1,5}) ?(s|min|m|h|d)")
-_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
-_MOST = timedelta(days=366)
-
-
-class Span(click.ParamType[timedelta]):
-    """A length of time, as ``30min``, ``2h`` or ``1d``."""
-
-    name = "span"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:  # noqa: ANN401
-        if isinstance(value, timedelta):
-            return value
-        found = _SPAN.fullmatch(str(value).strip())
-        length = timedelta(seconds=int(found[1]) * _UNITS[found[2]]) if found else timedelta()
-        if not timedelta() < length <= _MOST:
-            self.fail(f"{value!r} is no length of time; allowed: as 30min, 2h or 1d.", param, ctx)
-        return length
 
 
 @click.group(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
-from stillup.cli.common import color_option, config_option, json_option, load
+from stillup.cli.common import Finite, color_option, config_option, json_option, load
 from stillup.cli.gateway_journal import journal_commands
+from stillup.cli.spans import Span
+from stillup.errors import UsageError
 
 UNAVAILABLE = 69
 """Exit code where no gateway answers (``EX_UNAVAILABLE``)."""
@@ -100,6 +104,64 @@ def env(context: click.Context, client: str | None, shell: str, config_path: Pat
     if client is None:
         return show_clients()
     return show_env(load(config_path or context.obj), client, shell)
+
+
+@command.command(
+    name="fault",
+    short_help="Make an upstream of the running gateway fail on purpose: a drill.",
+    help="Make an UPSTREAM of the running gateway fail on purpose, for a while: a drill of what happens when it really "
+    "does. Real requests meet it. It ends by itself, or with --off, or when the gateway ends.",
+)
+@click.argument("upstream", required=False, metavar="[UPSTREAM]")
+@click.option("--mode", metavar="MODE", help="How it fails: a status, as 529, or one of the modes that --modes lists.")
+@click.option("--for", "length", type=Span(), metavar="SPAN", help="How long, as 90s, 5m or 2h; at most 24 h.")
+@click.option(
+    "--after", type=click.IntRange(min=0), default=5, show_default=True,
+    help="Pieces of an answer that come before it breaks.",
+)  # fmt: skip
+@click.option(
+    "--delay",
+    "delay_s",
+    type=Finite(min=0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How slow a slow one is.",
+)  # fmt: skip
+@click.option("--share", type=Finite(min=0, max=1, min_open=True), default=1.0, help="The part of requests it meets.")
+@click.option(
+    "--retry-after", "retry_after_s", type=Finite(min=0), metavar="SECONDS", help="What an error says to wait."
+)
+@click.option("--list", "shows", is_flag=True, help="The drills under way.")
+@click.option("--modes", "lists_modes", is_flag=True, help="The ways to fail.")
+@click.option("--off", "ends", is_flag=True, help="End the drill of UPSTREAM, or all.")
+@json_option
+@config_option
+@click.pass_context
+def fault(
+    context: click.Context,
+    /,
+    upstream: str | None,
+    as_json: bool,
+    config_path: Path | None,
+    **asked: Any,  # noqa: ANN401 - click's
+) -> int:
+    """Begin, list or end drills."""
+    from stillup.cli import gateway_fault as drills
+
+    if asked.pop("lists_modes"):
+        return drills.show_modes(as_json=as_json)
+    gateway = drills.Running.of(load(config_path or context.obj), as_json=as_json)
+    shows, ends = asked.pop("shows"), asked.pop("ends")
+    if shows:
+        return gateway.show()
+    if ends:
+        return gateway.end(upstream or "")
+    length: timedelta | None = asked.pop("length")
+    if not (upstream and asked["mode"] and length):
+        msg = "a drill needs UPSTREAM, --mode and --for; or --list, --modes or --off"
+        raise UsageError(msg)
+    return gateway.begin({"upstream": upstream, "for_s": length.total_seconds(), **asked})
 
 
 command.add_command(journal_commands, "journal")

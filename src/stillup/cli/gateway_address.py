@@ -31,13 +31,15 @@ def gateway_url(config: Config) -> str:
     return f"http://{_EVERYWHERE.get(host, host)}:{port}"
 
 
-def ask(url: str, path: str, patience_s: float = 2.0, token: str = "") -> tuple[int, bytes] | None:
-    """Status and body of a GET; None where nobody answers as HTTP servers do."""
+def ask(
+    url: str, path: str, patience_s: float = 2.0, token: str = "", *, method: str = "GET", body: bytes | None = None
+) -> tuple[int, bytes] | None:
+    """Status and body of an answer; None where nobody answers as HTTP servers do."""
     headers = {"x-stillup-token": token} if token else {}
     parts = urlsplit(url)
     with closing(HTTPConnection(parts.hostname or "", parts.port or 80, timeout=patience_s)) as connection:
         try:
-            connection.request("GET", path, headers=headers)
+            connection.request(method, path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read(_MAX_BYTES)
         except (OSError, HTTPException):

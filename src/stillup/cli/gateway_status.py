@@ -14,7 +14,8 @@ from stillup.cli.gateway_words import fault_words, length, operation_words
 from stillup.cli.say import put, say
 from stillup.gateway.core.status import Condition, TargetStatus
 from stillup.gateway.core.values import Operation
-from stillup.gateway.statuspage import PATH, GatewayStatus, JournalStatus
+from stillup.gateway.faults.drill import DrillStatus
+from stillup.gateway.statuspage import PATH, GatewayStatus, JournalStatus, LaterStatus
 from stillup.model.service import State
 from stillup.sources.decode import clean
 
@@ -50,6 +51,7 @@ def show_status(config: Config, *, as_json: bool, color: bool | None) -> int:
     out = console(color=color)
     out.print(_head(found, url))
     out.print(_kept(found.journal))
+    _tell_what_is_not_usual(out, found)
     for target in found.targets:
         if target.condition is not Condition.UNTRIED or target.operation is Operation.GENERATE:
             _tell(out, target, found.spent_usd.get(_name(target)))
@@ -72,6 +74,26 @@ def _kept(journal: JournalStatus) -> str:
     if journal.trouble:
         return clean(f"Exchanges are not kept now: {journal.trouble} ({journal.folder}).", 500)
     return clean(f"Exchanges are kept in {journal.folder}.", 500)
+
+
+def _tell_what_is_not_usual(out: Console, found: GatewayStatus) -> None:
+    for drill in found.drills:
+        out.print(_drill(drill), style="bold magenta")
+    if found.later != LaterStatus():
+        out.print(_put_off(found.later))
+
+
+def _drill(drill: DrillStatus) -> str:
+    share = "" if drill.share >= 1 else f" ({drill.share:.0%} of its requests)"
+    what = f"DRILL: {drill.upstream} is made to fail with {drill.mode} for {length(drill.left_s)} more{share}"
+    return clean(f"{what}; `stillup gateway fault --off` ends it.", 500)
+
+
+def _put_off(later: LaterStatus) -> str:
+    if later.trouble:
+        return clean(f"No request can be put off now: {later.trouble}.", 500)
+    failed = f", {later.failed} failed" if later.failed else ""
+    return f"Put off: {later.waiting} waiting, {later.answered} answered{failed} (`stillup later list`)."
 
 
 def _tell(out: Console, target: TargetStatus, cost: float | None) -> None:

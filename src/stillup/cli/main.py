@@ -30,6 +30,7 @@ COMMANDS = {
     "localise": ("localise", "Where the excess, or the shortfall, of a table lies."),
     "forecast": ("forecast", "How long it will take, and how sure that is."),
     "gateway": ("gateway", "One local address for your AI clients that outlives its providers' outages."),
+    "later": ("later", "Requests that nobody could answer: kept, asked again when somebody can, and their answers."),
     "with": ("with_", "Run a program with its requests going through the gateway."),
     "add-service": ("add_service", "Watch a service that the catalogue does not have."),
     "statusline": ("statusline", "One line for Claude Code's status bar: how Claude is, and who answers."),

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from stillup.catalog.models import cost_usd, find_model
 from stillup.clock import Clock, SystemClock
+from stillup.daemon.answer_note import answer_notes
 from stillup.daemon.store_view import StoreView
 from stillup.errors import UsageError
 from stillup.gateway.app import Gateway
@@ -41,6 +43,11 @@ def journal_folder(config: Config) -> Path:
     return config.data_folder / "journal"
 
 
+def later_folder(config: Config) -> Path:
+    """Where requests that were put off are kept."""
+    return config.data_folder / "later"
+
+
 def build(
     config: Config,
     plan: GatewayPlan,
@@ -62,10 +69,17 @@ def build(
         journal = Journal.open(journal_folder(config), clock.now().timestamp(), how, say)
     configured = (hop.partition("/")[2] for route in settings.routes for hop in route.chain)
     seen = Seen(clock, price=cost_usd, labels=labels_for(configured))
-    gateway = Gateway(plan, settings, seen=seen, clock=clock, view=view, observer=observer, journal=journal)
+    gateway = Gateway(
+        plan, settings, seen=seen, clock=clock, view=view, observer=observer, journal=journal,
+        later=later_folder(config), say=say,
+    )  # fmt: skip
+    is_own = is_local(settings.listen) and not settings.users
+    gateway.runner.tell = answer_notes(clock, say, on_desktop=is_own and settings.defer_notify)
     seen.show(
         breakers=lambda: ((t.upstream, t.model, t.condition.value) for t in gateway.desk.status(gateway.now())),
         journal=(lambda: (journal.written_bytes, journal.errors)) if journal else None,
+        drills=lambda: (((d.upstream, d.mode) for d in gateway.faults.shown()), gateway.faults.tries.items()),
+        put_off=lambda: Counter(item.state.value for item in gateway.later.items),
     )
     return gateway
 

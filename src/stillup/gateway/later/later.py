@@ -88,7 +88,7 @@ class Later:
             return None
         if self.shelf is None or not is_wanted(ask, configured=self._gateway.settings.defer):
             return None
-        if not passes(refuse, tries) or not self.is_working:
+        if not passes(refuse, tries) or not self.is_working(make=True):
             return None
         chain, _ = self.chain(ask)
         if not chain:  # only its client's own key opens them
@@ -99,10 +99,10 @@ class Later:
         self.pauses.begin(tuple(t.name for t in chain), self._gateway.now())
         return put_off(item, refuse, ask.protocol)
 
-    @property
-    def is_working(self) -> bool:
-        """Whether the folder is ours and can be used."""
-        return self.shelf is not None and bool(self._tried(self.shelf.is_ours))
+    def is_working(self, *, make: bool = False) -> bool:
+        """Whether the folder is ours and can be used; it is made where that is asked for."""
+        shelf = self.shelf
+        return shelf is not None and bool(self._tried(lambda: shelf.is_ours(make=make)))
 
     def chain(self, ask: Ask) -> tuple[tuple[Target, ...], dict[str, KeyChoice]]:
         """Whom it can be asked of without its client, and with which keys (law 10)."""

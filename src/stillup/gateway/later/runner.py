@@ -74,7 +74,7 @@ class Runner:
     async def _turn(self) -> float:
         """Ask one, if one is due; how long to rest afterwards."""
         gateway, later = self._gateway, self._later
-        item = self._next() if later.is_working else None
+        item = self._next() if later.is_working() else None
         now = gateway.now()
         if now - self._pruned_s >= _PRUNE_EVERY_S:
             self._pruned_s = now

@@ -50,9 +50,14 @@ class Shelf:
         self._say = say
         self._lock: int | None = None
 
-    def is_ours(self) -> bool:
-        """Whether this process is the one that works on the folder; what is in it is read when it becomes so."""
+    def is_ours(self, *, make: bool = False) -> bool:
+        """Whether this process is the one that works on the folder; what is in it is read when it becomes so.
+
+        The folder is made only where something is to be put in.
+        """
         if self._lock is None:
+            if not make and not self.folder.exists():
+                return False
             private_folder(self.folder)
             self._lock = _locked(self.folder / "lock")
             if self._lock is None:

@@ -176,6 +176,8 @@ class Line(Struct, omit_defaults=True):
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     usd: float | None = None
+    drill: str = ""
+    """The upstream that a drill made fail, and how."""
 
 
 def line_of(passage: Passage, time: str) -> Line:
@@ -206,6 +208,7 @@ def line_of(passage: Passage, time: str) -> Line:
         usage.cache_read_tokens,
         usage.cache_write_tokens,
         None if passage.usd is None else round(passage.usd, 6),
+        next((f"{each.target.upstream}={each.drill}" for _, each in passage.tries if each.drill), ""),
     )
 
 
@@ -249,6 +252,8 @@ def _logfmt_line(passage: Passage, time: str) -> bytes:
         said += f" cache_read_tokens={x.cache_read_tokens}"
     if x.cache_write_tokens is not None:
         said += f" cache_write_tokens={x.cache_write_tokens}"
+    if x.drill:
+        said += f" drill={_word(x.drill)}"
     return f"{said} usd={x.usd}\n".encode() if x.usd is not None else f"{said}\n".encode()
 
 

@@ -10,7 +10,7 @@ from stillup.gateway.core.values import Ask, Target
 from stillup.gateway.core.views import Try
 from stillup.gateway.seen.access import AccessLog
 from stillup.gateway.seen.cost import Labels, Price, unpriced, used_by
-from stillup.gateway.seen.metrics import Breakers, Journal, Metrics
+from stillup.gateway.seen.metrics import Breakers, Drills, Journal, Metrics, PutOff
 from stillup.gateway.seen.passage import MOST_TRIES, Ending, Passage
 from stillup.gateway.seen.spans import Spans
 
@@ -41,10 +41,19 @@ class Seen:
         self._running: asyncio.Task[None] | None = None
         self.metrics = Metrics(labels or Labels())
 
-    def show(self, *, breakers: Breakers | None = None, journal: Journal | None = None) -> None:
+    def show(
+        self,
+        *,
+        breakers: Breakers | None = None,
+        journal: Journal | None = None,
+        drills: Drills | None = None,
+        put_off: PutOff | None = None,
+    ) -> None:
         """Say where the numbers come from that others keep; they are asked only when metrics are."""
         self.metrics.breakers = breakers or self.metrics.breakers
         self.metrics.journal = journal or self.metrics.journal
+        self.metrics.drills = drills or self.metrics.drills
+        self.metrics.put_off = put_off or self.metrics.put_off
 
     def tell(self, *, access: AccessLog | None = None, spans: Spans | None = None) -> None:
         """Tell requests to these too, before it is started; they are owned from here on."""

@@ -7,7 +7,7 @@ cost a tenth of that. They are only touched from the event loop, and rendered th
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from stillup.gateway.core.values import Operation
@@ -34,6 +34,10 @@ _KINDS = ("input", "output", "cache_read", "cache_write")
 
 Breakers = Callable[[], Iterable[tuple[str, str, str]]]
 """Upstream, model and state of every breaker now."""
+Drills = Callable[[], tuple[Iterable[tuple[str, str]], Iterable[tuple[tuple[str, str], int]]]]
+"""Upstream and mode of every drill under way, and how many tries each has touched since the start."""
+PutOff = Callable[[], Mapping[str, int]]
+"""How many requests that were put off there are in each state."""
 
 Journal = Callable[[], tuple[int, int]]
 """Bytes written, and writes that failed."""
@@ -93,6 +97,8 @@ class Metrics:
         self.log_dropped = 0
         """Lines of the access log that found no room."""
         self.breakers: Breakers = tuple
+        self.drills: Drills = _no_drills
+        self.put_off: PutOff = dict
         self.journal: Journal | None = None
         self._registry: CollectorRegistry | None = None
 
@@ -221,6 +227,11 @@ class Metrics:
             written, failed = self.journal()
             yield self._counter("journal_bytes", "Bytes written to the journal.", (), [((), written)])
             yield self._counter("journal_errors", "Writes to the journal that failed.", (), [((), failed)])
+        active, touched = self.drills()
+        yield self._gauge("drill", "1 for each drill under way.", ("upstream", "mode"), [(key, 1) for key in active])
+        yield self._counter("drilled_tries", "Tries that a drill touched.", ("upstream", "mode"), touched)
+        waiting = [((state,), n) for state, n in self.put_off().items()]
+        yield self._gauge("put_off", "Requests that were put off, by how far they are.", ("state",), waiting)
         yield self._counter("access_log_dropped", "Lines of the access log without room.", (), [((), self.log_dropped)])
 
     @staticmethod
@@ -240,6 +251,10 @@ class Metrics:
         for key, value in values:
             family.add_metric(key, value)
         return family
+
+
+def _no_drills() -> tuple[tuple[()], tuple[()]]:
+    return (), ()
 
 
 def _alone(sums: dict[str, int]) -> Numbers:
