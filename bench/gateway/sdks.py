@@ -115,7 +115,8 @@ class _Responses(_Chat):
     async def asked(self, request: Json) -> Got:
         async with self._sdk.responses.stream(**request) as stream:
             response = await stream.get_final_response()
-        got = Got(text=response.output_text, stop=response.status, output_tokens=response.usage.output_tokens)
+        tokens = response.usage.output_tokens if response.usage else 0
+        got = Got(text=response.output_text, stop=response.status, output_tokens=tokens)
         for item in response.output:
             if item.type == "reasoning":
                 got.thoughts.append("".join(part.text for part in item.summary))

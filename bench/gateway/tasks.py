@@ -165,16 +165,15 @@ def _called(got: Got) -> str:
 def _thought(got: Got) -> str:
     """The text is whole; so is the last thought, and what stands before it are beginnings of it.
 
-    Some protocols have no blocks: thoughts that were begun anew stand one behind the other.
+    Some protocols have no blocks: thoughts that were begun anew stand one behind the other there.
     """
     if wrong := _compare(got.text, TEXT):
         return wrong
-    thought = "".join(got.thoughts)
-    if not thought.rstrip().endswith(THOUGHTS.rstrip()):
+    begins, thought = THOUGHTS[:5], "".join(got.thoughts).replace("\n\n", "").rstrip()
+    if not thought.endswith(THOUGHTS.rstrip()):
         return "thought truncated"
-    cut = thought.rstrip().removesuffix(THOUGHTS.rstrip())
-    begins = THOUGHTS[:5]
-    return "" if all(THOUGHTS.startswith(begins + each) for each in cut.split(begins)[1:]) else "thought damaged"
+    cut = thought.removesuffix(THOUGHTS.rstrip()).split(begins)
+    return "" if all(THOUGHTS.startswith(begins + each) for each in cut[1:]) and not cut[0] else "thought damaged"
 
 
 def _json(got: Got) -> str:
