@@ -39,6 +39,7 @@ Id: TypeAlias = Annotated[str, _kind(Kind.ID)]
 Network: TypeAlias = Annotated[str, _kind(Kind.NETWORK)]
 Hop: TypeAlias = Annotated[str, _kind(Kind.HOP)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
+Usd: TypeAlias = Annotated[float, Meta(gt=0, le=1_000_000)]
 
 
 class SourceOptions(Struct, frozen=True, kw_only=True):
@@ -303,8 +304,7 @@ class User(Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=1, le=1_000_000)] | None, _says("Requests a minute at most. Default: no bound")
     ] = None
     usd_per_day: Annotated[
-        Annotated[float, Meta(gt=0, le=1_000_000)] | None,
-        _says("What the user's requests may cost a day (UTC), by the catalogue's prices. Default: no bound"),
+        Usd | None, _says("What the user's requests may cost a day (UTC), by the catalogue's prices. Default: no bound")
     ] = None
 
 
@@ -320,10 +320,10 @@ class Route(Struct, frozen=True, kw_only=True):
         _says("`upstream/model`, or `upstream` alone to keep the client's model name"),
     ]
     max_usd_per_million: Annotated[
-        Annotated[float, Meta(gt=0, le=1_000_000)] | None,
+        Usd | None,
         _says(
-            "What a million output tokens of a stand-in may cost, by the catalogue's prices: a dearer model is left "
-            "out of the chain, but never its first. Default: `gateway.standin_max_usd_per_million`"
+            "What a million output tokens may cost by the catalogue; a dearer model is left out, but never the chain's "
+            "first. Default: `gateway.standin_max_usd_per_million`"
         ),
     ] = None
 
@@ -373,18 +373,9 @@ class Gateway(Deferral, frozen=True, kw_only=True):
         Literal["restart", "hold", "error"], _says("What a cut inside a thinking block does to the answer")
     ] = "restart"
     standin_usd_per_day: Annotated[
-        Annotated[float, Meta(gt=0, le=1_000_000)] | None,
-        _says(
-            "What answers of others than a chain's first may cost a day (UTC), by the catalogue's prices; when it is "
-            "used up, only the first and this machine's models are asked. Default: no bound"
-        ),
+        Usd | None, _says("What answers of stand-ins may cost a day (UTC); then a chain's first alone is asked")
     ] = None
-    standin_max_usd_per_million: Annotated[
-        Annotated[float, Meta(gt=0, le=1_000_000)] | None,
-        _says(
-            "What a million output tokens of a stand-in may cost, where a route says nothing else. Default: no bound"
-        ),
-    ] = None
+    standin_max_usd_per_million: Annotated[Usd | None, _says("`max_usd_per_million` where no route has one")] = None
     upstreams: Annotated[tuple[Upstream, ...], _says("The providers")] = ()
     routes: Annotated[tuple[Route, ...], _says("The routes; the first that matches is taken")] = ()
     users: Annotated[tuple[User, ...], _says("Who may use it; needed when it listens beyond this machine")] = ()
