@@ -280,7 +280,7 @@ EFFORT_TABLE = [
     ("gpt-5", Thinking(on=True), {}),
     ("llama", Thinking(on=False), {}),
     ("deepseek-v4", Thinking(on=False), {"thinking": {"type": "disabled"}}),
-    ("deepseek-v4", Thinking(on=True), {"thinking": {"type": "enabled"}}),
+    ("deepseek-v4", Thinking(on=True), {}),
 ]
 
 
@@ -290,12 +290,18 @@ def test_how_to_think_is_written_in_the_words_of_the_models_maker(model, thinkin
     assert {name: body[name] for name in ("reasoning_effort", "thinking") if name in body} == written
 
 
-def test_deepseek_gets_the_thoughts_before_its_calls_back_and_nobody_else_gets_any():
-    messages = (assistant(Thought(text="hm"), Call(id="1", name="f")), assistant(Call(id="2", name="f")))
+def test_deepseek_gets_a_thought_with_each_answer_once_there_are_calls_and_nobody_else_gets_any():
+    answers = [Thought(text="hm")], [Call(id="2", name="f")], [Text(text="So.")], [Text(text="a"), Text(text="b")]
+    messages = tuple(
+        assistant(*parts, Call(id="1", name="f")) if n == 0 else assistant(*parts) for n, parts in enumerate(answers)
+    )
     deepseek, losses = said(*messages, model="deepseek-reasoner")
-    assert [message["reasoning_content"] for message in deepseek] == ["hm", ""]
+    assert [message["reasoning_content"] for message in deepseek] == ["hm", "I call 2.", "I answer: So.", "I answer: a"]
     assert losses == []
     assert "reasoning_content" not in said(*messages)[0][0]
+    assert "reasoning_content" not in said(*messages[2:], model="deepseek-reasoner")[0][0]
+    off = Prompt(model="deepseek-chat", messages=messages, thinking=Thinking(on=False))
+    assert "reasoning_content" not in write(off)[0]["messages"][0]
 
 
 def test_mistral_gets_ids_of_nine_characters_and_nothing_that_it_does_not_know():

@@ -192,6 +192,13 @@ def test_a_beginning_that_the_client_gave_is_gone_on_with(form, messages, more):
     assert begun_there.get("continue_final_message") == more.get("continue_final_message")
 
 
+def test_deepseek_gets_a_thought_with_the_beginning_where_there_were_calls():
+    called = {"role": "assistant", "content": None, "tool_calls": [tool_call()]}
+    asked = go_on(Form.PREFIX, called, {"role": "tool", "tool_call_id": "a", "content": "1"}, model="deepseek-chat")
+    assert asked["messages"][-1]["reasoning_content"] == "I answer: Hello wor"
+    assert "reasoning_content" not in go_on(Form.PREFIX, model="deepseek-chat")["messages"][-1]
+
+
 def test_an_answer_of_the_assistants_that_was_whole_stays():
     assert len(go_on(Form.PREFIX, {"role": "assistant", "content": "whole"})["messages"]) == 3
     flagged = {"role": "assistant", "content": [{"type": "text", "text": "a"}], "prefix": True}

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import Form
-from stillup.gateway.dialects.chat.makers import is_newer_openais
+from stillup.gateway.dialects.chat.makers import is_newer_openais, thought_instead, wants_thoughts
 from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE
 from stillup.gateway.dialects.neutral import UNSIGNED
@@ -47,6 +47,8 @@ def go_on(body: bytes, said: str, form: Form, max_tokens: int | None) -> bytes:
         answer["content"] = begun + said
     if form is Form.PREFIX:
         answer["prefix"] = True
+    if wants_thoughts(_model(given)) and any(b'"tool_calls"' in bytes(message) for message in messages):
+        answer["reasoning_content"] = thought_instead(answer["content"], ())
     messages.append(Raw(_encode(answer)))
     if form is Form.INSTRUCTION:
         messages.append(Raw(_encode({"role": "user", "content": GO_ON})))
@@ -76,8 +78,11 @@ def _limit(given: Mapping[str, Raw]) -> str:
     for name in (_NEWER, _OLDER):
         if bytes(given.get(name, NULL)) != b"null":
             return name
-    model = bytes(given.get("model", NULL)).decode("utf-8", "replace").strip('"')
-    return _NEWER if is_newer_openais(model) else _OLDER
+    return _NEWER if is_newer_openais(_model(given)) else _OLDER
+
+
+def _model(given: Mapping[str, Raw]) -> str:
+    return bytes(given.get("model", NULL)).decode("utf-8", "replace").strip('"')
 
 
 def cleaned(body: bytes) -> bytes:

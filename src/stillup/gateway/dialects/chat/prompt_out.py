@@ -13,7 +13,14 @@ from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.chat.calls import sent_id
-from stillup.gateway.dialects.chat.makers import is_deepseeks, is_mistrals, is_newer_openais, is_openais
+from stillup.gateway.dialects.chat.makers import (
+    has_switch,
+    is_mistrals,
+    is_newer_openais,
+    is_openais,
+    thought_instead,
+    wants_thoughts,
+)
 from stillup.gateway.dialects.chat.media import parts_of, text_part
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
 from stillup.gateway.dialects.neutral import (
@@ -94,9 +101,11 @@ class _Conversation:
         self._losses = losses
         self._written: list[_Json] = []
         self._late: list[Mapping[str, Any]] = []
+        self._wants_thoughts = False
 
     def write(self, prompt: Prompt) -> list[_Json]:
         """All messages."""
+        self._wants_thoughts = wants_thoughts(self._model) and prompt.thinking.on is not False and _has_calls(prompt)
         if prompt.system:
             self._say("system", [self._words(text) for text in prompt.system])
         for n, message in enumerate(prompt.messages):
@@ -207,12 +216,15 @@ class _Conversation:
             self._written.append(said)
 
     def _put_thoughts(self, said: _Json, thoughts: list[str]) -> None:
-        """DeepSeek answers 400 to a conversation with calls whose thoughts are missing; others to one that has them."""
-        if is_deepseeks(self._model):
-            if thoughts or "tool_calls" in said:
-                said["reasoning_content"] = "\n\n".join(filter(None, thoughts))
-        elif thoughts:
-            self._losses.add("thoughts of earlier answers")
+        """Some makers refuse a conversation whose thoughts are missing; the others one that has them."""
+        if not self._wants_thoughts:
+            if thoughts:
+                self._losses.add("thoughts of earlier answers")
+            return
+        content = said["content"] or ""
+        text = content if isinstance(content, str) else content[0]["text"]
+        calls = [call["id"] for call in said.get("tool_calls", ()) if isinstance(call, dict)]
+        said["reasoning_content"] = "\n\n".join(filter(None, thoughts)) or thought_instead(text, calls)
 
     def _call(self, part: Part, place: str) -> Any:  # noqa: ANN401 - JSON
         if isinstance(part, Call):
@@ -225,6 +237,10 @@ class _Conversation:
         if part.origin is not Protocol.OPENAI:
             raise _foreign(part, place)
         return Raw(part.raw)
+
+
+def _has_calls(prompt: Prompt) -> bool:
+    return any(isinstance(part, Call) for message in prompt.messages for part in message.parts)
 
 
 def _put_tools(body: _Json, prompt: Prompt, losses: Losses) -> None:
@@ -296,12 +312,12 @@ def _put_sampling(body: _Json, prompt: Prompt, losses: Losses) -> None:
 
 def _put_thinking(body: _Json, thinking: Thinking, model: str, losses: Losses) -> None:
     effort = thinking.effort
-    if thinking.on is not None and is_deepseeks(model):
-        body["thinking"] = {"type": "enabled" if thinking.on else "disabled"}
     if thinking.on is False:
         if is_newer_openais(model):
             body["reasoning_effort"] = Effort.NONE
-        elif not is_deepseeks(model):
+        elif has_switch(model):
+            body["thinking"] = {"type": "disabled"}
+        else:
             losses.add("thinking off")
         return
     if effort is None and thinking.budget_tokens is not None:
