@@ -10,6 +10,8 @@ from stillup.gateway.core.actions import (
     Action,
     Cancel,
     Finish,
+    GoOn,
+    More,
     Open,
     Patience,
     Ping,
@@ -21,11 +23,17 @@ from stillup.gateway.core.actions import (
 from stillup.gateway.core.desk import Desk, DeskSettings
 from stillup.gateway.core.exchange import Exchange
 from stillup.gateway.core.fault import Fault
+from stillup.gateway.core.going_on import Continuable
 from stillup.gateway.core.turn import Facts
-from stillup.gateway.core.values import Ask, Headers, Operation, Protocol, Target
-from stillup.gateway.dialects.base import KeyChoice
+from stillup.gateway.core.values import Ask, Form, Headers, Operation, Protocol, Target
+from stillup.gateway.dialects.base import KeyChoice, Watch
+from stillup.gateway.dialects.dialect import Stamp, dialect_of
+from stillup.gateway.dialects.neutral import Counts, Words
+from stillup.gateway.dialects.seam import Seam
+from stillup.gateway.dialects.translated import Joint, TranslatedWatch
 from stillup.gateway.reading import classified, reader
 
+STAMP = Stamp(id="1", created_s=0)
 AT = datetime(2026, 4, 7, 14, tzinfo=UTC)
 SSE: Headers = ((b"content-type", b"text/event-stream"),)
 JSON: Headers = ((b"content-type", b"application/json"),)
@@ -69,6 +77,7 @@ class Life:
         now: float = 0.0,
         deadline_s: float = 600.0,
         keys: dict[str, KeyChoice] | None = None,
+        goes_on: bool = False,
     ) -> None:
         self.now = now
         self.desk = desk or a_desk()
@@ -80,7 +89,8 @@ class Life:
         self.settled: list[Settled] = []
         self.refused: Refuse | None = None
         self.finished: Finish | None = None
-        ask = Ask(
+        self.seams: list[tuple[int, int, int]] = []
+        ask = self.ask = Ask(
             protocol=Protocol.ANTHROPIC,
             operation=Operation.GENERATE,
             method="POST",
@@ -99,13 +109,30 @@ class Life:
             self.keys,
             self.desk,
             Patience(deadline_s=deadline_s),
-            reader=lambda n, status, headers: reader(ask, self.exchange.tries[n].turn.target.protocol, status, headers),
+            reader=self.read,
             classify=classified,
             context_of=lambda _: None,
+            continuable=Continuable(lambda: dialect_of(ask.protocol).writer(ask, STAMP)) if goes_on else None,
             now=now,
             can_ping=True,
         )
         self.do(self.exchange.start(now))
+
+    def read(self, n: int, status: int, headers: Headers) -> Watch | Fault:
+        """As the gateway reads: what goes on is read and written, joined where the other broke off."""
+        watch = reader(self.ask, self.exchange.tries[n].turn.target.protocol, status, headers)
+        going_on = self.exchange.going_on
+        if going_on.broken is None or isinstance(watch, Fault):
+            return watch
+        writer = going_on.given.writer()
+        joint = Joint(Seam(writer.said.text, Form.NONE), has_words=True, sent=Counts(output=writer.said.tokens))
+        return TranslatedWatch(watch, dialect_of(self.ask.protocol).reader(), writer, b"", joint)
+
+    @property
+    def text(self) -> str:
+        """What the client reads."""
+        reader_ = dialect_of(self.ask.protocol).reader()
+        return "".join(piece.text for piece in reader_.feed(self.given) if isinstance(piece, Words))
 
     def do(self, actions: Iterable[Action] | bytes) -> None:
         if isinstance(actions, bytes):
@@ -117,19 +144,25 @@ class Life:
                     self.sent.append(action.turn.target.upstream)
                 case Cancel():
                     self.cancelled.append(action.n)
-                case Open() | Whole():
-                    assert self.head is None
-                    self.head = action
-                    self.given += action.data
-                case Finish():
-                    self.finished = action
-                    self.given += action.data
-                case Ping():
-                    self.pings += 1
                 case Settled():
                     self.settled.append(action)
                 case Refuse():
                     self.refused = action
+                case Ping():
+                    self.pings += 1
+                case _:
+                    self._tell(action)
+
+    def _tell(self, action: Open | Whole | More | GoOn | Finish) -> None:
+        self.given += action.data
+        match action:
+            case Open() | Whole():
+                assert self.head is None
+                self.head = action
+            case GoOn():
+                self.seams.append((action.n, action.broken, action.at))
+            case Finish():
+                self.finished = action
 
     def at(self, seconds: float) -> None:
         """Let the time come; the exchange is woken whenever it asked for."""

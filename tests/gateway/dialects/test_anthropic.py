@@ -154,12 +154,12 @@ def test_what_follows_the_end_passes():
     assert watch.finish() == (None, b"\n")
 
 
-def test_the_last_event_may_lack_its_blank_line():
+def test_the_last_event_may_lack_its_blank_line_and_gets_it():
     watch = AnthropicWatch()
     watch.feed(delta(type="text_delta", text="a"))
     last = ENDED.rstrip()
     assert watch.feed(last) == (CONTENT, b"")
-    assert watch.finish() == (None, last)
+    assert watch.finish() == (None, last + b"\n\n")
     assert watch.flags == CONTENT | END
 
 

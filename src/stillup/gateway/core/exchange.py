@@ -151,8 +151,9 @@ class Exchange(Asking):
             return ()
         if not t.is_open or t.watch is None:
             return self._reckoned(self._fail(t, fault, now), now)
-        if t.ended_s is not None:  # it had said all
-            return self._finish(t, now, t.watch.finish()[1])
+        broken, rest = t.watch.finish()
+        if broken is None:  # it had said all
+            return self._finish(t, now, rest)
         return self._break(t, t.watch, Fault.CUT, now)
 
     def paused(self) -> None:
@@ -213,8 +214,7 @@ class Exchange(Asking):
         """The commit point (law 4): the first content. From here on this is the try whose answer the client gets."""
         held = t.held[0] if len(t.held) == 1 else b"".join(t.held)
         t.held = []
-        broken, going_on = self.going_on.broken, self.going_on
-        at = going_on.characters if broken is not None else 0
+        broken = self.going_on.broken
         actions = self._win(t, now)
         t.is_open = self.is_open = True
         if self._given is not None and watch.writer is not None:
@@ -223,7 +223,7 @@ class Exchange(Asking):
         if broken is None:
             actions.append(Open(t.n, t.status or 200, t.headers, held))
         else:
-            actions.append(GoOn(t.n, broken.n, at, held))
+            actions.append(GoOn(t.n, broken.n, self.going_on.characters, held))
         if flags & END:
             t.ended_s = now
         elif flags & ERROR:

@@ -48,7 +48,7 @@ class Standing(Struct, frozen=True):
 class GoingOn:
     """One request's. Without a ``continuable`` an answer that breaks off ends in an error."""
 
-    __slots__ = ("_continuable", "_protocol", "broken", "given", "seams")
+    __slots__ = ("_continuable", "_protocol", "broken", "characters", "given", "seams")
 
     def __init__(self, protocol: Protocol, continuable: Continuable | None) -> None:
         self._protocol = protocol
@@ -57,11 +57,8 @@ class GoingOn:
         self.broken: Trial | None = None
         """The try whose answer is to be gone on with; None while nothing has broken off."""
         self.seams = 0
-
-    @property
-    def characters(self) -> int:
-        """How much of a text the client has."""
-        return len(self.given.writer().said.text) if self.given else 0
+        self.characters = 0
+        """How much of the text the client had when it broke off."""
 
     def after(self, t: Trial, watch: Watch, fault: Fault) -> Standing:
         """Try ``t`` broke off; the client has whole events of it."""
@@ -75,7 +72,7 @@ class GoingOn:
             return Standing(writer.write([Ended(Stop.TOOLS)]), is_over=True)
         if not self._may_go_on(said, fault):
             return Standing(self._error(t, watch, fault), is_over=True, fault=fault)
-        self.broken, self.seams = t, self.seams + 1
+        self.broken, self.seams, self.characters = t, self.seams + 1, len(said.text)
         return Standing(writer.write([ThoughtEnds()]) if said.is_thinking else b"")
 
     def _may_go_on(self, said: Said, fault: Fault) -> bool:

@@ -15,6 +15,8 @@ from stillup.gateway.dialects.coding import CannotDecode, decoded
 
 MAX_ERROR_BYTES = 1_048_576
 _NO_USAGE = Usage()
+_NOT_SAID = (None, Fault.MALFORMED, Fault.CUT, Fault.EMPTY)
+"""What a watch finds itself: the event in which it did is no error of the upstream's."""
 
 Reader = Callable[[int, int, Headers], "Watch | Fault"]
 """Who reads the answer of a try (by number) with this status and head; a fault where no answer has such a head."""
@@ -79,7 +81,7 @@ class Trial(Struct, eq=False):
 
     def ending(self, watch: Watch, protocol: Protocol, fault: Fault) -> bytes:
         """What ends a begun answer as broken: the upstream's own error event where it sent one, else one of ours."""
-        sent = watch.error_event if watch.fault not in (None, Fault.MALFORMED) else b""
+        sent = b"" if watch.fault in _NOT_SAID else watch.error_event
         if protocol is Protocol.RESPONSES and b'"error":' not in sent.replace(b" ", b""):
             sent = b""  # the reference's own flat event: the official SDKs look into "error" and find nothing
         said = "" if fault is Fault.CUT else watch.error_message  # of a cut it is ours, and names nobody

@@ -78,6 +78,11 @@ def fields_of_lines(event: bytes) -> tuple[bytes, bytes | None]:
     return name, b"\n".join(data) if data else None
 
 
+def _closed(event: bytes) -> bytes:
+    """An event that came without the blank line behind it, which readers wait for."""
+    return event.rstrip(b"\r\n") + b"\n\n" if event else b""
+
+
 class SseWatch(Watch):
     """The part of a watch that is the same for every stream of events; a dialect says what each event means."""
 
@@ -195,7 +200,7 @@ class SseWatch(Watch):
         if self.flags & END or self._ended_kindly():
             self.flags |= END
             self.fault = None
-            return None, rest if whole else b""
+            return None, _closed(rest) if whole else b""
         self.flags = before  # what stood in the last, unfinished event is not handed out
         self._fail(Fault.CUT if before & CONTENT else Fault.EMPTY, self.error_event, "the stream ended early")
         return self.fault, b""
