@@ -385,6 +385,44 @@ def test_hints_that_responses_does_not_know_are_lost_by_name():
     assert (body["service_tier"], body["user"]) == ("flex", "u")
 
 
+THOUGHT = [
+    (Thinking(on=False), {"effort": "none"}),
+    (Thinking(on=True), None),
+    (Thinking(on=True, effort=Effort.MAX, shown=True), {"effort": "max", "summary": "auto"}),
+    (Thinking(on=True, budget_tokens=1_024), {"effort": "low"}),
+    (Thinking(on=True, budget_tokens=50_000), {"effort": "high"}),
+]
+
+
+@pytest.mark.parametrize(("thinking", "expected"), THOUGHT)
+def test_how_long_to_think_is_an_effort(thinking, expected):
+    assert written(told(Text(text="Hi"), thinking=thinking)).get("reasoning") == expected
+
+
+def test_metadata_goes_along_with_an_answer_that_is_kept_and_only_as_pairs_of_text():
+    kept = read(input="Hi", store=True, metadata={"a": "b"}, service_tier="heroic", text={"verbosity": "low"})
+    losses = Losses()
+    body = written(kept, losses)
+    assert (body["store"], body["metadata"], body["text"]) == (True, {"a": "b"}, {"verbosity": "low"})
+    assert list(losses) == ["service tier"]
+    assert "metadata" not in written(read(input="Hi", store=True, metadata={"a": 1}))
+
+
+def test_who_speaks_and_what_to_cache_is_not_said():
+    losses = Losses()
+    written(
+        Prompt(
+            model="m",
+            system=(Text(text="Be kind.", cache=Cache()),),
+            messages=(Message(role=Role.USER, parts=(Text(text="Hi"),), name="Ann"),),
+            tool_choice=ToolChoice(choose=Choose.NONE),
+            sampling=Sampling(temperature=0.5),
+        ),
+        losses,
+    )
+    assert list(losses) == ["name of a speaker", "cache marker"]
+
+
 def test_an_answer_of_a_form_is_asked_for_in_the_text_s_format():
     schema = Schema(schema=json.dumps(SCHEMA).encode(), description="A place")
     assert written(told(schema=schema))["text"]["format"] == {
