@@ -109,7 +109,10 @@ def _starter() -> Iterator[Callable[..., Shown]]:
 
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens an address: ``width`` and ``scheme`` of the screen, ``scripts`` or none, the clock's ``zone``, ``at``."""
+    """Opens an address: ``width`` and ``scheme`` of the screen, ``scripts`` or none, the clock's ``zone``, ``at``.
+
+    ``prepare`` is called with the page before anything is loaded.
+    """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
@@ -119,8 +122,9 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("request", lambda r: _check(r.url, host, complaints))
 
     def open_(
-        url: str, *, width=DESK, scheme="light", scripts=True, zone="UTC", at=STILL, may_complain=False, **more
-    ) -> Page:
+        url: str, *, width=DESK, scheme="light", scripts=True, zone="UTC", at=STILL, may_complain=False,
+        prepare=lambda page: None, **more,
+    ) -> Page:  # fmt: skip
         context = browser.new_context(
             viewport={"width": width, "height": 800},
             color_scheme=scheme,
@@ -135,6 +139,7 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
             watch(page, urlsplit(url).netloc)
         if at is not None:
             page.clock.set_fixed_time(at)
+        prepare(page)
         page.goto(url)
         return page
 

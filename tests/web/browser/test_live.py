@@ -43,13 +43,23 @@ def over(seq: int = 8):
     return boards.board(seq, claude=boards.claude(verdict=up, steps=(), choices=(), recovery=()))
 
 
+def without_chance(page):
+    """A page asks within seconds, at a moment of chance, so that many do not ask in the same one: here at once."""
+    page.add_init_script("Math.random = () => 0")
+
+
+def with_a_clock(page):
+    """One that goes as it does, and that a test can put on."""
+    page.clock.install()
+
+
 @pytest.fixture
 def following(shown, opened):
     """A page that is open and live, as of the true time."""
 
     def open_(path: str, board=None):
         one = shown(lately(board or boards.board(), timedelta(seconds=20)), clock=SystemClock())
-        page = opened(one.url + path, at=None)
+        page = opened(one.url + path, at=None, prepare=without_chance)
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
         return one, page
 
@@ -115,18 +125,21 @@ def test_a_page_whose_server_is_gone_says_so_and_comes_back(following, shown):
 
 
 def test_a_board_that_gets_old_is_called_old(shown, opened):
-    one = shown(lately(boards.board(), timedelta(seconds=170)), clock=SystemClock())
-    page = opened(f"{one.url}/claude", at=None)
+    one = shown(lately(boards.board(), timedelta(seconds=20)), clock=SystemClock())
+    page = opened(f"{one.url}/claude", at=None, prepare=with_a_clock)
     expect(page.locator("#old")).to_be_hidden()
-    expect(page.locator("#old")).to_be_visible(timeout=30_000)
+    page.clock.fast_forward("03:00")
+    expect(page.locator("#old")).to_be_visible()
 
 
 def test_ages_go_on_without_the_server(shown, opened):
     one = shown(lately(boards.board(), timedelta(seconds=20)), clock=SystemClock())
-    page = opened(f"{one.url}/claude", at=None)
+    page = opened(f"{one.url}/claude", at=None, prepare=with_a_clock)
+    one.serving.stop()
     heard = page.locator(".sides time[data-ago]").first
     before = heard.inner_text()
-    expect(heard).not_to_have_text(before, timeout=30_000)
+    page.clock.fast_forward("00:30")
+    expect(heard).not_to_have_text(before)
 
 
 def test_a_wrong_clock_does_not_make_a_fresh_page_old(shown, opened):
