@@ -110,7 +110,7 @@ def test_the_limit_of_an_answer_has_the_name_the_model_knows(model, body, out):
             "claude-opus-5-5",
             {"thinking": {"type": "disabled"}},
             {"output_config": {"effort": "low"}},
-            "thinking cannot be turned off: effort low",
+            "thinking cannot be turned off",
         ),
         (
             "claude-sonnet-5-5",
@@ -125,6 +125,32 @@ def test_the_limit_of_an_answer_has_the_name_the_model_knows(model, body, out):
             "thinking: disabled",
         ),
         ("claude-opus-4-7", {"thinking": {"type": "disabled"}}, {}, None),
+        ("claude-opus-4-8", {"thinking": {"type": "between_tools"}}, {}, None),
+        (
+            "claude-opus-4-5",
+            {"thinking": {"type": "between_tools"}},
+            {"thinking": {"type": "disabled"}},
+            "thinking: disabled",
+        ),
+        (
+            "claude-opus-4-5",
+            {"thinking": {"type": "enabled", "budget_tokens": 2_000}, "max_tokens": 9_000},
+            {"thinking": {"type": "enabled", "budget_tokens": 2_000}, "max_tokens": 9_000},
+            None,
+        ),
+        (
+            "claude-opus-5-5",
+            {"thinking": {"type": "enabled"}, "output_config": {"effort": "max"}},
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}},
+            "thinking: adaptive in place of a budget",
+        ),
+        (
+            "claude-opus-5-5",
+            {"thinking": {"type": "enabled"}},
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}},
+            "thinking: adaptive in place of a budget",
+        ),
+        ("claude-opus-5-5", {"thinking": "on", "output_config": 1}, {"thinking": "on", "output_config": 1}, None),
         (
             "claude-sonnet-4-5",
             {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}, "max_tokens": 9_000},
@@ -252,6 +278,8 @@ def test_an_effort_is_the_nearest_the_model_knows(protocol, model, body, out):
         ("gemini-2.5-flash", {"thinkingBudget": 0}, {"thinkingBudget": 0}),
         ("gemini-2.5-flash", {"thinkingBudget": 99_999}, {"thinkingBudget": 24_576}),
         ("gemini-2.5-pro", {"thinkingBudget": -1}, {"thinkingBudget": -1}),
+        ("gemini-4-neon", {"thinkingBudget": 5, "thinkingLevel": "low"}, {"thinkingLevel": "low"}),
+        ("gemini-4-neon", {"includeThoughts": True}, {"includeThoughts": True}),
     ],
 )
 def test_gemini_is_asked_to_think_by_a_level_or_a_budget(model, config, out):
@@ -325,6 +353,41 @@ def test_a_schema_that_a_model_does_not_take_is_asked_for_in_words(protocol, mod
     assert "properties" in said
     assert out == left
     assert changes == ["the JSON schema asked for in words"]
+
+
+def test_json_of_any_kind_is_asked_for_in_words_where_a_model_has_no_word_for_it():
+    learned = Learned(schema=False)
+    out, changes = told({"response_format": {"type": "json_object"}, "messages": []}, O, "nobody-knows-it", learned)
+    assert out["messages"] == [
+        {
+            "role": "system",
+            "content": "Answer with one JSON object and nothing else: no words around it, no code fence.",
+        }
+    ]
+    assert changes == ["JSON asked for in words"]
+    out, _ = told({"response_format": {"type": "json_schema", "json_schema": 1}}, O, "nobody-knows-it", learned)
+    assert out == {}
+    out, _ = told(
+        {"text": {"format": {"type": "json_object"}}, "instructions": "Be brief."}, R, "nobody-knows-it", learned
+    )
+    assert out["instructions"].startswith("Be brief.\n\nAnswer with one JSON object")
+
+
+@pytest.mark.parametrize("name", ["responseSchema", "responseJsonSchema"])
+def test_gemini_is_asked_for_json_in_words_where_it_refused_a_schema(name):
+    config = {name: SCHEMA, "responseMimeType": "application/json", "seed": 1}
+    body = {"systemInstruction": {"parts": [{"text": "Be brief."}]}, "generationConfig": config}
+    out, _ = told(body, G, "gemini-4-neon", Learned(schema=False))
+    assert out["generationConfig"] == {"responseMimeType": "application/json", "seed": 1}
+    assert len(out["systemInstruction"]["parts"]) == 2
+    out, _ = told(body, G, "nobody-knows-it", Learned(schema=False))
+    assert out["generationConfig"] == {"seed": 1}
+    assert told({"contents": []}, G, "nobody-knows-it", Learned(schema=False)) == ({"contents": []}, [])
+
+
+def test_gemini_that_does_not_think_is_not_asked_to():
+    body = {"generationConfig": {"thinkingConfig": {"thinkingBudget": 5}}, "contents": []}
+    assert told(body, G, "nobody-knows-it", Learned(thinking="never")) == ({"contents": []}, ["thinking off"])
 
 
 def test_a_schema_that_a_model_takes_stays():

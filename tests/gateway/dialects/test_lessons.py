@@ -91,6 +91,10 @@ def learnt(body: bytes, status: int = 400) -> tuple[str, Learned]:
             refusal("Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant"),
             Learned(refuses_prefix=True),
         ),
+        (
+            refusal('prefix is only available when using beta api (set base_url="https://api.deepseek.com/beta")'),
+            Learned(refuses_prefix=True),
+        ),
         (refusal("Assistant response prefill is incompatible with enable_thinking."), Learned(refuses_prefix=True)),
         (
             refusal('"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive".'),
@@ -293,13 +297,14 @@ def test_each_model_goes_on_in_its_own_form(model: str, protocol: Protocol, body
 
 
 def test_a_flag_is_set_at_its_maker_and_at_the_server_whose_own_it_is():
-    lessons = Lessons({"m": "mistral", "r": "openrouter", "v": "vllm", "l": "llamacpp", "o": "ollama"})
+    lessons = Lessons({"m": "mistral", "r": "openrouter", "v": "vllm", "l": "llamacpp", "o": "ollama", "d": "deepseek"})
     assert lessons.form("m", "mistral-large-4-0", OPENAI, b"{}") is Form.PREFIX
     assert lessons.form("r", "mistralai/mistral-large-4-0", OPENAI, b"{}") is Form.INSTRUCTION
     assert lessons.form("v", "qwen3:8b", OPENAI, b"{}") is Form.FINAL
     assert lessons.form("v", "qwen3:8b", ANTHROPIC, b"{}") is Form.INSTRUCTION
     assert lessons.form("l", "smollm2", OPENAI, b"{}") is Form.PREFILL
     assert lessons.form("o", "smollm2", OPENAI, b"{}") is Form.INSTRUCTION
+    assert lessons.form("d", "deepseek-flash", OPENAI, b"{}") is Form.INSTRUCTION  # its flag is for another address
 
 
 def test_a_refused_beginning_is_not_tried_again():

@@ -43,14 +43,12 @@ def stop_thinking(edited: Edited, limits: Constraints, why: str) -> bool:
     """Turn Claude's thinking off; False where nothing does."""
     if limits.thinking is Thinks.ALWAYS:
         return False
-    if limits.off and limits.off not in _OFF:
-        return False
-    if limits.off:
+    if limits.off in _OFF:
         edited.put({"type": limits.off}, "thinking")
         _calm(edited, limits)
     else:
         edited.drop("thinking")
-    edited.note(f"thinking off: {why}" if why else "thinking off")
+    edited.note(f"thinking off: {why}")
     return True
 
 
@@ -124,21 +122,16 @@ def _display(told: dict[str, object]) -> dict[str, object]:
 def _unthinking(edited: Edited, kind: object, limits: Constraints) -> None:
     if limits.thinking is Thinks.ALWAYS:
         edited.drop("thinking")
-        lowest = next(iter(limits.efforts), "")
-        if lowest:
+        edited.note("thinking cannot be turned off")
+        for lowest in limits.efforts[:1]:
             edited.put(lowest, *_EFFORT)
-        edited.note(f"thinking cannot be turned off{': effort ' + lowest if lowest else ''}")
-    elif limits.off and kind != limits.off:
-        edited.put({"type": limits.off}, "thinking")
-        edited.note(f"thinking: {limits.off}")
-        _calm(edited, limits)
+            edited.note(f"effort {lowest}")
     elif limits.asked is Way.ADAPTIVE and not limits.off:
         edited.drop("thinking")  # off where nothing is said, and "disabled" may be refused
-        if kind == "between_tools":
-            edited.note("thinking off")
-    elif kind == "between_tools" and limits.asked is not None:
-        edited.put({"type": "disabled"}, "thinking")
-        edited.note("thinking off")
+    elif limits.asked is not None and kind != (off := limits.off or "disabled"):
+        edited.put({"type": off}, "thinking")
+        edited.note(f"thinking: {off}")
+        _calm(edited, limits)
 
 
 def _calm(edited: Edited, limits: Constraints) -> None:

@@ -55,13 +55,30 @@ def adapt_schema(edited: Edited, protocol: Protocol, limits: Constraints) -> Non
                 _say_schema(edited, protocol, schema)
     elif protocol is Protocol.OPENAI:
         _chat(edited, limits)
-    elif protocol is Protocol.RESPONSES and edited.table("text", "format").get("type") in (
-        "json_schema",
-        "json_object",
-    ):
-        schema = edited.table("text", "format").get("schema")
-        edited.drop("text", "format")
-        _say_schema(edited, protocol, schema)
+    elif protocol is Protocol.RESPONSES:
+        told = edited.table("text", "format")
+        if told.get("type") in _KINDS:
+            edited.drop("text", "format")
+            _say_schema(edited, protocol, told.get("schema"))
+    elif protocol is Protocol.GEMINI:
+        _gemini(edited, limits)
+
+
+_KINDS = ("json_schema", "json_object")
+
+
+def _gemini(edited: Edited, limits: Constraints) -> None:
+    config = next((name for name in ("generationConfig", "generation_config") if edited.has(name)), "")
+    if not config:
+        return
+    schemas = ("responseSchema", "responseJsonSchema", "response_schema", "response_json_schema")
+    schema = next((edited.get(config, name) for name in schemas if edited.has(config, name)), None)
+    mimes = ("responseMimeType", "response_mime_type")
+    is_json = any("json" in str(edited.get(config, name)) for name in mimes)
+    for name in (*schemas, *(mimes if limits.json is Json.NONE else ())):
+        edited.drop(config, name)
+    if schema is not None or (is_json and limits.json is Json.NONE):
+        _say_schema(edited, Protocol.GEMINI, schema)
 
 
 def _chat(edited: Edited, limits: Constraints) -> None:
@@ -89,8 +106,6 @@ def tell(edited: Edited, protocol: Protocol, says: str) -> None:
     """Add a sentence to the system prompt; what is there stays as it is written, before it."""
     if protocol in _CLAUDES:
         _add(edited, {"type": "text", "text": says}, says, "system")
-    elif protocol is Protocol.CONVERSE:
-        _add(edited, {"text": says}, "", "system")
     elif protocol is Protocol.RESPONSES:
         before = edited.get("instructions")
         edited.put(f"{before}\n\n{says}" if isinstance(before, str) and before else says, "instructions")
