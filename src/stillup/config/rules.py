@@ -111,6 +111,11 @@ def _users(document: Document) -> Iterator[Complaint]:
             yield Complaint((*path, "id"), f"{show(user.id)} is taken by gateway.users[{first}]; allowed: a new id")
         if not (user.token_env or user.token_file):
             yield Complaint(path, "has no token; allowed: with `token_env` or `token_file`")
+    known = list(seen)
+    for number, name in enumerate(gateway.drill_users):
+        if name not in seen:
+            says = f"no user is called {show(name)}{near(name, known)}; allowed: {', '.join(known) or 'none yet'}"
+            yield Complaint(("gateway", "drill_users", number), says)
 
 
 def _pool(document: Document) -> Iterator[Complaint]:

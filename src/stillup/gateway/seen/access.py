@@ -239,6 +239,7 @@ def _logfmt_line(passage: Passage, time: str) -> bytes:
         said += f" status={x.status}"
     if x.attempts:
         said += f" upstream={x.upstream} served={_word(x.served)} attempts={x.attempts}"
+        said += f" drill={_word(x.drill)}" if x.drill else ""
     if x.hedges:
         said += f" hedges={x.hedges}"
     if x.reason:
@@ -252,8 +253,6 @@ def _logfmt_line(passage: Passage, time: str) -> bytes:
         said += f" cache_read_tokens={x.cache_read_tokens}"
     if x.cache_write_tokens is not None:
         said += f" cache_write_tokens={x.cache_write_tokens}"
-    if x.drill:
-        said += f" drill={_word(x.drill)}"
     return f"{said} usd={x.usd}\n".encode() if x.usd is not None else f"{said}\n".encode()
 
 
