@@ -1,48 +1,24 @@
-"""What the dialects write is read by the makers' own SDKs: one flawless message, however it came about.
-
-The SDKs ask a server on loopback that answers with the bytes of the writers.
-"""
+"""The makers' own SDKs, and a server on loopback that answers them with the bytes of the writers."""
 
 from __future__ import annotations
 
 import json
 import ssl
+from collections import deque
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import MappingProxyType
 
 import anthropic
 import openai
-import pydantic
 import pytest
 from google import genai
 from google.genai import errors, types
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Ask, Operation, Protocol
 from stillup.gateway.dialects.dialect import Stamp, dialect_of
-from stillup.gateway.dialects.neutral import (
-    UNSIGNED,
-    Began,
-    Call,
-    Calls,
-    Citation,
-    Cites,
-    Counted,
-    Counts,
-    Ended,
-    Refuses,
-    Reply,
-    Seal,
-    Stop,
-    Text,
-    Thinks,
-    Thought,
-    ThoughtEnds,
-    Words,
-)
+from stillup.gateway.dialects.neutral import Stop
 
 KEY = "dummy-key"
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -70,6 +46,7 @@ class Maker(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answers)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.data, self.size, self.kind = b"", 1, ""
+        self.bodies = deque(maxlen=2)
 
     def answers(self, data, *, stream=True, size=7):
         self.data, self.size = data, size
@@ -81,8 +58,8 @@ class _Answers(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
         maker = self.server
+        maker.bodies.append(self.rfile.read(int(self.headers["content-length"])))
         self.send_response(200)
         self.send_header("content-type", maker.kind)
         self.send_header("content-length", str(len(maker.data)))
@@ -122,7 +99,12 @@ def sdks(maker):
     )
     gemini = genai.Client(api_key=KEY, http_options=options)
     with claude, gpt, gemini:
-        yield {"messages": Anthropic(claude), "chat": Chat(gpt), "responses": Responses(gpt), "gemini": Gemini(gemini)}
+        yield {
+            "messages": Anthropic(claude, maker),
+            "chat": Chat(gpt, maker),
+            "responses": Responses(gpt, maker),
+            "gemini": Gemini(gemini, maker),
+        }
 
 
 @pytest.fixture(params=["messages", "chat", "responses", "gemini"])
@@ -133,8 +115,44 @@ def sdk(request, sdks):
 class Sdk:
     """One SDK, of which a user asks for an answer; the names that its answers have for their ends."""
 
-    def __init__(self, client):
-        self.client = client
+    def __init__(self, client, maker):
+        self.client, self._maker = client, maker
+
+    def asked(self, *, stream, body=None):
+        """The request as the gateway reads it."""
+        dialect = dialect_of(self.protocol)
+        path, query = dialect.address("m", stream)
+        mine = dict(self.body) if self.protocol is Protocol.GEMINI else {**self.body, "stream": stream}
+        return Ask(
+            protocol=self.protocol,
+            operation=Operation.GENERATE,
+            method="POST",
+            path=path,
+            query=query,
+            body=json.dumps(mine).encode() if body is None else body,
+            model="m",
+            stream=stream,
+        )
+
+    def writer(self, stamp=STAMP):
+        """What writes an answer to it."""
+        return dialect_of(self.protocol).writer(self.asked(stream=True), stamp)
+
+    def streamed(self, data, size=7, **more):
+        """What it makes of these events, that come in pieces of so many bytes."""
+        self._maker.answers(data, size=size)
+        return self.stream(**more)
+
+    def of_whole(self, data):
+        """What it makes of this answer."""
+        self._maker.answers(data, stream=False)
+        return self.whole()
+
+    def brought_back(self, data, result):
+        """The body of the next request, which brings back a streamed answer with the result of its last call."""
+        self._maker.answers(data)
+        self.bring_back(result)
+        return self._maker.bodies[-1]
 
 
 class Anthropic(Sdk):
@@ -154,6 +172,14 @@ class Anthropic(Sdk):
 
     def whole(self):
         return self.read(self.client.messages.create(**self.body))
+
+    def bring_back(self, result):
+        with self.client.messages.stream(**self.body) as events:
+            content = events.get_final_message().content
+        results = [{"type": "tool_result", "tool_use_id": content[-1].id, "content": result}]
+        more = [{"role": "assistant", "content": content}, {"role": "user", "content": results}]
+        with self.client.messages.stream(**{**self.body, "messages": [*HELLO, *more]}) as events:
+            events.until_done()
 
     def read(self, message):
         assert message.type == "message"
@@ -188,6 +214,13 @@ class Chat(Sdk):
     def whole(self):
         asked = {name: value for name, value in self.body.items() if name != "stream_options"}
         return self.read(self.client.chat.completions.create(**asked))
+
+    def bring_back(self, result):
+        with self.client.chat.completions.stream(**self.body) as events:
+            message = events.get_final_completion().choices[0].message
+        told = {"role": "tool", "tool_call_id": message.tool_calls[-1].id, "content": result}
+        with self.client.chat.completions.stream(**{**self.body, "messages": [*HELLO, message, told]}) as events:
+            events.until_done()
 
     def read(self, completion):
         (choice,) = completion.choices
@@ -224,6 +257,13 @@ class Responses(Sdk):
     def whole(self):
         return self.read(self.client.responses.create(**self.body))
 
+    def bring_back(self, result):
+        with self.client.responses.stream(**self.body) as events:
+            output = events.get_final_response().output
+        told = {"type": "function_call_output", "call_id": output[-1].call_id, "output": result}
+        with self.client.responses.stream(**{**self.body, "input": [*HELLO, *output, told]}) as events:
+            events.until_done()
+
     def read(self, response):
         thoughts = [part.text for item in response.output if item.type == "reasoning" for part in item.summary]
         calls = [item for item in response.output if item.type == "function_call"]
@@ -250,6 +290,15 @@ class Gemini(Sdk):
     def whole(self):
         return self.read([self.client.models.generate_content(model="m", contents="hello")])
 
+    def bring_back(self, result):
+        ask = partial(self.client.models.generate_content_stream, model="m")
+        contents = [piece.candidates[0].content for piece in ask(contents="hello") if piece.candidates]
+        answer = types.Content(role="model", parts=[part for one in contents if one for part in one.parts or ()])
+        call = answer.parts[-1].function_call
+        told = types.FunctionResponse(name=call.name, id=call.id, response={"result": result})
+        user = types.Content(role="user", parts=[types.Part(text="hello")])
+        list(ask(contents=[user, answer, types.Content(role="user", parts=[types.Part(function_response=told)])]))
+
     def read(self, pieces):
         contents = [piece.candidates[0].content for piece in pieces if piece.candidates]
         parts = [part for content in contents if content for part in content.parts or ()]
@@ -267,199 +316,3 @@ class Gemini(Sdk):
             ),
             model=pieces[-1].model_version,
         )
-
-
-def ask_of(sdk, *, stream):
-    dialect = dialect_of(sdk.protocol)
-    path, query = dialect.address("m", stream)
-    body = dict(sdk.body) if sdk.protocol is Protocol.GEMINI else {**sdk.body, "stream": stream}
-    return Ask(
-        protocol=sdk.protocol,
-        operation=Operation.GENERATE,
-        method="POST",
-        path=path,
-        query=query,
-        body=json.dumps(body).encode(),
-        model="m",
-        stream=stream,
-    )
-
-
-def writer_for(sdk):
-    return dialect_of(sdk.protocol).writer(ask_of(sdk, stream=True), STAMP)
-
-
-def streamed(sdk, maker, data, size=7, **more):
-    """What the SDK makes of these events."""
-    maker.answers(data, size=size)
-    return sdk.stream(**more)
-
-
-def whole(sdk, maker, data):
-    """What the SDK makes of this answer."""
-    maker.answers(data, stream=False)
-    return sdk.whole()
-
-
-COUNTS = Counts(fresh=9, cache_read=2, output=7, thought=0)
-BEGAN = Began("upstream-1", "true-model")
-COUNTED = Counted(COUNTS)
-SUNNY = Call(id="call_a", name="get_weather", arguments='{"place": "Zürich", "deep": {"a": [1, null]}}')
-EMPTY = Call(id="call_b", name="now")
-
-STREAMS = {
-    "words": ([Words("Grüezi, "), Words("😀 wörld"), Ended(Stop.END)], "Grüezi, 😀 wörld", "", []),
-    "a thought and words": (
-        [Thinks("let me "), Thinks("see"), ThoughtEnds(), Words("So."), Ended(Stop.END)],
-        "So.",
-        "let me see",
-        [],
-    ),
-    "a thought that was cut, and another": (
-        [Thinks("let me s"), ThoughtEnds(), Thinks("I see"), ThoughtEnds(), Words("So."), Ended(Stop.END)],
-        "So.",
-        "let me sI see",
-        [],
-    ),
-    "words and two calls": (
-        [Words("I look."), Calls(SUNNY), Calls(EMPTY), Ended(Stop.TOOLS)],
-        "I look.",
-        "",
-        [SUNNY, EMPTY],
-    ),
-    "nothing but a call": ([Calls(EMPTY), Ended(Stop.TOOLS)], "", "", [EMPTY]),
-    "a thought and a call": (
-        [Thinks("hm"), ThoughtEnds(), Calls(SUNNY), Ended(Stop.TOOLS)],
-        "",
-        "hm",
-        [SUNNY],
-    ),
-    "words up to the limit": ([Words("I was about t"), Ended(Stop.LENGTH)], "I was about t", "", []),
-}
-each_stream = pytest.mark.parametrize("name", list(STREAMS))
-
-
-def check(sdk, got, name):
-    pieces, text, thoughts, calls = STREAMS[name]
-    assert got.text == text
-    assert got.thoughts.replace("\n\n", "") == thoughts
-    assert [call[1:] for call in got.calls] == [(call.name, json.loads(call.arguments)) for call in calls]
-    if sdk.protocol is not Protocol.GEMINI:  # it has no ids
-        assert [call[0] for call in got.calls] == [call.id for call in calls]
-    assert got.stop == sdk.stops[pieces[-1].stop]
-    assert got.tokens == (11, 7)
-    assert got.model == "true-model"
-
-
-@each_stream
-@pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_a_stream_is_one_flawless_message_however_its_bytes_come(sdk, maker, name, size):
-    *pieces, ended = STREAMS[name][0]
-    data = writer_for(sdk).write([BEGAN, *pieces, COUNTED, ended])
-    check(sdk, streamed(sdk, maker, data, size=size), name)
-
-
-@each_stream
-def test_a_stream_that_broke_off_anywhere_and_was_gone_on_with_is_one_flawless_message(sdk, maker, name):
-    *pieces, ended = STREAMS[name][0]
-    upstream = dialect_of(sdk.protocol).writer(ask_of(sdk, stream=True), Stamp(id="upstream", created_s=5))
-    events = [upstream.write([piece]) for piece in [BEGAN, *pieces]]
-    for cut in range(len(events) + 1):
-        writer = writer_for(sdk)
-        sent = b"".join(events[:cut])
-        if sent:
-            writer.absorb(sent)
-        again = [Began("other", "true-model")] if cut else [BEGAN]
-        rest = writer.write([*again, *pieces[max(cut - 1, 0) :], COUNTED, ended])
-        check(sdk, streamed(sdk, maker, sent + rest), name)
-
-
-@each_stream
-def test_a_whole_answer_is_read(sdk, maker, name):
-    pieces, text, thoughts, calls = STREAMS[name]
-    parts = (
-        *((Thought(text=thoughts),) if thoughts else ()),
-        *((Text(text=text),) if text else ()),
-        *calls,
-    )
-    reply = Reply(id="x", model="true-model", parts=parts, stop=pieces[-1].stop, counts=COUNTS)
-    data = dialect_of(sdk.protocol).write_reply(reply, ask_of(sdk, stream=False), STAMP)
-    check(sdk, whole(sdk, maker, data), name)
-
-
-def test_an_error_behind_words_is_raised_as_the_sdks_own(sdk, maker):
-    writer = writer_for(sdk)
-    data = writer.write([BEGAN, Words("half a sen")]) + writer.error(Fault.CUT, "the upstream broke off")
-    with pytest.raises(sdk.error, match="broke off"):
-        streamed(sdk, maker, data)
-
-
-def test_a_refusal_is_read_as_the_sdk_knows_it(sdk, maker):
-    data = writer_for(sdk).write([BEGAN, Refuses("I will not."), COUNTED, Ended(Stop.REFUSED)])
-    if sdk.protocol is Protocol.GEMINI:
-        (*_, stop) = [streamed(sdk, maker, data).stop]
-        assert stop in {"SAFETY", "PROHIBITED_CONTENT", "OTHER"}
-        return
-    got = streamed(sdk, maker, data)
-    assert got.stop == sdk.stops[Stop.REFUSED]
-
-
-def test_citations_of_addresses_do_not_trouble_the_sdk(sdk, maker):
-    cited = [Cites(Citation(url=f"https://example.org/{n}", title="T", start=0, end=3)) for n in (1, 2)]
-    data = writer_for(sdk).write([BEGAN, Words("abc"), *cited, Words("def"), COUNTED, Ended(Stop.END)])
-    assert streamed(sdk, maker, data).text == "abcdef"
-
-
-def test_a_thought_without_proof_is_marked_for_anthropics_client_and_a_foreign_proof_is_none(sdks, maker):
-    sdk = sdks["messages"]
-    seal = Seal(origin=Protocol.RESPONSES, data="secret")
-    pieces = [BEGAN, Thinks("hm"), ThoughtEnds(seal), Words("So."), COUNTED, Ended(Stop.END)]
-    maker.answers(writer_for(sdk).write(pieces))
-    with sdk.client.messages.stream(**sdk.body) as events:
-        thinking, _ = events.get_final_message().content
-    assert (thinking.thinking, thinking.signature) == ("hm", UNSIGNED)
-
-
-class Weather(pydantic.BaseModel):
-    """What a model is to answer with."""
-
-    place: str
-    degrees: int
-
-
-WEATHER = [Words('{"place": "Zü'), Words('rich", "degr'), Words('ees": 21}')]
-
-
-@pytest.mark.parametrize(("name", "more"), [("chat", "response_format"), ("responses", "text_format")])
-def test_a_structured_answer_is_parsed_by_openais_helpers(name, more, sdks, maker):
-    sdk = sdks[name]
-    data = writer_for(sdk).write([BEGAN, *WEATHER, COUNTED, Ended(Stop.END)])
-    got = streamed(sdk, maker, data, **{more: Weather})
-    assert Weather.model_validate_json(got.text) == Weather(place="Zürich", degrees=21)
-
-
-def test_the_arguments_of_a_strict_tool_are_parsed_by_openais_helper(sdks, maker):
-    sdk = sdks["chat"]
-    call = Call(id="call_1", name="Weather", arguments='{"place": "Zürich", "degrees": 21}')
-    maker.answers(writer_for(sdk).write([BEGAN, Calls(call), COUNTED, Ended(Stop.TOOLS)]))
-    with sdk.client.chat.completions.stream(**sdk.body, tools=[openai.pydantic_function_tool(Weather)]) as events:
-        (parsed,) = events.get_final_completion().choices[0].message.tool_calls
-    assert parsed.function.parsed_arguments == Weather(place="Zürich", degrees=21)
-
-
-ON_LOOPBACK = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=9)
-ARGUMENTS = st.dictionaries(TEXT, st.none() | st.integers(-(2**40), 2**40) | TEXT, max_size=3)
-
-
-@settings(
-    max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None
-)
-@given(texts=st.lists(TEXT, min_size=1, max_size=5), arguments=st.lists(ARGUMENTS, max_size=2), size=st.integers(1, 99))
-def test_any_text_and_any_arguments_arrive_as_they_are(sdk, maker, texts, arguments, size):
-    calls = [Call(id=f"call_{n}", name="f", arguments=json.dumps(one)) for n, one in enumerate(arguments)]
-    ended = Ended(Stop.TOOLS if calls else Stop.END)
-    data = writer_for(sdk).write([BEGAN, *map(Words, texts), *map(Calls, calls), COUNTED, ended])
-    got = streamed(sdk, maker, data, size=size)
-    assert got.text == "".join(texts)
-    assert [call[2] for call in got.calls] == arguments
