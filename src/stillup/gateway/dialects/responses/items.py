@@ -145,7 +145,7 @@ class _Output(Struct, gc=False):
 def sealed(seal: Seal | None) -> str:
     """What stands for the proof of a thought whose item had been given another id before the proof came.
 
-    OpenAI takes a proof back only with the id it was made for, so that goes along, to be put in its place again.
+    A proof goes back to OpenAI with the id it came with, so that goes along, to be put in its place again.
     """
     return UNSIGNED if seal is None else f"{_SEALED}{seal.id}:{seal.data}"
 

@@ -13,7 +13,7 @@ from stillup.gateway.dialects.responses.items_out import ME, items_of
 from stillup.gateway.dialects.responses.tools_in import SEARCH
 
 LEAST_TOKENS = 16
-"""A lower ``max_output_tokens`` is refused by OpenAI."""
+"""A lower ``max_output_tokens`` is refused by OpenAI (``integer_below_min_value``)."""
 _TIERS = frozenset({b'"auto"', b'"default"', b'"flex"', b'"priority"', b'"scale"'})
 _CARRIED = frozenset({"user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "include"})
 """Hints that are the same wherever they are called so: Chat has most of them too."""
@@ -66,9 +66,6 @@ def _refuse(prompt: Prompt) -> None:
         raise Untranslatable(msg)
     if prompt.logprobs is not None:
         msg = "logprobs: they are not translated"
-        raise Untranslatable(msg)
-    if prompt.stop:
-        msg = "stop: Responses has no stop sequences"
         raise Untranslatable(msg)
     if prompt.previous:
         msg = "previous_response_id: an answer that is kept at one provider goes nowhere else"
