@@ -163,7 +163,7 @@ def _text(text: Text, losses: Losses) -> Block | None:
     if text.citations:
         own = [Raw(citation.raw) for citation in text.citations if citation.origin is ME and citation.raw]
         if len(own) < len(text.citations):
-            losses.add("citations in earlier answers")
+            losses.add("citations")
         if own:
             block["citations"] = own
     return marked(block, text.cache)
@@ -185,7 +185,7 @@ def _result(result: Result, where: str, ids: Ids, losses: Losses) -> Block:
 
 def _media(media: Media, where: str, losses: Losses) -> Block:
     if media.detail and media.detail != "auto":
-        losses.add("how closely to look at an image")
+        losses.add("image detail")
     if media.kind is Kind.IMAGE:
         if media.cited or media.name or media.context:
             losses.add("an image's name")

@@ -29,6 +29,9 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _NO_SCHEMA = Raw(b'{"type":"object","properties":{}}')
 _CHOICES = {Choose.AUTO: "auto", Choose.ANY: "any", Choose.ONE: "tool", Choose.NONE: "none"}
 _HINTS = {"metadata": "metadata", "user": "user id", "service_tier": "service tier", "safety_identifier": "user id"}
+_MEANINGLESS = frozenset({"include", "stream_options", "anthropic_version"})
+"""They say in which form to answer, in another dialect's; nothing is kept here, so "store": false is obeyed."""
+_FALSE = Raw(b"false")
 _encode = msgspec.json.encode
 
 
@@ -71,7 +74,9 @@ def _shared(prompt: Prompt, losses: Losses) -> dict[str, Any]:
         if prompt.schema.name or prompt.schema.description:
             losses.add("name of the JSON schema")
         body["output_config"] = {"format": {"type": "json_schema", "schema": Raw(prompt.schema.schema)}}
-    for name in prompt.others:
+    for name, value in prompt.others.items():
+        if name in _MEANINGLESS or (name == "store" and value == _FALSE):
+            continue
         losses.add(_HINTS.get(name, _shown(name)))
     for name in prompt.unknown:
         losses.add(f"{_shown(name)} (not known)")
@@ -127,7 +132,7 @@ def _is_result(block: object) -> bool:
 
 def _blocks(message: Message, where: str, ids: Ids, losses: Losses) -> list[Block | Raw]:
     if message.name:
-        losses.add("a message's name")
+        losses.add("a speaker's name")
     if message.role is Role.SYSTEM:
         # Only some models take the role inside a conversation. All of them read its words where they stand.
         losses.add("the system's role inside the conversation")
