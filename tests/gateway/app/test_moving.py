@@ -34,7 +34,7 @@ async def test_what_a_model_is_known_to_refuse_is_left_out_and_named(a, b, start
         assert change in reply.header("x-stillup-reason")
 
 
-@pytest.mark.parametrize("other", ["openai", "gemini"])
+@pytest.mark.parametrize("other", ["openai", "anthropic", "gemini"])
 async def test_what_a_model_nobody_knows_refuses_is_learnt_for_the_session(other, a, b, start):
     name = "generationConfig.temperature" if other == "gemini" else "temperature"
     a.set(DOWN)

@@ -117,7 +117,8 @@ def needs(ask: Ask) -> Needs:
     return Needs(
         tokens=(len(body) - seen.bytes) // _BYTES_A_TOKEN,
         has_images=seen.images,
-        has_tools=_is_any(_EMPTY, head.tools, head.functions),
+        has_tools=_is_any(_EMPTY, head.tools, head.functions)
+        or (ask.protocol is Protocol.RESPONSES and _LATER_TOOLS in body),
         has_documents=seen.documents,
         has_schema=schema,
         has_stop=_is_any(_EMPTY, head.stop, head.stop_sequences, config.stop, config.stop_too),
@@ -186,17 +187,21 @@ def _is_odd(protocol: Protocol, head: _Head, config: _Config) -> bool:
     tools = bytes(head.tools)
     if protocol is Protocol.GEMINI:
         return _GEMINI_OWN.search(tools) is not None
-    return _runs_there(tools)
+    return _runs_there(protocol, tools)
 
 
-def _runs_there(tools: bytes) -> bool:
+def _runs_there(protocol: Protocol, tools: bytes) -> bool:
     if _OWN_TOOL.search(tools) is None:  # in most schemas there are types too: those are looked at one by one
         return False
     try:
         found = _tools(tools)
     except UNREADABLE:
         return False
-    return any(_is_own(tool) for tool in found)
+    own = [tool.type for tool in found if _is_own(tool)]
+    if protocol is Protocol.RESPONSES and len(own) < len(found):
+        # Codex always offers a search beside its own tools; an answer in which one is made is no plain one then.
+        own = [kind for kind in own if not kind.startswith(_SEARCHES)]
+    return bool(own)
 
 
 class _Tool(Struct):
@@ -215,8 +220,13 @@ _CLIENTS = (
     "local_shell",
     "apply_patch",
     "shell",
+    "namespace",
+    "tool_search",
 )
 """Beginnings of the types of tools that the client runs."""
+_SEARCHES = "web_search"
+_LATER_TOOLS = b'"additional_tools"'
+"""An input item that offers tools, as Codex does."""
 
 
 def _is_own(tool: _Tool) -> bool:
