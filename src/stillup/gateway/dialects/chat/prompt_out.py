@@ -48,6 +48,8 @@ _SHARED = ("prompt_cache_key", "safety_identifier", "user", "verbosity")
 _TIERS = frozenset({b'"auto"', b'"default"', b'"flex"', b'"priority"'})
 _AS_USUAL = (b"null", b"false")
 """A hint that asks for what is so anyway: ``store: false``."""
+_SILENT = frozenset({"include", "stream_options"})
+"""What of an answer Responses is to show, which translation decides itself."""
 _CHOICES = {Choose.AUTO: "auto", Choose.NONE: "none", Choose.ANY: "required"}
 _FEW, _MANY = 2_048, 8_192
 """Tokens of thinking that are a low and a medium effort."""
@@ -74,10 +76,10 @@ def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
     for name, value in prompt.others.items():
         if is_openais(model) and (name in _SHARED or (name == "service_tier" and bytes(value) in _TIERS)):
             body[name] = value
-        elif bytes(value) not in _AS_USUAL:
-            losses.add(_in_words(name))
+        elif bytes(value) not in _AS_USUAL and name not in _SILENT:
+            losses.add(name)
     for name in prompt.unknown:
-        losses.add(f"unknown member {name}")
+        losses.add(name)
     return msgspec.json.encode(body)
 
 
@@ -161,7 +163,7 @@ class _Conversation:
     def _words(self, text: Text) -> Mapping[str, Any]:
         self._mark(text)
         if text.citations:
-            self._losses.add("citations of earlier answers")
+            self._losses.add("citations")
         return text_part(text.text)
 
     def _mark(self, part: Text | Media | Call | Result | Tool) -> None:
@@ -181,7 +183,7 @@ class _Conversation:
             self._late.append(text_part(f"This is part of the result of {call_id}{name}:"))
             self._late += parts_of(part, f"{place}.content[{n}]", self._losses)
         if result.is_error:
-            self._losses.add("error flag of a tool's result")
+            self._losses.add("error mark of a tool's result")
         if not content:
             empty = "The call failed." if result.is_error else ""
             content = [text_part("The result follows in the user's message." if result.parts else empty)]
@@ -198,7 +200,7 @@ class _Conversation:
                 case Text():
                     texts.append(self._words(part))
                     if calls:
-                        self._losses.add("that words came after a call")
+                        self._losses.add("the order of words and calls")
                 case Thought():
                     thoughts.append(part.text)
                 case Refused():
@@ -219,7 +221,7 @@ class _Conversation:
         """Some makers refuse a conversation whose thoughts are missing; the others one that has them."""
         if not self._wants_thoughts:
             if thoughts:
-                self._losses.add("thoughts of earlier answers")
+                self._losses.add("another model's thoughts")
             return
         content = said["content"] or ""
         text = content if isinstance(content, str) else content[0]["text"]
@@ -323,7 +325,7 @@ def _put_thinking(body: _Json, thinking: Thinking, model: str, losses: Losses) -
     if effort is None and thinking.budget_tokens is not None:
         budget = thinking.budget_tokens
         effort = Effort.LOW if budget <= _FEW else Effort.MEDIUM if budget <= _MANY else Effort.HIGH
-        losses.add("thinking budget (an effort instead)")
+        losses.add("thinking budget")
     if effort is not None:
         body["reasoning_effort"] = effort
     if thinking.shown is not None:
@@ -332,7 +334,3 @@ def _put_thinking(body: _Json, thinking: Thinking, model: str, losses: Losses) -
 
 def _foreign(part: Foreign, place: str) -> Untranslatable:
     return Untranslatable(f"{place}: {part.what} is known to no other kind of API")
-
-
-def _in_words(name: str) -> str:
-    return {"user": "user id", "service_tier": "service tier"}.get(name, name.replace("_", " "))
