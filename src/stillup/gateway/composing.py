@@ -20,7 +20,7 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.going_on import Continuable, ThinkingCut
 from stillup.gateway.core.turn import Turn
 from stillup.gateway.core.values import Ask, Form, Headers, Operation, Protocol
-from stillup.gateway.dialects.adapting import Learned, Lessons, adapted
+from stillup.gateway.dialects.adapting import STOPS_LEFT_OUT, Learned, Lessons, adapted, is_about_thoughts
 from stillup.gateway.dialects.address import address
 from stillup.gateway.dialects.base import KeyChoice, Outgoing, UpstreamSpec, Watch
 from stillup.gateway.dialects.coding import decoded
@@ -31,7 +31,16 @@ from stillup.gateway.dialects.neutral import UNSIGNED, Counts, Prompt
 from stillup.gateway.dialects.requests import MAX_BODY_BYTES
 from stillup.gateway.dialects.said import Said
 from stillup.gateway.dialects.seam import Seam
-from stillup.gateway.dialects.translated import Joint, TranslatedWatch, TranslatedWhole, pieces_of
+from stillup.gateway.dialects.stops import Stops, cut_at
+from stillup.gateway.dialects.translated import (
+    Between,
+    Joint,
+    Named,
+    TranslatedWatch,
+    TranslatedWhole,
+    passing,
+    pieces_of,
+)
 from stillup.gateway.dialects.whole import WholeWatch
 from stillup.gateway.reading import content_of, reader
 
@@ -41,7 +50,6 @@ _LEAST_TOKENS = {Protocol.RESPONSES: 16}
 """The smallest limit that is taken."""
 _NOT_SERVED = (404, 405, 501)
 _MARK = UNSIGNED.encode()
-_SIGNATURE = b"signature"
 _SSE = b"text/event-stream; charset=utf-8"
 _JSON = b"application/json"
 _HEADERS: Headers = ((b"content-type", _JSON), (b"accept", b"application/json, text/event-stream"))
@@ -151,8 +159,9 @@ class Composer:
         if status in _NOT_SERVED and self._has_only_chat(composed, body):
             self._lessons.chat_only.add(target.upstream)
             return True
-        is_ours = bool(composed.changes or composed.form or composed.is_translated)
-        if not is_ours and _SIGNATURE not in body:
+        has_moved = model != self._ask.model
+        is_ours = bool(composed.changes or composed.form or composed.is_translated or has_moved)
+        if not is_ours and not is_about_thoughts(status, body):
             return False
         if is_ours and self._lessons.of(target.upstream, model) != composed.learned:
             return True  # another request's refusal taught it meanwhile
@@ -214,38 +223,49 @@ class Composer:
         watch = reader(composed.ask, composed.protocol, status, headers)
         if isinstance(watch, Fault):
             return watch
-        if composed.is_translated or composed.said is not None:
+        if composed.is_translated or composed.said is not None or STOPS_LEFT_OUT in composed.changes:
             watch = self._translating(composed, watch, headers)
         return self._holding(watch) if composed.said is None else watch
 
     def _translating(self, composed: Composed, watch: Watch, headers: Headers) -> Watch:
-        dialect, joint = dialect_of(composed.protocol), self._joint(composed)
-        writer = composed.writer or self._new_writer()
+        dialect, between = dialect_of(composed.protocol), self._between(composed)
         if not isinstance(watch, WholeWatch):
-            return TranslatedWatch(watch, dialect.reader(), writer, self._stream_type, joint)
+            writer = composed.writer or self._new_writer()
+            return TranslatedWatch(watch, dialect.reader(), writer, self._stream_type, between)
         coding = content_of(headers)[1].strip().lower()
         if self._ask.stream:
+            writer = composed.writer or self._new_writer()
 
             def streamed(data: bytes) -> bytes:
-                pieces = pieces_of(dialect.read_reply(data))
-                return writer.write(list(joint.pass_on(pieces)) if joint else pieces)
+                return writer.write(list(passing(pieces_of(dialect.read_reply(data)), between)))
 
             return TranslatedWhole(watch, coding, streamed, self._stream_type, writer)
-        return TranslatedWhole(watch, coding, partial(self._whole, composed.protocol), _JSON)
+        return TranslatedWhole(watch, coding, partial(self._whole, composed), _JSON)
 
-    def _whole(self, protocol: Protocol, data: bytes) -> bytes:
-        there, here = dialect_of(protocol), dialect_of(self._ask.protocol)
+    def _whole(self, composed: Composed, data: bytes) -> bytes:
+        there, here = dialect_of(composed.protocol), dialect_of(self._ask.protocol)
         if self._ask.operation is not Operation.COUNT_TOKENS:
-            return here.write_reply(there.read_reply(data), self._ask, self._stamp)
+            reply = there.read_reply(data)
+            reply = reply if reply.model else replace(reply, model=composed.turn.model)
+            return here.write_reply(cut_at(reply, self._kept_stops(composed)), self._ask, self._stamp)
         if there.read_count is None or here.write_count is None:
             msg = "tokens cannot be counted there"
             raise Untranslatable(msg)
         return here.write_count(there.read_count(data))
 
-    def _joint(self, composed: Composed) -> Joint | None:
-        said = composed.said
-        if said is None:
-            return None
+    def _between(self, composed: Composed) -> list[Between]:
+        between: list[Between] = [Named(composed.turn.model)]
+        if composed.said is not None:
+            between.append(self._joint(composed, composed.said))
+        stops = self._kept_stops(composed)
+        return [*between, Stops(stops)] if stops else between
+
+    def _kept_stops(self, composed: Composed) -> tuple[str, ...]:
+        """The client's stop sequences, where the upstream does not know of them."""
+        knows = composed.protocol is not Protocol.RESPONSES and STOPS_LEFT_OUT not in composed.changes
+        return () if knows else self._read_prompt().stop
+
+    def _joint(self, composed: Composed, said: Said) -> Joint:
         stop = self._read_prompt().stop
         sent = replace(said.counts, output=said.tokens) if said.counts.fresh is not None else Counts(output=said.tokens)
         return Joint(Seam(said.text, composed.form or Form.NONE, stop), has_words=bool(said.text), sent=sent)

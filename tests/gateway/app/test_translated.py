@@ -135,6 +135,41 @@ async def test_an_image_goes_to_no_model_without_sight(a, b, start):
     assert b.counts.requests == 0
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_stop_sequences_are_kept_for_an_upstream_that_has_none(stream, raw, start):
+    async def answer(writer, head, body):
+        item = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "one STOP two"}]}
+        response = {"id": "r", "object": "response", "status": "completed", "model": "m", "output": [item]}
+        data = json.dumps(response).encode()
+        kind = b"application/json"
+        if stream:
+            told = [
+                {"type": "response.created", "response": {"id": "r", "status": "in_progress", "model": "m"}},
+                {"type": "response.output_text.delta", "delta": "one ST"},
+                {"type": "response.output_text.delta", "delta": "OP two"},
+                {"type": "response.completed", "response": response},
+            ]
+            data = b"".join(b"data: %b\n\n" % json.dumps(e).encode() for e in told)
+            kind = b"text/event-stream"
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n" % (kind, len(data)) + data)
+
+    server = await raw(answer)
+    upstream = f"""
+[[gateway.upstreams]]
+id = "r"
+protocol = "openai-responses"
+base_url = "{server.url}/v1"
+"""
+    client = Client(await start(server, more=f'listen = "127.0.0.1:0"\n{upstream}', chain=["r/m"]))
+    speech = Speech("messages", stream=stream)
+
+    reply = await ask_with(client, speech, stop_sequences=["STOP"])
+
+    assert speech.text(reply) == "one "
+    assert b'"stop_sequence"' in reply.body
+    assert b'"STOP"' in reply.body
+
+
 async def test_tokens_are_counted_by_a_provider_of_another_dialect(b, start):
     client = Client(await start(b, chain=only("gemini")))
 

@@ -126,7 +126,7 @@ class Life:
             return watch
         writer = going_on.given.writer()
         joint = Joint(Seam(writer.said.text, Form.NONE), has_words=True, sent=Counts(output=writer.said.tokens))
-        return TranslatedWatch(watch, dialect_of(self.ask.protocol).reader(), writer, b"", joint)
+        return TranslatedWatch(watch, dialect_of(self.ask.protocol).reader(), writer, b"", [joint])
 
     @property
     def text(self) -> str:

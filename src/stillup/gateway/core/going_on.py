@@ -14,7 +14,7 @@ from stillup.gateway.core.trial import Trial
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.base import Watch
 from stillup.gateway.dialects.dialect import Writer
-from stillup.gateway.dialects.neutral import Ended, Stop, ThoughtEnds
+from stillup.gateway.dialects.neutral import Counted, Counts, Ended, Stop, ThoughtEnds
 from stillup.gateway.dialects.said import Said
 
 MOST_SEAMS = 12
@@ -69,7 +69,9 @@ class GoingOn:
         if said.ended is not None:
             return Standing(b"", is_over=True)  # all was said but the last word
         if said.calls:
-            return Standing(writer.write([Ended(Stop.TOOLS)]), is_over=True)
+            # An upstream counts at its end; what it told at the beginning is one token.
+            counted = Counted(Counts(output=max(said.tokens, said.counts.output or 0)))
+            return Standing(writer.write([counted, Ended(Stop.TOOLS)]), is_over=True)
         if not self._may_go_on(said, fault):
             return Standing(self._error(t, watch, fault), is_over=True, fault=fault)
         self.broken, self.seams, self.characters = t, self.seams + 1, len(said.text)

@@ -18,7 +18,7 @@ from stillup.gateway.dialects.thinking import adapt_thinking, asks_to_think, lea
 from stillup.gateway.dialects.thoughts import drop_thoughts
 from stillup.gateway.dialects.wording import adapt_forced_tools, adapt_schema
 
-__all__ = ["Learned", "Lessons", "adapted", "constrained", "is_about_thoughts"]
+__all__ = ["STOPS_LEFT_OUT", "Learned", "Lessons", "adapted", "constrained", "is_about_thoughts"]
 
 _CLAUDES = (Protocol.ANTHROPIC, Protocol.BEDROCK, Protocol.VERTEX)
 _GENERATION = ("generationConfig", "generation_config")
@@ -67,6 +67,8 @@ _NAMES: dict[Protocol, dict[str, tuple[tuple[str, ...], ...]]] = {
 """Where each dialect has what all of them have."""
 _CONTAINERS = ("output_config", "reasoning", "text", *_GENERATION, "inferenceConfig", "additionalModelRequestFields")
 _SAYS = {"stop": "stop sequences"}
+STOPS_LEFT_OUT = "stop sequences left out"
+"""The change of a request to a model that takes none: whoever reads its answer keeps them."""
 
 
 def adapted(

@@ -23,7 +23,8 @@ from stillup.gateway.dialects.neutral import (
     Words,
 )
 
-_CHARACTERS_A_TOKEN = 4.0
+CHARACTERS_A_TOKEN = 4.0
+"""Where nobody counts."""
 
 
 class Said:
@@ -103,7 +104,7 @@ class Said:
         """An estimate of what it cost to say: four characters to a token."""
         said = sum(len(part.text) for part in self.parts if isinstance(part, Text | Thought | Refused))
         called = sum(len(call.name) + len(call.arguments) for call in self.calls)
-        return round((said + called) / _CHARACTERS_A_TOKEN)
+        return round((said + called) / CHARACTERS_A_TOKEN)
 
     def _say(self, kind: type[Text | Thought | Refused], text: str) -> None:
         if self._open is not kind:

@@ -6,6 +6,7 @@ The watch of the upstream's own protocol frames and checks what comes; this one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -37,11 +38,44 @@ from stillup.gateway.dialects.neutral import (
     ThoughtEnds,
     Words,
 )
+from stillup.gateway.dialects.said import CHARACTERS_A_TOKEN
 from stillup.gateway.dialects.seam import Seam
 
 _SILENT = (Began, Counted, Apart, Failed)
 """Pieces that show the client nothing."""
 _THOUGHTS = (Thinks, ThoughtEnds)
+
+
+class Between(Protocol):
+    """Stands between what an upstream says and what the client gets; ``is_over``: nothing more is passed on."""
+
+    @property
+    def is_over(self) -> bool: ...
+
+    def pass_on(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """What the client is to get of these pieces."""
+        ...
+
+
+def passing(pieces: Iterable[Piece], between: Sequence[Between]) -> Iterable[Piece]:
+    """The pieces as they come out behind all of these."""
+    for each in between:
+        pieces = each.pass_on(pieces)
+    return pieces
+
+
+class Named:
+    """Says which model answers where its dialect does not."""
+
+    is_over = False
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+
+    def pass_on(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """What the client is to get of these pieces."""
+        for piece in pieces:
+            yield Began(piece.id, self._model) if isinstance(piece, Began) and not piece.model else piece
 
 
 class Joint:
@@ -54,6 +88,8 @@ class Joint:
         self._seam = seam
         self._has_words = has_words
         self._sent = sent
+        self._new = 0
+        self._is_counted = False
         self.is_over = False
 
     def pass_on(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
@@ -67,14 +103,18 @@ class Joint:
                 if not self._has_words:
                     yield piece
             elif isinstance(piece, Counted):
+                self._is_counted = self._is_counted or piece.counts.output is not None
                 yield Counted(self._added(piece.counts))
             else:
                 if self._has_words and not isinstance(piece, _SILENT):
                     yield from self._rest()
+                if isinstance(piece, Ended) and not self._is_counted:
+                    yield Counted(self._added(Counts(output=round(self._new / CHARACTERS_A_TOKEN))))
                 yield piece
 
     def _words(self, piece: Words) -> Iterator[Piece]:
         text = self._seam.take(piece.text) if self._seam.is_open else piece.text
+        self._new += len(text)
         if text:
             yield Words(text)
         if self._seam.stopped_by:
@@ -106,16 +146,16 @@ class TranslatedWatch(Wrapping):
     """
 
     decodes = True
-    __slots__ = ("_early", "_ended", "_joint", "_reader", "_writer", "content_type", "writer")
+    __slots__ = ("_between", "_early", "_ended", "_reader", "_writer", "content_type", "writer")
 
     def __init__(
-        self, watch: Watch, reader: Reader, writer: Writer, content_type: bytes, joint: Joint | None = None
+        self, watch: Watch, reader: Reader, writer: Writer, content_type: bytes, between: Sequence[Between] = ()
     ) -> None:
         super().__init__(watch)
         self._reader = reader
         self._writer = self.writer = writer
         self.content_type = content_type
-        self._joint = joint
+        self._between = between
         self._early: list[Piece] = []
         self._ended: Ended | None = None
 
@@ -155,12 +195,12 @@ class TranslatedWatch(Wrapping):
     def _written(self, pieces: Sequence[Piece], *, is_last: bool) -> bytes:
         """The end is written last of all: counts may come behind it (Chat)."""
         passed: list[Piece] = []
-        for piece in pieces if self._joint is None else self._joint.pass_on(pieces):
+        for piece in passing(pieces, self._between):
             if isinstance(piece, Ended):
                 self._ended = self._ended or piece
             elif self._ended is None or isinstance(piece, Counted):
                 passed.append(piece)
-        if self._ended is not None and (is_last or (self._joint is not None and self._joint.is_over)):
+        if self._ended is not None and (is_last or any(each.is_over for each in self._between)):
             passed.append(self._ended)
             self.flags |= END
         if self.flags & CONTENT:

@@ -15,7 +15,7 @@ from stillup.gateway.dialects.responses.tools_in import SEARCH
 LEAST_TOKENS = 16
 """A lower ``max_output_tokens`` is refused by OpenAI (``integer_below_min_value``)."""
 _TIERS = frozenset({b'"auto"', b'"default"', b'"flex"', b'"priority"', b'"scale"'})
-_CARRIED = frozenset({"user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "include"})
+_CARRIED = frozenset({"user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
 """Hints that are the same wherever they are called so: Chat has most of them too."""
 _MAX_PAIRS = 16
 _COUNTED = frozenset(
@@ -183,12 +183,9 @@ def _add_others(body: dict[str, Any], prompt: Prompt, losses: Losses) -> None:
         ):
             body[name] = value
         else:
-            losses.add(_SAID.get(name, name.replace("_", " ")))
+            losses.add(name)
     for name in prompt.unknown:
         losses.add(name)
-
-
-_SAID = {"user": "user id", "metadata": "metadata", "service_tier": "service tier"}
 
 
 def _is_kept(prompt: Prompt) -> bool:
