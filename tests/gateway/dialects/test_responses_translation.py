@@ -188,7 +188,10 @@ SAID = [
     ({"include": ["message.output_text.logprobs"]}, {"logprobs": 0}),
     ({"previous_response_id": "resp_1"}, {"previous": "resp_1"}),
     ({"stream": True}, {"stream": True}),
-    ({"tomorrow": 1, "store": None}, {"unknown": ("tomorrow",), "others": {}}),
+    (
+        {"tomorrow": 1, "store": False, "user": None, "include": [], "stream_options": {}},
+        {"unknown": ("tomorrow",), "others": {}},
+    ),
 ]
 
 
@@ -309,7 +312,7 @@ def test_calls_results_and_thoughts_are_items_between_the_messages():
     assert [part["type"] for part in items[4]["output"]] == ["input_text", "input_image"]
     assert items[5] == {"type": "function_call_output", "call_id": "c2", "output": ""}
     assert items[6]["role"] == "user"
-    assert list(losses) == ["thinking of another provider", "a tool result's error mark"]
+    assert list(losses) == ["another model's thoughts", "error mark of a tool's result"]
 
 
 FILES = [
@@ -336,7 +339,6 @@ def test_media_are_images_and_files(media, expected):
 UNSAYABLE = [
     (told(count=2), "n: "),
     (told(logprobs=0), "logprobs: "),
-    (told(stop=("END",)), "stop: "),
     (told(previous="resp_1"), "previous_response_id: "),
     (told(Media(kind=Kind.VIDEO, data="x")), "messages[0].content[0]: "),
     (told(Media(kind=Kind.AUDIO, data="x")), "messages[0].content[0]: "),
@@ -372,8 +374,8 @@ def test_hints_that_responses_does_not_know_are_lost_by_name():
     body = written(prompt, losses)
     assert set(losses) == {
         "cache marker",
-        "citations of a document",
-        "context of a document",
+        "citations",
+        "a document's context",
         "a limit below 16 tokens",
         "top_k",
         "seed",
@@ -399,12 +401,18 @@ def test_how_long_to_think_is_an_effort(thinking, expected):
     assert written(told(Text(text="Hi"), thinking=thinking)).get("reasoning") == expected
 
 
+def test_stop_sequences_are_left_to_the_gateway():
+    losses = Losses()
+    assert "stop" not in written(told(Text(text="Hi"), stop=("END",)), losses)
+    assert list(losses) == []
+
+
 def test_metadata_goes_along_with_an_answer_that_is_kept_and_only_as_pairs_of_text():
     kept = read(input="Hi", store=True, metadata={"a": "b"}, service_tier="heroic", text={"verbosity": "low"})
     losses = Losses()
     body = written(kept, losses)
     assert (body["store"], body["metadata"], body["text"]) == (True, {"a": "b"}, {"verbosity": "low"})
-    assert list(losses) == ["service tier"]
+    assert list(losses) == ["service_tier"]
     assert "metadata" not in written(read(input="Hi", store=True, metadata={"a": 1}))
 
 
@@ -420,7 +428,7 @@ def test_who_speaks_and_what_to_cache_is_not_said():
         ),
         losses,
     )
-    assert list(losses) == ["name of a speaker", "cache marker"]
+    assert list(losses) == ["a speaker's name", "cache marker"]
 
 
 def test_an_answer_of_a_form_is_asked_for_in_the_text_s_format():

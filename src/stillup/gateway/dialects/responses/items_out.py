@@ -37,7 +37,7 @@ def items_of(messages: Sequence[Message], losses: Losses) -> list[Any]:
     items: list[Any] = []
     for n, message in enumerate(messages):
         if message.name:
-            losses.add("name of a speaker")
+            losses.add("a speaker's name")
         _add_message(items, message, losses, f"messages[{n}]")
     return items
 
@@ -119,7 +119,7 @@ def _content(part: Part, role: Role, losses: Losses, where: str) -> Any:  # noqa
                 raise Untranslatable(msg)
             return media(part, losses, where)
         case Thought():
-            losses.add("thinking of another provider")
+            losses.add("another model's thoughts")
         case Foreign():
             return Raw(part.raw)
     return None
@@ -134,7 +134,7 @@ def _forget_cache(part: Text | Media | Call | Result, losses: Losses) -> None:
 def _result(part: Result, losses: Losses, where: str) -> dict[str, Any]:
     _forget_cache(part, losses)
     if part.is_error:
-        losses.add("a tool result's error mark")
+        losses.add("error mark of a tool's result")
     parts = part.parts
     output: Any
     if not parts or (len(parts) == 1 and isinstance(parts[0], Text)):
@@ -157,9 +157,9 @@ def media(part: Media, losses: Losses, where: str) -> dict[str, Any]:
     """An image or a file. Raises Untranslatable for what Responses does not take."""
     _forget_cache(part, losses)
     if part.cited:
-        losses.add("citations of a document")
+        losses.add("citations")
     if part.context:
-        losses.add("context of a document")
+        losses.add("a document's context")
     if part.file_id and part.origin is not ME:
         msg = f"{where}: a file that is kept at {part.origin or 'another provider'} goes nowhere else"
         raise Untranslatable(msg)

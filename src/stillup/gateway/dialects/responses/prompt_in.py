@@ -73,7 +73,7 @@ _body = msgspec.json.Decoder(_Body).decode
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _raws = msgspec.json.Decoder(list[Raw]).decode
 _string = msgspec.json.Decoder(str).decode
-_READ = frozenset(_Body.__struct_fields__)
+_READ = frozenset((*_Body.__struct_fields__, "stream_options"))
 HINTS = frozenset(
     [
         "metadata",
@@ -84,10 +84,8 @@ HINTS = frozenset(
         "prompt_cache_options",
         "prompt_cache_retention",
         "store",
-        "include",
         "truncation",
         "max_tool_calls",
-        "stream_options",
         "client_metadata",
         "context_management",
         "verbosity",
@@ -97,6 +95,8 @@ HINTS = frozenset(
     ]
 )
 """Members that change nothing of what is asked: where an answer is kept, how it is billed, what is cached."""
+_AS_EVERYWHERE = (NULL, Raw(b"false"))
+"""Values of a hint that ask for what happens unasked elsewhere (``store``)."""
 _LOGPROBS = "message.output_text.logprobs"
 _KEPT = {
     "conversation": "a conversation that is kept at one provider",
@@ -258,7 +258,7 @@ def _logprobs(body: _Body) -> int | None:
 
 
 def _others(members: dict[str, Raw], body: _Body) -> dict[str, Raw]:
-    others = {name: raw for name, raw in members.items() if name in HINTS and raw != NULL}
+    others = {name: raw for name, raw in members.items() if name in HINTS and raw not in _AS_EVERYWHERE}
     if body.text is not None and body.text.verbosity != NULL:
         others["verbosity"] = body.text.verbosity
     return others
