@@ -41,22 +41,25 @@ class StillClock:
         raise NotImplementedError
 
 
+def made_up_site(**rest) -> Site:
+    shown = rest.pop("shown", boards.board())
+    told = {"settings": Web(), "clock": StillClock(), "board": lambda: shown, "archive": boards.MadeUpArchive()}
+    return Site(**{**told, **rest})
+
+
 @pytest.fixture
 def site_of() -> Callable[..., Site]:
     """Makes a site; what is named stands in for the made-up board, the archive, the clock, the settings."""
-
-    def make(**rest) -> Site:
-        shown = rest.pop("shown", boards.board())
-        told = {"settings": Web(), "clock": StillClock(), "board": lambda: shown, "archive": boards.MadeUpArchive()}
-        return Site(**{**told, **rest})
-
-    return make
+    return made_up_site
 
 
-@pytest.fixture
-def client(site_of) -> Iterator[TestClient]:
-    """A client that speaks to the page without a network."""
-    with TestClient(Front(site_of()), base_url="http://127.0.0.1:8780") as client:
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    """A client that speaks to the page without a network; one for all tests of a file: to build it is most of a test.
+
+    None of them changes what it shows. Where what was counted matters, ``opened`` gives one of the test's own.
+    """
+    with TestClient(Front(made_up_site()), base_url="http://127.0.0.1:8780") as client:
         yield client
 
 
