@@ -217,6 +217,13 @@ def test_each_reason_is_read(reason, ended):
     assert body_of(chunk(content="a"), chunk(reason), DONE)[-1] == ended
 
 
+def test_what_comes_behind_the_reason_is_not_lost():
+    behind = [chunk("stop", content="a"), chunk("null", content="b"), chunk("length", content="c"), DONE]
+    assert body_of(*behind) == [Words("a"), Words("b"), Words("c"), Ended(Stop.LENGTH)]
+    called = [chunk("stop"), chunk(tool_calls=[call(0, "a", "f", "{}")]), DONE]
+    assert body_of(*called) == [Calls(Call(id="a", name="f")), Ended(Stop.TOOLS)]
+
+
 def test_a_stop_behind_calls_is_an_end_for_tools():
     assert body_of(chunk(tool_calls=[call(0, "a", "f", "{}")]), chunk("stop"), DONE)[-1] == Ended(Stop.TOOLS)
     assert body_of(chunk(tool_calls=[call(0, "a", "f", "{}")]), DONE)[-1] == Ended(Stop.TOOLS)

@@ -139,7 +139,17 @@ class Held:
 class ChatReader(Reader):
     """Reads a stream of chunks: the first choice of each. The end is told last, since counts come behind it."""
 
-    __slots__ = ("_answer", "_began", "_counts", "_end", "_held", "_is_over", "_is_refusing", "_is_thinking")
+    __slots__ = (
+        "_answer",
+        "_began",
+        "_counts",
+        "_end",
+        "_has_called",
+        "_held",
+        "_is_over",
+        "_is_refusing",
+        "_is_thinking",
+    )
 
     def __init__(self) -> None:
         self._began = False
@@ -147,6 +157,7 @@ class ChatReader(Reader):
         self._held = Held()
         self._is_thinking = False
         self._is_refusing = False
+        self._has_called = False
         self._counts = Counts()
         self._end: Ended | None = None
         self._is_over = False
@@ -192,9 +203,9 @@ class ChatReader(Reader):
             if choice.index:
                 continue
             delta = choice.delta or choice.message
-            if self._end is None and delta is not None:
+            if delta is not None:  # behind the reason too: there are servers that give one with each chunk
                 self._take(delta, pieces)
-            if choice.finish_reason and self._end is None and not self._is_over:
+            if choice.finish_reason and choice.finish_reason != "null" and not self._is_over:
                 self._stop(choice, pieces)
 
     def _take(self, delta: Delta, pieces: list[Piece]) -> None:
@@ -265,7 +276,8 @@ class ChatReader(Reader):
     def _calls(self, pieces: list[Piece], *, is_cut: bool) -> bool:
         whole = self._held.whole(self._answer, is_cut=is_cut)
         pieces += map(Calls, whole)
-        return bool(whole)
+        self._has_called = self._has_called or bool(whole)
+        return self._has_called
 
     def _fail(self, pieces: list[Piece]) -> None:
         self._is_over = True
@@ -280,14 +292,17 @@ class ChatReader(Reader):
     def _finish(self, pieces: list[Piece]) -> None:
         self._is_over = True
         self._no_thought(pieces)
-        if self._end is None:
-            calls = self._calls(pieces, is_cut=False)
-            self._end = Ended(Stop.TOOLS if calls else Stop.REFUSED if self._is_refusing else Stop.END)
+        if self._end is None or len(self._held):
+            calls = self._calls(pieces, is_cut=self._end is not None and self._end.stop is Stop.LENGTH)
+            if self._end is None or self._end.stop is Stop.END:
+                self._end = Ended(Stop.TOOLS if calls else Stop.REFUSED if self._is_refusing else Stop.END)
         pieces.append(self._end)
 
     def settle(self) -> list[Piece]:
         """Calls that came whole, though the answer has not ended: for one that went to the client as it came."""
-        return [Calls(call) for call in self._held.complete(self._answer)]
+        calls = self._held.complete(self._answer)
+        self._has_called = self._has_called or bool(calls)
+        return [Calls(call) for call in calls]
 
     @property
     def has_stopped(self) -> bool:

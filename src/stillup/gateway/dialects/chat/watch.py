@@ -85,6 +85,9 @@ _chunk = msgspec.json.Decoder(_Chunk).decode
 _early = msgspec.json.Decoder(_EarlyChunk).decode
 
 
+_DONE = b"data: [DONE]\n\n"
+
+
 class ChatWatch(SseWatch):
     """Watches a stream of Chat Completions."""
 
@@ -149,6 +152,13 @@ class ChatWatch(SseWatch):
     def _ended_kindly(self) -> bool:
         # Many compatible servers never send [DONE]; a choice that says why it stopped is whole.
         return bool(self.stop_reason)
+
+    def finish(self) -> tuple[Fault | None, bytes]:
+        was_over = self.flags & END > 0
+        fault, rest = super().finish()
+        if fault is not None or was_over or _DONE in rest:
+            return fault, rest
+        return None, rest + _DONE  # the last word, which some clients wait for
 
     def error_ending(self, fault: Fault, message: str) -> bytes:
         return error_event(Protocol.OPENAI, fault, message)
