@@ -258,3 +258,28 @@ def test_bedrock_is_asked_in_converse_for_what_is_not_claude(plan_of: Planner):
     )
     chain = Whom(plan_of(text=text)).chain(ask())
     assert [t.protocol for t in chain] == [Protocol.BEDROCK, Protocol.CONVERSE]
+
+
+def test_what_one_upstream_keeps_is_asked_of_it_alone(plan_of: Planner):
+    whom = Whom(plan_of(text=THREE + route("a/x", "b/y")))
+    assert names(whom.chain(ask(OPENAI, operation=Operation.STORED))) == ["a/x"]
+    assert whom.chain(ask(OPENAI, operation=Operation.MODELS))[0].name == "a/x"
+
+
+def test_without_routes_a_model_that_does_it_less_well_comes_after_those_that_do_it(plan_of: Planner):
+    whom = Whom(plan_of("OPENAI DEEPSEEK MISTRAL"))
+    plain = names(whom.chain(ask(OPENAI, "gpt-6.2-sol")))
+    assert plain.index("deepseek/deepseek-v4-pro") > plain.index("mistral/mistral-large-4-0")
+    plan = plan_of("OPENAI DEEPSEEK XAI")
+    form = {"type": "json_schema", "json_schema": {"schema": {}}}
+    found = names(Whom(plan).chain(ask(OPENAI, "gpt-6.2-sol", response_format=form)))
+    assert found[-1] == "deepseek/deepseek-v4-pro"
+    stopped = names(Whom(plan).chain(ask(OPENAI, "gpt-6.2-sol", stop=["x"])))
+    assert stopped[0] == "openai"
+    assert stopped.index("deepseek/deepseek-v4-pro") < stopped.index("openai/gpt-6.1-sol")
+
+
+def test_where_no_capability_is_missing_the_plan_says_why_nobody_can_be_asked(plan_of: Planner):
+    whom = Whom(plan_of(text=THREE + route("a/x", more='match = "other"')))
+    assert whom.nobody(ask()) == "No upstream can be asked for the model 'm': no route matches it."
+    assert whom.nobody(ask(operation=Operation.COUNT_TOKENS)) == whom.nobody(ask())
