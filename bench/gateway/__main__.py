@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--modes", type=_list, default=(), metavar="A,B", help="failover, going_on: only these failures")
     add("--second", type=_list, default=(), metavar="A,B", help="going_on: only these protocols of the second upstream")
     add("--tasks", type=_list, default=(), metavar="A,B", help="going_on: only these kinds of answers")
+    add("--swapped", action="store_true", help="going_on: the first upstream is the one of another protocol")
     add("--sdk", action="store_true", help="going_on: ask with the official SDKs, slower")
     add("--rounds", type=int, default=3, metavar="N", help="interleaved rounds of each figure (3)")
     add("--seconds", type=float, default=4, metavar="S", help="length of one stretch of load (4)")
@@ -102,6 +103,7 @@ def _run(part: str, asked: argparse.Namespace) -> None:
             modes=asked.modes,
             second=asked.second,
             tasks=asked.tasks,
+            swapped=asked.swapped,
             sdk=asked.sdk,
             is_quick=asked.quick,
         )

@@ -11,7 +11,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection
@@ -53,7 +53,13 @@ FAULTS: dict[str, Json] = {
 }
 
 _NUMBERED = re.compile(r"\ba\d+/")
-FIRST = {ANTHROPIC: "claude-sonnet-4-5", OPENAI: "gpt-4.1", RESPONSES: "gpt-4.1", GEMINI: "gemini-2.5-flash"}
+FIRST = {
+    ANTHROPIC: "claude-sonnet-4-5",
+    OPENAI: "gpt-4.1",
+    RESPONSES: "gpt-4.1",
+    GEMINI: "gemini-2.5-flash",
+    BEDROCK: "amazon.nova-pro-v1:0",
+}
 """What is asked first; its model matters little."""
 
 
@@ -87,9 +93,10 @@ SECONDS: dict[str, tuple[Second, ...]] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One client's protocol, one second upstream's, one fault, one kind of answer."""
+    """One client's protocol, those of the two upstreams, one fault, one kind of answer."""
 
     client: str
+    first: str
     second: str
     fault: str
     task: str
@@ -130,11 +137,12 @@ def report(run: Run) -> str:
     times = QUICK if run.is_quick else REQUESTS
     found: dict[Cell, Seen] = {}
     with arena(run.folder, None, failing=True) as place:
-        for (client, second), task, fault in product(pairs, tasks, faults):
-            cell = Cell(client, second, fault, task.name)
+        for (client, other), task, fault in product(pairs, tasks, faults):
+            upstreams = (other, client) if run.swapped else (client, other)
+            cell = Cell(client, *upstreams, fault, task.name)
             if (seen := _play(place, cell, task, times, by_sdk=run.sdk)) is not None:
                 found[cell] = seen
-                say(f"  {client} → {second}, {task.name}, {fault}: {seen}")
+                say(f"  {cell.client}: {cell.first} → {cell.second}, {task.name}, {fault}: {seen}")
         notes = place.notes()
     return render(found, times, by_sdk=run.sdk) + notes
 
@@ -143,10 +151,10 @@ def _play(place: Arena, cell: Cell, task: Task, times: int, *, by_sdk: bool) -> 
     """One cell, with a gateway of its own: what it remembers of one failure must not help with another."""
     place.a.set()
     place.b.set()
-    running = place.start(partial(_gateway, client=cell.client, second=cell.second, times=times), "stillup")
+    running = place.start(partial(_gateway, cell=cell, times=times), "stillup")
     if running is None:
         return None
-    random = Random(f"{cell.client}{cell.second}{cell.fault}{cell.task}")
+    random = Random(str(cell))
     broken = task.behaviour | FAULTS[cell.fault]
     for upstream in (place.a, place.b):
         upstream.get("/reset")
@@ -189,21 +197,21 @@ def _seen(task: Task, got: list[Got], place: Arena, running: Running) -> Seen:
     )
 
 
-def _gateway(place: Place, *, client: str, second: str, times: int) -> Subject:
+def _gateway(place: Place, *, cell: Cell, times: int) -> Subject:
     """A first upstream for every request, so that none is avoided for what befell another; the second is one."""
     lines = [f'data = "{place.folder / "data"}"', "[gateway]", f'listen = "127.0.0.1:{place.port}"']
     lines += ["journal = true", f"stall_after_s = {_STALL_S}", "hedge_after_s = 20"]
-    lines += _upstream("b", second, place.b)
+    lines += _upstream("b", cell.second, place.b)
     for n in range(times):
-        lines += _upstream(f"a{n}", client, place.a)
-    models = SECONDS[second]
+        lines += _upstream(f"a{n}", cell.first, place.a)
+    models = SECONDS[cell.second]
     for n in range(times):
-        chain = [f"a{n}/{FIRST[client]}", f"b/{models[n % len(models)].model}"]
+        chain = [f"a{n}/{FIRST[cell.first]}", f"b/{models[n % len(models)].model}"]
         lines += ["[[gateway.routes]]", f'match = "try-{n}"', f"chain = {json.dumps(chain)}"]
-    lines += ["[[gateway.routes]]", 'match = "*"', f'chain = ["a0/{FIRST[client]}"]']
+    lines += ["[[gateway.routes]]", 'match = "*"', f'chain = ["a0/{FIRST[cell.first]}"]']
     config = place.write("stillup.toml", "\n".join(lines) + "\n")
     argv = (sys.executable, "-m", "stillup", "gateway", "--config", config)
-    return Subject("stillup", place.port, {client: Door("ready")}, argv, {"A_KEY": "sk-a", "B_KEY": "sk-b"})
+    return Subject("stillup", place.port, {cell.client: Door("ready")}, argv, {"A_KEY": "sk-a", "B_KEY": "sk-b"})
 
 
 def _upstream(name: str, protocol: str, port: int) -> list[str]:
@@ -271,12 +279,24 @@ def render(found: dict[Cell, Seen], requests: int, *, by_sdk: bool) -> str:
         "user's message, then saying 40 characters once more; some refuse the beginning first. A stall is "
         f"{_STALL_S:g} s of silence."
     )
-    parts = [intro, judged(_wanted(found))]
+    parts = [intro, judged(_wanted(found)), _beside(found.values())]
     for task in TASKS:
         cells = {cell: seen for cell, seen in found.items() if cell.task == task.name}
         if cells:
             parts.append(f"**{task.name}**: whole / asked; what was wrong with the others.\n\n{_table(cells)}")
     return "\n\n".join(filter(None, parts))
+
+
+def _beside(seen: Collection[Seen]) -> str:
+    """What is right and still worth knowing."""
+    asked, seams = sum(s.asked for s in seen), sum(s.seams for s in seen)
+    firsts, seconds = sum(s.at_first for s in seen), sum(s.at_second for s in seen)
+    return (
+        f"Of {asked:,} answers {seams:,} were gone on with; the others broke before anything had reached the client, "
+        f"or behind a whole call: {sum(s.fewer_calls for s in seen):,} of those ended there, properly, with a part of "
+        f"their calls. The first upstream was asked {firsts:,} times, the second {seconds:,}. Usage that is not within "
+        f"a third and three times of what was said: {sum(s.odd_usage for s in seen):,}."
+    )
 
 
 def _wanted(found: dict[Cell, Seen]) -> Iterable[Wanted]:
@@ -294,13 +314,14 @@ def _wanted(found: dict[Cell, Seen]) -> Iterable[Wanted]:
 
 def _table(cells: dict[Cell, Seen]) -> str:
     faults = list(dict.fromkeys(cell.fault for cell in cells))
-    pairs = list(dict.fromkeys((cell.client, cell.second) for cell in cells))
+    by_who: dict[tuple[str, str, str], dict[str, Seen]] = {}
+    for cell, s in cells.items():
+        by_who.setdefault((cell.client, cell.first, cell.second), {})[cell.fault] = s
     rows = []
-    for client, second in pairs:
-        seen = {cell.fault: s for cell, s in cells.items() if (cell.client, cell.second) == (client, second)}
+    for who, seen in by_who.items():
         seams = sum(s.seams for s in seen.values())
-        rows.append([client, second, *(_short(seen.get(fault)) for fault in faults), str(seams)])
-    return table(["client", "second upstream", *faults, "seams"], rows)
+        rows.append([*who, *(_short(seen.get(fault)) for fault in faults), str(seams)])
+    return table(["client", "first", "second", *faults, "seams"], rows)
 
 
 def _short(seen: Seen | None) -> str:

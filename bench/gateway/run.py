@@ -28,6 +28,7 @@ class Run:
     """Protocols of the second upstream; empty means all."""
     tasks: tuple[str, ...] = ()
     """Kinds of answers; empty means all."""
+    swapped: bool = False
     sdk: bool = False
     is_quick: bool = False
 
