@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from zlib import crc32
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ _PRELUDE = struct.Struct(">III")
 _FIXED_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """Bytes of a header's value by its type; types 6 and 7 (bytes and text) have a length before them."""
 _TEXT = 7
+_USUAL_BYTES = 200
 
 
 class BadMessage(ValueError):
@@ -71,7 +73,14 @@ def _message(raw: bytes) -> Message:
         msg = "the checksum of a message is wrong"
         raise BadMessage(msg)
     end = _PRELUDE.size + int.from_bytes(raw[4:8], "big")
-    return Message(_headers(raw[_PRELUDE.size : end]), raw[end:-4])
+    headers = raw[_PRELUDE.size : end]
+    return Message(_usual(headers) if len(headers) <= _USUAL_BYTES else _headers(headers), raw[end:-4])
+
+
+@lru_cache(maxsize=64)
+def _usual(raw: bytes) -> dict[str, str]:
+    """Hundreds of messages of a stream have the same headers."""
+    return _headers(raw)
 
 
 def _headers(raw: bytes) -> dict[str, str]:
