@@ -515,6 +515,27 @@ def test_what_is_no_object_goes_out_as_it_came(body):
         assert adapted(body, protocol, "claude-opus-5-5", Learned(without=("stop",)))[0] == body
 
 
+@pytest.mark.parametrize(
+    ("body", "protocol", "model"),
+    [
+        (rb'{"system":"a\ud800","tool_choice":{"type":"tool","name":"\udc00"}}', A, "claude-opus-5-5"),
+        (rb'{"output_format":{"schema":{"a":"\udc00"}}}', A, "claude-opus-4-0"),
+        (
+            (
+                rb'{"model":"claude-opus-4-8","messages":[{"role":"user","content":"\ud800"},'
+                rb'{"role":"assistant","content":[{"type":"thinking","thinking":"\ud800"},{"type":"text","text":"x"}]}]}'
+            ),
+            A,
+            "claude-opus-5",
+        ),
+    ],
+)
+def test_half_an_emoji_in_a_text_that_is_edited_is_no_stumbling_block(body, protocol, model):
+    out, changes = adapted(body, protocol, model, Learned())
+    assert changes
+    assert isinstance(json.loads(out), dict)
+
+
 def test_a_body_that_fits_keeps_its_very_bytes():
     body = b'{ "model":"claude-opus-5-5" ,"max_tokens": 9000, "messages" : [ {"role":"user","content":"\\u00e9"} ]}'
     assert adapted(body, A, "claude-opus-5-5", Learned()) == (body, ())

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from stillup.gateway.dialects.lenient import NoJson, plain
+from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, plain
 from stillup.gateway.dialects.splice import members
+from stillup.gateway.dialects.typed import mended
 
 _encode = msgspec.json.encode
 _NOTHING = (b"null", b"")
@@ -39,7 +40,11 @@ class Edited:
         """A member's value; None where there is none, or it is no JSON that could be read."""
         raw = self.raw(*path)
         try:
-            return plain(raw) if raw else None
+            return msgspec.json.decode(raw) if raw else None
+        except UNREADABLE:
+            pass
+        try:
+            return plain(mended(raw))  # half a surrogate pair could not be written again
         except NoJson:
             return None
 

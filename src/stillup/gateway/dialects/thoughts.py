@@ -13,7 +13,8 @@ from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.editing import Edited
-from stillup.gateway.dialects.lenient import UNREADABLE
+from stillup.gateway.dialects.lenient import UNREADABLE, NoJson
+from stillup.gateway.dialects.typed import mended
 
 GEMINI_SKIPS = "skip_thought_signature_validator"
 """What Google documents for calls that have no signature of its own: Gemini 3 refuses a call without any."""
@@ -44,13 +45,20 @@ def drop_thoughts(edited: Edited, protocol: Protocol) -> None:
     if not any(word in raw for word in words):
         return
     try:
-        messages = _list(raw)
-        kept = [m for m in map(without, messages) if m is not None]
+        messages, kept = _split(raw, without)
     except UNREADABLE:
-        return
+        try:
+            messages, kept = _split(mended(raw), without)
+        except (*UNREADABLE, NoJson):
+            return
     if kept and (len(kept) < len(messages) or any(a is not b for a, b in zip(kept, messages, strict=True))):
         edited.put_raw(_encode(kept), name)
         edited.note("earlier thoughts left out")
+
+
+def _split(raw: bytes, without: Callable[[Raw], Raw | None]) -> tuple[list[Raw], list[Raw]]:
+    messages = _list(raw)
+    return messages, [m for m in map(without, messages) if m is not None]
 
 
 def _claude(message: Raw) -> Raw | None:
