@@ -86,7 +86,7 @@ def members(raw: bytes | Raw, where: str = "") -> dict[str, Raw]:
     Raises NoJson, or Untranslatable where it is no object.
     """
     found = read(_members, raw, where)
-    return {camel(name): value for name, value in found.items() if value != _NULL}
+    return {camel(name) if "_" in name else name: value for name, value in found.items() if value != _NULL}
 
 
 def read(decode: Callable[[bytes], T], raw: bytes | Raw, where: str = "") -> T:

@@ -64,6 +64,9 @@ class Parts:
 
     def read(self, part: dict[str, Raw], where: str) -> tuple[Part, ...]:
         """One part. Raises Untranslatable and NoJson."""
+        if len(part) == 1 and "text" in part:  # as most are
+            text = read(_text, part["text"], f"{where}.text")
+            return (Text(text=text),) if text else ()
         found = {camel(name): value for name, value in part.items()}
         signature = found.get("thoughtSignature")
         seal = seal_of(read(_text, signature, f"{where}.thoughtSignature")) if signature is not None else None

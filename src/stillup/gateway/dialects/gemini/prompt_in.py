@@ -167,8 +167,9 @@ def _system(raw: Raw | None) -> tuple[Text, ...]:
         return (Text(text=found),)
     parts = found.parts if isinstance(found.parts, list) else [found.parts or {}]
     texts = []
+    reader = Parts()
     for n, part in enumerate(parts):
-        for read_part in Parts().read(part, f"systemInstruction.parts[{n}]"):
+        for read_part in reader.read(part, f"systemInstruction.parts[{n}]"):
             if not isinstance(read_part, Text):
                 msg = f"systemInstruction.parts[{n}]: only text is taken"
                 raise Untranslatable(msg)
