@@ -18,8 +18,8 @@ STORY = """
 id = "made-up"
 title = "Sign-in fails <b>for</b> an hour"
 service = "claude"
-starts = 2026-01-05T10:00:00Z
-ends = 2026-01-05T12:30:00Z
+starts = 2026-01-05T10:50:00Z
+ends = 2026-01-05T11:40:00Z
 [usual]
 reports_per_day = 60
 posts_per_day = 12
@@ -33,7 +33,7 @@ id = "sign-in"
 layer = "auth"
 components = { web = 1, console = 1 }
 from = 2026-01-05T11:00:00Z
-to = 2026-01-05T12:20:00Z
+to = 2026-01-05T11:40:00Z
 [[official]]
 at = 2026-01-05T11:10:00Z
 posted_at = 2026-01-05T11:10:00Z
@@ -49,7 +49,8 @@ async def get(url, **rest):
         return got.status, await got.text()
 
 
-async def test_the_story_is_on_the_page_while_it_is_played_and_until_all_is_seen():
+async def shown_at(speed):
+    """Where a story stood, what was on its page when it was over, and the alerts that went out."""
     told, seen, alerts = [], {}, []
 
     async def ended(outcome):
@@ -58,7 +59,15 @@ async def test_the_story_is_on_the_page_while_it_is_played_and_until_all_is_seen
         seen["api"] = await get(f"{told[0]}/api/v1/services/claude")
 
     page = DemoPage(told.append, pytest.fail, alerts.append)
-    await play(parse(STORY, "made-up.toml"), 400.0, lambda moment: None, page, ended)
+    await play(parse(STORY, "made-up.toml"), speed, lambda moment: None, page, ended)
+    return told, seen, alerts
+
+
+async def test_the_story_is_on_the_page_while_it_is_played_and_until_all_is_seen():
+    for speed in (400.0, 100.0, 25.0):  # a busy machine has read too little at the first to alert anybody
+        told, seen, alerts = await shown_at(speed)
+        if any("outage" in title for title in alerts):
+            break
     status, body = seen["page"]
     assert status == 200
     assert "Sign-in fails &lt;b&gt;for&lt;/b&gt; an hour" in body, "what is played is said, and shown as text"
