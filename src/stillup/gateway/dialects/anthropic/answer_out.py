@@ -183,7 +183,7 @@ class AnthropicWriter(Writer):
 
     def _call(self, piece: Calls, out: list[bytes]) -> None:
         call = piece.call
-        block = call_block(call, self._id_of(call), "content", Losses())
+        block = call_block(call, self._id_of(call), Losses())
         arguments, block["input"] = _encode(block["input"]), {}
         self._start(b"tool_use", block, out)
         out.append(_delta(self._next - 1, b"input_json_delta", b"partial_json", arguments.decode()))
@@ -290,7 +290,7 @@ def _block(part: Part, made_id: str) -> object:
                 block["citations"] = [citation_raw(citation) for citation in citations]
             return block if text else None
         case Call():
-            return call_block(part, plain_id(part.id) if part.id else made_id, "content", Losses())
+            return call_block(part, plain_id(part.id) if part.id else made_id, Losses())
         case Thought(text=text):
             sealed = sealed_block(part)
             if sealed is None and text:

@@ -104,21 +104,27 @@ def parts_in(content: bytes, where: str) -> tuple[Part, ...]:
     if content[:1] != b"[":
         msg = f"{where}: a string or an array of content blocks is expected"
         raise Untranslatable(msg)
-    return tuple(part_of(block, content, n, f"{where}[{n}]") for n, block in enumerate(typed(_blocks, content, where)))
+    parts = [part_of(block, f"{where}[{n}]") for n, block in enumerate(typed(_blocks, content, where))]
+    if None in parts:  # blocks that only this dialect knows stay as they are written
+        written = typed(raws, content, where)
+        return tuple(_foreign(written[n]) if part is None else part for n, part in enumerate(parts))
+    return tuple(part for part in parts if part is not None)
 
 
 def part_in(raw: bytes, where: str) -> Part:
     """One block by itself. Raises Untranslatable, NoJson."""
-    return part_of(typed(_block, raw, where), b"[" + raw + b"]", 0, where)
+    part = part_of(typed(_block, raw, where), where)
+    return _foreign(Raw(raw)) if part is None else part
 
 
-def part_of(block: Block, content: bytes, n: int, where: str) -> Part:
-    """The block ``n`` of ``content``; what only this dialect knows stays as it is written."""
+def part_of(block: Block, where: str) -> Part | None:
+    """The block as a part; None for one that only this dialect knows."""
     read = _READ.get(block.type)
-    part = read(block, where) if read is not None else None
-    if part is None:
-        return Foreign(origin=ME, what=block.type[:60], raw=bytes(typed(raws, content, where)[n]))
-    return part
+    return read(block, where) if read is not None else None
+
+
+def _foreign(raw: Raw) -> Foreign:
+    return Foreign(origin=ME, what=typed(_block, raw).type[:60], raw=bytes(raw))
 
 
 def cache_of(marker: Marker | None) -> Cache | None:

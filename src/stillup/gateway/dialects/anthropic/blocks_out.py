@@ -44,19 +44,19 @@ class Ids:
     servers count from 0 in every answer) gets a number.
     """
 
-    __slots__ = ("_current", "_taken")
+    __slots__ = ("_current", "_times")
 
     def __init__(self) -> None:
         self._current: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._times: dict[str, int] = {}
 
     def of_call(self, id_: str) -> str:
         """The id of a new call."""
-        base = plain_id(id_)
-        written, n = base, 2
-        while written in self._taken:
-            written, n = f"{base}-{n}", n + 1
-        self._taken.add(written)
+        base = written = plain_id(id_)
+        while written in self._times:
+            self._times[base] = n = self._times[base] + 1
+            written = f"{base}-{n}"
+        self._times[written] = 1
         self._current[id_] = written
         return written
 
@@ -80,7 +80,7 @@ def block_out(  # noqa: PLR0911 - a table of kinds
         case Text():
             return _text(part, losses)
         case Call():
-            return marked(call_block(part, ids.of_call(part.id), where, losses), part.cache)
+            return marked(call_block(part, ids.of_call(part.id), losses), part.cache)
         case Result():
             return _result(part, where, ids, losses)
         case Media():
@@ -104,13 +104,13 @@ def foreign_raw(part: Foreign, where: str) -> Raw:
     return Raw(part.raw)
 
 
-def call_block(call: Call, id_: str, where: str, losses: Losses) -> Block:
+def call_block(call: Call, id_: str, losses: Losses) -> Block:
     """A call; arguments that are no JSON object (a model wrote them) are told of as what they are."""
     try:
         _object(call.arguments.encode())
         arguments: object = Raw(call.arguments.encode())
     except UNREADABLE:
-        losses.add(f"{where}: a call's arguments that are no JSON object stand in one")
+        losses.add("arguments of a call that are no JSON object (they stand in one)")
         arguments = {"not_json": call.arguments}
     if call.seal is not None and call.seal.origin is not ME:
         losses.add("another model's thoughts")
