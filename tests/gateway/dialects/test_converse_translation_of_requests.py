@@ -9,6 +9,7 @@ import pytest
 from msgspec import Raw
 
 from stillup.gateway.core.values import Ask, Form, Operation, Protocol
+from stillup.gateway.dialects.converse.names import SEE
 from stillup.gateway.dialects.converse.prompt_in import NOT_THERE
 from stillup.gateway.dialects.converse.translation import DIALECT
 from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable
@@ -266,11 +267,14 @@ def test_media_are_written_with_names_that_are_allowed_and_differ():
     assert [block.get("document", {}).get("name") for block in blocks[:3]] == ["a-pdf", "document", "document 2"]
     assert blocks[0]["document"]["citations"] == {"enabled": True}
     assert blocks[1]["document"] == {"format": "txt", "source": {"bytes": "YWI="}, "name": "document"}
-    assert blocks[3:] == [
+    assert blocks[3:5] == [
         {"image": {"format": "jpeg", "source": {"bytes": "aa"}}},
         {"video": {"format": "mp4", "source": {"s3Location": {"uri": "s3://a"}}}},
     ]
     assert losses == ["image detail", "an image's name"]
+    # Beside a document a message must have words.
+    assert blocks.pop() == {"text": SEE}
+    assert len(parts_read(*blocks, {"text": SEE})) == 5
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import Protocol
-from stillup.gateway.dialects.converse.names import NO_NAME, type_of
+from stillup.gateway.dialects.converse.names import NO_NAME, SEE, type_of
 from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.lenient import NULL
 from stillup.gateway.dialects.neutral import (
@@ -106,6 +106,7 @@ class _CitedText(Struct, gc=False):
     citations: list[Raw] | None = None
 
 
+_SEE = Text(text=SEE)
 _text = msgspec.json.Decoder(str).decode
 _media = msgspec.json.Decoder(_Media).decode
 _reasoning = msgspec.json.Decoder(_Reasoning).decode
@@ -131,7 +132,9 @@ class Blocks:
                 if parts and not isinstance(parts[-1], Thought | Foreign) and hasattr(parts[-1], "cache"):
                     parts[-1] = msgspec.structs.replace(parts[-1], cache=Cache(ttl=ttl or ""))
                 continue
-            parts.append(self._read(block, f"{where}[{n}]"))
+            part = self._read(block, f"{where}[{n}]")
+            if part != _SEE:
+                parts.append(part)
         return tuple(parts)
 
     def _read(self, block: dict[str, Raw], where: str) -> Part:

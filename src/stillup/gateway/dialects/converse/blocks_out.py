@@ -10,6 +10,7 @@ from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.converse.names import (
+    SEE,
     checked_name,
     document_name,
     format_of,
@@ -62,7 +63,7 @@ class Blocks:
                 turns[-1][1].extend(blocks)
             elif blocks:
                 turns.append((role, blocks))
-        return [{"role": role, "content": blocks} for role, blocks in turns]
+        return [{"role": role, "content": [*blocks, *_words_for(blocks)]} for role, blocks in turns]
 
     def cache(self, cache: Cache | None) -> Iterator[Json]:
         """The point behind what is marked, for the models that take one."""
@@ -121,6 +122,11 @@ class Blocks:
         if media.kind is not Kind.DOCUMENT and media.name:
             self._losses.add("an image's name")
         return media_block(media, where, self._names)
+
+
+def _words_for(blocks: list[Json]) -> list[Json]:
+    has_document = any("document" in block for block in blocks)
+    return [{"text": SEE}] if has_document and not any("text" in block for block in blocks) else []
 
 
 def media_block(media: Media, where: str, names: set[str]) -> Json:

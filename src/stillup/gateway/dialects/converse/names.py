@@ -61,6 +61,8 @@ for _type, _format in _FORMATS.items():
     _TYPES.setdefault((_kind, _format), _type)
 _ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+SEE = "(See the document.)"
+"""Beside a document a message must have words there."""
 NO_NAME = re.compile(r"document( \d+)?")
 """What a document is called that has no name: there must be one, unlike the others."""
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9()\[\] -]+")
