@@ -35,6 +35,8 @@ protocol = "{protocol}"
 base_url = "{url}"
 """
 PATHS = {"anthropic": "", "openai": "/v1", "gemini": ""}
+MODELS = {"claude*": "anthropic", "gemini*": "gemini", "*": "openai"}
+"""Whose models are asked of which upstreams: each request stays in its own dialect."""
 
 
 def config_of(servers, *, hedge_after_s, match="*", more="", last=""):
@@ -44,11 +46,12 @@ def config_of(servers, *, hedge_after_s, match="*", more="", last=""):
         for protocol, path in PATHS.items():
             name, key = server.name.lower(), f"{server.name}_KEY"
             lines.append(UPSTREAM.format(name=name, protocol=protocol, url=server.url + path) + f'key_env = "{key}"')
-    chain = [f"{server.name.lower()}-{protocol}" for server in servers for protocol in PATHS]
     if last:
         lines.append(UPSTREAM.format(name="last", protocol="openai", url=f"{last}/v1"))
-        chain.append("last-openai")
-    return "\n".join([*lines, "[[gateway.routes]]", f'match = "{match}"', f"chain = {chain}"])
+    for pattern, protocol in MODELS.items():
+        chain = [f"{server.name.lower()}-{protocol}" for server in servers] + ["last-openai"] * bool(last)
+        lines += ["[[gateway.routes]]", f'match = "{pattern if match == "*" else match}"', f"chain = {chain}"]
+    return "\n".join(lines)
 
 
 def pytest_collection_modifyitems(items):
