@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillup.gateway.core.fault import Fault
-from stillup.gateway.core.values import Ask, Operation, Protocol, Target, Usage
+from stillup.gateway.core.values import Ask, Form, Operation, Protocol, Target, Usage
 from stillup.gateway.dialects.address import address
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, KeyChoice, KeyKind, UpstreamSpec
 from stillup.gateway.dialects.converse.translation import DIALECT
 from stillup.gateway.dialects.converse.watch import ConverseWatch
-from stillup.gateway.dialects.neutral import Ended, Stop, Words
+from stillup.gateway.dialects.neutral import UNSIGNED, Ended, Stop, Words
 from stillup.gateway.dialects.trouble import classify
 from stillup.gateway.dialects.whole import WholeWatch, watch_for
 from stillup.secret import Secret
@@ -28,6 +28,10 @@ CONVERSE = Protocol.CONVERSE
 MODEL = "amazon.nova-pro-v1:0"
 BODY = {"messages": [{"role": "user", "content": [{"text": "Hi"}]}]}
 AMAZON = "application/vnd.amazon.eventstream"
+
+
+def said(*blocks):
+    return {"role": "user", "content": list(blocks)}
 
 
 def ask(stream=True, operation=Operation.GENERATE, body=BODY):
@@ -107,8 +111,8 @@ def test_without_its_counts_a_stream_that_gave_its_reason_is_whole():
 
 @pytest.mark.parametrize(("left_out", "fault"), [(2, Fault.CUT), (12, Fault.EMPTY)])
 def test_a_stream_that_ends_before_its_reason_is_cut_or_empty(left_out, fault):
-    watch, said, _ = watched(*frames()[:-left_out])
-    assert (said, watch.fault) == (fault, fault)
+    watch, told, _ = watched(*frames()[:-left_out])
+    assert (told, watch.fault) == (fault, fault)
 
 
 def test_a_stream_that_ends_inside_a_message_is_cut():
@@ -129,8 +133,8 @@ def test_a_stream_that_ends_inside_a_message_is_cut():
 def test_an_exception_inside_the_stream_is_what_its_name_says(kind, fault):
     headers = {":message-type": "exception", ":exception-type": kind, ":content-type": "application/json"}
     opening, first, *_ = frames()
-    watch, said, out = watched(opening, first, message(headers, b'{"message":"Wait a bit"}'), frames()[-1])
-    assert (said, watch.error_message, watch.flags & ERROR) == (fault, "Wait a bit", ERROR)
+    watch, told, out = watched(opening, first, message(headers, b'{"message":"Wait a bit"}'), frames()[-1])
+    assert (told, watch.error_message, watch.flags & ERROR) == (fault, "Wait a bit", ERROR)
     assert kind.encode() in watch.error_event
     assert b"error" not in out
 
@@ -218,3 +222,25 @@ def test_the_scripted_provider_calls_tools_and_keeps_to_limits():
     assert (reply.stop, reply.parts[0].name) == (Stop.TOOLS, "get_weather")
     short = DIALECT.read_reply(answered(stream=False, body={**BODY, "inferenceConfig": {"maxTokens": 3}}).body)
     assert (short.stop, short.parts[0].text) == (Stop.LENGTH, "A0 A1 A2 ")
+
+
+# --- a request that is changed
+
+
+def test_going_on_appends_what_was_said_and_changes_nothing_else():
+    body = b'{"messages": [], "x": 1, "inferenceConfig": {"maxTokens": 4, "topP": 0.5}}'
+    gone = json.loads(DIALECT.go_on(body, "So far ", Form.INSTRUCTION, 77))
+    assert [message["role"] for message in gone["messages"]] == ["assistant", "user"]
+    assert gone["messages"][0]["content"] == [{"text": "So far "}]
+    assert (gone["x"], gone["inferenceConfig"]) == (1, {"maxTokens": 77, "topP": 0.5})
+    begun = json.loads(DIALECT.go_on(b'{"messages":[]}', "So far ", Form.PREFILL, None))
+    assert begun == {"messages": [{"role": "assistant", "content": [{"text": "So far"}]}]}
+    assert json.loads(DIALECT.go_on(b"{}", "x", Form.NONE, None)) == {}
+
+
+def test_marked_thoughts_are_taken_out_and_nothing_else():
+    marked = {"reasoningContent": {"reasoningText": {"text": "x", "signature": UNSIGNED}}}
+    body = {"messages": [said(marked), said(marked, {"text": UNSIGNED})], "a": 1}
+    left = json.loads(DIALECT.cleaned(json.dumps(body).encode()))
+    assert left == {"messages": [said({"text": UNSIGNED})], "a": 1}
+    assert DIALECT.cleaned(b"{}") == b"{}"

@@ -8,13 +8,12 @@ import re
 import pytest
 from msgspec import Raw
 
-from stillup.gateway.core.values import Ask, Form, Operation, Protocol
+from stillup.gateway.core.values import Ask, Operation, Protocol
 from stillup.gateway.dialects.converse.names import SEE
 from stillup.gateway.dialects.converse.prompt_in import NOT_THERE
 from stillup.gateway.dialects.converse.translation import DIALECT
 from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable
 from stillup.gateway.dialects.neutral import (
-    UNSIGNED,
     Cache,
     Call,
     Choose,
@@ -231,7 +230,7 @@ def test_users_and_the_assistant_take_turns():
         said({"text": "a"}, {"text": "b"}, {"text": "c"}),
         said({"text": "d"}, {"text": "e"}, role="assistant"),
     ]
-    assert losses == ["the system's role of a message in mid-conversation", "another model's thoughts"]
+    assert losses == ["the system's role inside the conversation", "another model's thoughts"]
 
 
 def test_calls_results_and_thoughts_are_written():
@@ -332,13 +331,18 @@ def test_what_converse_has_no_word_for_is_named_as_left_out():
         messages=(Message(role=USER, name="Ann", parts=(Text(text="Hi", citations=(Citation(),)),)),),
         sampling=Sampling(top_k=1, seed=2, frequency_penalty=0.5, presence_penalty=0.5),
         thinking=Thinking(on=True),
-        others={"user": Raw(b"1"), "serviceTier": Raw(b'{"type":"flex"}')},
+        others={
+            "user": Raw(b"1"),
+            "store": Raw(b"false"),
+            "requestMetadata": Raw(b'"x"'),
+            "serviceTier": Raw(b'{"type":"flex"}'),
+        },
         unknown=("news",),
     )
     body = json.loads(DIALECT.write_prompt(prompt, losses))
     assert body["serviceTier"] == {"type": "flex"}
     assert list(losses) == [
-        "citations of earlier answers",
+        "citations",
         "a speaker's name",
         "cache marker",
         "top_k",
@@ -347,6 +351,7 @@ def test_what_converse_has_no_word_for_is_named_as_left_out():
         "seed",
         "thinking",
         "user",
+        "requestMetadata",
         "news",
     ]
 
@@ -384,25 +389,6 @@ def test_a_schema_is_written_as_text_and_json_without_one_as_any_object():
     assert inside == {"schema": '{"type":"array"}', "name": "n", "description": "d"}
     body, _ = write(schema=Schema())
     assert body["outputConfig"]["textFormat"]["structure"]["jsonSchema"] == {"schema": '{"type":"object"}'}
-
-
-def test_going_on_appends_what_was_said_and_changes_nothing_else():
-    body = b'{"messages": [], "x": 1, "inferenceConfig": {"maxTokens": 4, "topP": 0.5}}'
-    gone = json.loads(DIALECT.go_on(body, "So far ", Form.INSTRUCTION, 77))
-    assert [message["role"] for message in gone["messages"]] == ["assistant", "user"]
-    assert gone["messages"][0]["content"] == [{"text": "So far "}]
-    assert (gone["x"], gone["inferenceConfig"]) == (1, {"maxTokens": 77, "topP": 0.5})
-    begun = json.loads(DIALECT.go_on(b'{"messages":[]}', "So far ", Form.PREFILL, None))
-    assert begun == {"messages": [said({"text": "So far"}, role="assistant")]}
-    assert json.loads(DIALECT.go_on(b"{}", "x", Form.NONE, None)) == {}
-
-
-def test_marked_thoughts_are_taken_out_and_nothing_else():
-    marked = {"reasoningContent": {"reasoningText": {"text": "x", "signature": UNSIGNED}}}
-    body = {"messages": [said(marked, role="assistant"), said(marked, {"text": UNSIGNED})], "a": 1}
-    left = json.loads(DIALECT.cleaned(json.dumps(body).encode()))
-    assert left == {"messages": [said({"text": UNSIGNED})], "a": 1}
-    assert DIALECT.cleaned(b"{}") == b"{}"
 
 
 def test_addresses_and_counts():

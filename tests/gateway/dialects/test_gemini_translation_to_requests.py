@@ -159,7 +159,7 @@ def test_media_are_written_in_each_of_their_forms():
     assert set(losses) == {
         "a document's name",
         "a document's context",
-        "citations of documents",
+        "citations",
         "image detail",
         "cache marker",
     }
@@ -177,13 +177,13 @@ def test_what_gemini_has_no_word_for_is_named_as_left_out():
         tools=(Tool(name="f", strict=True, cache=Cache()),),
         tool_choice=ToolChoice(parallel=False),
         thinking=Thinking(on=True, effort=Effort.MAX, budget_tokens=3),
-        others={"user": b"1"},
+        others={"user": b"1", "store": b"false"},
     )
     _, losses = write(prompt)
     assert losses == [
         "a speaker's name",
-        "the system's role of a message in mid-conversation",
-        "citations of earlier answers",
+        "the system's role inside the conversation",
+        "citations",
         "cache marker",
         "strict tool arguments",
         "one call at a time",

@@ -58,7 +58,7 @@ class Blocks:
             if message.name:
                 self._losses.add("a speaker's name")
             if message.role is Role.SYSTEM:
-                self._losses.add("the system's role of a message in mid-conversation")
+                self._losses.add("the system's role inside the conversation")
             if turns and turns[-1][0] == role:
                 turns[-1][1].extend(blocks)
             elif blocks:
@@ -85,7 +85,7 @@ class Blocks:
         match part:
             case Text() | Refused():
                 if isinstance(part, Text) and part.citations:
-                    self._losses.add("citations of earlier answers")
+                    self._losses.add("citations")
                 if part.text:
                     yield {"text": part.text}
             case Thought():

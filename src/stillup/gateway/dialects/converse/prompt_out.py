@@ -20,6 +20,8 @@ _FEW = {Effort.MINIMAL: Effort.LOW, Effort.XHIGH: Effort.HIGH, Effort.MAX: Effor
 """Where there are only low, medium and high."""
 _BUDGETS = {Effort.LOW: 2048, Effort.MEDIUM: 8192, Effort.HIGH: 16384}
 _ANYTHING = Raw(b'{"type":"object","properties":{}}')
+_ABOUT_NOTHING = frozenset({"store", "include", "stream_options"})
+"""How another dialect is answered, not what: nothing is lost with them."""
 _MARK = UNSIGNED.encode()
 _encode = msgspec.json.encode
 _list = msgspec.json.Decoder(list[Raw]).decode
@@ -41,9 +43,9 @@ def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
         if tool.what != "systemTool":
             body |= _object(tool.raw)
     for name, value in prompt.others.items():
-        if name in HINTS:
+        if name in HINTS and bytes(value)[:1] in {b"{", b"["}:  # Gemini's serviceTier is a word
             body[name] = value
-        else:
+        elif name not in _ABOUT_NOTHING:
             losses.add(name)
     for name in prompt.unknown:
         losses.add(name)

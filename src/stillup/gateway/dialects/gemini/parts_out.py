@@ -49,7 +49,7 @@ class Contents:
             if message.name:
                 self._losses.add("a speaker's name")
             if message.role is Role.SYSTEM:
-                self._losses.add("the system's role of a message in mid-conversation")
+                self._losses.add("the system's role inside the conversation")
             if not parts:
                 continue
             role = "model" if message.role is Role.ASSISTANT else "user"
@@ -88,7 +88,7 @@ class Contents:
         if part.cache is not None:
             self._losses.add("cache marker")
         if isinstance(part, Text) and part.citations:
-            self._losses.add("citations of earlier answers")
+            self._losses.add("citations")
 
     def _thought(self, thought: Thought) -> Iterator[Json]:
         signature = signature_of(thought.seal)
@@ -121,7 +121,7 @@ class Contents:
             if said:
                 self._losses.add(loss)
         if media.cited:
-            self._losses.add("citations of documents")
+            self._losses.add("citations")
         if media.context:
             self._losses.add("a document's context")
         if media.file_id:

@@ -27,6 +27,8 @@ from stillup.gateway.dialects.typed import GO_ON
 _MOST_STOPS = 5
 _LEVEL_OF = {effort: level for level, effort in LEVELS.items()} | {Effort.XHIGH: "HIGH", Effort.MAX: "HIGH"}
 _IN_BODY = frozenset({"safetySettings", "labels", "serviceTier", "store"})
+_ABOUT_NOTHING = frozenset({"store", "include", "stream_options"})
+"""How another dialect is answered, not what: nothing is lost with them."""
 _MARK = UNSIGNED.encode()
 _encode = msgspec.json.encode
 _listed = msgspec.json.Decoder(list[Raw] | dict[str, Raw]).decode
@@ -45,6 +47,8 @@ def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
     body |= _tools(prompt, losses)
     options = _options(prompt, losses)
     for name, value in prompt.others.items():
+        if name in _ABOUT_NOTHING:
+            continue
         if name not in HINTS:
             losses.add(name)
         elif name in _IN_BODY:
@@ -153,7 +157,7 @@ def _thinking(thinking: Thinking, model: str, losses: Losses) -> Json:
     if thinking.on is False or effort is Effort.NONE:
         if early or "gemini-" not in model:
             return config | {"thinkingBudget": 0}
-        losses.add("thinking off (this model always thinks)")
+        losses.add("thinking off")
         return config | {"thinkingLevel": "MINIMAL" if "flash" in model else "LOW"}
     if effort in {Effort.XHIGH, Effort.MAX}:
         losses.add(f"effort {effort}")
