@@ -281,6 +281,17 @@ def test_neighbours_of_one_role_become_one_turn_with_the_results_first():
     assert [block["type"] for block in body["messages"][2]["content"]] == ["tool_result", "text"]
 
 
+def test_a_beginning_of_the_clients_does_not_end_in_white_space():
+    messages = (HI, Message(role=Role.ASSISTANT, parts=(Text(text="Sure: "),)))
+    assert write(messages=messages)[0]["messages"][1]["content"] == "Sure:"
+    assert write(messages=(*messages, HI))[0]["messages"][1]["content"] == "Sure: "
+
+
+def test_what_other_dialects_tools_have_no_word_for_is_named_once():
+    tools = [{"name": n, "input_schema": {}, "input_examples": [{}], "defer_loading": True} for n in "ab"]
+    assert read(tools=tools).unknown == ("tools[].input_examples", "tools[].defer_loading")
+
+
 def test_a_system_message_in_between_stands_where_it_stood():
     body, losses = write(messages=(HI, Message(role=Role.SYSTEM, parts=(Text(text="Be brief"),))))
     assert body["messages"][0]["content"][1]["text"] == "<system>\nBe brief\n</system>"

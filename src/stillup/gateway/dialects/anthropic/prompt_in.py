@@ -181,7 +181,7 @@ def _tools(body: _Body) -> tuple[tuple[Tool, ...], tuple[Foreign, ...], list[str
     """The client's tools, the provider's own, and members of tools that no other dialect knows."""
     tools: list[Tool] = []
     foreign: list[Foreign] = []
-    unknown: list[str] = []
+    unknown: dict[str, None] = {}
     for n, raw in enumerate(body.tools or ()):
         tool = typed(_tool, raw, f"tools[{n}]")
         is_called = tool.allowed_callers is None or "direct" in tool.allowed_callers
@@ -189,9 +189,9 @@ def _tools(body: _Body) -> tuple[tuple[Tool, ...], tuple[Foreign, ...], list[str
             foreign.append(Foreign(origin=ME, what=(tool.type or "custom")[:60], raw=bytes(raw)))
             continue
         if tool.input_examples != NULL:
-            unknown.append(f"tools[{n}].input_examples")
+            unknown["tools[].input_examples"] = None
         if tool.defer_loading:
-            unknown.append(f"tools[{n}].defer_loading")
+            unknown["tools[].defer_loading"] = None
         tools.append(
             Tool(
                 name=tool.name,
@@ -205,7 +205,7 @@ def _tools(body: _Body) -> tuple[tuple[Tool, ...], tuple[Foreign, ...], list[str
         raw = getattr(body, name)
         if bytes(raw) not in {b"null", b"[]"}:
             foreign.append(Foreign(origin=ME, what=name, raw=bytes(raw)))
-    return tuple(tools), tuple(foreign), unknown[:_MAX_UNKNOWN]
+    return tuple(tools), tuple(foreign), list(unknown)
 
 
 def _choice(choice: _Choice | None) -> ToolChoice | None:

@@ -112,7 +112,16 @@ def _turns(prompt: Prompt, ids: Ids, losses: Losses) -> list[dict[str, Any]]:
             turns[-1][1].extend(blocks)
         else:
             turns.append((role, blocks))
+    if turns and turns[-1][0] == "assistant":
+        _strip_end(turns[-1][1])
     return [{"role": role, "content": _content(role, blocks)} for role, blocks in turns]
+
+
+def _strip_end(blocks: list[Any]) -> None:
+    """A beginning that the answer goes on from must not end in white space there."""
+    last = blocks[-1]
+    if isinstance(last, dict) and last.get("type") == "text" and last["text"].strip():
+        last["text"] = last["text"].rstrip()
 
 
 def _content(role: str, blocks: list[Any]) -> object:
