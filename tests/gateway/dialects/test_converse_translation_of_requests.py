@@ -191,7 +191,6 @@ def test_the_rest_of_a_request_is_read():
         ({"reasoningConfig": {"type": "disabled"}}, Thinking(on=False)),
         ({"reasoning_effort": "none"}, Thinking(on=False)),
         ({"reasoning_effort": "vast"}, Thinking()),
-        ({}, Thinking()),
     ],
 )
 def test_thinking_is_read_in_each_makers_words(more, thinking):
