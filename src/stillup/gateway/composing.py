@@ -16,6 +16,7 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from stillup.catalog.models import find_model
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.going_on import Continuable, ThinkingCut
 from stillup.gateway.core.turn import Turn
@@ -41,6 +42,7 @@ from stillup.gateway.dialects.translated import (
     passing,
     pieces_of,
 )
+from stillup.gateway.dialects.unsealing import Unsealed, UnsealingWatch
 from stillup.gateway.dialects.whole import WholeWatch
 from stillup.gateway.reading import content_of, reader
 
@@ -72,6 +74,8 @@ class Composed(Struct, frozen=True, kw_only=True):
     learned: Learned
     """What was known of the model when it was put together."""
     is_translated: bool = False
+    is_sealed_for_others: bool = False
+    """Its thoughts' signatures are no good for the client: another model made them, or another prompt."""
     form: Form | None = None
     said: Said | None = None
     writer: Writer | None = None
@@ -144,6 +148,7 @@ class Composer:
             changes=changes,
             learned=learned,
             is_translated=not is_same_dialect(protocol, self._ask.protocol),
+            is_sealed_for_others=ask.protocol is Protocol.ANTHROPIC and _is_other_model(turn.model, self._ask.model),
             form=form,
             said=said,
             writer=writer,
@@ -225,6 +230,8 @@ class Composer:
             return watch
         if composed.is_translated or composed.said is not None or STOPS_LEFT_OUT in composed.changes:
             watch = self._translating(composed, watch, headers)
+        elif composed.is_sealed_for_others:
+            watch = UnsealingWatch(watch)
         return self._holding(watch) if composed.said is None else watch
 
     def _translating(self, composed: Composed, watch: Watch, headers: Headers) -> Watch:
@@ -255,6 +262,8 @@ class Composer:
 
     def _between(self, composed: Composed) -> list[Between]:
         between: list[Between] = [Named(composed.turn.model)]
+        if composed.is_sealed_for_others:
+            between.append(Unsealed())
         if composed.said is not None:
             between.append(self._joint(composed, composed.said))
         stops = self._kept_stops(composed)
@@ -286,6 +295,14 @@ class Composer:
     def _stream_type(self) -> bytes:
         is_array = self._ask.protocol is Protocol.GEMINI and "alt=sse" not in self._ask.query
         return _JSON if is_array else _SSE
+
+
+def _is_other_model(model: str, asked: str) -> bool:
+    """Whether another model is asked, under whatever name: Claude's signatures are good in every cloud."""
+    if model == asked:
+        return False
+    found = find_model(model)
+    return found is None or found is not find_model(asked)
 
 
 def _plain(ask: Ask) -> bytes:

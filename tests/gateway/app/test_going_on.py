@@ -324,6 +324,23 @@ async def test_an_unsigned_thought_that_comes_back_is_never_sent_on(raw, start):
     assert seen[0]["messages"][1]["content"] == blocks[1:]
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_stand_ins_signature_is_told_as_none_and_its_own_models_passes(stream, a, b, start, clock):
+    a.script([Behaviour(failure=Failure.STATUS, status=529)])
+    a.set(thinking())
+    b.set(thinking())
+    client = Client(await start(a, b, chain=["a-anthropic", "b-anthropic/claude-simulated-2"]))
+    speech = Speech("messages", stream=stream)
+
+    of_b = await client.ask(speech)
+    clock.skip(75.0)  # A is well again
+    of_a = await client.ask(speech)
+
+    for reply, is_marked in ((of_b, True), (of_a, False)):
+        assert speech.text(reply) == SCRIPT if stream else SCRIPT in reply.body.decode()
+        assert (UNSIGNED.encode() in reply.body) is is_marked
+
+
 async def test_with_hold_no_thought_is_seen_that_was_cut(a, b, start):
     a.set(thinking(failure=Failure.CUT, after=3))
     b.set(thinking())
