@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
 _SHORT_ID = 14
 _STYLES = {State.ANSWERED: "green", State.FAILED: "red", State.RUNNING: "yellow"}
-_OVER = (200, 202)
+_OK = 200
+_DONE = (200, 202)
 _MOST_TEXT = 100_000
 
 
 class _Listing(Struct):
-    items: tuple[Item, ...]
+    items: tuple[Item, ...] | None = None
+    """None where ids are not told, for whoever has one may have the answer: they are in the folder."""
 
 
 class Kept(Struct, frozen=True):
@@ -55,20 +57,15 @@ class Kept(Struct, frozen=True):
         url, folder = gateway_url(config), later_folder(config)
         answer = ask(url, PATH, token=_token())
         if answer is None:
-            try:
-                found = sorted(read_items(folder), key=lambda item: item.number)
-            except OSError as error:
-                msg = f"what was put off cannot be read: {error.strerror or type(error).__name__} ({folder})"
-                raise StoreError(msg) from error
-            return cls(tuple(found), folder, "")
+            return cls(_in_files(folder), folder, "")
         status, body = answer
-        try:
-            return cls(msgspec.json.decode(body, type=_Listing).items, folder, url)
-        except msgspec.DecodeError as exc:
+        listing = _listing(body) if status == _OK else None
+        if listing is None:
             closed = status in (401, 403)
             why = f"it asks for a token; set {TOKEN_ENV} to yours" if closed else "it is no gateway of this version"
             msg = f"{url} does not tell what it has put off: {why}"
-            raise UsageError(msg) from exc
+            raise UsageError(msg)
+        return cls(_in_files(folder) if listing.items is None else listing.items, folder, url)
 
     def find(self, beginning: str) -> Item:
         """The one whose id begins so.
@@ -147,7 +144,7 @@ class Kept(Struct, frozen=True):
             say("stillup: no gateway runs that could do that; start one with `stillup gateway`")
             return UNAVAILABLE
         status, body = answer
-        if status not in _OVER:
+        if status not in _DONE:
             raise UsageError(told(body) or "the gateway refused it")
         if as_json:
             put(body)
@@ -167,6 +164,21 @@ class Kept(Struct, frozen=True):
             return None
         coding = next((value for name, value in kept.headers if name.lower() == b"content-encoding"), b"")
         return kept.body, coding.decode("latin-1")
+
+
+def _listing(body: bytes) -> _Listing | None:
+    try:
+        return msgspec.json.decode(body, type=_Listing)
+    except msgspec.DecodeError:
+        return None
+
+
+def _in_files(folder: Path) -> tuple[Item, ...]:
+    try:
+        return tuple(sorted(read_items(folder), key=lambda item: item.number))
+    except OSError as error:
+        msg = f"what was put off cannot be read: {error.strerror or type(error).__name__} ({folder})"
+        raise StoreError(msg) from error
 
 
 def _what(item: Item) -> str:
