@@ -40,6 +40,14 @@ def test_a_tool_for_the_weather_is_called_and_any_other_only_when_one_must_be(to
     assert (found and found.name) == called
 
 
+@pytest.mark.parametrize(("mode", "called"), [("ANY", "look_up"), ("NONE", None), ("AUTO", None)])
+def test_gemini_has_a_word_of_its_own_for_a_tool_that_must_be_called(mode, called):
+    tools = [{"functionDeclarations": [{"name": "look_up"}]}]
+    body = {"contents": [], "tools": tools, "toolConfig": {"functionCallingConfig": {"mode": mode}}}
+    found = read_call("POST", "/v1beta/models/m:generateContent", {}, msgspec.json.encode(body)).tool
+    assert (found and found.name) == called
+
+
 @pytest.mark.parametrize(
     ("field", "given"),
     [

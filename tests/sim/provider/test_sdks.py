@@ -314,6 +314,26 @@ async def test_gemini_reads_thoughts_words_and_two_calls(provider, gemini, strea
     assert chunks[-1].usage_metadata.thoughts_token_count == 3
 
 
+@pytest.mark.parametrize("streams", [False, True])
+async def test_openai_reads_the_call_of_a_custom_tool(provider, gpt, streams):
+    provider.set(Behaviour(calls=(Called("patch", {"input": "*** Begin\n+x"}), Called("look", {"a": 1}))))
+    ask = {"model": "m", "input": "Hello", "tools": [{"type": "custom", "name": "patch"}]}
+    if streams:
+        async with gpt.responses.stream(**ask) as stream:
+            said = "".join([e.delta async for e in stream if e.type == "response.custom_tool_call_input.delta"])
+            answer = await stream.get_final_response()
+        assert said == "*** Begin\n+x"
+    else:
+        answer = await gpt.responses.create(**ask)
+    patch, look = answer.output
+    assert (patch.type, patch.input, look.type, look.arguments) == (
+        "custom_tool_call",
+        "*** Begin\n+x",
+        "function_call",
+        '{"a":1}',
+    )
+
+
 async def test_every_sdk_reads_a_refusal(provider, claude, gpt, gemini):
     provider.set(Behaviour(refusal="I will not."))
     async with claude.messages.stream(model="m", max_tokens=99, messages=SAY) as stream:

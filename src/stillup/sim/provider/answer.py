@@ -70,7 +70,9 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 def arguments_of(call: Tool) -> str:
-    """A call's arguments as JSON."""
+    """A call's arguments as JSON, or the text that a free one takes."""
+    if call.is_free and isinstance(text := call.arguments.get("input"), str):
+        return text
     return msgspec.json.encode(call.arguments).decode()
 
 

@@ -12,9 +12,11 @@ from stillup.sim.provider.call import Dialect
 
 Json = Mapping[str, Any]
 _ROWS = {Dialect.GEMINI: "contents", Dialect.RESPONSES: "input"}
-_OURS = frozenset({"assistant", "model"})
-_OUR_ITEMS = frozenset({"reasoning", "function_call"})
+_OURS = ("assistant", "model")
+_CALLS = ("function_call", "custom_tool_call")
+_OUR_ITEMS = ("reasoning", *_CALLS)
 """Items of OpenAI's Responses that are the assistant's, and have no role."""
+_RESULTS = ("function_call_output", "custom_tool_call_output")
 
 
 class Begun(Struct, frozen=True, kw_only=True):
@@ -67,7 +69,7 @@ def turn_of(dialect: Dialect, body: Json) -> int:
 
 def is_result(row: Json) -> bool:
     """Whether a message holds what a tool answered."""
-    if row.get("role") == "tool" or row.get("type") == "function_call_output":
+    if row.get("role") == "tool" or row.get("type") in _RESULTS:
         return True
     return any(p.get("type") == "tool_result" or "functionResponse" in p or "toolResult" in p for p in _parts(row))
 
@@ -91,7 +93,7 @@ def _is_ours(row: Json) -> bool:
 
 
 def _has_calls(row: Json) -> bool:
-    if row.get("tool_calls") or row.get("type") == "function_call":
+    if row.get("tool_calls") or row.get("type") in _CALLS:
         return True
     return any(p.get("type") == "tool_use" or "functionCall" in p or "toolUse" in p for p in _parts(row))
 

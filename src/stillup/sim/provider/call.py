@@ -48,6 +48,8 @@ class Tool(Struct, frozen=True):
 
     name: str
     arguments: dict[str, Any]
+    is_free: bool = False
+    """It takes a text of no form, the argument ``input``: a custom tool of OpenAI's."""
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -215,7 +217,7 @@ def _wanted_tool(dialect: Dialect, body: Mapping[str, Any]) -> Tool | None:
     tools = [t for t in _offered(dialect, about.get("tools")) if isinstance(t.get("name"), str)]
     if not tools or _has_result(dialect, body):
         return None
-    choice = body.get("tool_choice") or (about.get("toolChoice") if about is config else None)
+    choice = body.get("tool_choice") or (about.get("toolChoice") if about is config else _mode(body))
     kind = (choice.get("type") or next(iter(choice), None)) if isinstance(choice, dict) else choice
     if kind == "none":
         return None
@@ -223,6 +225,13 @@ def _wanted_tool(dialect: Dialect, body: Mapping[str, Any]) -> Tool | None:
     if tool is None and kind in ("any", "required", "tool", "function"):
         tool = tools[0]
     return None if tool is None else Tool(tool["name"], _arguments(tool))
+
+
+def _mode(body: Mapping[str, Any]) -> str:
+    """Gemini's word for whether a tool must be called, as the others have it."""
+    config = body.get("toolConfig")
+    calling = config.get("functionCallingConfig") if isinstance(config, dict) else None
+    return str(calling.get("mode")).lower() if isinstance(calling, dict) else ""
 
 
 def _offered(dialect: Dialect, tools: object) -> list[dict[str, Any]]:
@@ -243,7 +252,7 @@ def _has_result(dialect: Dialect, body: Mapping[str, Any]) -> bool:
     last = said[-1] if isinstance(said, list) and said else None
     if not isinstance(last, dict):
         return False
-    if last.get("role") == "tool" or last.get("type") == "function_call_output":
+    if last.get("role") == "tool" or last.get("type") in ("function_call_output", "custom_tool_call_output"):
         return True
     parts = last.get("content") or last.get("parts")
     rows = parts if isinstance(parts, list) else []

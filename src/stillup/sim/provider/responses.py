@@ -132,23 +132,24 @@ def _message(answer: Answer, index: int) -> _Item:
 
 
 def _function_call(answer: Answer, number: int, call: Tool, index: int) -> _Item:
-    key, arguments = answer.call_key(number), arguments_of(call)
-    at = {"item_id": f"fc_{key}", "output_index": index}
+    key, given = answer.call_key(number), arguments_of(call)
+    kind, what, short = ("custom_tool_call", "input", "ctc") if call.is_free else ("function_call", "arguments", "fc")
+    at = {"item_id": f"{short}_{key}", "output_index": index}
     begun: dict[str, Any] = {
-        "id": f"fc_{key}",
+        "id": f"{short}_{key}",
         "status": "in_progress",
-        "type": "function_call",
+        "type": kind,
         "call_id": f"call_{key}",
         "name": call.name,
-        "arguments": "",
+        what: "",
     }
-    kind = "response.function_call_arguments"
+    named = {} if call.is_free else {"name": call.name}
     return _Item(
         begun,
-        begun | {"status": "completed", "arguments": arguments},
+        begun | {"status": "completed", what: given},
         [],
-        [_Event(f"{kind}.delta", {**at, "delta": piece}) for piece in pieces_of(call)],
-        [_Event(f"{kind}.done", {**at, "name": call.name, "arguments": arguments})],
+        [_Event(f"response.{kind}_{what}.delta", {**at, "delta": piece}) for piece in pieces_of(call)],
+        [_Event(f"response.{kind}_{what}.done", {**at, **named, what: given})],
     )
 
 

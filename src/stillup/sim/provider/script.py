@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stillup.sim.provider import asked, rules
 from stillup.sim.provider.behaviour import Behaviour, Called
-from stillup.sim.provider.call import Call, Tool
+from stillup.sim.provider.call import Call, Dialect, Tool
 
 _TOKEN = re.compile(r"\s*\S{1,6}|\s+")
 _STOPS = ("stop_sequences", "stop", "generationConfig.stopSequences", "inferenceConfig.stopSequences", "options.stop")
@@ -33,7 +34,7 @@ def script_for(call: Call, behaviour: Behaviour, name: str) -> Script:
     begun = asked.begun_in(call.dialect, call.body)
     if begun is not None and not begun.has_calls and rules.goes_on(call, begun, behaviour):
         script = _rest(script, begun, behaviour)
-    return _until_stop(script, _stops(call.body))
+    return _until_stop(replace(script, calls=_freed(call, script.calls)), _stops(call.body))
 
 
 def _told(call: Call, behaviour: Behaviour) -> tuple[list[str] | None, tuple[Tool, ...]]:
@@ -53,6 +54,14 @@ def _told(call: Call, behaviour: Behaviour) -> tuple[list[str] | None, tuple[Too
     if not text:
         return [] if calls or behaviour.turns else None, calls
     return _exact(text) if behaviour.verbatim else [f"{word} " for word in text.split()], calls
+
+
+def _freed(call: Call, calls: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    """Those of them that the client offered as custom tools are called as such."""
+    offered = call.body.get("tools")
+    rows = offered if call.dialect is Dialect.RESPONSES and isinstance(offered, list) else []
+    free = [row.get("name") for row in rows if isinstance(row, dict) and row.get("type") == "custom"]
+    return tuple(replace(each, is_free=True) if each.name in free else each for each in calls)
 
 
 def _tools(calls: tuple[Called, ...]) -> tuple[Tool, ...]:
@@ -77,7 +86,7 @@ def _rest(script: Script, begun: asked.Begun, behaviour: Behaviour) -> Script:
         return script
     before = len(_from(script.words, 0)) - len(_from(script.words, at))
     again = at if begun.is_last or at < repeats else at - repeats
-    return Script(words=_from(script.words, again), calls=script.calls, before=before)
+    return replace(script, words=_from(script.words, again), before=before)
 
 
 def _from(words: tuple[str, ...], at: int) -> tuple[str, ...]:
