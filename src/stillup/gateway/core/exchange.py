@@ -13,7 +13,7 @@ Times are seconds of a steady clock and always handed in. The caller performs th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from stillup.gateway.core.actions import Action, Actions, Cancel, Finish, GoOn, More, Open, Patience, Whole
@@ -65,7 +65,8 @@ class Exchange(Asking):
         )  # fmt: skip
         self._reader, self._classify, self._learn = reader, classify, learn
         self._lessons = 0
-        self._given = self.going_on.given
+        self._keep: Callable[[bytes], None] | None = None
+        """Takes what the client is given, where nobody else knows what it says."""
 
     # --- what happens
 
@@ -106,7 +107,9 @@ class Exchange(Asking):
         t.last_s = now
         t.longest_gap_s = max(t.longest_gap_s, gap_s)
         if ready:
-            self._sent(ready, now)
+            self._waking.quiet_since_s = now
+            if self._keep is not None:
+                self._keep(ready)
         if flags & (END | ERROR) and t.ended_s is None:
             if flags & END:  # whatever follows its end is not missed
                 t.ended_s = now
@@ -217,9 +220,10 @@ class Exchange(Asking):
         broken = self.going_on.broken
         actions = self._win(t, now)
         t.is_open = self.is_open = True
-        if self._given is not None and watch.writer is not None:
-            self._given.written_by(watch.writer)
-        self._sent(held, now)
+        self._waking.quiet_since_s = now
+        self._keep = self.going_on.keeper(watch)
+        if self._keep is not None:
+            self._keep(held)
         if broken is None:
             actions.append(Open(t.n, t.status or 200, t.headers, held))
         else:
@@ -235,11 +239,6 @@ class Exchange(Asking):
         self.is_over = True
         body = b"".join([*t.held, data])
         return (*actions, Whole(t.n, t.status or 200, t.headers, body), self._tries.settle(t, None, now))
-
-    def _sent(self, data: bytes, now: float) -> None:
-        self._waking.quiet_since_s = now
-        if self._given is not None and self.winner is not None and self.winner.is_read_later:
-            self._given.passed(data)
 
     def _win(self, t: Trial, now: float) -> list[Action]:
         if self.winner is t:

@@ -60,6 +60,15 @@ class GoingOn:
         self.characters = 0
         """How much of the text the client had when it broke off."""
 
+    def keeper(self, watch: Watch) -> Callable[[bytes], None] | None:
+        """Who is to be told what this watch hands out; None where it is written here anyway, or need not be known."""
+        if self.given is None:
+            return None
+        if watch.writer is None:
+            return self.given.passed
+        self.given.written_by(watch.writer)
+        return None
+
     def after(self, t: Trial, watch: Watch, fault: Fault) -> Standing:
         """Try ``t`` broke off; the client has whole events of it."""
         if self._continuable is None or self.given is None:

@@ -64,11 +64,6 @@ class Trial(Struct, eq=False):
         """It is made with the client's own key."""
         return self.key.kind is KeyKind.CLIENT
 
-    @property
-    def is_read_later(self) -> bool:
-        """Its bytes go to the client as they came: nobody has read what they say."""
-        return self.watch is None or self.watch.writer is None
-
     def readable(self) -> bytes:
         """The body of an error answer without its content coding; as it came where that cannot be taken off."""
         coding = next((v for k, v in self.headers if k.lower() == b"content-encoding"), b"")
