@@ -34,13 +34,23 @@ id = "{name}-{protocol}"
 protocol = "{protocol}"
 base_url = "{url}"
 """
-PATHS = {"anthropic": "", "openai": "/v1", "gemini": ""}
+PATHS = {"anthropic": "", "openai": "/v1", "openai-responses": "/v1", "gemini": ""}
 MODELS = {"claude*": "anthropic", "gemini*": "gemini", "*": "openai"}
-"""Whose models are asked of which upstreams: each request stays in its own dialect."""
+"""Whose models are asked of which upstreams: each request stays in its own dialect, where no other one is named."""
+OTHERS = {
+    "anthropic": "claude-sonnet-4-5",
+    "openai": "gpt-4.1",
+    "openai-responses": "gpt-4.1",
+    "gemini": "gemini-2.5-pro",
+}
+"""What a stand-in of that protocol is asked for."""
 
 
-def config_of(servers, *, hedge_after_s, match="*", more="", last=""):
-    """Each server in every protocol, the first of them first. ``last`` is an OpenAI-compatible one without a key."""
+def config_of(servers, *, hedge_after_s, match="*", more="", last="", other=""):
+    """Each server in every protocol, the first of them first.
+
+    ``last`` is an OpenAI-compatible one without a key; ``other`` is the protocol that all but the first are asked in.
+    """
     lines = ["[gateway]", 'listen = "127.0.0.1:0"', f"hedge_after_s = {hedge_after_s}", more]
     for server in servers:
         for protocol, path in PATHS.items():
@@ -49,7 +59,9 @@ def config_of(servers, *, hedge_after_s, match="*", more="", last=""):
     if last:
         lines.append(UPSTREAM.format(name="last", protocol="openai", url=f"{last}/v1"))
     for pattern, protocol in MODELS.items():
-        chain = [f"{server.name.lower()}-{protocol}" for server in servers] + ["last-openai"] * bool(last)
+        first, *others = (server.name.lower() for server in servers)
+        spoken = f"{other}/{OTHERS[other]}" if other else protocol
+        chain = [f"{first}-{protocol}", *(f"{name}-{spoken}" for name in others)] + ["last-openai"] * bool(last)
         lines += ["[[gateway.routes]]", f'match = "{pattern if match == "*" else match}"', f"chain = {chain}"]
     return "\n".join(lines)
 
@@ -114,10 +126,14 @@ def words_fixture():
 
 
 class Said:
-    """What an SDK's user got: the text, how it ended, and the tools to be called with their arguments."""
+    """What an SDK's user got: the text, how it ended, the tools to be called with their arguments, and the count.
 
-    def __init__(self, text, stop, tools):
+    ``parts`` are the blocks, items or parts that the text is in; none where a protocol's chunks are parts.
+    """
+
+    def __init__(self, text, stop, tools, tokens, parts=None):
         self.text, self.stop, self.tools = text, stop, tools
+        self.tokens, self.parts = tokens, parts
 
     def __repr__(self):
         return f"Said({self.text!r}, {self.stop!r}, {self.tools!r})"
@@ -166,7 +182,8 @@ class Anthropic:
     def read(self, message):
         text = "".join(block.text for block in message.content if block.type == "text")
         tools = [(block.name, block.input) for block in message.content if block.type == "tool_use"]
-        return Said(text, message.stop_reason, tools)
+        parts = sum(block.type == "text" for block in message.content)
+        return Said(text, message.stop_reason, tools, message.usage.output_tokens, parts)
 
 
 class OpenAI:
@@ -214,7 +231,8 @@ class Chat(OpenAI):
         choice = completion.choices[0]
         functions = [call.function for call in choice.message.tool_calls or ()]
         tools = [(function.name, json.loads(function.arguments)) for function in functions]
-        return Said(choice.message.content or "", choice.finish_reason, tools)
+        tokens = completion.usage and completion.usage.completion_tokens
+        return Said(choice.message.content or "", choice.finish_reason, tools, tokens, len(completion.choices))
 
 
 class Responses(OpenAI):
@@ -243,7 +261,8 @@ class Responses(OpenAI):
 
     def read(self, response):
         tools = [(item.name, json.loads(item.arguments)) for item in response.output if item.type == "function_call"]
-        return Said(response.output_text, response.status, tools)
+        parts = sum(len(item.content) for item in response.output if item.type == "message")
+        return Said(response.output_text, response.status, tools, response.usage.output_tokens, parts)
 
 
 class Gemini:
@@ -289,7 +308,8 @@ class Gemini:
         parts = [part for piece in pieces for part in piece.candidates[0].content.parts or ()]
         stop = pieces[-1].candidates[0].finish_reason
         tools = [(part.function_call.name, part.function_call.args) for part in parts if part.function_call]
-        return Said("".join(part.text or "" for part in parts), stop and stop.value, tools)
+        text = "".join(part.text or "" for part in parts)
+        return Said(text, stop and stop.value, tools, pieces[-1].usage_metadata.candidates_token_count)
 
 
 SDKS = {"messages": Anthropic(), "chat": Chat(), "responses": Responses(), "gemini": Gemini()}

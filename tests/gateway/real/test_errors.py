@@ -104,42 +104,31 @@ async def test_a_refusal_by_a_content_filter_is_the_clients_to_see(client, a, b,
     assert b.counts.requests == 0
 
 
-# --- after the first word
+# --- after the first words, when nobody can go on; test_going_on.py is about answers with which somebody can
 
 
-BREAKS = [
-    Failure.CUT,
-    Failure.CUT_INSIDE,
-    Failure.CUT_RESET,
-    Failure.ERROR_EVENT,
-    Failure.MALFORMED,
-    Failure.ENDS_EARLY,
-    Failure.STALL,
-]
+NOBODY = {
+    "the second is down": failing(529),
+    "the second refuses": failing(400, reason=Reason.FILTER),
+    "nobody is there": Behaviour(failure=Failure.REFUSED),
+    "the second breaks off at its first word": Behaviour(failure=Failure.ERROR_FIRST),
+    "all of them break off, again and again": Behaviour(failure=Failure.CUT, after=5),
+}
 
 
-@pytest.mark.parametrize("failure", BREAKS)
-async def test_an_answer_that_breaks_after_its_first_words_is_an_error_and_never_a_short_answer(
-    stream_client, failure, a, b, start
+@pytest.mark.parametrize("second", NOBODY)
+async def test_an_answer_that_nobody_can_go_on_with_is_an_error_and_never_a_short_answer(
+    stream_client, second, a, b, start
 ):
-    gateway = await start(a, b, more="stall_after_s = 0.2")
-    a.set(Behaviour(failure=failure, after=5))
+    gateway = await start(a, b, more="deadline_s = 0.2")
+    a.script([Behaviour(failure=Failure.CUT, after=5)])
+    a.set(NOBODY[second])
+    b.set(NOBODY[second])
 
-    with pytest.raises(IN_A_STREAM):
+    with pytest.raises(IN_A_STREAM) as caught:
         await stream_client.ask(gateway.address)
 
-
-async def test_an_answer_without_its_end_marker_is_an_error_or_whole(stream_client, a, b, start, words):
-    """Where it is told by its finish reason that nothing is missing, it may pass."""
-    gateway = await start(a, b)
-    a.set(Behaviour(failure=Failure.NO_END))
-
-    try:
-        said = await stream_client.ask(gateway.address)
-    except IN_A_STREAM:
-        assert stream_client.protocol != "chat", "OpenAI-compatible servers often forget theirs"
-    else:
-        assert (said.text, said.stop) == (words("A"), stream_client.sdk.ends)
+    assert "a-" in str(caught.value), "it says who broke off"
 
 
 # --- the gateway's own refusals
