@@ -409,7 +409,8 @@ async def test_a_stream_that_pings_began_ends_in_an_error_with_the_id(start, a):
 
 async def test_when_there_is_no_room_an_answer_gives_way_and_never_what_waits(start, a, recover):
     a.set(DOWN)
-    gateway = await start(a, later=True, more=f"{QUICK}\ndefer_max = 2", patience=SHORT)
+    told = []
+    gateway = await start(a, later=True, more=f"{QUICK}\ndefer_max = 2", patience=SHORT, say=told.append)
     client = Client(gateway)
     await put_off(client, MESSAGES, text="one")
     recover(gateway, a)
@@ -417,7 +418,9 @@ async def test_when_there_is_no_room_an_answer_gives_way_and_never_what_waits(st
     a.set(DOWN)
     waiting = [await put_off(client, MESSAGES, text=text) for text in ("two", "three")]
     assert [item.id for item in gateway.later.items] == waiting
-    assert (await client.ask(MESSAGES, "four", headers=[DEFER])).status == 529
+    for _ in range(2):
+        assert (await client.ask(MESSAGES, "four", headers=[DEFER])).status == 529
+    assert told == ["no request can be put off any more: gateway.defer_max or gateway.defer_max_mb is reached"]
 
 
 async def test_a_disk_that_takes_nothing_costs_nobody_the_error(start, a, tmp_path):

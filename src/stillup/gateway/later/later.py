@@ -43,6 +43,7 @@ class Later:
         self.pauses = Pauses()
         self.trouble = ""
         """Why nothing is kept at the moment; empty while all is well."""
+        self._is_full = False
         self.refused: Refuse | None = None
         """Why the request that is asked again right now got nothing."""
         self.refused_passes = False
@@ -141,8 +142,11 @@ class Later:
         try:
             kept = self._tried(lambda: shelf.add(item, request_of(ask)))
         except Full:
-            self._say("no request can be put off any more: gateway.defer_max or gateway.defer_max_mb is reached")
+            if not self._is_full:
+                self._say("no request can be put off any more: gateway.defer_max or gateway.defer_max_mb is reached")
+            self._is_full = True
             return None
+        self._is_full = False
         if kept is not None:
             _ = self._gateway.task(asyncio.to_thread(shelf.sync, kept))
         return kept
