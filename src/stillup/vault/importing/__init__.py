@@ -1,0 +1,1 @@
+"""Other programs' and providers' conversations, read as they keep or export them: one file each."""
