@@ -267,3 +267,29 @@ async def test_where_there_are_users_only_those_who_may_do(start, a):
     assert (await client.send("DELETE", "/stillup/fault", [bob])).status == 403
     (shown,) = json.loads((await client.send("GET", "/stillup/fault", [bob])).body)["drills"]
     assert shown["by"] == "ann"
+
+
+CLOUD = """
+[[gateway.upstreams]]
+id = "cloud"
+protocol = "bedrock"
+base_url = "{url}"
+region = "us-east-1"
+key_env = "A_KEY"
+"""
+
+
+@pytest.mark.parametrize("model", ["anthropic.claude-simulated-1", "amazon.nova-simulated-1"])
+@pytest.mark.parametrize("mode", [*BEFORE, "529", *AFTER])
+async def test_amazons_event_streams_fail_and_break_as_well(start, a, b, mode, model):
+    for server in (a, b):
+        server.set(Behaviour(text=SCRIPT, verbatim=True))
+    more = f"stall_after_s = 0.3\n{CLOUD.format(url=a.url)}"
+    gateway = await start(b, more=more, chain=[f"cloud/{model}", "b-anthropic"])
+    client = Client(gateway)
+    await begin(client, "cloud", mode, after=6)
+    reply = await client.ask(MESSAGES)
+    assert MESSAGES.text(reply) == SCRIPT
+    assert MESSAGES.ended(reply)
+    assert reply.header("x-stillup-drill") == f"cloud={mode}"
+    assert a.counts.requests == (mode in AFTER)
