@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import stat
 
@@ -22,35 +21,7 @@ from tests.gateway.app.conftest import (
     Client,
     words,
 )
-
-DEFER = ("x-stillup-defer", "1")
-DOWN = Behaviour(failure=Failure.STATUS, status=529)
-QUICK = "defer_pause_s = 0"
-ALWAYS = f"defer = true\n{QUICK}"
-SHORT = Patience(deadline_s=0.4, ping_s=30.0)
-
-
-async def until(true):
-    """Wait for what another task brings about."""
-    async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110 - states that nobody signals
-            await asyncio.sleep(0.01)
-
-
-async def put_off(client, speech, **more):
-    """Ask for something that is put off; its id."""
-    reply = await client.ask(speech, headers=[DEFER], **more)
-    assert reply.status == 202, reply
-    return json.loads(reply.body)["id"]
-
-
-async def get(client, path):
-    return await client.send("GET", f"/stillup/later{path}")
-
-
-def only(gateway):
-    (item,) = gateway.later.items
-    return item
+from tests.gateway.app.putting_off import ALWAYS, DEFER, DOWN, QUICK, SHORT, get, only, put_off, until
 
 
 @pytest.fixture
@@ -310,92 +281,6 @@ async def test_somebody_is_told_once_of_all_that_came_and_never_what_it_was(star
     await until(lambda: notes)
     assert [note.title for note in notes] == ["stillup: 3 answers are there"]
     assert "secret" not in notes[0].text
-
-
-async def test_one_may_be_asked_now_or_forgotten(start, a):
-    a.set(DOWN)
-    gateway = await start(a, later=True, more="defer_pause_s = 3600", patience=SHORT)
-    client = Client(gateway)
-    first, second = [await put_off(client, MESSAGES, text=text) for text in ("one", "two")]
-    a.set()
-    gateway.later.pauses.failed(("a-anthropic",), gateway.now() + 3600)  # by itself it would not be asked for long
-    reply = await client.send("POST", f"/stillup/later/{second}/run")
-    assert reply.status == 202
-    await until(lambda: gateway.later.find(second, "").state is State.ANSWERED)
-    assert gateway.later.find(first, "").state is State.WAITING
-    assert (await client.send("DELETE", f"/stillup/later/{first}")).status == 200
-    assert (await get(client, f"/{first}")).status == 404
-    assert (await client.send("POST", f"/stillup/later/{second}/run")).status == 409
-    assert [item.id for item in gateway.later.items] == [second]
-
-
-async def test_one_that_is_being_asked_can_be_forgotten_too(start, a, recover, tmp_path):
-    a.set(DOWN)
-    gateway = await start(a, later=True, more=QUICK, patience=SHORT)
-    client = Client(gateway)
-    item_id = await put_off(client, MESSAGES)
-    a.set(Behaviour(failure=Failure.HANG))
-    assert json.loads((await client.send("POST", "/stillup/later/run")).body)["asked"] == 1
-    await until(lambda: only(gateway).state is State.RUNNING)
-    assert (await client.send("DELETE", f"/stillup/later/{item_id}")).status == 200
-    await until(lambda: not gateway.in_flight)
-    assert [path.name for path in (tmp_path / "later").iterdir()] == ["lock"]
-
-
-async def test_without_users_no_id_is_told_for_it_would_open_an_answer(start, a):
-    a.set(DOWN)
-    gateway = await start(a, later=True, more=QUICK, patience=SHORT)
-    client = Client(gateway)
-    item_id = await put_off(client, MESSAGES)
-    for path in ("/stillup/later", "/stillup/status", "/metrics"):
-        assert item_id.encode() not in (await client.send("GET", path)).body
-    assert item_id.encode() not in (await client.send("POST", "/stillup/later/run")).body
-
-
-USERS = """
-[[gateway.users]]
-id = "ann"
-token_env = "ANN"
-[[gateway.users]]
-id = "bob"
-token_env = "BOB"
-"""
-
-
-async def test_where_there_are_users_one_sees_only_ones_own(start, a, tmp_path):
-    a.set(DOWN)
-    environ = KEYS | {"ANN": "dummy-token-of-ann-0123", "BOB": "dummy-token-of-bob-0123"}
-    gateway = await start(a, later=True, more=QUICK + USERS, patience=SHORT, environ=environ)
-    client = Client(gateway)
-    ann, bob = (("x-stillup-token", environ[name]) for name in ("ANN", "BOB"))
-    reply = await client.ask(MESSAGES, headers=[DEFER, ann])
-    path = json.loads(reply.body)["url"]
-    assert (await client.send("GET", path)).status == 401
-    assert (await client.send("GET", path, [ann])).status == 202
-    for method, rest in (("GET", ""), ("GET", "/state"), ("POST", "/run"), ("DELETE", "")):
-        assert (await client.send(method, path + rest, [bob])).status == 404
-    assert json.loads((await client.send("GET", "/stillup/later", [bob])).body)["items"] == []
-    assert json.loads((await client.send("POST", "/stillup/later/run", [bob])).body)["asked"] == 0
-    assert len(json.loads((await client.send("GET", "/stillup/later", [ann])).body)["items"]) == 1
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("GET", "/later_000000000000000000000000", 404),
-        ("GET", "/../../etc/passwd", 404),
-        ("GET", "/later_0/state/x", 404),
-        ("POST", "", 404),
-        ("DELETE", "", 404),
-        ("PUT", "/run", 404),
-        ("GET", "/%00", 404),
-    ],
-)
-async def test_what_is_not_there_is_said_to_be_not_there(start, a, method, path, status):
-    gateway = await start(a, later=True)
-    reply = await Client(gateway).send(method, f"/stillup/later{path}")
-    assert reply.status == status
-    assert reply.error["message"]
 
 
 async def test_a_stream_that_pings_began_ends_in_an_error_with_the_id(start, a):
