@@ -56,7 +56,7 @@ def reason_of(tries: Sequence[Trial], n: int | None, why: str) -> str:
 def route_lines(tries: Sequence[Trial], n: int | None, reason: str, request_id: str) -> Headers:
     """Law 8: whose answer, or error, it is, after how many tries, why it is not the first choice's, and its id."""
     changes = tries[n].changes if n is not None else ()
-    drills = [f"{t.turn.target.upstream}={t.drill}" for t in tries if t.drill]
+    drills = dict.fromkeys(f"{t.turn.target.upstream}={t.drill}" for t in tries if t.drill)
     told = (
         (b"x-stillup-attempts", b"%d" % len(tries)),
         (b"x-stillup-reason", header_value("; ".join((reason, *changes)))),

@@ -20,7 +20,7 @@ from stillup.gateway.dialects.errors import error_answer, error_event, ping
 from stillup.gateway.dialects.trouble import classify
 
 A, O, R, G = Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.RESPONSES, Protocol.GEMINI  # noqa: E741
-FOR_THE_CLIENT = {Fault.QUOTA, Fault.UNAUTHORIZED, Fault.BAD_REQUEST, Fault.TOO_LONG, Fault.FILTERED}
+FOR_THE_CLIENT = {Fault.QUOTA, Fault.UNAUTHORIZED, Fault.BAD_REQUEST, Fault.TOO_LONG, Fault.UNSUPPORTED, Fault.FILTERED}
 AT_ONCE = (b"retry-after-ms", b"1")
 SSE = ((b"content-type", b"text/event-stream"),)
 ASKED = [{"role": "user", "content": "hello"}]
@@ -140,6 +140,7 @@ def test_a_gateway_behind_another_reads_the_same_fault(protocol, fault):
         without_code[Fault.QUOTA] = Fault.RATE_LIMITED
     elif protocol in {O, R, Protocol.CONVERSE}:  # the last no client speaks
         without_code = {}
+    without_code[Fault.UNSUPPORTED] = Fault.BAD_REQUEST
     assert classify(protocol, status, headers, body) is without_code.get(fault, fault)
 
 
