@@ -17,10 +17,12 @@ from stillup.vault.values import Importer
 @cache
 def importers() -> tuple[Importer, ...]:
     """All of them; those that look most closely come first."""
+    from stillup.vault.importing.chatgpt_export import ChatGptExport
     from stillup.vault.importing.claude_code import ClaudeCode
     from stillup.vault.importing.claude_export import ClaudeExport
+    from stillup.vault.importing.codex import Codex
 
-    return (ClaudeCode(), ClaudeExport())
+    return (ClaudeCode(), Codex(), ClaudeExport(), ChatGptExport())
 
 
 def recognise(source: Path) -> Importer | None:

@@ -41,6 +41,7 @@ class Bundle(ABC):
     seal: str
     broken: str = ""
     """What is wrong with it as a whole, as a sentence."""
+    _index: dict[str, Member] | None = None
 
     @abstractmethod
     def open(self, member: Member) -> AbstractContextManager[IO[bytes]]:
@@ -60,6 +61,15 @@ class Bundle(ABC):
         wanted = re.compile(pattern, re.IGNORECASE)
         found = [member for member in self.members if wanted.fullmatch(member.name.rsplit("/", 1)[-1])]
         return sorted(found, key=lambda member: (len(member.name), member.name))
+
+    def index(self, pattern: re.Pattern[str]) -> dict[str, Member]:
+        """Members by what of their last names is of the pattern, in small letters; an importer has one such pattern."""
+        if self._index is None:
+            self._index = {}
+            for member in self.members:
+                if found := pattern.search(member.name.rsplit("/", 1)[-1].lower()):
+                    self._index[found[0]] = member
+        return self._index
 
     def read(self, member: Member, limit_bytes: int) -> bytes:
         """A whole small file. Raises Unreadable where it is not small."""

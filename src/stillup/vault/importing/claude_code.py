@@ -19,7 +19,7 @@ from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
 from stillup.gateway.dialects.neutral import Part, Role, Text
 from stillup.vault.importing.fields import decoded, text, titled, when, whole
 from stillup.vault.importing.marks import Mark
-from stillup.vault.importing.shaping import first_words
+from stillup.vault.importing.shaping import Calls, first_words
 from stillup.vault.importing.transcripts import Session, Transcript
 from stillup.vault.values import Conversation, Turn
 
@@ -38,6 +38,8 @@ class _Line(Struct, gc=False):
     type: str = ""
     uuid: str | None = None
     parent: str | None = msgspec.field(name="parentUuid", default=None)
+    logical: str | None = msgspec.field(name="logicalParentUuid", default=None)
+    """What was before it all was summed up."""
     session: str | None = msgspec.field(name="sessionId", default=None)
     agent: str | None = msgspec.field(name="agentId", default=None)
     is_side: bool | None = msgspec.field(name="isSidechain", default=None)
@@ -79,6 +81,7 @@ class _Session(Session):
         self._known: dict[str, Conversation] = {}
         self._titles: dict[str, str] = {}
         self._summaries: dict[str, str] = {}
+        self._calls = Calls()
         line, _, turn = more.partition("+")
         if line:
             self._before[line] = turn
@@ -89,12 +92,14 @@ class _Session(Session):
         line, turn = self._last
         return f"{line}+{turn}" if _ID.fullmatch(line) and (not turn or _ID.fullmatch(turn)) else ""
 
-    def add(self, raw: bytes) -> None:
+    def add(self, raw: bytes, end: int) -> None:
+        del end
         line = _read(raw)
         self._name(line)
         if not line.uuid:
             return
-        follows = self._before.get(line.parent, line.parent) if line.parent else ""
+        parent = line.parent or line.logical or ""
+        follows = self._before.get(parent, parent)
         role = _ROLES.get(line.type)
         if role is None or line.message == NULL:
             self._before[line.uuid] = follows
@@ -106,7 +111,7 @@ class _Session(Session):
         turn = Turn(
             id=line.uuid,
             role=role,
-            parts=_parts(message),
+            parts=self._calls.named(_parts(message)),
             at_s=when(line.at),
             model="" if role is Role.USER else (message.model or "").strip("<>").replace("synthetic", ""),
             parent=follows,

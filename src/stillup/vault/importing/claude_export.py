@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from stillup.gateway.dialects.neutral import Call, Citation, Part, Result, Role, Text, Thought
 from stillup.vault.importing.bounds import FILE_BYTES
-from stillup.vault.importing.bundle import Bundle, Member, Unreadable
+from stillup.vault.importing.bundle import Bundle, Unreadable
 from stillup.vault.importing.exports import Found, JsonExport
 from stillup.vault.importing.fields import Fields, fields, file_name, rows, text, titled, when, written
 from stillup.vault.importing.shaping import alternated, is_cut
@@ -21,8 +21,6 @@ _SAY_NOTHING = frozenset({"token_budget", "flag"})
 """Blocks that are claude.ai's own book-keeping."""
 _MINE = re.compile(rb'"chat_messages"|"prompt_template"|"is_starter_project"')
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_ROOT = "00000000-0000-4000-8000-000000000000"
-"""The parent of the first message."""
 
 
 class ClaudeExport(JsonExport):
@@ -68,22 +66,20 @@ def _conversation(found: Found) -> tuple[Conversation, Iterator[Turn]] | None:
 
 
 def _turns(found: Found, conversation: str, model: str) -> Iterator[Turn]:
-    files = _files(found.bundle)
     for n, message in enumerate(rows(found.fields["chat_messages"])):
         key = text(message.get("uuid")) or f"{conversation}/{n}"
         role = _ROLES.get(text(message.get("sender")))
         if role is None:
             found.skip("Who says this message is not known.", key)
             continue
-        parent = text(message.get("parent_message_uuid"))
         turn = Turn(
             id=key,
             role=role,
             parts=tuple(_parts(found, message, key)),
             at_s=when(message.get("created_at")),
             model=(text(message.get("model")) or model) if role is Role.ASSISTANT else "",
-            parent="" if parent == _ROOT else parent,
-            attachments=tuple(_attachments(found, message, key, files)),
+            parent=text(message.get("parent_message_uuid")),
+            attachments=tuple(_attachments(found, message, key)),
         )
         if is_cut(turn):
             found.skip("This message is longer than 8 MiB.", key)
@@ -144,7 +140,8 @@ def _answered(content: object) -> Iterator[Text]:
         yield Text(text=said or written(block))
 
 
-def _attachments(found: Found, message: Fields, key: str, files: dict[str, Member]) -> Iterator[Attachment]:
+def _attachments(found: Found, message: Fields, key: str) -> Iterator[Attachment]:
+    files = found.bundle.index(_UUID)
     seen: set[str] = set()
     for row in (*rows(message.get("attachments")), *rows(message.get("files")), *rows(message.get("files_v2"))):
         name, file = text(row.get("file_name")), text(row.get("file_uuid")) or text(row.get("uuid"))
@@ -164,15 +161,6 @@ def _attachments(found: Found, message: Fields, key: str, files: dict[str, Membe
             data=data,
             text=text(row.get("extracted_content")),
         )
-
-
-def _files(bundle: Bundle) -> dict[str, Member]:
-    """Members that have a file's id in their names."""
-    found = {}
-    for member in bundle.members:
-        for uuid in _UUID.findall(member.name):
-            found[uuid.lower()] = member
-    return found
 
 
 def _project(found: Found) -> tuple[Conversation, Iterator[Turn]] | None:

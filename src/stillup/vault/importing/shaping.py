@@ -11,6 +11,8 @@ from stillup.vault.importing.bounds import PIECE_BYTES, PIECE_TURNS
 from stillup.vault.importing.scan import CUT
 from stillup.vault.values import Attachment, Conversation, Read, Turn
 
+_CALLS = 10_000
+
 
 def alternated(turn: Turn) -> list[Turn]:
     """The turn, with what its tools answered as turns of their own, of the user: where every provider wants them.
@@ -39,6 +41,29 @@ def alternated(turn: Turn) -> list[Turn]:
             )
         )
     return turns
+
+
+class Calls:
+    """Which tool a call was of: what comes of it often says only the id, and some providers want the name."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def named(self, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+        """The same parts, results with their tools' names as far as those are known."""
+        for part in parts:
+            if isinstance(part, Call):
+                if len(self._names) >= _CALLS:
+                    self._names.clear()
+                self._names[part.id] = part.name
+        return tuple(
+            replace(part, name=self._names[part.id])
+            if isinstance(part, Result) and not part.name and part.id in self._names
+            else part
+            for part in parts
+        )
 
 
 def is_cut(turn: Turn) -> bool:

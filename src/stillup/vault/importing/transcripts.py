@@ -23,8 +23,8 @@ class Session(ABC):
         self.skipped: list[Skipped] = []
 
     @abstractmethod
-    def add(self, raw: bytes) -> None:
-        """One more line. Raises NoJson."""
+    def add(self, raw: bytes, end: int) -> None:
+        """One more line, which ends before byte ``end``. Raises NoJson."""
 
     @abstractmethod
     def take(self) -> list[Conversation]:
@@ -100,7 +100,7 @@ def _add(session: Session, line: Line) -> None:
     if not line.raw:
         return
     try:
-        session.add(line.raw)
+        session.add(line.raw, line.end)
     except NoJson as refused:
         session.skip(str(refused), line.end)
 
