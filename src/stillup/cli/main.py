@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from stillup import __version__
 from stillup.cli.say import ReaderGone, say
 from stillup.errors import StillupError, UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
 
@@ -31,10 +35,13 @@ COMMANDS = {
     "forecast": ("forecast", "How long it will take, and how sure that is."),
     "gateway": ("gateway", "One local address for your AI clients that outlives its providers' outages."),
     "later": ("later", "Requests that nobody could answer: kept, asked again when somebody can, and their answers."),
+    "kit": ("kit", "Prompts, templates and snippets: found and filled in with no network at all."),
+    "vault": ("vault", "Your conversations in one private place: imported, searched, written out, gone on with."),
     "with": ("with_", "Run a program with its requests going through the gateway."),
     "add-service": ("add_service", "Watch a service that the catalogue does not have."),
     "statusline": ("statusline", "One line for Claude Code's status bar: how Claude is, and who answers."),
     "mcp": ("mcp", "A server for assistants (MCP): is it down, forecast, alternatives, report."),
+    "completion": ("completion", "A script that lets your shell complete commands, services and names of the kit."),
     "doctor": ("doctor", "Which sources work from here, and why not."),
 }
 
@@ -68,6 +75,11 @@ class _Commands(click.Group):
             return None
         command: click.Command = import_module(f"stillup.cli.{COMMANDS[name][0]}").command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        from stillup.cli.completion import words
+
+        return words(COMMANDS, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -13,6 +13,7 @@ from stillup.config.alerts import Alerts
 from stillup.config.deferral import Deferral
 from stillup.config.hub import Hub, Pool
 from stillup.config.kinds import Kind
+from stillup.config.vault import Vault
 
 FLOOR_S = 60
 """No public address is asked more often than this."""
@@ -263,6 +264,15 @@ class Playbook(Struct, frozen=True, kw_only=True):
     ] = None
 
 
+class Kit(Struct, frozen=True, kw_only=True):
+    """Prompts, templates and snippets of one's own."""
+
+    folder: Annotated[
+        FolderOrFile | None,
+        _says("The folder of your own prompts, in Markdown. Default: `kit` beside the configuration file"),
+    ] = None
+
+
 ProtocolName: TypeAlias = Literal["anthropic", "openai", "openai-responses", "gemini", "bedrock", "vertex"]
 
 
@@ -396,4 +406,6 @@ class Document(Struct, frozen=True, kw_only=True):
     pool: Pool = Pool()
     alerts: Alerts = Alerts()
     playbook: Playbook = Playbook()
+    kit: Kit = Kit()
     gateway: Gateway = Gateway()
+    vault: Vault = Vault()
