@@ -21,8 +21,19 @@ def importers() -> tuple[Importer, ...]:
     from stillup.vault.importing.claude_code import ClaudeCode
     from stillup.vault.importing.claude_export import ClaudeExport
     from stillup.vault.importing.codex import Codex
+    from stillup.vault.importing.gemini_activity import GeminiActivity
+    from stillup.vault.importing.gemini_takeout import GeminiTakeout
+    from stillup.vault.importing.saved_page import SavedPage
 
-    return (ClaudeCode(), Codex(), ClaudeExport(), ChatGptExport())
+    return (
+        ClaudeCode(),
+        Codex(),
+        ClaudeExport(),
+        ChatGptExport(),
+        GeminiTakeout(),
+        GeminiActivity(),
+        SavedPage(),
+    )
 
 
 def recognise(source: Path) -> Importer | None:
