@@ -84,9 +84,9 @@ class Handling:
     ) -> None:
         """Ask the first upstream."""
         gateway = self._gateway
+        self._alarm.off()  # it may have waited for room
         self._alarm = Alarm(gateway.now, self._wake)
         asked = self._asked = Asked(self, gateway, composer, keys)
-        self._alarm.off()
         self._why = choice.why
         self._record.chosen(choice)
         now = gateway.now()

@@ -111,6 +111,19 @@ async def test_waiting_for_room_ends_with_the_deadline(a, start):
     assert "no room" in reply.error["message"]
 
 
+async def test_one_that_waited_for_room_is_not_told_behind_its_answer_that_there_was_none(a, start):
+    gateway = await start(a, more="max_concurrent = 1\nqueue = 1\ndeadline_s = 0.4\nstall_after_s = 60")
+    a.script([HANG, Behaviour(gap_s=0.1)])
+    client = Client(gateway)
+    async with asking(client, MESSAGES) as first:
+        await a.until_asked()
+        async with asking(client, MESSAGES) as second:
+            await until(lambda: gateway.waiting == 1)
+            first.reset()
+            reply = await second.reply()
+    assert (reply.status, MESSAGES.text(reply), MESSAGES.ended(reply)) == (200, words("A"), True)
+
+
 # --- reading slowly
 
 
