@@ -23,6 +23,8 @@ def importers() -> tuple[Importer, ...]:
     from stillup.vault.importing.codex import Codex
     from stillup.vault.importing.gemini_activity import GeminiActivity
     from stillup.vault.importing.gemini_takeout import GeminiTakeout
+    from stillup.vault.importing.markdown import Markdown
+    from stillup.vault.importing.plain_json import PlainJson
     from stillup.vault.importing.saved_page import SavedPage
 
     return (
@@ -33,6 +35,8 @@ def importers() -> tuple[Importer, ...]:
         GeminiTakeout(),
         GeminiActivity(),
         SavedPage(),
+        PlainJson(),
+        Markdown(),
     )
 
 
@@ -46,9 +50,12 @@ def sources(path: Path) -> Iterator[Path]:
     if not path.is_dir() or recognise(path) is not None:
         yield path
         return
+    from stillup.vault.importing.markdown import Markdown, has_speakers
+
     for entry in walk(path):
-        if recognise(found := Path(entry.path)) is not None:
-            yield found
+        importer = recognise(found := Path(entry.path))
+        if importer is not None and (not isinstance(importer, Markdown) or has_speakers(found)):
+            yield found  # a folder may be full of notes; named by itself, each of them is welcome
 
 
 def size_bytes(source: Path) -> int:

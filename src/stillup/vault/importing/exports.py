@@ -19,12 +19,15 @@ _QUOTE = b'"'
 
 
 class Found:
-    """One object of an export on its way into the vault. ``skipped`` are what of it could not be read."""
+    """One object of an export on its way into the vault. ``skipped`` are what of it could not be read.
 
-    __slots__ = ("bundle", "fields", "member", "skipped", "title")
+    ``at`` is the byte of its member that it begins at.
+    """
 
-    def __init__(self, bundle: Bundle, member: Member, found: Fields) -> None:
-        self.bundle, self.member, self.fields = bundle, member, found
+    __slots__ = ("at", "bundle", "fields", "member", "skipped", "title")
+
+    def __init__(self, bundle: Bundle, member: Member, found: Fields, at: int = 0) -> None:
+        self.bundle, self.member, self.fields, self.at = bundle, member, found, at
         self.skipped: list[Skipped] = []
         self.title = ""
 
@@ -109,7 +112,7 @@ class JsonExport(ABC):
             yield Read(what=Skipped(where=where, why=item.why), mark=after, done_bytes=done)
             return
         try:
-            found = Found(bundle, member, decoded(item.raw))
+            found = Found(bundle, member, decoded(item.raw), item.start)
         except NoJson as refused:
             where = f"{member.name} › {_name_of(item)}"
             yield Read(what=Skipped(where=where, why=str(refused)), mark=after, done_bytes=done)
