@@ -246,14 +246,25 @@ def _try_line(one: TryRecord) -> str:
     status = f" ({one.status})" if one.status else ""
     name = f"{one.upstream}/{one.model}" if one.model else one.upstream
     why = why_words(one.why)
-    changed = f" Sent with: {', '.join(one.changes)}." if one.changes else ""
-    drill = f" A drill: {one.drill}." if one.drill else ""
-    return f"{name}: {came}{status} after {length(one.total_s)}{f'. {why}' if why else ''}{drill}{changed}"
+    drill = f"A drill made it fail: {one.drill}." if one.drill else ""
+    changed = f"Sent with: {', '.join(one.changes)}." if one.changes else ""
+    told = " ".join(filter(None, (why, drill, changed)))
+    return f"{name}: {came}{status} after {length(one.total_s)}{f'. {told}' if told else ''}"
+
+
+_FORMS = {
+    "instruction": "asked to by an instruction",
+    "prefill": "with the beginning as a prefill",
+    "prefix": "with the beginning as a prefix",
+    "continue_final_message": "with the beginning as the last message",
+}
+"""How somebody was asked to go on, by a seam's form."""
 
 
 def _seam_line(seam: Seam) -> str:
     """Where an answer broke off, why, and who went on with it."""
-    asked = f", asked by {seam.form.replace('_', ' ')}" if seam.form else ""
+    words = _FORMS.get(seam.form, seam.form)
+    asked = f", {words}" if words else ""
     return (
         f"broke off behind {seam.characters} characters ({fault_words(seam.fault)}); "
         f"{seam.upstream}/{seam.model} went on{asked}"
@@ -289,9 +300,9 @@ def _error(exchange: Exchange) -> str:
 
 
 def _upstream(exchange: Exchange) -> str:
-    """Who answered, one after another; else who was asked last."""
-    names = [one.upstream for one in exchange.answering] or [one.upstream for one in exchange.tries[-1:]]
-    return ", ".join(dict.fromkeys(names))
+    """Who answered, one after another, and who went on with it; else who was asked last."""
+    names = [one.upstream for one in exchange.answering] + [one.upstream for one in exchange.seams]
+    return ", ".join(dict.fromkeys(names or [one.upstream for one in exchange.tries[-1:]]))
 
 
 def _time(at_s: float) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from stillup.cli.gateway_journal import journal_commands
 from stillup.errors import StillupError, UsageError
@@ -139,6 +140,7 @@ def test_the_list_for_programs_is_an_object_a_line(kept, run):
         "upstream": "a",
         "asked": "Since when?",
         "tries": [],
+        "seams": [],
     }
 
 
@@ -150,6 +152,31 @@ def test_one_exchange_is_shown_with_its_tries_its_question_and_its_answer(kept, 
     assert "asked:\nIs it down?\n" in out
     assert "answered:\nIt is.[2J\n    Since noon.\n" in out
     assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ("instruction", ", asked to by an instruction"),
+        ("prefill", ", with the beginning as a prefill"),
+        ("", ""),
+        ("new", ", new"),
+    ],
+)
+def test_where_an_answer_broke_off_and_who_went_on_is_told_in_words(start, ask, noon, target, run, form, says):
+    journal = start()
+    entry = journal.begin(ask("Hello."), "seam-1", noon)
+    journal.answering(entry, 0, target, noon, status=200)
+    journal.forwarded(entry, ANSWER[0])
+    other = replace(target, upstream="b")
+    journal.seam(entry, 1, other, noon, model="n", broken=0, fault="cut", characters=13, form=form)
+    journal.forwarded(entry, ANSWER[1])
+    journal.ended(entry, "answered", noon, status=200)
+    journal.close(noon)
+
+    shown = " ".join(run("show", "seam-1")[1].decode().split())
+    assert f"broke off behind 13 characters (its answer broke off); b/n went on{says} " in shown
+    assert json.loads(run("--json")[1])["upstream"] == "a, b"
 
 
 def test_the_bytes_of_request_and_answer_come_as_they_were_sent(kept, run, ask):

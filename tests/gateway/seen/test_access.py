@@ -17,7 +17,7 @@ from stillup.gateway.seen import Ending
 from stillup.gateway.seen.access import MOST_BYTES, AccessLog, Descriptor, LogFile, Style
 from stillup.gateway.seen.make import equip, labels_for
 
-from .conftest import KEY, MISTRAL, PROMPT, USAGE, Told, ask, try_
+from .conftest import CLAUDE, KEY, MISTRAL, PROMPT, USAGE, Told, ask, try_
 
 NOW_S = datetime(2026, 4, 7, 14, 30, 5, 123_456, tzinfo=UTC).timestamp()
 
@@ -77,6 +77,20 @@ def test_a_line_tells_who_was_asked_what_came_of_it_and_what_it_took():
         " reason=overloaded first_token_ms=812.3 total_ms=0.0 received_bytes=37 sent_bytes=321"
         " input_tokens=10 output_tokens=20 cache_read_tokens=1000 cache_write_tokens=5\n"
     )
+
+
+@pytest.mark.parametrize("style", Style)
+def test_an_answer_that_went_on_elsewhere_says_how_often(style):
+    sink = Kept()
+    log = AccessLog(sink, style)
+    one = Told(access=log)
+    passage = one.seen.begin(ask(), "r1", "")
+    one.seen.tried(passage, try_(Fault.CUT))
+    one.seen.continued(passage, CLAUDE, MISTRAL)
+    one.seen.tried(passage, try_(target=MISTRAL, model="mistral-large"))
+    one.seen.ended(passage, Ending.ANSWERED, status=200)
+    log.flush()
+    assert (" continued=1 " if style is Style.LOGFMT else '"continued":1') in sink.lines.decode()
 
 
 def test_what_is_not_known_is_not_there():

@@ -178,6 +178,8 @@ class Line(Struct, omit_defaults=True):
     usd: float | None = None
     drill: str = ""
     """The upstream that a drill made fail, and how."""
+    continued: int = 0
+    """How often it broke off and went on elsewhere."""
 
 
 def line_of(passage: Passage, time: str) -> Line:
@@ -209,6 +211,7 @@ def line_of(passage: Passage, time: str) -> Line:
         usage.cache_write_tokens,
         None if passage.usd is None else round(passage.usd, 6),
         next((f"{each.target.upstream}={each.drill}" for _, each in passage.tries if each.drill), ""),
+        passage.seams,
     )
 
 
@@ -240,6 +243,7 @@ def _logfmt_line(passage: Passage, time: str) -> bytes:
     if x.attempts:
         said += f" upstream={x.upstream} served={_word(x.served)} attempts={x.attempts}"
         said += f" drill={_word(x.drill)}" if x.drill else ""
+        said += f" continued={x.continued}" if x.continued else ""
     if x.hedges:
         said += f" hedges={x.hedges}"
     if x.reason:
