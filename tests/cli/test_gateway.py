@@ -110,6 +110,17 @@ def test_the_plan_of_a_configuration_is_its_routes(capsys, write):
     assert "a: set A to its key" in out
 
 
+@pytest.mark.parametrize("columns", ["20", "40", "80"])
+def test_the_plan_loses_no_reason_on_a_narrow_screen(capsys, write, monkeypatch, columns: str):
+    monkeypatch.setenv("COLUMNS", columns)
+    path = write(
+        '[[gateway.upstreams]]\nid = "second"\nprotocol = "openai"\nbase_url = "http://127.0.0.1:9"\nkey_env = "A"\n'
+        '[[gateway.routes]]\nmatch = "claude-*"\nchain = ["second/gpt-6.2-sol"]\n'
+    )
+    out = " ".join(said(capsys, "plan", "--config", path).split())
+    assert "1. second/gpt-6.2-sol your route says so; asked in openai" in out
+
+
 @pytest.mark.parametrize("columns", ["60", "80"])
 def test_no_name_or_address_of_the_plan_is_broken_in_two(capsys, monkeypatch, columns: str):
     monkeypatch.setenv("COLUMNS", columns)

@@ -15,6 +15,7 @@ from stillup.clock import SystemClock
 from stillup.config import parse_config
 from stillup.gateway.app import Gateway
 from stillup.gateway.core.actions import Patience
+from stillup.gateway.faults.drill import MODES
 from stillup.gateway.plan import resolve
 from stillup.gateway.seen.facade import Seen
 from stillup.sim.provider_server import ProviderServer
@@ -168,7 +169,8 @@ def test_what_is_no_drill_is_refused_with_what_is_allowed(here, said, args, says
 
 def test_the_ways_to_fail_are_listed_without_a_gateway(here, said):
     here.path.write_text("")
-    assert "slow_first_token" in said("gateway", "fault", "--modes").split("\n")
+    told = dict(line.split(None, 1) for line in said("gateway", "fault", "--modes").splitlines())
+    assert set(told) == {*MODES, "400…599"}
     assert "cut" in json.loads(said("gateway", "fault", "--modes", "--json"))
 
 

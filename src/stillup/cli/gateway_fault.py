@@ -16,7 +16,7 @@ from stillup.cli.gateway_words import length
 from stillup.cli.say import put, say
 from stillup.errors import UsageError
 from stillup.gateway.controls import FAULT_PATH
-from stillup.gateway.faults.drill import MODES, DrillStatus
+from stillup.gateway.faults.drill import IN_WORDS, MODES, DrillStatus
 from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def show_modes(*, as_json: bool) -> int:
     if as_json:
         put(msgspec.json.encode((*MODES, "400…599")))
     else:
-        click.echo("\n".join((*MODES, "400…599  an error of that status, in the protocol's own words")))
+        told = {**{mode.value: says for mode, says in IN_WORDS.items()}, "400…599": "an error of that status"}
+        click.echo("\n".join(f"{name:<{max(map(len, told))}}  {says}" for name, says in told.items()))
     return 0
 
 

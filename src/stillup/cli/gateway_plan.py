@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _SPOKEN = (Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.RESPONSES, Protocol.GEMINI)
 _HOMES = {Protocol.ANTHROPIC: "anthropic", Protocol.OPENAI: "openai", Protocol.GEMINI: "gemini"}
 _LEAST_WORDS = 20
+_BESIDE = 8
+"""What stands in a line beside a name and its reason."""
+_UNUSED = "   –"
 _Chain = tuple[Protocol, str, tuple[Link, ...]]
 
 
@@ -128,17 +131,33 @@ def _key(known: Known) -> str:
 
 def _tell(out: Console, protocol: Protocol, name: str, links: tuple[Link, ...]) -> None:
     out.print(f"\n{clean(name, 200)} ({protocol.value})", style="bold")
-    rows = _grid()
+    lines = []
     used = [link for link in links if link.target]
     for number, link in enumerate(used, start=1):
         where = f"{link.upstream}/{link.model}" if link.model else link.upstream
         spoken = f"; asked in {link.target.protocol.value}" if link.translated and link.target else ""
-        rows.add_row(f"{number:>3}.", clean(where, 200), clean(link.says, 200) + spoken)
+        lines.append((f"{number:>3}.", clean(where, 200), clean(link.says, 200) + spoken))
     unused = [link for link in links if not link.target]
     for says in dict.fromkeys(link.says for link in unused):
         names = ", ".join(link.upstream for link in unused if link.says == says)
-        rows.add_row("   –", clean(names, 400), clean(says, 200), style="dim")
-    out.print(rows)
+        lines.append((_UNUSED, clean(names, 400), clean(says, 200)))
+    _print_links(out, lines)
+
+
+def _print_links(out: Console, lines: list[tuple[str, str, str]]) -> None:
+    """In columns, or with the reason under each name where there is no room for both."""
+    from rich.padding import Padding
+
+    if out.width >= _BESIDE + max((len(name) for _, name, _ in lines), default=0) + _LEAST_WORDS:
+        rows = _grid()
+        for mark, name, says in lines:
+            rows.add_row(mark, name, says, style="dim" if mark == _UNUSED else "")
+        out.print(rows)
+        return
+    for mark, name, says in lines:
+        style = "dim" if mark == _UNUSED else ""
+        out.print(f"{mark}  {name}", style=style)
+        out.print(Padding(says, (0, 0, 0, len(mark) + 4), expand=False), style=style)
 
 
 def _facts(plan: GatewayPlan, chains: list[_Chain]) -> dict[str, Any]:

@@ -78,6 +78,28 @@ _REAL = frozenset(
 )  # fmt: skip
 MODES = tuple(mode.value for mode in Mode if mode is not Mode.STATUS)
 """What may be asked for beside a status."""
+IN_WORDS = {
+    Mode.REFUSED: "no connection: it is refused",
+    Mode.DNS: "no connection: the name is not found",
+    Mode.TLS: "no connection: the certificate is no good",
+    Mode.RESET: "the connection is reset before an answer",
+    Mode.HANG: "silence, until the drill ends",
+    Mode.HTML: "200 with a page, as at a hotel's sign-in",
+    Mode.WRONG_TYPE: "200 under a content type that no API has",
+    Mode.EMPTY: "200 and no body",
+    Mode.PINGS: "200, signs of life and nothing else, until the drill ends",
+    Mode.ERROR_FIRST: "200, then an error event and nothing else",
+    Mode.SLOW_HEADERS: "the real answer, --delay seconds late",
+    Mode.SLOW_FIRST_TOKEN: "the real answer's head, and --delay seconds later the rest",
+    Mode.CUT: "behind --after pieces the connection ends",
+    Mode.CUT_INSIDE: "behind --after pieces half an event comes, and the connection ends",
+    Mode.CUT_RESET: "behind --after pieces the connection is reset",
+    Mode.STALL: "behind --after pieces silence, until the drill ends",
+    Mode.ERROR_EVENT: "behind --after pieces an error event",
+    Mode.MALFORMED: "behind --after pieces an event that cannot be read",
+    Mode.ENDS_EARLY: "behind --after pieces a clean end that is none",
+}
+"""What each does, for people."""
 
 
 class Unfit(ValueError):

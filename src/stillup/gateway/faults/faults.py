@@ -64,7 +64,7 @@ class Faults:
         ended = [name for name in tuple(self._drills) if not upstream or name == upstream]
         for name in ended:
             tries = self._stop(name)
-            self._say(f"DRILL: {name} is itself again ({tries} tries were touched)")
+            self._say(f"DRILL: {name} is itself again ({tries} {'try was' if tries == 1 else 'tries were'} touched)")
         return ended
 
     def shown(self) -> tuple[DrillStatus, ...]:
