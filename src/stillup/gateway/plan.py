@@ -99,7 +99,11 @@ class GatewayPlan(Struct, frozen=True, kw_only=True, eq=False):
 
     def nobody(self, protocol: Protocol, model: str) -> str:
         """Why nobody can be asked for that, as a sentence for the client."""
-        because = "; ".join(f"{link.upstream}: {link.says}" for link in self.links(protocol, model))
+        # Whoever could be asked in general is not translated for: lists of models, embeddings.
+        found = [
+            (x.upstream, x.says if x.target is None else "it does not serve that") for x in self.links(protocol, model)
+        ]
+        because = "; ".join(f"{upstream}: {says}" for upstream, says in found)
         asked = f"the model {model[:100]!r}" if model else "this"
         if not self.known:
             return f"No upstream is known to ask for {asked}. `stillup gateway plan` says what to set."

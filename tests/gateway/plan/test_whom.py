@@ -283,3 +283,10 @@ def test_where_no_capability_is_missing_the_plan_says_why_nobody_can_be_asked(pl
     whom = Whom(plan_of(text=THREE + route("a/x", more='match = "other"')))
     assert whom.nobody(ask()) == "No upstream can be asked for the model 'm': no route matches it."
     assert whom.nobody(ask(operation=Operation.COUNT_TOKENS)) == whom.nobody(ask())
+
+
+def test_what_is_not_translated_is_not_called_an_upstream_that_the_route_says(plan_of: Planner):
+    whom = Whom(plan_of(text=THREE + route("a/x")))
+    other = ask(OPENAI if whom.chain(ask())[0].protocol is not OPENAI else ANTHROPIC, operation=Operation.EMBED)
+    assert whom.chain(other) == ()
+    assert "(a: it does not serve that)" in whom.nobody(other)
