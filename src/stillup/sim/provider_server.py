@@ -194,7 +194,7 @@ class ProviderServer:
             return self._script.popleft()
         behaviour = self._by_model.get(call.model, self._behaviour)
         if behaviour.share < 1 and self._random.random() >= behaviour.share:
-            return _HEALTHY
+            return behaviour.when_well
         return behaviour
 
     def _keep(self, request: Request) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stillup.sim.provider.control import run
+from stillup.sim.provider.behaviour import Behaviour
+from stillup.sim.provider.control import behaviour_of, run
 from stillup.sim.provider.voices import voices
 
 
@@ -29,6 +30,7 @@ def test_who_asks_for_help_gets_the_usage_the_fields_and_the_failures(arguments,
         (["A", "0", "0", "--vendor"], f"--vendor is no vendor; there are {', '.join(voices())}\n"),
         (["--vendor=deepl", "A", "0"], ""),
         (["A", "0", "0", "failure=odd"], "Invalid enum value 'odd' - at `$.failure`\n"),
+        (["A", "0", "0", "arguments={x"], "'{x' is no JSON - at `$.arguments`\n"),
     ],
 )
 def test_what_cannot_be_started_is_refused_with_the_usage_and_why(arguments, says, capsys):
@@ -36,3 +38,10 @@ def test_what_cannot_be_started_is_refused_with_the_usage_and_why(arguments, say
     usage, _, rest = capsys.readouterr().err.partition("\n")
     assert usage.startswith("usage: ")
     assert rest == says
+
+
+def test_lists_and_objects_are_json_and_a_text_that_looks_so_is_a_text():
+    words = {"text": '{"a": 1}', "arguments": '{"city": "Paris"}', "refuses": '["temperature"]', "after": "3"}
+    assert behaviour_of(words) == Behaviour(
+        text='{"a": 1}', arguments={"city": "Paris"}, refuses=("temperature",), after=3
+    )

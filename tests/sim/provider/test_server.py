@@ -38,6 +38,15 @@ async def test_a_share_of_requests_fails(provider, client):
     assert 5 <= found.count(500) <= 35
 
 
+async def test_what_does_not_fail_says_the_same(provider, client):
+    provider.set(Behaviour(failure=Failure.STATUS, status=500, share=0.5, text="It is up.", verbatim=True))
+    said = set()
+    for _ in range(20):
+        async with client.post(f"{provider.url}/v1/messages", json={"model": "m", "messages": []}) as answer:
+            said.add((await answer.json())["content"][0]["text"] if answer.status == 200 else "")
+    assert said == {"", "It is up."}
+
+
 async def test_requests_are_remembered_as_they_came(provider, client):
     async with client.post(f"{provider.url}/v1/messages?beta=true", data=b'{"model": "m"}', headers={"X-Odd": "a"}):
         pass

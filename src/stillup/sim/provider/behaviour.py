@@ -183,3 +183,14 @@ class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def is_healthy(self) -> bool:
         """Nothing goes wrong."""
         return self.failure is Failure.NONE
+
+    @property
+    def when_well(self) -> Behaviour:
+        """The same script, at once and with nothing going wrong: what the requests outside ``share`` get."""
+        return Behaviour(**{name: getattr(self, name) for name in _SAID})
+
+
+_SAID = (
+    "tokens", "text", "verbatim", "thoughts", "tool", "arguments", "calls", "turns", "refusal", "follows_schema",
+    "tells_media", "repeats", "knows_its_end", "tells_usage", "model", "input_tokens", "cached_tokens",
+)  # fmt: skip

@@ -49,6 +49,8 @@ Reasons (reason=..., of failure=status, error_first, error_event, failed_event):
   --vendor gemini failure=status status=503 generates_only=1   the list of models answers, generation fails
   --vendor openrouter failure=error_event status=502 after=3   an error inside the stream
   --vendor deepseek pings=5 first_token_after_s=2              kept alive, then answered
+  --vendor mistral text="It goes on." failure=cut after=2      a script, cut; asked with its beginning, the rest follows
+  tool=look 'arguments={{"city": "Paris"}}'                      a call, as JSON; lists are JSON too
 """
 
 
@@ -57,7 +59,22 @@ def behaviour_of(fields: dict[str, str]) -> Behaviour:
 
     :raises msgspec.ValidationError: no such field, or not a value of it.
     """
-    return msgspec.convert(fields, Behaviour, strict=False)
+    return msgspec.convert({name: _value(name, text) for name, text in fields.items()}, Behaviour, strict=False)
+
+
+def _value(name: str, text: str) -> object:
+    """Lists and objects are JSON; everything else is words."""
+    if name not in _JSON:
+        return text
+    try:
+        found: object = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        msg = f"{text!r} is no JSON - at `$.{name}`"
+        raise msgspec.ValidationError(msg) from None
+    return found
+
+
+_JSON = frozenset({"headers", "arguments", "calls", "turns", "refuses"})
 
 
 class Control:
