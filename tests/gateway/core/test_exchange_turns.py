@@ -230,3 +230,11 @@ def test_limits_beyond_what_is_worth_waiting_for_are_told_with_their_time() -> N
     assert life.refused is not None
     assert (life.refused.end, life.refused.status) == (End.ALL_FAILED, 429)
     assert life.refused.retry_after_s == pytest.approx(31.0)
+
+
+def test_law_10_where_all_are_silent_a_subscriptions_token_is_not_sent_again_beside_the_others() -> None:
+    life = Life("ab", keys={"a": OAUTH, "b": KeyChoice()}, deadline_s=600.0)
+    life.at(2.0)
+    assert life.sent == ["a", "b"]
+    life.at(599.0)
+    assert life.sent == ["a", "b", "b", "b"]

@@ -113,7 +113,8 @@ class Asking:
             return self._fail(newest, Fault.SLOW_FIRST_TOKEN, now, cancel=True)  # moving along is free
         # Nobody else is left. A lost connection looks like this, but so does long thought: it is not given up.
         if silent_s >= last_patience_s(usual_s) and self._tries.rounds < ROUNDS and self._tries.may_hedge(newest.turn):
-            self._tries.choose_again([t.turn.target for t in self._tries.live], now)
+            own = [t.turn.target for t in self._tries.live if not t.key.subscription]  # law 10
+            self._tries.choose_again(own, now)
             turn = self._tries.next_up(now)
         return [] if turn is None else [self._tries.send(turn, now, why=Why.AGAIN)]
 
