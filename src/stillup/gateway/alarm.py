@@ -8,22 +8,22 @@ from math import inf
 
 
 class Alarm:
-    """Calls ``wake`` at a time of the steady clock that ``now`` tells."""
+    """Rings at a time of the steady clock that ``now`` tells."""
 
-    __slots__ = ("_now", "_timer", "_wake", "at_s")
+    __slots__ = ("_now", "_ring", "_timer", "at_s")
 
-    def __init__(self, now: Callable[[], float], wake: Callable[[], None]) -> None:
+    def __init__(self, now: Callable[[], float], ring: Callable[[], None]) -> None:
         self._now = now
-        self._wake = wake
+        self._ring = ring
         self._timer: asyncio.TimerHandle | None = None
         self.at_s = inf
         """When it rings; infinity while it is not set."""
 
-    def set(self, at_s: float) -> None:
-        """Ring then, and at no other time."""
+    def set(self, at_s: float, ring: Callable[[], None] | None = None) -> None:
+        """Ring then, and at no other time; once in another way where ``ring`` says how."""
         self.off()
         self.at_s = at_s
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, at_s - self._now()), self._ring)
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, at_s - self._now()), self._due, ring or self._ring)
 
     def off(self) -> None:
         """Do not ring."""
@@ -32,6 +32,6 @@ class Alarm:
             self._timer = None
         self.at_s = inf
 
-    def _ring(self) -> None:
+    def _due(self, ring: Callable[[], None]) -> None:
         self._timer, self.at_s = None, inf
-        self._wake()
+        ring()

@@ -77,7 +77,13 @@ class Handling:
         self._continued: list[str] = []
         self._is_paused = False
         self._head_sent = False
-        self._is_over = False
+        self.is_over = False
+        """Nothing more comes of it."""
+
+    @property
+    def passage(self) -> Passage:
+        """What is noted of it: its id, whose it is."""
+        return self._record.passage
 
     def start(
         self, composer: Composer, facts: Facts, choice: Choice, keys: Mapping[str, KeyChoice], patience: Patience
@@ -85,7 +91,6 @@ class Handling:
         """Ask the first upstream."""
         gateway = self._gateway
         self._alarm.off()  # it may have waited for room
-        self._alarm = Alarm(gateway.now, self._wake)
         asked = self._asked = Asked(self, gateway, composer, keys)
         self._why = choice.why
         self._record.chosen(choice)
@@ -127,14 +132,13 @@ class Handling:
 
     def wait_at_most(self, seconds: float, says: str) -> None:
         """It waits for room; after so long it is refused."""
-        self._alarm = Alarm(self._gateway.now, partial(self.refuse, Fault.OVERLOADED, says))
-        self._alarm.set(self._gateway.now() + seconds)
+        self._alarm.set(self._gateway.now() + seconds, partial(self.refuse, Fault.OVERLOADED, says))
 
     # --- the client's connection
 
     def client_gone(self) -> None:
         """See :class:`stillup.gateway.wire.server.Exchange`."""
-        if self._is_over:
+        if self.is_over:
             return
         self._give_up()
         self._record.ending, self._record.status = Ending.ABANDONED, None
@@ -142,7 +146,7 @@ class Handling:
 
     def stop(self, says: str, retry_after_s: float) -> None:
         """The gateway stops: the client gets an error that it can try again after."""
-        if self._is_over:
+        if self.is_over:
             return
         ending = self._exchange.ending(Fault.OVERLOADED, says) if self._exchange and self._head_sent else b""
         self._give_up()
@@ -158,7 +162,7 @@ class Handling:
         """A mistake of ours, met in a callback: whoever reads the log is told, and no client waits for ever."""
         told = {"message": "a request could not be handled", "exception": exc}
         asyncio.get_running_loop().call_exception_handler(told)
-        if self._is_over:
+        if self.is_over:
             return
         if self._head_sent:
             self._connection.abort()
@@ -166,21 +170,6 @@ class Handling:
         else:
             self._give_up()
             self.refuse(Fault.SERVER_ERROR, "The gateway made a mistake; its log says more.")
-
-    def _give_up(self) -> None:
-        if self._exchange is not None:
-            for action in self._exchange.client_gone():
-                self._do(action)
-
-    @property
-    def passage(self) -> Passage:
-        """What is noted of it: its id, whose it is."""
-        return self._record.passage
-
-    @property
-    def is_over(self) -> bool:
-        """Nothing more comes of it."""
-        return self._is_over
 
     def pause(self) -> None:
         """The client is slow: what it cannot take is left with the upstream."""
@@ -199,16 +188,15 @@ class Handling:
             call.resume()
 
     def _winners_call(self) -> Call | None:
-        winner = self._exchange.winner if self._exchange and not self._is_over else None
+        winner = self._exchange.winner if self._exchange and not self.is_over else None
         return self._asked.call(winner.n) if winner and self._asked else None
 
     # --- the upstreams' answers
 
     def heard_head(self, n: int, status: int, headers: Headers) -> None:
         """The head of try ``n``'s answer."""
-        gateway = self._gateway
         if self._exchange is not None:
-            self._perform(self._exchange.head(n, status, headers, gateway.now(), gateway.clock.now()))
+            self._perform(self._exchange.head(n, status, headers, self._gateway.now(), self._gateway.clock.now()))
 
     def heard_data(self, n: int, chunk: bytes) -> None:
         """A piece of try ``n``'s body."""
@@ -227,9 +215,8 @@ class Handling:
 
     def heard_end(self, n: int) -> None:
         """The end of try ``n``'s body."""
-        gateway = self._gateway
         if self._exchange is not None:
-            self._perform(self._exchange.end(n, gateway.now(), gateway.clock.now()))
+            self._perform(self._exchange.end(n, self._gateway.now(), self._gateway.clock.now()))
 
     def heard_failure(self, n: int, fault: Fault) -> None:
         """Try ``n``'s connection failed."""
@@ -242,7 +229,7 @@ class Handling:
         for action in actions:
             self._do(action)
         exchange = self._exchange
-        if exchange is None or self._is_over:
+        if exchange is None or self.is_over:
             return
         if exchange.is_over:
             self._end()
@@ -383,7 +370,7 @@ class Handling:
 
     def _wake(self) -> None:
         exchange = self._exchange
-        if exchange is None or exchange.is_over or self._is_over:
+        if exchange is None or exchange.is_over or self.is_over:
             return
         now = self._gateway.now()
         if exchange.wake_at - now > _SLACK_S:  # bytes came meanwhile
@@ -394,10 +381,15 @@ class Handling:
         except Exception as exc:  # noqa: BLE001 - no timer would look at it again
             self.broke(exc)
 
+    def _give_up(self) -> None:
+        if self._exchange is not None:
+            for action in self._exchange.client_gone():
+                self._do(action)
+
     def _end(self) -> None:
-        if self._is_over:
+        if self.is_over:
             return
-        self._is_over = True
+        self.is_over = True
         self._alarm.off()
         self._asked = None  # its calls hold this
         if self._exchange is not None and not self._record.reason:  # the client left first
