@@ -22,7 +22,9 @@ PREFIX = "STILLUP_"
 _HOME = "STILLUP_HOME"
 # Read elsewhere (TOKEN by clients of a gateway, CATALOG by the catalogue), or on purpose by nobody: DATA belongs to the
 # benchmarks, and must never become `data`.
-_NOT_OURS = frozenset({"STILLUP_CONFIG", "STILLUP_CATALOG", "STILLUP_DATA", "STILLUP_TOKEN"})
+_NOT_OURS = frozenset(
+    {"STILLUP_CONFIG", "STILLUP_CATALOG", "STILLUP_DATA", "STILLUP_TOKEN", "STILLUP_VAULT_PASSPHRASE"}
+)
 
 
 class Overlay(Struct, frozen=True):

@@ -108,14 +108,23 @@ def read_exchanges(folder: Path, *, newest_first: bool = False, having: bytes = 
     except OSError as error:
         raise _unreadable(folder, error) from error
     for path in reversed(paths) if newest_first else paths:
-        writing = _in_use(path)  # before it is read: what ends meanwhile must not look broken off
-        view = _open(path, having)
-        if view is None:
-            continue
-        for number in sorted(view.exchanges, reverse=newest_first):
-            found = _exchange(view, view.exchanges[number], writing=writing)
-            if found:
-                yield found
+        for _, exchange in read_segment(path, newest_first=newest_first, having=having):
+            yield exchange
+
+
+def read_segment(path: Path, *, newest_first: bool = False, having: bytes = b"") -> Iterator[tuple[int, Exchange]]:
+    """The exchanges of one file, each with its number in it.
+
+    :raises StoreError: the file cannot be read.
+    """
+    writing = _in_use(path)  # before it is read: what ends meanwhile must not look broken off
+    view = _open(path, having)
+    if view is None:
+        return
+    for number in sorted(view.exchanges, reverse=newest_first):
+        found = _exchange(view, view.exchanges[number], writing=writing)
+        if found:
+            yield number, found
 
 
 def load(folder: Path, id: str) -> Exchange | None:  # noqa: A002

@@ -1,0 +1,1 @@
+"""The vault under load: search, and what is imported."""

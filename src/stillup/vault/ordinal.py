@@ -1,0 +1,41 @@
+"""The number of a message: its time first, so that "newest first" is the order in which the index is read backwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ROOM_BITS = 6
+_MOST_S = 1 << 40
+"""Some 34,000 years: whatever a file says, the number stays one."""
+
+
+def base_of(at_s: float) -> int:
+    """The least number of a message of that second."""
+    second = int(at_s) if 0 <= at_s < _MOST_S else 0
+    return second << _ROOM_BITS
+
+
+class Ordinals:
+    """Gives out numbers that are free. A second has room for 64; more than those reach into the seconds behind it."""
+
+    def __init__(self, db: Any) -> None:  # noqa: ANN401 - a connection of sqlite3 or of sqlcipher3
+        self._db = db
+        self._next: dict[int, int] = {}
+
+    def take(self, at_s: float) -> int:
+        """A number that no message has."""
+        base = base_of(at_s)
+        number = self._next.get(base, base)
+        step = 1
+        while self._is_taken(number):  # in doubling steps: a million without a time were all imported in one second
+            number += step
+            step *= 2
+        self._next[base] = number + 1
+        return number
+
+    def forget(self) -> None:
+        """Another process may have taken some since."""
+        self._next.clear()
+
+    def _is_taken(self, number: int) -> bool:
+        return self._db.execute("SELECT 1 FROM message WHERE n = ?", (number,)).fetchone() is not None
