@@ -11,6 +11,7 @@ from stillup.vault.importing.exports import Found
 from stillup.vault.importing.fields import Fields, decoded, fields, rows, text, titled, written
 from stillup.vault.values import Turn
 
+_MARKED = "\ue200"
 _MARKER = re.compile("\ue200[^\ue201]{0,2000}\ue201|[\ue200-\ue206]")
 """ChatGPT's own signs for citations and pictures: they are shown as something else and mean nothing elsewhere."""
 _POINTERS = re.compile(r".*(asset_pointer|image_url)$")
@@ -56,7 +57,7 @@ def _listed(found: Found, key: str, message: Fields, content: Fields) -> Iterato
     for part in parts if isinstance(parts, list) else ():
         if isinstance(part, str):
             if part:
-                yield Text(text=_MARKER.sub("", part), citations=citations)
+                yield Text(text=_MARKER.sub("", part) if _MARKED in part else part, citations=citations)
                 citations = ()
             continue
         kind = text(fields(part).get("content_type"))

@@ -15,7 +15,7 @@ from stillup.gateway.dialects.neutral import Part, Role, Text, Thought
 from stillup.vault.importing.bundle import Bundle, Member, Single
 from stillup.vault.importing.exports import Found, JsonExport
 from stillup.vault.importing.fields import Fields, fields, file_name, rows, text, titled, when
-from stillup.vault.importing.html_text import markdown_of
+from stillup.vault.importing.html_text import Snippets
 from stillup.vault.importing.opened import peeked
 from stillup.vault.importing.shaping import is_cut
 from stillup.vault.values import Attachment, Conversation, Turn
@@ -25,6 +25,7 @@ _MINE = re.compile(
 )
 _ASKED = re.compile(r"(?:Prompted(?: with:)?|Asked(?: Gemini:| Bard:)?|Said|Branched|Answered)[ \xa0]+")
 _ATTACHED = re.compile(r"\s*Attached \d+ files?\.?\s*$")
+_ATTACHED_CHARS = 60
 _DID = re.compile(
     r"(?:Used|Created|Added|Gave|Selected|Shared|Deleted|Edited|Removed|Saved|Viewed|Searched|Visited|Turned)\b"
 )
@@ -36,6 +37,9 @@ class GeminiTakeout(JsonExport):
 
     name: str = "gemini_takeout"
     files: str = r".*\.json|conversation_\d+\.txt"
+
+    def __init__(self) -> None:
+        self._snippets = Snippets()
 
     def members(self, bundle: Bundle) -> list[Member]:
         if isinstance(bundle, Single):
@@ -57,17 +61,17 @@ class GeminiTakeout(JsonExport):
         about = " ".join([text(said.get("header")), *filter(_is_text, said.get("products") or ())])
         if about.strip() and not re.search("Gemini|Bard", about):
             return None
-        return _activity(found)
+        return _activity(found, self._snippets)
 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _activity(found: Found) -> tuple[Conversation, Iterator[Turn]] | None:
+def _activity(found: Found, snippets: Snippets) -> tuple[Conversation, Iterator[Turn]] | None:
     said = found.fields
     title = text(said.get("title"))
-    answers = [markdown_of(text(row.get("html"))) for row in rows(said.get("safeHtmlItem"))]
+    answers = [snippets.markdown(text(row.get("html"))) for row in rows(said.get("safeHtmlItem"))]
     answer = "\n\n".join(filter(None, answers))
     return asked_and_answered(found, title, answer, when(said.get("time")), tuple(_files(said)))
 
@@ -78,7 +82,10 @@ def asked_and_answered(
     """One activity as a conversation; None for one that is no question and got no answer."""
     if not answer and _DID.match(title):
         return None
-    asked = _ATTACHED.sub("", _ASKED.sub("", title, count=1))
+    verb = _ASKED.match(title)
+    asked = title[verb.end() :] if verb else title
+    if "Attached" in asked[-_ATTACHED_CHARS:]:
+        asked = _ATTACHED.sub("", asked)
     if not asked and not answer:
         return None
     found.title = titled(asked)

@@ -43,6 +43,8 @@ _BEFORE = {
 }
 _AFTER = {**_AROUND, "tr": " |"}
 _SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
+_ODD = ("\n", "  ", "\xa0", "\t", "\r", "\f")
+"""Space that a browser does not show as it is; to replace each single one would take most of the time."""
 _DEPTH = 12
 _LANGUAGE = re.compile(r"language-([\w+#.-]{1,20})")
 
@@ -74,11 +76,11 @@ class Words:
 
     def start(self, tag: str, attrib: Mapping[str, str]) -> None:
         """An element begins."""
-        kind = attrib.get("class", "")
-        if self._hidden or tag in _UNSHOWN or "katex-html" in kind or "sr-only" in kind or "hidden" in attrib:
+        kind = (attrib.get("class") or "") if attrib else ""
+        if self._hidden or tag in _UNSHOWN or (attrib and _is_hidden(kind, attrib)):
             self._hidden += 1
             return
-        if "whitespace-pre-wrap" in kind or self._keeps:
+        if self._keeps or "whitespace-pre-wrap" in kind:
             self._keeps += 1
         self._break(tag)
         if tag in _BEFORE:
@@ -119,7 +121,7 @@ class Words:
             return
         if self._pre or self._keeps:
             self._say(data)
-        elif said := _SPACE.sub(" ", data):
+        elif said := _SPACE.sub(" ", data) if any(odd in data for odd in _ODD) else data:
             self._say(said.lstrip() if self._tail else said)
 
     def close(self) -> None:
@@ -160,11 +162,39 @@ class Words:
             self._pre_at = len(self._out) + 1
 
 
-def markdown_of(html: str) -> str:
-    """A piece of HTML as Markdown."""
-    words = Words()
-    feed(words, iter((html.encode("utf-8", "replace"), b"")).__next__)
-    return words.text
+class Snippets:
+    """Makes pieces of HTML into Markdown, one after the other: a parser for each would cost more than to parse it."""
+
+    def __init__(self) -> None:
+        self._words = Words()
+        self._parser: etree.HTMLParser | None = None
+
+    def markdown(self, html: str) -> str:
+        """A piece of HTML as Markdown."""
+        if self._parser is None:
+            self._parser = event_parser(self)
+        self._words = Words()
+        try:
+            self._parser.feed(html.encode("utf-8", "replace"))
+            self._parser.close()
+        except etree.LxmlError:
+            self._parser = None
+        return self._words.text
+
+    def start(self, tag: str, attrib: Mapping[str, str]) -> None:
+        """For the parser."""
+        self._words.start(tag, attrib)
+
+    def end(self, tag: str) -> None:
+        """For the parser."""
+        self._words.end(tag)
+
+    def data(self, data: str) -> None:
+        """For the parser."""
+        self._words.data(data)
+
+    def close(self) -> None:
+        """Nothing more comes."""
 
 
 def feed(target: Target, read: Callable[[], bytes]) -> None:
@@ -206,6 +236,10 @@ def chunks(read: Callable[[int], bytes], limit_bytes: int) -> Callable[[], bytes
         return data
 
     return following
+
+
+def _is_hidden(kind: str, attrib: Mapping[str, str]) -> bool:
+    return "katex-html" in kind or "sr-only" in kind or "hidden" in attrib
 
 
 def _is_link(href: str) -> bool:

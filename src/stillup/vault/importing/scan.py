@@ -18,13 +18,21 @@ CUT = "\0stillup: too long\0"
 CUT_JSON = b"\\u0000stillup: too long\\u0000"
 
 _HEAD_BYTES = 4096
-_TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
-"""Over everything, whole strings among it, up to a bracket or a string that does not end here."""
+_PLAIN = rb'[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_INNER = rb"[{\[](?:" + _PLAIN + rb")*+[}\]]"
+_TO_BRACKET = re.compile(rb"(?:" + _PLAIN + rb"|[{\[](?:" + _PLAIN + rb"|" + _INNER + rb")*+[}\]])*+", re.DOTALL)
+"""Over everything that is whole (strings, and what is nested up to twice), up to a bracket or a string that is not.
+
+What it passes over the regular expression engine does; each bracket it stops at costs a turn of a Python loop.
+"""
+_OUTSIDE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _BETWEEN = re.compile(rb"[\s,\[\]]*+")
 _OPENS, _CLOSES, _QUOTE, _BACKSLASH = b"{[", b"}]", ord('"'), b"\\"
-_CONTAINER_BYTES, _VALUE_BYTES = 240, 60
-"""What Python takes for an object or array and for a value in it, besides its text."""
+_PART_BYTES = 80
+"""What Python takes for a value, besides its text; an object or array counts three times."""
+_LIGHT_BYTES = ITEM_WEIGHT_BYTES // _PART_BYTES // 2
+"""What is shorter cannot have too many."""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -50,7 +58,6 @@ class _Scan:
 
     __slots__ = (
         "_at",
-        "_containers",
         "_depth",
         "_head",
         "_is_lost",
@@ -66,7 +73,7 @@ class _Scan:
     def __init__(self, start: int) -> None:
         self._at = start  # of the first byte that has not been looked at
         self._rest = b""
-        self._depth = self._containers = self._kept = self._string_bytes = self._start = 0
+        self._depth = self._kept = self._string_bytes = self._start = 0
         self._parts: list[bytes] = []
         self._string: list[bytes] | None = None
         self._head = b""
@@ -106,7 +113,7 @@ class _Scan:
         if between is not None and between.end() < end and self._junk < 0:
             self._junk = base + between.end()
         if found >= 0:
-            self._start, self._depth, self._containers = base + found, 1, 1
+            self._start, self._depth = base + found, 1
             self._junk, self._is_lost, self._kept, self._head = -1, False, 1, b""
             self._parts = [b"{"]
             return found + 1
@@ -115,7 +122,7 @@ class _Scan:
     def _on(self, data: bytes, at: int) -> int:
         """On to the object's end, or as far as there is data."""
         begin, find = at, _TO_BRACKET.match
-        depth, containers = self._depth, self._containers
+        depth = self._depth
         while True:
             matched = find(data, at)
             at = matched.end() if matched else at
@@ -125,7 +132,6 @@ class _Scan:
             at += 1
             if byte in _OPENS:
                 depth += 1
-                containers += 1
             elif byte == _QUOTE:
                 self._string, self._string_bytes = [], 0
                 break
@@ -133,7 +139,7 @@ class _Scan:
                 depth -= 1
                 if depth == 0:
                     break
-        self._depth, self._containers = depth, containers
+        self._depth = depth
         self._keep(data[begin:at])
         return at
 
@@ -174,10 +180,17 @@ class _Scan:
             why = f"It is {said(end - start)} long; at most {said(ITEM_BYTES)} are read at once."
             return Item(start=start, end=end, why=why, head=self._head)
         raw = b"".join(parts)
-        weight = self._containers * _CONTAINER_BYTES
-        if len(raw) * 16 + weight > ITEM_WEIGHT_BYTES:  # only then it is worth counting
-            weight += raw.count(b",") * _VALUE_BYTES
-        if weight > ITEM_WEIGHT_BYTES:
-            why = f"It is made of {self._containers:,} parts, which no conversation is."
+        if len(raw) > _LIGHT_BYTES and (parts_here := _parts_in(raw)) * _PART_BYTES > ITEM_WEIGHT_BYTES:
+            why = f"It is made of {parts_here:,} parts, which no conversation is."
             return Item(start=start, end=end, why=why, head=raw[:_HEAD_BYTES])
         return Item(start=start, end=end, raw=raw)
+
+
+def _parts_in(raw: bytes) -> int:
+    """How many values there are in it, about; brackets and commas within strings are left out where it matters."""
+    count = _brackets(raw)
+    return count if count * _PART_BYTES <= ITEM_WEIGHT_BYTES else _brackets(_OUTSIDE.sub(b"", raw))
+
+
+def _brackets(raw: bytes) -> int:
+    return 3 * (raw.count(b"{") + raw.count(b"[")) + raw.count(b",") + raw.count(b":")
