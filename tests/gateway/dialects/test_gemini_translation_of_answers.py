@@ -7,7 +7,7 @@ import json
 import pytest
 
 from stillup.gateway.core.values import Ask, Operation, Protocol
-from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable
+from stillup.gateway.dialects.dialect import Losses, Stamp
 from stillup.gateway.dialects.gemini.answer_in import GeminiReader
 from stillup.gateway.dialects.gemini.translation import DIALECT
 from stillup.gateway.dialects.lenient import NoJson
@@ -331,5 +331,5 @@ def test_a_whole_answer_keeps_its_parts_apart_and_its_citations_with_them():
 def test_an_answer_nobody_can_use_is_none():
     with pytest.raises(NoJson):
         DIALECT.read_reply(b"{")
-    with pytest.raises(Untranslatable, match="cannot be used"):
+    with pytest.raises(NoJson, match="a call that cannot be read"):
         DIALECT.read_reply(json.dumps(chunk(finishReason="MALFORMED_FUNCTION_CALL")).encode())

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from msgspec import Raw, Struct
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Usage
-from stillup.gateway.dialects.lenient import NULL
+from stillup.gateway.dialects.dialect import Untranslatable
+from stillup.gateway.dialects.lenient import NULL, NoJson
 from stillup.gateway.dialects.trouble import fault_in_stream, said
+from stillup.gateway.dialects.typed import typed
 
+T = TypeVar("T")
 NOTHING = (NULL, Raw(), Raw(b'""'), Raw(b"[]"), Raw(b"{}"))
 """Raw values with nothing in them."""
 
@@ -31,3 +37,11 @@ def failed(error: Raw) -> Answer:
     """An error that came with a status of success."""
     words = said(bytes(error))
     return Answer(fault=fault_in_stream(words), message=words.message)
+
+
+def answered(decode: Callable[[bytes], T], data: bytes) -> T:
+    """The answer in the shape that ``decode`` wants. Raises NoJson, also for JSON of another shape."""
+    try:
+        return typed(decode, data)
+    except Untranslatable as misfit:
+        raise NoJson(str(misfit)) from misfit

@@ -119,7 +119,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     ``cleaned`` is a client's body without the thoughts that only this gateway could have sent (UNSIGNED is in them).
 
     ``read_count`` and ``write_count`` are for answers to token counting, ``count_prompt`` makes the request for one;
-    None where the dialect has no such request.
+    None where the dialect has no such request. What reads an answer raises NoJson, also for JSON that is no such
+    answer.
     """
 
     protocol: Protocol

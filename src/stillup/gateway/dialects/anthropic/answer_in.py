@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from stillup.gateway.dialects.anthropic.blocks_in import ME, citation_in, part_in, redacted_seal
+from stillup.gateway.dialects.answer import answered
+from stillup.gateway.dialects.anthropic.blocks_in import ME, citation_in, part_in, raws, redacted_seal
 from stillup.gateway.dialects.anthropic.events import (
     BLOCK,
     DECODE_DELTA,
@@ -51,7 +52,6 @@ from stillup.gateway.dialects.neutral import (
     Words,
 )
 from stillup.gateway.dialects.sse import BOM, USUAL, Splitter, fields_of_lines
-from stillup.gateway.dialects.typed import typed
 
 _usual = USUAL.match
 
@@ -290,12 +290,8 @@ _SEE = {
 
 def read_reply(data: bytes) -> Reply:
     """A whole answer. Blocks that are broken are passed over. Raises NoJson."""
-    try:
-        message = typed(MESSAGE.decode, data)
-        blocks = typed(msgspec.json.Decoder(list[Raw]).decode, message.content) if message.content != NULL else []
-    except Untranslatable as refused:
-        msg = "no message"
-        raise NoJson(msg) from refused
+    message = answered(MESSAGE.decode, data)
+    blocks = answered(raws, message.content) if message.content != NULL else []
     parts: list[Part] = []
     for raw in blocks:
         try:

@@ -1,4 +1,4 @@
-"""Anthropic Messages, both ways."""
+"""Anthropic's Messages as a dialect."""
 
 from __future__ import annotations
 
@@ -6,37 +6,32 @@ import msgspec
 from msgspec import Struct
 
 from stillup.gateway.core.values import Protocol
+from stillup.gateway.dialects.answer import answered
 from stillup.gateway.dialects.anthropic.answer_in import AnthropicReader, read_reply
 from stillup.gateway.dialects.anthropic.answer_out import AnthropicWriter, write_reply
 from stillup.gateway.dialects.anthropic.going_on import cleaned, go_on
 from stillup.gateway.dialects.anthropic.prompt_in import read_prompt
 from stillup.gateway.dialects.anthropic.prompt_out import count_prompt, write_prompt
 from stillup.gateway.dialects.dialect import Dialect
-from stillup.gateway.dialects.lenient import NoJson, read
 
 
 class _Count(Struct):
-    input_tokens: int | None = None
+    input_tokens: int
 
 
 _count = msgspec.json.Decoder(_Count).decode
 
 
-def _address(model: str, stream: bool) -> tuple[str, str]:  # noqa: ARG001, FBT001 - the body has both
+def _address(model: str, stream: bool) -> tuple[str, str]:  # noqa: ARG001, FBT001 - as Dialect has it
     return "/v1/messages", ""
 
 
-def _count_address(model: str) -> tuple[str, str]:  # noqa: ARG001 - the body has it
+def _count_address(model: str) -> tuple[str, str]:  # noqa: ARG001 - as Dialect has it
     return "/v1/messages/count_tokens", ""
 
 
 def _read_count(data: bytes) -> int:
-    """Raises NoJson where there is no count."""
-    count = read(_count, data, _Count).input_tokens
-    if count is None:
-        msg = "no count of tokens"
-        raise NoJson(msg)
-    return count
+    return answered(_count, data).input_tokens
 
 
 def _write_count(count: int) -> bytes:

@@ -1,17 +1,17 @@
-"""Chat Completions' part in translation and in going on."""
+"""Chat Completions as a dialect."""
 
 from __future__ import annotations
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.chat.answer_in import ChatReader, read_reply
 from stillup.gateway.dialects.chat.answer_out import ChatWriter, write_reply
-from stillup.gateway.dialects.chat.onward import cleaned, go_on
+from stillup.gateway.dialects.chat.going_on import cleaned, go_on
 from stillup.gateway.dialects.chat.prompt_in import read_prompt
 from stillup.gateway.dialects.chat.prompt_out import write_prompt
 from stillup.gateway.dialects.dialect import Dialect
 
 
-def _address(_model: str, _stream: bool) -> tuple[str, str]:  # noqa: FBT001 - as Dialect has it
+def _address(model: str, stream: bool) -> tuple[str, str]:  # noqa: ARG001, FBT001 - as Dialect has it
     return "/v1/chat/completions", ""
 
 

@@ -1,4 +1,4 @@
-"""A request for Converse, written; one that goes on with an answer; one without marked thoughts."""
+"""A neutral prompt as a request for Converse."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw
 
-from stillup.gateway.core.values import Form, Protocol
+from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.converse.blocks_out import Blocks, Json
 from stillup.gateway.dialects.converse.names import checked_name
 from stillup.gateway.dialects.converse.prompt_in import HINTS, NOT_THERE
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
-from stillup.gateway.dialects.neutral import UNSIGNED, Call, Choose, Effort, Prompt, Thinking, Tool
-from stillup.gateway.dialects.splice import members
-from stillup.gateway.dialects.typed import GO_ON, typed
+from stillup.gateway.dialects.neutral import Call, Choose, Effort, Prompt, Thinking, Tool
 
 _FEW = {Effort.MINIMAL: Effort.LOW, Effort.XHIGH: Effort.HIGH, Effort.MAX: Effort.HIGH}
 """Where there are only low, medium and high."""
@@ -22,10 +20,7 @@ _BUDGETS = {Effort.LOW: 2048, Effort.MEDIUM: 8192, Effort.HIGH: 16384}
 _ANYTHING = Raw(b'{"type":"object","properties":{}}')
 _ABOUT_NOTHING = frozenset({"store", "include", "stream_options"})
 """How another dialect is answered, not what: nothing is lost with them."""
-_MARK = UNSIGNED.encode()
 _encode = msgspec.json.encode
-_list = msgspec.json.Decoder(list[Raw]).decode
-_blocks = msgspec.json.Decoder(list[Raw]).decode
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
@@ -162,38 +157,3 @@ def _thinking(thinking: Thinking, model: str, losses: Losses) -> Json:
     elif not off:
         losses.add("thinking")
     return {"additionalModelRequestFields": more} if more else {}
-
-
-def go_on(body: bytes, said: str, form: Form, max_tokens: int | None) -> bytes:
-    """The same request after what was said. A form that is not Converse's counts as a prefill. Raises NoJson."""
-    inside = members(body)
-    if form is not Form.NONE:
-        # A beginning that ends in white space is refused by Claude's models, and means nothing to the others.
-        begun = said if form is Form.INSTRUCTION else said.rstrip() or said
-        more: list[object] = [{"role": "assistant", "content": [{"text": begun}]}]
-        if form is Form.INSTRUCTION:
-            more.append({"role": "user", "content": [{"text": GO_ON}]})
-        messages = typed(_list, bytes(inside.get("messages", b"[]")), "messages")
-        inside["messages"] = Raw(_encode([*messages, *more]))
-    if max_tokens is not None:
-        options = typed(_object, bytes(inside.get("inferenceConfig", b"{}")), "inferenceConfig")
-        inside["inferenceConfig"] = Raw(_encode({**options, "maxTokens": max_tokens}))
-    return _encode(inside)
-
-
-def cleaned(body: bytes) -> bytes:
-    """Without the thoughts that bear the mark. Raises NoJson."""
-    inside = members(body)
-    kept = []
-    for raw in typed(_list, bytes(inside.get("messages", b"[]")), "messages"):
-        message = typed(_object, bytes(raw), "messages")
-        blocks = typed(_blocks, bytes(message.get("content", b"[]")), "messages")
-        left = [block for block in blocks if not _is_marked(block)]
-        if left:
-            kept.append({**message, "content": left})
-    return _encode({**inside, "messages": kept}) if kept else body
-
-
-def _is_marked(block: Raw) -> bool:
-    data = bytes(block)
-    return _MARK in data and "reasoningContent" in typed(_object, data, "messages")

@@ -8,12 +8,13 @@ import msgspec
 from msgspec import Struct
 
 from stillup.gateway.core.values import Protocol
+from stillup.gateway.dialects.answer import answered
 from stillup.gateway.dialects.converse.answer_in import ConverseReader, read_reply
 from stillup.gateway.dialects.converse.answer_out import ConverseWriter, write_reply
+from stillup.gateway.dialects.converse.going_on import cleaned, go_on
 from stillup.gateway.dialects.converse.prompt_in import read_prompt
-from stillup.gateway.dialects.converse.prompt_out import cleaned, count_prompt, go_on, write_prompt
+from stillup.gateway.dialects.converse.prompt_out import count_prompt, write_prompt
 from stillup.gateway.dialects.dialect import Dialect
-from stillup.gateway.dialects.typed import typed
 
 
 class _Count(Struct, rename="camel"):
@@ -23,7 +24,7 @@ class _Count(Struct, rename="camel"):
 _count = msgspec.json.Decoder(_Count).decode
 
 
-def _address(model: str, stream: bool) -> tuple[str, str]:  # noqa: FBT001 - every dialect's has this form
+def _address(model: str, stream: bool) -> tuple[str, str]:  # noqa: FBT001 - as Dialect has it
     return f"/model/{quote(model, safe=':')}/{'converse-stream' if stream else 'converse'}", ""
 
 
@@ -31,12 +32,12 @@ def _count_address(model: str) -> tuple[str, str]:
     return f"/model/{quote(model, safe=':')}/count-tokens", ""
 
 
-def _read_count(body: bytes) -> int:
-    return typed(_count, body).input_tokens
+def _read_count(data: bytes) -> int:
+    return answered(_count, data).input_tokens
 
 
-def _write_count(tokens: int) -> bytes:
-    return msgspec.json.encode({"inputTokens": tokens})
+def _write_count(count: int) -> bytes:
+    return msgspec.json.encode({"inputTokens": count})
 
 
 DIALECT = Dialect(

@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
-from stillup.gateway.dialects.dialect import Reader, Untranslatable
+from stillup.gateway.dialects.dialect import Reader
 from stillup.gateway.dialects.gemini.chunks import Blob, Called, Candidate, Chunk, Chunks, Part, decode_whole
 from stillup.gateway.dialects.gemini.cited import Cited, moved, shared_out
 from stillup.gateway.dialects.gemini.names import BROKEN, STOPS, kind_of, seal_of
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
 from stillup.gateway.dialects.neutral import (
     Apart,
     Began,
@@ -212,7 +212,7 @@ def _media(blob: Blob) -> Media | None:
 
 
 def read_reply(data: bytes) -> Reply:
-    """A whole answer, or the array of all its chunks. Raises NoJson, or Untranslatable for one that is no answer."""
+    """A whole answer, or the array of all its chunks. Raises NoJson, also for one that is of no use."""
     reader, added, pieces = GeminiReader(), Said(), list[Piece]()
     try:
         chunks = [decode_whole(bytes(raw)) for raw in _answers(data)]
@@ -223,8 +223,7 @@ def read_reply(data: bytes) -> Reply:
     pieces += reader.finish()
     for piece in pieces:
         if isinstance(piece, Failed):
-            msg = f"the answer cannot be used: {piece.message[:120]}"
-            raise Untranslatable(msg)
+            raise NoJson(piece.message[:120])
         if not isinstance(piece, Cites):
             added.add(piece)
     began = added.began or Began()

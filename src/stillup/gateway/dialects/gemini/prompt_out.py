@@ -1,17 +1,16 @@
-"""A request for generateContent, written; a request that goes on with an answer; one without marked thoughts."""
+"""A neutral prompt as a request for generateContent."""
 
 from __future__ import annotations
 
 import msgspec
 from msgspec import Raw
 
-from stillup.gateway.core.values import Form, Protocol
+from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
-from stillup.gateway.dialects.gemini.names import BUDGETS, LEVELS, camel, is_early, read
+from stillup.gateway.dialects.gemini.names import BUDGETS, LEVELS, is_early
 from stillup.gateway.dialects.gemini.parts_out import Contents, Json
 from stillup.gateway.dialects.gemini.prompt_in import HINTS
 from stillup.gateway.dialects.neutral import (
-    UNSIGNED,
     Choose,
     Effort,
     Foreign,
@@ -21,18 +20,13 @@ from stillup.gateway.dialects.neutral import (
     Tool,
     ToolChoice,
 )
-from stillup.gateway.dialects.splice import members
-from stillup.gateway.dialects.typed import GO_ON
 
 _MOST_STOPS = 5
 _LEVEL_OF = {effort: level for level, effort in LEVELS.items()} | {Effort.XHIGH: "HIGH", Effort.MAX: "HIGH"}
 _IN_BODY = frozenset({"safetySettings", "labels", "serviceTier", "store"})
 _ABOUT_NOTHING = frozenset({"store", "include", "stream_options"})
 """How another dialect is answered, not what: nothing is lost with them."""
-_MARK = UNSIGNED.encode()
 _encode = msgspec.json.encode
-_listed = msgspec.json.Decoder(list[Raw] | dict[str, Raw]).decode
-_parts = msgspec.json.Decoder(list[dict[str, Raw]] | dict[str, Raw]).decode
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
@@ -171,42 +165,3 @@ def _thinking(thinking: Thinking, model: str, losses: Losses) -> Json:
     if thinking.budget_tokens is not None:
         return config | {"thinkingBudget": thinking.budget_tokens}
     return config | {"thinkingBudget": -1} if thinking.on else config
-
-
-def go_on(body: bytes, said: str, form: Form, max_tokens: int | None) -> bytes:
-    """The same request after what was said. A form that is not Gemini's counts as a prefill. Raises NoJson."""
-    inside = members(body)
-    if form is not Form.NONE:
-        more: list[object] = [{"role": "model", "parts": [{"text": said}]}]
-        if form is Form.INSTRUCTION:
-            more.append({"role": "user", "parts": [{"text": GO_ON}]})
-        inside["contents"] = Raw(_encode([*_contents(inside), *more]))
-    if max_tokens is not None:
-        key = "generation_config" if "generation_config" in inside else "generationConfig"
-        options = read(_object, inside.get(key, Raw(b"{}")), key)
-        options = {name: value for name, value in options.items() if camel(name) != "maxOutputTokens"}
-        inside[key] = Raw(_encode({**options, "maxOutputTokens": max_tokens}))
-    return _encode(inside)
-
-
-def cleaned(body: bytes) -> bytes:
-    """Without the thoughts that bear the mark. Raises NoJson."""
-    inside = members(body)
-    kept = []
-    for content in _contents(inside):
-        found = read(_object, content, "contents")
-        parts = read(_parts, found.get("parts", Raw(b"[]")), "contents")
-        left = [part for part in (parts if isinstance(parts, list) else [parts]) if not _is_marked(part)]
-        if left:
-            kept.append({**found, "parts": left})
-    return _encode({**inside, "contents": kept}) if kept else body
-
-
-def _contents(inside: dict[str, Raw]) -> list[Raw]:
-    raw = inside.get("contents", Raw(b"[]"))
-    found = read(_listed, raw, "contents")
-    return found if isinstance(found, list) else [raw]
-
-
-def _is_marked(part: dict[str, Raw]) -> bool:
-    return any(camel(name) == "thoughtSignature" and _MARK in bytes(value) for name, value in part.items())

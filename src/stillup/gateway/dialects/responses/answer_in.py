@@ -285,18 +285,3 @@ class ResponsesReader(Reader):
         self._text_at = None
         self._kinds.add(kind)
         self._pieces.append(piece)
-
-
-def read_count(data: bytes) -> int:
-    """The answer to token counting. Raises NoJson, also for JSON that is none."""
-    try:
-        return typed(_count, data).input_tokens
-    except Untranslatable as misfit:
-        raise NoJson(str(misfit)) from misfit
-
-
-class _Count(msgspec.Struct, gc=False):
-    input_tokens: int
-
-
-_count = msgspec.json.Decoder(_Count).decode

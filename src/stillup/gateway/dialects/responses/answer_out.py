@@ -285,8 +285,3 @@ def write_reply(reply: Reply, ask: Ask, stamp: Stamp) -> bytes:
                 writer.write([Gives(part)])
     writer.write([Counted(reply.counts), Ended(reply.stop, reply.sequence)])
     return _encode(writer.response)
-
-
-def write_count(tokens: int) -> bytes:
-    """The answer to token counting."""
-    return _encode({"object": "response.input_tokens", "input_tokens": tokens})

@@ -1,22 +1,41 @@
-"""OpenAI Responses, to and from neutral words."""
+"""OpenAI's Responses as a dialect."""
 
 from __future__ import annotations
 
+import msgspec
+from msgspec import Struct
+
 from stillup.gateway.core.values import Protocol
+from stillup.gateway.dialects.answer import answered
 from stillup.gateway.dialects.dialect import Dialect
-from stillup.gateway.dialects.responses.answer_in import ResponsesReader, read_count, read_reply
-from stillup.gateway.dialects.responses.answer_out import ResponsesWriter, write_count, write_reply
+from stillup.gateway.dialects.responses.answer_in import ResponsesReader, read_reply
+from stillup.gateway.dialects.responses.answer_out import ResponsesWriter, write_reply
 from stillup.gateway.dialects.responses.going_on import cleaned, go_on
 from stillup.gateway.dialects.responses.prompt_in import read_prompt
 from stillup.gateway.dialects.responses.prompt_out import count_prompt, write_prompt
 
 
-def _address(_model: str, _stream: bool) -> tuple[str, str]:  # noqa: FBT001 - as Dialect has it
+class _Count(Struct):
+    input_tokens: int
+
+
+_count = msgspec.json.Decoder(_Count).decode
+
+
+def _address(model: str, stream: bool) -> tuple[str, str]:  # noqa: ARG001, FBT001 - as Dialect has it
     return "/v1/responses", ""
 
 
-def _count_address(_model: str) -> tuple[str, str]:
+def _count_address(model: str) -> tuple[str, str]:  # noqa: ARG001 - as Dialect has it
     return "/v1/responses/input_tokens", ""
+
+
+def _read_count(data: bytes) -> int:
+    return answered(_count, data).input_tokens
+
+
+def _write_count(count: int) -> bytes:
+    return msgspec.json.encode({"object": "response.input_tokens", "input_tokens": count})
 
 
 DIALECT = Dialect(
@@ -32,6 +51,6 @@ DIALECT = Dialect(
     writer=ResponsesWriter,
     count_address=_count_address,
     count_prompt=count_prompt,
-    read_count=read_count,
-    write_count=write_count,
+    read_count=_read_count,
+    write_count=_write_count,
 )
