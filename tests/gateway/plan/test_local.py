@@ -13,7 +13,11 @@ import pytest
 
 from stillup.gateway.local import find_local
 
-NOWHERE = {"OLLAMA_HOST": "127.0.0.1:9", "LM_STUDIO_API_BASE": "http://127.0.0.1:9"}
+NOWHERE = {
+    "OLLAMA_HOST": "127.0.0.1:9",
+    "LM_STUDIO_API_BASE": "http://127.0.0.1:9",
+    "STILLUP_OFFLINE_URL": "http://127.0.0.1:9",
+}
 """The usual ports may be in use where the tests run: their servers are looked for where nobody listens."""
 
 
