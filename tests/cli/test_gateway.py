@@ -85,6 +85,15 @@ def test_the_plan_of_one_model_is_its_chains_only(capsys, monkeypatch):
     assert "Could be added" not in out
 
 
+def test_the_plan_of_a_model_that_nobody_serves_says_so(capsys, write):
+    path = write(
+        '[[gateway.upstreams]]\nid = "a"\nprotocol = "anthropic"\nbase_url = "http://127.0.0.1:9"\nkey_env = "A"\n'
+        '[[gateway.routes]]\nmatch = "claude-*"\nchain = ["a"]\n'
+    )
+    out = said(capsys, "plan", "--model", "nope", "--config", path)
+    assert out == "No upstream can be asked for the model 'nope': no route matches it.\n"
+
+
 def test_the_plan_for_programs_has_every_link_with_its_reason_and_no_key(capsys, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "dummy-secret")
     monkeypatch.setenv("MISTRAL_API_KEY", "dummy-secret")

@@ -111,7 +111,7 @@ def settled(said):
             return items
 
 
-def test_a_drill_puts_a_request_off_and_its_end_has_it_answered(here, said):
+def test_a_drill_puts_a_request_off_and_its_end_has_it_answered(here, said, monkeypatch):
     with here.running():
         assert "a fails with 529 for 5 min more" in said("gateway", "fault", "a", "--mode", "529", "--for", "5m")
         assert "a fails with 529" in said("gateway", "fault", "--list")
@@ -131,7 +131,11 @@ def test_a_drill_puts_a_request_off_and_its_end_has_it_answered(here, said):
         assert json.loads(said("later", "show", told["id"], "--json"))["answer"].startswith("A0 A1")
         assert "Put off: 0 waiting, 1 answered" in " ".join(said("gateway", "status").split())
     # where no gateway runs the files are read
-    assert "answered" in said("later", "list")
+    assert "answered by a/claude-x" in said("later", "show", told["id"])
+    for columns in ("40", "80"):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert f"{told['id'][:14]}  " in said("later", "list")
+        assert " answered " in said("later", "list")
     assert "A0 A1 A2" in said("later", "show", told["id"])
     assert json.loads(said("later", "show", told["id"], "--raw"))["role"] == "assistant"
     assert "no gateway runs" in said("later", "run", code=69)

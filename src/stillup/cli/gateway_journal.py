@@ -26,6 +26,8 @@ _WORDS = 60
 _LEAST_WORDS = 8
 _SHORT_ID = 16
 """``req_`` and twelve digits: enough to tell requests apart, and to give to ``show``."""
+_NARROW = 70
+"""Columns; below it a list has no time, no model and no question."""
 _FEW = 8
 _LEAST_ERROR = 400
 _MOST_ERROR = 2000
@@ -187,11 +189,14 @@ def _facts(exchange: Exchange) -> dict[str, object]:
 
 
 def _table(exchanges: list[Exchange], now: datetime, width: int) -> Table:
-    """The words that were asked get what room the other columns leave; only a model's name may be folded."""
+    """The words that were asked get what room the other columns leave, if any; names alone may be folded."""
     from rich.table import Table
 
     from stillup.sources.decode import clean
 
+    is_narrow = width < _NARROW
+    shown = slice(1, 4) if is_narrow else slice(None)
+    titles = ("Began", "Id", "Outcome", "By", "Model")[shown]
     rows = [
         (
             clock_time(_time(one.at_s), now),
@@ -199,14 +204,17 @@ def _table(exchanges: list[Exchange], now: datetime, width: int) -> Table:
             clean(one.outcome, _WORDS),
             clean(_upstream(one), _WORDS) or "–",
             clean(one.begin.model, _WORDS) or "–",
-        )
+        )[shown]
         for one in exchanges
     ]
-    titles = ("Began", "Id", "Outcome", "By", "Model")
     taken = sum(max(map(len, column)) + 2 for column in zip(titles, *rows, strict=True))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
-        table.add_column(title, overflow="fold", no_wrap=title != "Model")
+        table.add_column(title, overflow="fold", no_wrap=title not in {"By", "Model"})
+    if is_narrow:
+        for row in rows:
+            table.add_row(*row)
+        return table
     table.add_column("Asked", no_wrap=True)
     for row, one in zip(rows, exchanges, strict=True):
         table.add_row(*row, clean(_asked(one), min(_WORDS, max(_LEAST_WORDS, width - taken))) or "–")

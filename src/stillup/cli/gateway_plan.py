@@ -49,6 +49,8 @@ def show_plan(config: Config, environ: Mapping[str, str], model: str, *, as_json
         out.print(_upstreams(plan))
     for protocol, name, links in chains:
         _tell(out, protocol, name, links)
+    if model and not chains:
+        out.print(plan.nobody(Protocol.ANTHROPIC, clean(model, 100)))
     for sentence in _limits(plan):
         out.print(f"\n{sentence}")
     if not model and plan.missing:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from stillup.config import Config
 
 _SHORT_ID = 14
+_NARROW = 60
+"""Columns; below it what a table can do without is left out."""
 _STYLES = {State.ANSWERED: "green", State.FAILED: "red", State.RUNNING: "yellow"}
 _OK = 200
 _DONE = (200, 202)
@@ -100,15 +102,17 @@ class Kept(Struct, frozen=True):
         if not self.items:
             click.echo("Nothing was put off.", err=True)
             return
-        now = SystemClock().now()
+        now, out = SystemClock().now(), console(color=color)
+        is_narrow = out.width < _NARROW
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for name in ("id", "since", "model", "state", ""):
-            table.add_column(name, overflow="fold", no_wrap=name == "id")
+        for name in ("id", "state", "") if is_narrow else ("id", "since", "model", "state", ""):
+            table.add_column(name, overflow="fold", no_wrap=name in {"id", "state"})
         for item in self.items:
             since = clock_time(datetime.fromtimestamp(item.kept_at_s, UTC), now)
+            of = () if is_narrow else (since, clean(item.model, 60))
             style = _STYLES.get(item.state, "")
-            table.add_row(item.id[:_SHORT_ID], since, clean(item.model, 60), item.state.value, _what(item), style=style)
-        console(color=color).print(table)
+            table.add_row(item.id[:_SHORT_ID], *of, item.state.value, _what(item), style=style)
+        out.print(table)
 
     def print_one(self, item: Item) -> None:
         """State and answer."""
@@ -117,7 +121,7 @@ class Kept(Struct, frozen=True):
         click.echo(
             clean(f"{item.id}: {item.model or item.operation.value}, put off {since} ({fault_words(item.why)})", 300)
         )
-        click.echo(clean(f"{item.state.value}. {_what(item)}".rstrip(), 500))
+        click.echo(clean(f"{item.state.value}{' ' if item.state is State.ANSWERED else ': '}{_what(item)}", 500))
         if item.run_id:
             click.echo(clean(f"In the journal: {item.run_id}", 100))
         text = self.text(item)
@@ -184,7 +188,7 @@ def _in_files(folder: Path) -> tuple[Item, ...]:
 def _what(item: Item) -> str:
     """What came of it, or why it waits."""
     if item.state is State.ANSWERED:
-        return clean(f"{item.answered_by}{'' if item.fetched else ', not fetched yet'}", 200)
+        return clean(f"by {item.answered_by}{'' if item.fetched else ', not fetched yet'}", 200)
     why = item.last or fault_words(item.why)
     times = f" (asked again {item.runs} times)" if item.runs > 1 else ""
     return clean(f"{why}{times}", 300)

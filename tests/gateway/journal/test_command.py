@@ -68,6 +68,14 @@ def test_the_list_has_one_line_for_each_and_keeps_ids_whole_on_a_narrow_screen(k
     assert all(f"req-{n}  " in run()[1].decode() for n in range(3))
 
 
+def test_the_list_cuts_no_outcome_on_a_very_narrow_screen(kept, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = run()[1].decode().splitlines()
+    assert [word in line for word, line in zip(("unfinished", "answered", "answered"), lines[1:], strict=True)] == [
+        True
+    ] * 3
+
+
 def test_a_refused_exchange_says_that_nobody_was_asked(start, ask, noon, run):
     journal = start()
     journal.ended(journal.begin(ask("Hello."), "refused-1", noon), "refused", noon, status=404)
