@@ -27,12 +27,13 @@ from stillup.gateway.dialects.base import KeyChoice, Outgoing, UpstreamSpec, Wat
 from stillup.gateway.dialects.coding import decoded
 from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable, Writer, dialect_of, is_same_dialect
 from stillup.gateway.dialects.holding import HoldingWatch, Holds
+from stillup.gateway.dialects.lenient import is_crowded
 from stillup.gateway.dialects.needs import Needs
 from stillup.gateway.dialects.neutral import UNSIGNED, Counts, Prompt
 from stillup.gateway.dialects.requests import MAX_BODY_BYTES
 from stillup.gateway.dialects.said import Said
 from stillup.gateway.dialects.seam import Seam
-from stillup.gateway.dialects.stops import Stops, cut_at
+from stillup.gateway.dialects.stops import Stops, can_be_kept, cut_at
 from stillup.gateway.dialects.translated import (
     Between,
     Joint,
@@ -80,6 +81,10 @@ class Composed(Struct, frozen=True, kw_only=True):
     said: Said | None = None
     writer: Writer | None = None
     """The client's, behind a break."""
+    stops: tuple[str, ...] = ()
+    """The client's stop sequences that the gateway keeps: the upstream does not know of them."""
+    seam_stops: tuple[str, ...] = ()
+    """Those that may have begun before the break."""
 
 
 class Composer:
@@ -140,6 +145,9 @@ class Composer:
             changes += adaptations
         if body is not ask.body:
             ask = replace(ask, body=body, headers=_without_coding(ask.headers))
+        knows_stops = protocol is not Protocol.RESPONSES and STOPS_LEFT_OUT not in changes
+        is_translated = not is_same_dialect(protocol, self._ask.protocol)
+        is_read = is_translated or said is not None or STOPS_LEFT_OUT in changes
         return Composed(
             ask=ask,
             turn=turn,
@@ -147,11 +155,13 @@ class Composer:
             outgoing=address(ask, target, spec, key),
             changes=changes,
             learned=learned,
-            is_translated=not is_same_dialect(protocol, self._ask.protocol),
+            is_translated=is_translated,
             is_sealed_for_others=ask.protocol is Protocol.ANTHROPIC and _is_other_model(turn.model, self._ask.model),
             form=form,
             said=said,
             writer=writer,
+            stops=self._stops() if is_read and not knows_stops else (),
+            seam_stops=self._stops() if said is not None else (),
         )
 
     def learn(self, composed: Composed, status: int, body: bytes) -> bool:
@@ -210,8 +220,19 @@ class Composer:
 
     def _read_prompt(self) -> Prompt:
         if self._prompt is None:
-            self._prompt = dialect_of(self._ask.protocol).read_prompt(_decoded(self._ask))
+            ask = _decoded(self._ask)
+            if is_crowded(ask.body):
+                msg = "the body: has too many parts to be put to another model"
+                raise Untranslatable(msg)
+            self._prompt = dialect_of(ask.protocol).read_prompt(ask)
         return self._prompt
+
+    def _stops(self) -> tuple[str, ...]:
+        found = self._read_prompt().stop
+        if not can_be_kept(found):
+            msg = "stop sequences: so many, or such long ones, can only be kept by the model itself"
+            raise Untranslatable(msg)
+        return found
 
     def _tokens_left(self, protocol: Protocol, said: Said) -> int | None:
         """The client's limit less what it has; None where it set none."""
@@ -254,7 +275,7 @@ class Composer:
         if self._ask.operation is not Operation.COUNT_TOKENS:
             reply = there.read_reply(data)
             reply = reply if reply.model else replace(reply, model=composed.turn.model)
-            return here.write_reply(cut_at(reply, self._kept_stops(composed)), self._ask, self._stamp)
+            return here.write_reply(cut_at(reply, composed.stops), self._ask, self._stamp)
         if there.read_count is None or here.write_count is None:
             msg = "tokens cannot be counted there"
             raise Untranslatable(msg)
@@ -266,18 +287,13 @@ class Composer:
             between.append(Unsealed())
         if composed.said is not None:
             between.append(self._joint(composed, composed.said))
-        stops = self._kept_stops(composed)
-        return [*between, Stops(stops)] if stops else between
-
-    def _kept_stops(self, composed: Composed) -> tuple[str, ...]:
-        """The client's stop sequences, where the upstream does not know of them."""
-        knows = composed.protocol is not Protocol.RESPONSES and STOPS_LEFT_OUT not in composed.changes
-        return () if knows else self._read_prompt().stop
+        return [*between, Stops(composed.stops)] if composed.stops else between
 
     def _joint(self, composed: Composed, said: Said) -> Joint:
-        stop = self._read_prompt().stop
         sent = replace(said.counts, output=said.tokens) if said.counts.fresh is not None else Counts(output=said.tokens)
-        return Joint(Seam(said.text, composed.form or Form.NONE, stop), has_words=bool(said.text), sent=sent)
+        return Joint(
+            Seam(said.text, composed.form or Form.NONE, composed.seam_stops), has_words=bool(said.text), sent=sent
+        )
 
     def _holding(self, watch: Watch) -> Watch:
         ask, needs = self._ask, self._needs

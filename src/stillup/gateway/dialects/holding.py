@@ -23,6 +23,8 @@ from stillup.gateway.dialects.sse import Splitter, fields_of_lines
 
 LONGEST_HELD_BYTES = 8 * 1024 * 1024
 """More is let go as it comes; should the answer break off then, nobody can go on with it."""
+_MOST_LOOKS = 16
+"""So often what is held is read anew, where something ended in it and its calls are not whole; then at its end only."""
 
 
 class Holds(Enum):
@@ -37,7 +39,7 @@ class Holds(Enum):
 class HoldingWatch(Wrapping):
     """A watch that hands out late what must not come in parts. ``is_capped``: it was too long, and went out."""
 
-    __slots__ = ("_has_let_go", "_held", "_holds", "_is_holding", "_protocol", "_rule", "_size", "is_capped")
+    __slots__ = ("_has_let_go", "_held", "_holds", "_is_holding", "_looks", "_protocol", "_rule", "_size", "is_capped")
 
     def __init__(self, watch: Watch, protocol: Protocol, holds: Holds) -> None:
         super().__init__(watch)
@@ -46,7 +48,7 @@ class HoldingWatch(Wrapping):
         self._holds = holds
         self._is_holding = holds is not Holds.CALLS
         self._held: list[bytes] = []
-        self._size = 0
+        self._size = self._looks = 0
         self._has_let_go = False
         self.is_capped = False
 
@@ -111,9 +113,10 @@ class HoldingWatch(Wrapping):
                 continue
             self._hold(event)
             if self._holds is Holds.CALLS and self._rule.ends(event):
-                if self._is_sound() or self._rule.is_cut_short(event):
+                is_last = self._rule.is_last(event)
+                if self._rule.is_cut_short(event) or ((is_last or self._looks < _MOST_LOOKS) and self._is_sound()):
                     out.append(self._let_go())
-                elif self._rule.is_last(event):
+                elif is_last:
                     self._held.clear()
                     self._fail(Fault.MALFORMED, message="the arguments of a call are no JSON")
                     return b"".join(out)
@@ -123,6 +126,7 @@ class HoldingWatch(Wrapping):
 
     def _is_sound(self) -> bool:
         """Whether the calls that are held are whole: a lost event shows in arguments that are no JSON."""
+        self._looks += 1
         reader = dialect_of(self._protocol).reader()
         pieces = [*reader.feed(b"".join(self._held)), *reader.finish()]
         calls = [piece.call for piece in pieces if isinstance(piece, Calls)]
@@ -135,7 +139,7 @@ class HoldingWatch(Wrapping):
     def _let_go(self) -> bytes:
         held = b"".join(self._held)
         self._held.clear()
-        self._size, self._is_holding = 0, False
+        self._size, self._looks, self._is_holding = 0, 0, False
         self._has_let_go = self._has_let_go or bool(held)
         return held
 

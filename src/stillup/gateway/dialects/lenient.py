@@ -15,6 +15,8 @@ NULL = msgspec.Raw(b"null")
 """What stands for a part that is absent: msgspec has no optional raw values."""
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises at bytes it does not like."""
+_MOST_BRACKETS = 200_000
+"""A million tokens of code have half of that; to build a value for each takes a second or two."""
 
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -22,6 +24,14 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 class NoJson(ValueError):
     """The bytes are no JSON, or nested deeper than anyone writes by hand."""
+
+
+def is_crowded(data: bytes) -> bool:
+    """Whether there may be more lists and objects in it than any model is asked with: nobody waits for such a body.
+
+    Those in texts count too, as nothing is decoded for it.
+    """
+    return data.count(b"{") + data.count(b"[") > _MOST_BRACKETS
 
 
 def plain(data: bytes) -> object:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import Ask, Protocol
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, plain, read
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, is_crowded, plain, read
 
 _SIGNS = {
     Protocol.ANTHROPIC: (b'"source"',),
@@ -193,6 +193,8 @@ def _is_odd(protocol: Protocol, head: _Head, config: _Config) -> bool:
 def _runs_there(protocol: Protocol, tools: bytes) -> bool:
     if _OWN_TOOL.search(tools) is None:  # in most schemas there are types too: those are looked at one by one
         return False
+    if is_crowded(tools):
+        return True
     try:
         found = _tools(tools)
     except UNREADABLE:
@@ -250,6 +252,8 @@ def _media(protocol: Protocol, body: bytes) -> _Media:
         if word in body:
             break
     else:
+        return _NO_MEDIA
+    if is_crowded(body):
         return _NO_MEDIA
     images = documents = cited = False
     size = 0

@@ -6,7 +6,7 @@ Only in instruction form may an upstream say the end again, and only that is tri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from stillup.gateway.core.values import Form
 
@@ -23,14 +23,22 @@ class Seam:
     ``stopped_by`` says which. Cost: until the overlap is decided some µs a piece, afterwards nothing.
     """
 
-    __slots__ = ("_after", "_candidates", "_edge", "_form", "_held", "_is_decided", "_said", "_stops", "stopped_by")
+    __slots__ = (
+        "_after", "_at", "_begins_anew", "_edge", "_form", "_held", "_is_decided", "_length", "_said", "_stops",
+        "stopped_by",
+    )  # fmt: skip
 
     def __init__(self, said: str, form: Form, stop: Sequence[str] = ()) -> None:
         self._said = said
         self._form = form
-        self._held = ""
-        self._candidates = list(_places(said)) if form is Form.INSTRUCTION else []
-        self._is_decided = not self._candidates and not (form in _STRIPPED and said[-1:].isspace())
+        self._held: list[str] = []
+        self._length = 0
+        self._at = max(0, len(said) - LONGEST_OVERLAP)
+        """Where in the text what is held stands first; it never moves back."""
+        self._begins_anew = self._at > 0
+        """What is held is, so far, the very beginning of a longer text."""
+        may_repeat = form is Form.INSTRUCTION and len(said) >= LEAST_OVERLAP
+        self._is_decided = not may_repeat and not (form in _STRIPPED and said[-1:].isspace())
         self._stops = tuple(s for s in stop if len(s) > 1)
         longest = max((len(s) for s in self._stops), default=1)
         self._edge = said[max(0, len(said) - longest + 1) :] if longest > 1 else ""
@@ -45,38 +53,57 @@ class Seam:
     def take(self, text: str) -> str:
         """What of ``text`` is new and can be said now."""
         if not self._is_decided:
-            self._held += text
-            text = self._decide()
+            text = self._decide(text)
         return self._before_stop(text)
 
     def finish(self) -> str:
         """The upstream has ended: what was held back."""
-        held, self._held, self._is_decided = self._held, "", True
+        held = self._decided()
         if self._form is not Form.INSTRUCTION:
             return self._before_stop(_without_common(held, _white_end(self._said)), is_last=True)
         return self._before_stop(held[self._overlap(held) :], is_last=True)
 
-    def _decide(self) -> str:
+    def _decide(self, text: str) -> str:
         """Empty while the beginning of the new text may still be the end of the old."""
-        held = self._held
+        self._held.append(text)
+        before, self._length = self._length, self._length + len(text)
         if self._form is not Form.INSTRUCTION:
-            white = _white_end(self._said)
+            held, white = "".join(self._held), _white_end(self._said)
             if len(held) < len(white) and white.startswith(held):
                 return ""
-            return self._decided(_without_common(held, white))
-        self._candidates = [at for at in self._candidates if _agree(self._said, at, held)]
-        if any(len(self._said) - at > len(held) for at in self._candidates):
+            return _without_common(self._decided(), white)
+        if self._may_be_said(text, before):
             return ""
-        return self._decided(held[self._overlap(held) :])
+        held = self._decided()
+        return held[self._overlap(held) :]
 
-    def _decided(self, text: str) -> str:
-        self._held, self._is_decided, self._candidates = "", True, []
-        return text
+    def _may_be_said(self, text: str, before: int) -> bool:
+        """Whether what is held, of which ``text`` came last, stands in the old text and more may follow it there.
+
+        Each piece is looked at once: an upstream may repeat all of a long answer, one character at a time.
+        """
+        said = self._said
+        if self._begins_anew:
+            self._begins_anew = said.startswith(text[: len(said) - before], before)
+            if self._begins_anew and self._length < len(said):
+                return True
+        if self._length >= min(len(said), LONGEST_OVERLAP):
+            return False
+        end = len(said) - max(1, LEAST_OVERLAP - self._length)
+        self._at = said.find("".join(self._held), self._at, end) if self._at >= 0 else -1
+        return self._at >= 0
+
+    def _decided(self) -> str:
+        held, self._held, self._is_decided = "".join(self._held), [], True
+        return held
 
     def _overlap(self, held: str) -> int:
         """How much of the beginning of ``held`` is the end of what was said; the longest such."""
-        fits = (len(self._said) - at for at in self._candidates if held.startswith(self._said[at:]))
-        return max((n for n in fits if n >= LEAST_OVERLAP), default=0)
+        said = self._said
+        if len(said) > LONGEST_OVERLAP and self._begins_anew and held.startswith(said):
+            return len(said)
+        longest = min(len(said), len(held), LONGEST_OVERLAP)
+        return next((n for n in range(longest, LEAST_OVERLAP - 1, -1) if held.startswith(said[len(said) - n :])), 0)
 
     def _before_stop(self, text: str, *, is_last: bool = False) -> str:
         """Nothing from a stop sequence on that began before the seam; nothing yet while there may be one."""
@@ -99,20 +126,6 @@ class Seam:
 
 _STRIPPED = (Form.PREFILL, Form.PREFIX, Form.FINAL)
 """Some of them take no white space at the end of a beginning, so it was left out there and may come again."""
-
-
-def _places(said: str) -> Iterator[int]:
-    """Where in the text its end could be said again from: its last part, and its very beginning."""
-    first = max(0, len(said) - LONGEST_OVERLAP)
-    if first > 0:
-        yield 0
-    yield from range(first, len(said) - LEAST_OVERLAP + 1)
-
-
-def _agree(said: str, at: int, held: str) -> bool:
-    """Whether ``held`` is what was said from ``at`` on, as far as both go."""
-    length = min(len(held), len(said) - at)
-    return said.startswith(held[:length], at)
 
 
 def _white_end(said: str) -> str:

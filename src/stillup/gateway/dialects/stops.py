@@ -8,6 +8,15 @@ from msgspec.structs import replace
 
 from stillup.gateway.dialects.neutral import Ended, Part, Piece, Reply, Stop, Text, Words
 
+MOST_STOPS = 64
+LONGEST_STOP = 256
+"""Characters. No provider takes so many, or such; each piece of an answer is compared with all of them."""
+
+
+def can_be_kept(stops: Sequence[str]) -> bool:
+    """Whether these can be looked for here."""
+    return len(stops) <= MOST_STOPS and all(len(stop) <= LONGEST_STOP for stop in stops)
+
 
 class Stops:
     """Ends a streamed answer before the first of these, wherever it is cut up; what may be one is held back."""

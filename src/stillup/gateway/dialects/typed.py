@@ -48,7 +48,7 @@ def typed(decode: Callable[[bytes], T], data: bytes, where: str = "") -> T:
 def mended(data: bytes) -> bytes:
     """The same JSON such that msgspec reads it: half a surrogate pair is U+FFFD. Raises NoJson."""
     try:
-        text = json.dumps(plain(bytes(data)), ensure_ascii=False)
+        text = json.dumps(plain(bytes(data)), ensure_ascii=False, allow_nan=False)  # 1e400 is read as infinity
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     except (ValueError, RecursionError) as refused:
         msg = "no JSON"

@@ -20,7 +20,8 @@ from stillup.gateway.dialects.splice import members
 
 _SIGNED = b"signature_delta"
 _SIGNATURE = re.compile(rb'("signature"\s*:\s*)"[^"\\]*"')
-_EVENT = re.compile(rb"data:[^\n]*signature_delta[^\n]*")
+_EVENT = re.compile(rb"(?:^|(?<=\r))data:[^\r\n]*signature_delta[^\r\n]*", re.MULTILINE)
+"""From a line's beginning only: looked for anywhere, a line of nothing but ``data:`` would take for ever."""
 _UNSIGNED = UNSIGNED.encode()
 _blocks = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 

@@ -148,20 +148,16 @@ def _refuse_kept(body: _Body) -> None:
 
 def _conversation(body: _Body, tools: Tools) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
     system = [Text(text=body.instructions)] if body.instructions else []
-    messages: list[Message] = []
+    turns: list[tuple[Role, list[Part]]] = []
     for message in _messages(body.input, tools):
-        if message.role is Role.SYSTEM and not messages:
+        if message.role is Role.SYSTEM and not turns:
             system += [part for part in message.parts if isinstance(part, Text)]
-        elif messages and _belongs(messages[-1], message):
-            messages[-1] = Message(role=message.role, parts=messages[-1].parts + message.parts)
+        elif turns and turns[-1][0] is message.role is not Role.SYSTEM:
+            # One answer comes in several items, and so do the results of one answer's calls.
+            turns[-1][1].extend(message.parts)
         else:
-            messages.append(message)
-    return tuple(system), tuple(messages)
-
-
-def _belongs(before: Message, message: Message) -> bool:
-    """One answer comes in several items, and so do the results of one answer's calls."""
-    return before.role is message.role is not Role.SYSTEM
+            turns.append((message.role, list(message.parts)))
+    return tuple(system), tuple(Message(role=role, parts=tuple(parts)) for role, parts in turns)
 
 
 def _messages(raw: Raw, tools: Tools) -> Iterator[Message]:

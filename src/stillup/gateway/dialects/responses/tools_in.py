@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 import msgspec
 from msgspec import Raw, Struct
@@ -52,7 +53,7 @@ class Tools:
     """Collects what is offered."""
 
     def __init__(self) -> None:
-        self._functions: list[Tool] = []
+        self._functions: dict[str, Tool] = {}
         self._served: list[Foreign] = []
         self._count = 0
         self._must_search = False
@@ -60,7 +61,7 @@ class Tools:
     @property
     def functions(self) -> tuple[Tool, ...]:
         """The client's own, custom ones and those of namespaces among them."""
-        return tuple(self._functions)
+        return tuple(self._functions.values())
 
     @property
     def _searches(self) -> bool:
@@ -101,7 +102,7 @@ class Tools:
         self.add(more.tools)
         if more.type != "tool_search_output" or more.execution != "client":
             return None
-        names = ", ".join(tool.name for tool in self._functions[known:])
+        names = ", ".join(islice(self._functions, known, None))
         text = f"These tools can be called from now on: {names}" if names else "No tool was found."
         return Result(id=more.call_id or "", name=SEARCH_TOOLS, parts=(Text(text=text),))
 
@@ -123,8 +124,7 @@ class Tools:
                 self._served.append(Foreign(origin=Protocol.RESPONSES, what=tool.type, raw=bytes(raw)))
 
     def _offer(self, tool: Tool) -> None:
-        if all(tool.name != known.name for known in self._functions):  # found twice
-            self._functions.append(tool)
+        self._functions.setdefault(tool.name, tool)  # it may be found twice
 
     def choice(self, raw: Raw, *, parallel: bool | None) -> ToolChoice | None:
         """Which must be called; a choice among some leaves the others out. Raises NoJson and Untranslatable."""
@@ -149,7 +149,7 @@ class Tools:
         allowed = [typed(_choice, bytes(raw), "tool_choice.tools") for raw in tools]
         names = {flat(tool.name, tool.namespace) for tool in allowed if tool.name}
         kinds = {tool.type for tool in allowed}
-        self._functions = [tool for tool in self._functions if tool.name in names]
+        self._functions = {name: tool for name, tool in self._functions.items() if name in names}
         self._served = [tool for tool in self._served if tool.what in kinds]
 
 
