@@ -8,6 +8,7 @@
     ├── paced      what a person waiting for a stream feels      load, answers
     ├── failover   what a client sees while its upstream fails   load, answers, modes
     ├── going_on   answers that break off in the middle          tasks, reads, sdks
+    ├── agents     Claude Code and Codex at a task               programs
     ├── start      until the first answer; memory at rest
     ├── flat       memory over very many requests                drive (wrk)
     └── slow       memory with thousands of slow streams         load, answers

@@ -31,6 +31,7 @@ PARTS = {
     "paced": "streams as in production: time to first token, gaps",
     "failover": "what a client sees while its upstream fails",
     "going_on": "answers that break off in the middle, against their script",
+    "agents": "Claude Code and Codex at a task while upstreams break off",
     "start": "until the first answer; memory at rest",
     "flat": "memory over very many requests",
     "slow": "memory with thousands of slow streams",
@@ -71,10 +72,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="A,B",
         help=f"of {', '.join(PROTOCOLS)}; each part's own when absent",
     )
-    add("--modes", type=_list, default=(), metavar="A,B", help="failover, going_on: only these failures")
-    add("--second", type=_list, default=(), metavar="A,B", help="going_on: only these protocols of the second upstream")
+    add("--modes", type=_list, default=(), metavar="A,B", help="failover, going_on, agents: only these failures")
+    add(
+        "--second",
+        type=_list,
+        default=(),
+        metavar="A,B",
+        help="going_on, agents: only these protocols of the second upstream",
+    )
     add("--tasks", type=_list, default=(), metavar="A,B", help="going_on: only these kinds of answers")
-    add("--swapped", action="store_true", help="going_on: the first upstream is the one of another protocol")
+    add("--swapped", action="store_true", help="going_on, agents: the first upstream is the one of another protocol")
     add("--sdk", action="store_true", help="going_on: ask with the official SDKs, slower")
     add("--rounds", type=int, default=3, metavar="N", help="interleaved rounds of each figure (3)")
     add("--seconds", type=float, default=4, metavar="S", help="length of one stretch of load (4)")
