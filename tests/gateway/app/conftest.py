@@ -136,6 +136,16 @@ SPEECHES = [*STREAMS, *WHOLES]
 MESSAGES = STREAMS[0]
 
 
+def in_turn(rows, columns, *, begin=0):
+    """Each row with one of the columns, the next one each time: for what does not depend on the two together."""
+    return [(row, columns[(begin + n) % len(columns)]) for n, row in enumerate(rows)]
+
+
+def never_again(gateway):
+    """Nobody is asked twice for a request: the budget for that is used up."""
+    gateway.desk.budget.tokens = 0.0
+
+
 class Reply:
     """An answer as it came over the socket. ``broken``: it did not end as HTTP says that answers end."""
 

@@ -9,7 +9,18 @@ import pytest
 
 from stillup.gateway.faults.drill import MODES, Mode
 from stillup.sim.provider.behaviour import Behaviour
-from tests.gateway.app.conftest import KEYS, MESSAGES, SPEECHES, STREAMS, Client, asking, words
+from tests.gateway.app.conftest import (
+    KEYS,
+    MESSAGES,
+    SPEECHES,
+    STREAMS,
+    WHOLES,
+    Client,
+    asking,
+    in_turn,
+    never_again,
+    words,
+)
 
 SCRIPT = " ".join(f"word{n}" for n in range(40))
 STATUSES = ("400", "401", "403", "408", "429", "500", "502", "503", "529")
@@ -24,8 +35,10 @@ async def begin(client, upstream, mode, headers=(), **more):
     return await client.send("POST", "/stillup/fault", headers, json.dumps(body).encode())
 
 
-@pytest.mark.parametrize("mode", [*BEFORE, "500", "529", "429", "401"])
-@pytest.mark.parametrize("speech", SPEECHES, ids=repr)
+AT_ONCE = [*BEFORE, "500", "529", "429", "401"]
+
+
+@pytest.mark.parametrize(("mode", "speech"), [*in_turn(AT_ONCE, STREAMS), *in_turn(AT_ONCE, WHOLES)], ids=str)
 async def test_what_fails_before_its_first_word_is_answered_by_the_next_and_never_asked(start, a, b, mode, speech):
     gateway = await start(a, b)
     client = Client(gateway)
@@ -42,6 +55,7 @@ async def test_what_fails_before_its_first_word_is_answered_by_the_next_and_neve
 @pytest.mark.parametrize("speech", STREAMS, ids=repr)
 async def test_a_status_is_said_in_the_protocols_own_words(start, a, mode, speech):
     gateway = await start(a)
+    never_again(gateway)
     client = Client(gateway)
     await begin(client, f"a-{speech.upstream}", mode)
     reply = await client.ask(speech)
@@ -80,6 +94,7 @@ async def test_what_breaks_inside_its_answer_is_gone_on_with(start, a, b, mode, 
 async def test_what_was_said_before_it_broke_is_real(start, a, mode):
     a.set(Behaviour(text=SCRIPT, verbatim=True))
     gateway = await start(a, more="stall_after_s = 0.3", chain=["a-anthropic"])
+    never_again(gateway)
     client = Client(gateway)
     await begin(client, "a-anthropic", mode, after=3)
     said = MESSAGES.said((await client.ask(MESSAGES)).body)
@@ -92,6 +107,7 @@ async def test_what_was_said_before_it_broke_is_real(start, a, mode):
 async def test_an_answer_with_fewer_pieces_is_broken_before_its_end(start, a, mode):
     a.set(Behaviour(tokens=2))
     gateway = await start(a, more="stall_after_s = 0.3", chain=["a-anthropic"])
+    never_again(gateway)
     client = Client(gateway)
     await begin(client, "a-anthropic", mode, after=500)
     reply = await client.ask(MESSAGES)
@@ -102,7 +118,7 @@ async def test_an_answer_with_fewer_pieces_is_broken_before_its_end(start, a, mo
 async def test_a_whole_answer_is_broken_too(start, a, b, mode):
     gateway = await start(a, b)
     client = Client(gateway)
-    whole = SPEECHES[4]
+    whole = WHOLES[0]
     await begin(client, "a-anthropic", mode)
     reply = await client.ask(whole)
     assert whole.text(reply) == words("B")

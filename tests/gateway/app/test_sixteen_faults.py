@@ -1,24 +1,26 @@
-"""Sixteen faults of a provider, on every protocol, and on every pair of two where another one answers or goes on."""
+"""Sixteen faults of a provider, on every protocol.
+
+Where another one answers or goes on, each client's protocol meets one other a fault, the next one each time. Every pair
+of them is in test_translated (an answer of another) and in test_going_on (half an answer of another).
+"""
 
 import json
 
 import pytest
 
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
-from tests.gateway.app.conftest import PATHS, SPEECHES, STREAMS, Client, words
+from tests.gateway.app.conftest import PATHS, SPEECHES, STREAMS, Client, in_turn, never_again, words
 
 EVERY = pytest.mark.parametrize("speech", SPEECHES, ids=repr)
 STREAMED = pytest.mark.parametrize("speech", STREAMS, ids=repr)
 SIXTY = 60
 TEXT = "".join(f"w{i} " for i in range(SIXTY))
 """What every upstream says that holds the script: a token a word."""
-MIXED = pytest.mark.parametrize(
-    ("speech", "other"), [(s, o) for s in STREAMS for o in PATHS], ids=lambda x: x if isinstance(x, str) else repr(x)
-)
-"""Every client's protocol, and every other upstream's."""
-ELSEWHERE = pytest.mark.parametrize(
-    ("speech", "other"), [(s, o) for s in SPEECHES for o in PATHS], ids=lambda x: x if isinstance(x, str) else repr(x)
-)
+
+
+def mixed(speeches, begin):
+    """Clients' protocols, each with another upstream's."""
+    return pytest.mark.parametrize(("speech", "other"), in_turn(speeches, list(PATHS), begin=begin), ids=str)
 
 
 def status(number, **more):
@@ -51,7 +53,7 @@ async def answer_of(client, speech, name, count=10):
     return reply
 
 
-@ELSEWHERE
+@mixed(SPEECHES, 0)
 async def test_s01_a_429_with_retry_after_is_not_asked_again_before_and_the_other_answers(
     speech, other, a, b, start, clock
 ):
@@ -73,7 +75,7 @@ async def test_s01_alone_it_is_waited_for(speech, a, start):
     assert a.counts.requests == 2
 
 
-@ELSEWHERE
+@mixed(SPEECHES, 1)
 async def test_s02_a_429_for_good_goes_elsewhere_and_is_not_hammered(speech, other, a, b, start, clock):
     client = Client(await start(a, b, chain=chain(speech, other)))
     a.set(status(429, retry_after="0"))
@@ -91,7 +93,7 @@ async def test_s03_alone_after_one_500_the_same_is_asked_once_more(speech, a, st
     assert reply.header("x-stillup-attempts") == "2"
 
 
-@ELSEWHERE
+@mixed(SPEECHES, 2)
 async def test_s04_a_503_for_good_goes_elsewhere(speech, other, a, b, start):
     client = Client(await start(a, b, chain=chain(speech, other)))
     a.set(status(503))
@@ -107,14 +109,14 @@ async def test_s05_a_reset_before_the_headers_is_not_seen(speech, a, start):
     await answer_of(client, speech, "A")
 
 
-@ELSEWHERE
+@mixed(SPEECHES, 3)
 async def test_s06_no_response_at_all_is_given_up_and_the_other_answers(speech, other, a, b, start):
     client = Client(await start(a, b, chain=chain(speech, other), hedge_after_s=0.11))
     a.set(Behaviour(failure=Failure.HANG))
     await answer_of(client, speech, "B")
 
 
-@ELSEWHERE
+@mixed(SPEECHES, 4)
 async def test_s07_a_late_first_token_is_overtaken_by_the_other(speech, other, a, b, start):
     client = Client(await start(a, b, chain=chain(speech, other), hedge_after_s=0.11))
     a.set(Behaviour(first_token_after_s=20.0))
@@ -125,7 +127,7 @@ CUTS = [Failure.CUT, Failure.CUT_INSIDE, Failure.CUT_RESET]
 
 
 @pytest.mark.parametrize("failure", CUTS)
-@MIXED
+@mixed(STREAMS, 0)
 async def test_s08_a_cut_after_40_of_60_is_gone_on_with(failure, speech, other, a, b, start):
     client = Client(await start(a, b, chain=chain(speech, other)))
     a.set(script(failure=failure, after=40))
@@ -146,7 +148,7 @@ async def test_s08_a_cut_in_an_answer_that_is_no_stream_is_not_seen(failure, spe
     await answer_of(client, speech, "B")
 
 
-@MIXED
+@mixed(STREAMS, 0)
 async def test_s09_a_stall_is_gone_on_with_and_all_is_well_afterwards(speech, other, a, b, start, clock):
     client = Client(await start(a, b, chain=chain(speech, other), more="stall_after_s = 0.15"))
     a.script([script(failure=Failure.STALL, after=40)])
@@ -159,7 +161,7 @@ async def test_s09_a_stall_is_gone_on_with_and_all_is_well_afterwards(speech, ot
     assert (a.counts.requests, b.counts.requests) == (2, 1)
 
 
-@MIXED
+@mixed(STREAMS, 1)
 async def test_s10_a_malformed_chunk_is_gone_on_with_and_nothing_of_it_reaches_the_client(speech, other, a, b, start):
     client = Client(await start(a, b, chain=chain(speech, other)))
     a.set(script(failure=Failure.MALFORMED, after=40))
@@ -179,7 +181,8 @@ async def test_s10_alone_the_same_goes_on(speech, a, start):
     assert a.counts.requests == 2
 
 
-@MIXED
+@pytest.mark.parametrize("other", PATHS)
+@STREAMED
 async def test_s11_a_stream_that_ends_without_its_marker_after_all_was_said_is_finished(speech, other, a, b, start):
     client = Client(await start(a, b, chain=chain(speech, other)))
     a.set(script(failure=Failure.NO_END))
@@ -189,7 +192,7 @@ async def test_s11_a_stream_that_ends_without_its_marker_after_all_was_said_is_f
     assert b.counts.requests == (speech.protocol not in ("messages", "chat"))
 
 
-@ELSEWHERE
+@mixed(SPEECHES, 5)
 async def test_s12_too_long_for_one_goes_to_the_next_and_not_there_again(speech, other, a, b, start):
     client = Client(await start(a, b, chain=chain(speech, other)))
     a.set(status(400, reason=Reason.CONTEXT))
@@ -215,7 +218,7 @@ TAKES_A_BEGINNING = {"anthropic": "claude-sonnet-4-5", "openai": "mistral-large-
     ("speech", "other"),
     # An upstream of OpenAI's is asked by Responses as its client asked, and those have no such way.
     [(s, o) for s in STREAMS for o in TAKES_A_BEGINNING if (s.protocol, o) != ("responses", "openai")],
-    ids=lambda x: x if isinstance(x, str) else repr(x),
+    ids=str,
 )
 async def test_s14_a_fallbacks_refusal_of_a_prefix_is_no_end_and_is_met_once(speech, other, a, b, start, clock):
     names = [f"a-{speech.upstream}", f"b-{other}/{TAKES_A_BEGINNING[other]}"]
@@ -229,12 +232,13 @@ async def test_s14_a_fallbacks_refusal_of_a_prefix_is_no_end_and_is_met_once(spe
     assert (a.counts.requests, b.counts.requests) == (2, 3)
 
 
-@MIXED
+@mixed(STREAMS, 2)
 async def test_s14_a_fallback_that_refuses_whatever_it_is_asked_does_not_mask_the_cut(speech, other, a, b, start):
-    client = Client(await start(a, b, chain=chain(speech, other)))
+    gateway = await start(a, b, chain=chain(speech, other))
+    never_again(gateway)
     a.set(script(failure=Failure.CUT, after=40))
     b.set(status(400, reason=Reason.PREFILL))
-    reply = await client.ask(speech)
+    reply = await Client(gateway).ask(speech)
     assert not speech.ended(reply)
     assert TEXT.startswith(speech.text(reply))
     assert f"a-{speech.upstream}/{speech.model}: its answer broke off" in speech.error_in(reply)["message"]
