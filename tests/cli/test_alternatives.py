@@ -83,3 +83,48 @@ def test_where_none_is_known_to_be_up_the_code_says_unknown(tmp_path, capsys):
     (tmp_path / "off.toml").write_text(f"data = {json.dumps(str(tmp_path / 'data'))}\n{off}")
     assert run(["alternatives", "claude", "--config", str(tmp_path / "off.toml")]) == 3
     assert "? ChatGPT" in capsys.readouterr().out
+
+
+@pytest.fixture
+def off(tmp_path, capsys, monkeypatch):
+    """Runs the command with every source switched off."""
+    from stillup.registry import usable_sources
+
+    for name in ("OLLAMA_HOST", "LM_STUDIO_API_BASE", "STILLUP_OFFLINE_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    switched_off = "".join(f"[sources.{spec.id}]\nenabled = false\n" for spec in usable_sources())
+    (tmp_path / "off.toml").write_text(f"data = {json.dumps(str(tmp_path / 'data'))}\n{switched_off}")
+
+    def ask(*arguments):
+        code = run(["alternatives", *arguments, "--config", str(tmp_path / "off.toml")])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return ask
+
+
+def test_backups_are_chosen_shown_tested_and_forgotten(off):
+    assert off("--test")[0] == 64
+    code, _, err = off("--task", "coding", "--choose", "chatgpt,local")
+    assert code == 0
+    assert "Your backups for coding: ChatGPT, a model on this machine." in err
+    assert "ChatGPT: never tested" in off("--task", "coding")[1]
+    code, out, _ = off("--test")
+    assert code == 1, "none of them is known to work"
+    assert "✗ a model on this machine: no model answers here (tested now)" in " ".join(out.split())
+    tasks = json.loads(off("--test", "--json")[1])["tasks"]
+    assert [b["service"] for b in tasks["coding"]] == ["chatgpt", "local"]
+    assert off("--task", "coding", "--choose", "")[0] == 0
+    assert "You have chosen no backups" in off("--task", "coding")[1]
+
+
+def test_without_a_name_the_first_that_is_watched_is_meant(off):
+    code, out, _ = off("--task", "coding", "--json")
+    assert (code, json.loads(out)["service"]) == (3, "claude")
+    assert json.loads(off("--without", "chatgpt", "--json")[1])["service"] == "chatgpt"
+    assert off("claude", "--without", "chatgpt")[0] == 64
+
+
+def test_what_moves_over_is_said(off):
+    out = " ".join(off("--task", "translation")[1].split())
+    assert "What moves over: 2 prompts of the kit" in out
