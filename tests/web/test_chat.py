@@ -9,10 +9,11 @@ import pytest
 import talking
 from talking import OPUS, PNG, TOKEN, file, only, talk_of, text_of
 
-from stillup.gateway.choices import Choice
+from stillup.gateway.choices import Choice, Hop
 from stillup.gateway.core.values import Protocol
 from stillup.secret import Secret
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
+from stillup.web.chat_answer import _note
 from stillup.web.chat_wire import Heard, asking, heard
 from stillup.web.chat_words import MAX_BODY_BYTES, MAX_IMAGE_BYTES, MAX_TEXT_BYTES, Talk, Turn, Upload
 
@@ -62,6 +63,24 @@ def test_when_the_first_fails_the_next_answers_and_the_page_says_why(page, talk)
     about = only(told, "about")
     assert (about["upstream"], about["model"]) == ("second", "claude-opus-5")
     assert about["note"] == "first was asked first: it was overloaded"
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        ("first_choice", ""),
+        ("overloaded", "first was asked first: it was overloaded"),
+        (
+            "overloaded; top_k left out; seed left out",
+            "first was asked first: it was overloaded. Sent with: top_k left out, seed left out",
+        ),
+        ("first_choice; thinking off", "Sent with: thinking off"),
+        ("odd_reason; thinking off", "first: odd reason. Sent with: thinking off"),
+    ],
+)
+def test_the_page_says_why_another_answers_and_what_was_changed_for_it(reason, says):
+    hop = Hop(upstream="first", model="m", says="")
+    assert _note(reason, Choice(model="m", protocol=Protocol.OPENAI, chain=(hop,))) == says
 
 
 def test_the_models_are_those_of_the_gateways_chain(page):

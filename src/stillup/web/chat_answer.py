@@ -152,14 +152,18 @@ _TOLD = ("upstream", "model", "reason", "continued", "id")
 
 
 def _note(reason: str, choice: Choice) -> str:
-    """Why another than the first of the chain answers."""
+    """Why another than the first of the chain answers, and what was changed in the question for it."""
+    reason, _, changed = reason.partition("; ")
+    told = f"Sent with: {changed.replace('; ', ', ')}" if changed else ""
     if reason in ("", _FIRST_CHOICE) or not choice.chain:
-        return ""
+        return told
     first = choice.chain[0]
     if reason in Fault.__members__.values():
-        return f"{first.upstream} was asked first: {Fault(reason).says}"
-    why = Why(reason).says if reason in Why.__members__.values() else reason.replace("_", " ")
-    return f"{first.upstream}: {why}"
+        why = f"{first.upstream} was asked first: {Fault(reason).says}"
+    else:
+        says = Why(reason).says if reason in Why.__members__.values() else reason.replace("_", " ")
+        why = f"{first.upstream}: {says}"
+    return f"{why}. {told}" if told else why
 
 
 def _refused(site: Site, coming: Coming, body: bytes) -> Trouble:
