@@ -8,13 +8,18 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 import msgspec
+from msgspec import Raw
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-NULL = msgspec.Raw(b"null")
+NULL = Raw(b"null")
 """What stands for a part that is absent: msgspec has no optional raw values."""
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises at bytes it does not like."""
+as_object = msgspec.json.Decoder(dict[str, Raw]).decode
+as_list = msgspec.json.Decoder(list[Raw]).decode
+as_string = msgspec.json.Decoder(str).decode
+"""Values of one kind, what is in them as it is written. They raise what is unreadable."""
 _MOST_BRACKETS = 200_000
 """A million tokens of code have half of that; to build a value for each takes a second or two."""
 

@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 from msgspec import Raw, Struct
 
-from stillup.gateway.dialects.lenient import UNREADABLE, plain, read
+from stillup.gateway.dialects.lenient import UNREADABLE, as_object, plain, read
 
 _KEY = b'"model"'
 _WINDOW = 64 * 1024
@@ -22,13 +22,12 @@ class _Model(Struct, gc=False):
 
 
 _model = msgspec.json.Decoder(_Model).decode
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def members(body: bytes) -> dict[str, Raw]:
     """The members of the object ``body``, their values as they are written. Raises NoJson."""
     try:
-        return _members(body)
+        return as_object(body)
     except UNREADABLE:
         value = plain(body)
     items = value.items() if isinstance(value, dict) else ()

@@ -13,15 +13,13 @@ from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.editing import Edited
-from stillup.gateway.dialects.lenient import UNREADABLE, NoJson
+from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, as_list, as_object
 from stillup.gateway.dialects.typed import mended
 
 GEMINI_SKIPS = "skip_thought_signature_validator"
 """What Google documents for calls that have no signature of its own: Gemini 3 refuses a call without any."""
 _THINKING = (b'"thinking"', b'"redacted_thinking"')
 _SIGNATURES = ("thoughtSignature", "thought_signature")
-_list = msgspec.json.Decoder(list[Raw]).decode
-_table = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.encode
 _DUMMY = Raw(_encode(GEMINI_SKIPS))
 
@@ -57,7 +55,7 @@ def drop_thoughts(edited: Edited, protocol: Protocol) -> None:
 
 
 def _split(raw: bytes, without: Callable[[Raw], Raw | None]) -> tuple[list[Raw], list[Raw]]:
-    messages = _list(raw)
+    messages = as_list(raw)
     return messages, [m for m in map(without, messages) if m is not None]
 
 
@@ -82,7 +80,7 @@ def _gemini(content: Raw) -> Raw | None:
 
 
 def _unsigned(part: Raw) -> Raw | None:
-    members = _table(part)
+    members = as_object(part)
     signed = [name for name in _SIGNATURES if name in members]
     if _kind(part).thought:
         return None
@@ -96,11 +94,11 @@ def _unsigned(part: Raw) -> Raw | None:
 
 
 def _with_parts(message: Raw, name: str, without: Callable[[Raw], Raw | None]) -> Raw | None:
-    members = _table(message)
+    members = as_object(message)
     content = members.get(name, Raw(b""))
     if not bytes(content).lstrip().startswith(b"["):
         return message
-    parts = _list(content)
+    parts = as_list(content)
     kept = [part for part in map(without, parts) if part is not None]
     if len(kept) == len(parts) and all(a is b for a, b in zip(kept, parts, strict=True)):
         return message

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from stillup.gateway.dialects.answer import answered
-from stillup.gateway.dialects.anthropic.blocks_in import ME, citation_in, part_in, raws, redacted_seal
+from stillup.gateway.dialects.anthropic.blocks_in import ME, citation_in, part_in, redacted_seal
 from stillup.gateway.dialects.anthropic.events import (
     BLOCK,
     DECODE_DELTA,
@@ -19,11 +19,10 @@ from stillup.gateway.dialects.anthropic.events import (
     STOPS,
     Start,
     decoded,
-    read_object,
 )
 from stillup.gateway.dialects.base import MAX_HELD_BYTES
 from stillup.gateway.dialects.dialect import Reader, Untranslatable
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, as_list, as_object
 from stillup.gateway.dialects.neutral import (
     UNSIGNED,
     Apart,
@@ -229,7 +228,7 @@ class AnthropicReader(Reader):
             return Calls(Call(id=block.id or "", name=block.name or "", arguments=arguments))
         raw = self._raw
         if self._json:
-            raw = msgspec.json.encode({**read_object(raw), "input": Raw(arguments.encode())})
+            raw = msgspec.json.encode({**as_object(raw), "input": Raw(arguments.encode())})
         return Gives(Foreign(origin=ME, what=block.type[:60], raw=raw))
 
     def _arguments(self, block: Start) -> str | None:
@@ -239,7 +238,7 @@ class AnthropicReader(Reader):
         if self._size > MAX_HELD_BYTES:
             return None
         try:
-            read_object(text.encode())
+            as_object(text.encode())
         except (*UNREADABLE, UnicodeEncodeError):
             return None
         return text
@@ -291,7 +290,7 @@ _SEE = {
 def read_reply(data: bytes) -> Reply:
     """A whole answer. Blocks that are broken are passed over. Raises NoJson."""
     message = answered(MESSAGE.decode, data)
-    blocks = answered(raws, message.content) if message.content != NULL else []
+    blocks = answered(as_list, message.content) if message.content != NULL else []
     parts: list[Part] = []
     for raw in blocks:
         try:

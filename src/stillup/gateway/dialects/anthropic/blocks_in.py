@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL
+from stillup.gateway.dialects.lenient import NULL, as_list, as_string
 from stillup.gateway.dialects.neutral import (
     UNSIGNED,
     Cache,
@@ -87,8 +87,6 @@ class _Caller(Struct, gc=False):
 
 _blocks = msgspec.json.Decoder(list[Block]).decode
 _block = msgspec.json.Decoder(Block).decode
-raws = msgspec.json.Decoder(list[Raw]).decode
-_string = msgspec.json.Decoder(str).decode
 _source = msgspec.json.Decoder(_Source).decode
 _cited = msgspec.json.Decoder(_Cited).decode
 _caller = msgspec.json.Decoder(_Caller).decode
@@ -99,14 +97,14 @@ _KINDS = {"image": Kind.IMAGE, "document": Kind.DOCUMENT}
 def parts_in(content: bytes, where: str) -> tuple[Part, ...]:
     """A message's content, a string or blocks. Raises Untranslatable where it is neither, NoJson."""
     if content[:1] == b'"':
-        text = typed(_string, content, where)
+        text = typed(as_string, content, where)
         return (Text(text=text),) if text else ()
     if content[:1] != b"[":
         msg = f"{where}: a string or an array of content blocks is expected"
         raise Untranslatable(msg)
     parts = [part_of(block, f"{where}[{n}]") for n, block in enumerate(typed(_blocks, content, where))]
     if None in parts:  # blocks that only this dialect knows stay as they are written
-        written = typed(raws, content, where)
+        written = typed(as_list, content, where)
         return tuple(_foreign(written[n]) if part is None else part for n, part in enumerate(parts))
     return tuple(part for part in parts if part is not None)
 
@@ -148,7 +146,7 @@ def citation_in(raw: bytes, where: str = "") -> Citation:
 def _text(block: Block, where: str) -> Part:
     citations: tuple[Citation, ...] = ()
     if block.citations != NULL:
-        listed = typed(raws, block.citations, f"{where}.citations")
+        listed = typed(as_list, block.citations, f"{where}.citations")
         citations = tuple(citation_in(raw, f"{where}.citations") for raw in listed)
     return Text(text=_needed(block.text, where, "text"), citations=citations, cache=cache_of(block.cache_control))
 

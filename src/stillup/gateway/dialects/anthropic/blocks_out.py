@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
-from stillup.gateway.dialects.lenient import UNREADABLE
+from stillup.gateway.dialects.lenient import UNREADABLE, as_object
 from stillup.gateway.dialects.neutral import (
     UNSIGNED,
     Cache,
@@ -34,7 +34,6 @@ Block = dict[str, Any]
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 """https://platform.claude.com/docs/en/build-with-claude/vision"""
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 class Ids:
@@ -107,7 +106,7 @@ def foreign_raw(part: Foreign, where: str) -> Raw:
 def call_block(call: Call, id_: str, losses: Losses) -> Block:
     """A call; arguments that are no JSON object (a model wrote them) are told of as what they are."""
     try:
-        _object(call.arguments.encode())
+        as_object(call.arguments.encode())
         arguments: object = Raw(call.arguments.encode())
     except UNREADABLE:
         losses.add("arguments of a call that are no JSON object (they stand in one)")

@@ -143,7 +143,6 @@ START = msgspec.json.Decoder(StartEvent)
 ERROR = msgspec.json.Decoder(ErrorEvent)
 BLOCK = msgspec.json.Decoder(Start)
 MESSAGE = msgspec.json.Decoder(Message)
-read_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def decoded(decoder: msgspec.json.Decoder[T], data: bytes) -> T | None:

@@ -10,12 +10,10 @@ from msgspec import Raw
 from stillup.gateway.core.values import Form
 from stillup.gateway.dialects.anthropic.thinking_out import begins_with_thought
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL
+from stillup.gateway.dialects.lenient import NULL, as_list, as_object
 from stillup.gateway.dialects.neutral import UNSIGNED
 from stillup.gateway.dialects.typed import GO_ON, typed
 
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_messages = msgspec.json.Decoder(list[Raw]).decode
 _message = msgspec.json.Decoder(dict[str, Any]).decode
 _plain_messages = msgspec.json.Decoder(list[dict[str, Any]]).decode
 _encode = msgspec.json.encode
@@ -31,8 +29,8 @@ def go_on(body: bytes, said: str, form: Form, max_tokens: int | None) -> bytes:
     if form is Form.NONE:
         msg = "this model cannot be asked to go on"
         raise Untranslatable(msg)
-    inside = typed(_members, body)
-    messages = typed(_messages, inside.get("messages", NULL), "messages")
+    inside = typed(as_object, body)
+    messages = typed(as_list, inside.get("messages", NULL), "messages")
     if form is Form.INSTRUCTION:
         _append(messages, said)
         messages.append(Raw(_encode({"role": "user", "content": GO_ON})))
@@ -70,8 +68,8 @@ def cleaned(body: bytes) -> bytes:
     Where a turn with tools begins without a thought then, thinking with a budget would be refused: it is turned off
     for this request. Raises NoJson, Untranslatable.
     """
-    inside = typed(_members, body)
-    messages = typed(_messages, inside.get("messages", NULL), "messages")
+    inside = typed(as_object, body)
+    messages = typed(as_list, inside.get("messages", NULL), "messages")
     kept = [
         message
         for message in (_without(raw) if _MARK in bytes(raw) else raw for raw in messages)

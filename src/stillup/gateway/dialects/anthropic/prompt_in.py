@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from stillup.gateway.core.values import Ask
 from stillup.gateway.dialects.anthropic.blocks_in import ME, Marker, cache_of, parts_in
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL
+from stillup.gateway.dialects.lenient import NULL, as_object
 from stillup.gateway.dialects.neutral import (
     Call,
     Choose,
@@ -89,7 +89,6 @@ class _Body(Struct, gc=False):
 
 
 _body = msgspec.json.Decoder(_Body).decode
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _tool = msgspec.json.Decoder(_Tool).decode
 _KNOWN = frozenset(_Body.__struct_fields__)
 _HINTS = frozenset(
@@ -124,7 +123,7 @@ def read_prompt(ask: Ask) -> Prompt:
     messages = tuple(_message(message, n, names) for n, message in enumerate(body.messages))
     tools, server_tools, unknown = _tools(body)
     others = {}
-    for name, value in typed(_members, ask.body).items():
+    for name, value in typed(as_object, ask.body).items():
         if name in _HINTS:
             others[name] = value
         elif name not in _KNOWN and len(unknown) < _MAX_UNKNOWN:

@@ -6,16 +6,12 @@ import hashlib
 import json
 import re
 
-import msgspec
-from msgspec import Raw
-
 from stillup.gateway.dialects.chat.makers import is_mistrals
-from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, plain
+from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, as_object, plain
 
 _LONGEST_ID = 40
 """OpenAI refuses longer ones; the compatible servers take them."""
 _MISTRALS_ID = re.compile(r"[a-zA-Z0-9]{9}", re.ASCII)
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _BROKEN = "INVALID_JSON"
 """The member that Anthropic's documentation names for arguments which are none: the tool will say so to the model."""
 
@@ -23,7 +19,7 @@ _BROKEN = "INVALID_JSON"
 def is_object(text: str) -> bool:
     """It is a whole JSON object: no beginning of one is."""
     try:
-        _object(text)
+        as_object(text)
     except UNREADABLE:
         return False
     return True

@@ -11,14 +11,11 @@ from msgspec import Raw, Struct
 from stillup.gateway.core.values import Form
 from stillup.gateway.dialects.chat.makers import is_newer_openais, thought_instead, wants_thoughts
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, as_list, as_object, as_string
 from stillup.gateway.dialects.neutral import UNSIGNED
 from stillup.gateway.dialects.splice import members
 from stillup.gateway.dialects.typed import GO_ON, typed
 
-_list = msgspec.json.Decoder(list[Raw]).decode
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
-_string = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.encode
 _NEWER, _OLDER = "max_completion_tokens", "max_tokens"
 _THOUGHTS = ("reasoning_details", "thinking_blocks")
@@ -39,7 +36,7 @@ _last = msgspec.json.Decoder(_Last).decode
 def go_on(body: bytes, said: str, form: Form, max_tokens: int | None) -> bytes:
     """The body that asks for what follows ``said``. Raises Untranslatable for a body without messages."""
     given = members(body)
-    messages = typed(_list, bytes(given.get("messages", NULL)), "messages")
+    messages = typed(as_list, bytes(given.get("messages", NULL)), "messages")
     is_final = bytes(given.get("continue_final_message", NULL)) == b"true"
     answer: dict[str, Any] = {"role": "assistant", "content": said}
     if messages and (begun := _begun(messages[-1], is_final=is_final)) is not None:
@@ -71,7 +68,7 @@ def _begun(message: Raw, *, is_final: bool) -> str | None:
     last = typed(_last, bytes(message), "messages[-1]")
     if last.role != "assistant" or not (last.prefix or is_final) or bytes(last.content)[:1] != b'"':
         return None
-    return typed(_string, bytes(last.content))
+    return typed(as_string, bytes(last.content))
 
 
 def _limit(given: Mapping[str, Raw]) -> str:
@@ -92,7 +89,7 @@ def cleaned(body: bytes) -> bytes:
     """
     given = members(body)
     try:
-        messages = _list(given.get("messages", NULL))
+        messages = as_list(given.get("messages", NULL))
     except UNREADABLE:
         return body
     mark = UNSIGNED.encode()
@@ -103,10 +100,10 @@ def cleaned(body: bytes) -> bytes:
 def _without(message: Raw) -> Raw:
     mark = UNSIGNED.encode()
     try:
-        given = _object(message)
+        given = as_object(message)
         for name in _THOUGHTS:
             if mark in bytes(given.get(name, NULL)):
-                kept = [thought for thought in _list(given[name]) if mark not in bytes(thought)]
+                kept = [thought for thought in as_list(given[name]) if mark not in bytes(thought)]
                 given[name] = Raw(_encode(kept))
                 if not kept:
                     del given[name]

@@ -14,7 +14,7 @@ from stillup.gateway.dialects.chat.calls import arguments_of
 from stillup.gateway.dialects.chat.media import file, image, recording
 from stillup.gateway.dialects.chat.told import citation_of
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL, NoJson
+from stillup.gateway.dialects.lenient import NULL, NoJson, as_string
 from stillup.gateway.dialects.neutral import (
     Cache,
     Call,
@@ -44,7 +44,6 @@ from stillup.gateway.dialects.typed import typed
 _body = msgspec.json.Decoder(asked.Body).decode
 _tool_call = msgspec.json.Decoder(asked.ToolCall).decode
 _tool = msgspec.json.Decoder(asked.Tool).decode
-_string = msgspec.json.Decoder(str).decode
 _SYSTEM = ("system", "developer")
 _A_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}", re.ASCII)
 _EFFORTS = {effort.value: effort for effort in Effort}
@@ -191,7 +190,7 @@ def _called(call_id: str, function: asked.Function) -> Call:
 
 def _text_of(raw: Raw) -> str:
     """A string as written, where it is one."""
-    return typed(_string, bytes(raw)) if bytes(raw)[:1] == b'"' else ""
+    return typed(as_string, bytes(raw)) if bytes(raw)[:1] == b'"' else ""
 
 
 def _contents(message: asked.Message, place: str) -> Iterator[Part]:

@@ -12,7 +12,7 @@ from stillup.gateway.dialects.converse.blocks_in import Blocks, citation_of
 from stillup.gateway.dialects.converse.events import Delta, Event, Reasoned, Start, Usage, events
 from stillup.gateway.dialects.converse.names import BROKEN, STOPS, type_of
 from stillup.gateway.dialects.dialect import Reader, Untranslatable
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, as_object
 from stillup.gateway.dialects.neutral import (
     Apart,
     Began,
@@ -40,7 +40,6 @@ from stillup.gateway.dialects.typed import typed
 
 _MOST_CHARACTERS = 16 * 1024 * 1024
 """Of one call's arguments, or one image."""
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 class _Held(Struct, gc=False):
@@ -192,7 +191,7 @@ def _whole(held: _Held, other_id: str) -> Piece:
         return Gives(Foreign(origin=Protocol.CONVERSE, what="server_tool_use", raw=b"{}"))
     arguments = data.strip() or "{}"
     try:
-        _object(arguments.encode())
+        as_object(arguments.encode())
         if not held.name:
             return Failed("the model made a call of nothing")
     except (UnicodeEncodeError, *UNREADABLE):

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.converse.names import NO_NAME, SEE, type_of
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL
+from stillup.gateway.dialects.lenient import NULL, as_string
 from stillup.gateway.dialects.neutral import (
     Cache,
     Call,
@@ -107,7 +107,6 @@ class _CitedText(Struct, gc=False):
 
 
 _SEE = Text(text=SEE)
-_text = msgspec.json.Decoder(str).decode
 _media = msgspec.json.Decoder(_Media).decode
 _reasoning = msgspec.json.Decoder(_Reasoning).decode
 _tool_use = msgspec.json.Decoder(_ToolUse).decode
@@ -183,7 +182,7 @@ class Blocks:
 
 
 def _read_text(raw: bytes, where: str) -> Text:
-    return Text(text=typed(_text, raw, where))
+    return Text(text=typed(as_string, raw, where))
 
 
 def _read_thought(raw: bytes, where: str) -> Thought:

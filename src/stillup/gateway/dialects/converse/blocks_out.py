@@ -19,7 +19,7 @@ from stillup.gateway.dialects.converse.names import (
     may_cache,
 )
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
-from stillup.gateway.dialects.lenient import UNREADABLE
+from stillup.gateway.dialects.lenient import UNREADABLE, as_object
 from stillup.gateway.dialects.neutral import (
     Cache,
     Call,
@@ -37,7 +37,6 @@ from stillup.gateway.dialects.neutral import (
 )
 
 Json = dict[str, object]
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 class Blocks:
@@ -169,7 +168,7 @@ def object_of(arguments: str) -> Raw:
     """Arguments as an object; what is none stands in one."""
     data = arguments.encode()
     try:
-        _object(data)
+        as_object(data)
     except UNREADABLE:
         return Raw(msgspec.json.encode({"arguments": arguments}))
     return Raw(data)
@@ -179,4 +178,4 @@ def _foreign(part: Foreign, where: str) -> Json:
     if part.origin is not Protocol.CONVERSE:
         msg = f"{where}: {part.what[:60]} is known to {part.origin.value} only"
         raise Untranslatable(msg)
-    return dict(_object(part.raw))
+    return dict(as_object(part.raw))

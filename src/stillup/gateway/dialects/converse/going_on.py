@@ -6,14 +6,13 @@ import msgspec
 from msgspec import Raw
 
 from stillup.gateway.core.values import Form
+from stillup.gateway.dialects.lenient import as_list, as_object
 from stillup.gateway.dialects.neutral import UNSIGNED
 from stillup.gateway.dialects.splice import members
 from stillup.gateway.dialects.typed import GO_ON, typed
 
 _MARK = UNSIGNED.encode()
 _encode = msgspec.json.encode
-_list = msgspec.json.Decoder(list[Raw]).decode
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def go_on(body: bytes, said: str, form: Form, max_tokens: int | None) -> bytes:
@@ -25,10 +24,10 @@ def go_on(body: bytes, said: str, form: Form, max_tokens: int | None) -> bytes:
         more: list[object] = [{"role": "assistant", "content": [{"text": begun}]}]
         if form is Form.INSTRUCTION:
             more.append({"role": "user", "content": [{"text": GO_ON}]})
-        messages = typed(_list, bytes(inside.get("messages", b"[]")), "messages")
+        messages = typed(as_list, bytes(inside.get("messages", b"[]")), "messages")
         inside["messages"] = Raw(_encode([*messages, *more]))
     if max_tokens is not None:
-        options = typed(_object, bytes(inside.get("inferenceConfig", b"{}")), "inferenceConfig")
+        options = typed(as_object, bytes(inside.get("inferenceConfig", b"{}")), "inferenceConfig")
         inside["inferenceConfig"] = Raw(_encode({**options, "maxTokens": max_tokens}))
     return _encode(inside)
 
@@ -37,9 +36,9 @@ def cleaned(body: bytes) -> bytes:
     """Without the thoughts that bear the mark. Raises NoJson."""
     inside = members(body)
     kept = []
-    for raw in typed(_list, bytes(inside.get("messages", b"[]")), "messages"):
-        message = typed(_object, bytes(raw), "messages")
-        blocks = typed(_list, bytes(message.get("content", b"[]")), "messages")
+    for raw in typed(as_list, bytes(inside.get("messages", b"[]")), "messages"):
+        message = typed(as_object, bytes(raw), "messages")
+        blocks = typed(as_list, bytes(message.get("content", b"[]")), "messages")
         left = [block for block in blocks if not _is_marked(block)]
         if left:
             kept.append({**message, "content": left})
@@ -48,4 +47,4 @@ def cleaned(body: bytes) -> bytes:
 
 def _is_marked(block: Raw) -> bool:
     data = bytes(block)
-    return _MARK in data and "reasoningContent" in typed(_object, data, "messages")
+    return _MARK in data and "reasoningContent" in typed(as_object, data, "messages")

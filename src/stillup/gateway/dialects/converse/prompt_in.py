@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from stillup.gateway.core.values import Ask, Operation, Protocol
 from stillup.gateway.dialects.converse.blocks_in import Blocks
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL
+from stillup.gateway.dialects.lenient import NULL, as_object
 from stillup.gateway.dialects.neutral import (
     Choose,
     Effort,
@@ -113,7 +113,6 @@ class _More(Struct, gc=False):
     top_k: int | None = None
 
 
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _messages = msgspec.json.Decoder(list[_Message]).decode
 _blocks = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 _inference = msgspec.json.Decoder(_Inference).decode
@@ -158,10 +157,10 @@ def read_prompt(ask: Ask) -> Prompt:
 
 
 def _body(ask: Ask) -> dict[str, Raw]:
-    body = _present(typed(_members, ask.body))
+    body = _present(typed(as_object, ask.body))
     if ask.operation is Operation.COUNT_TOKENS and "input" in body:
-        inner = _present(typed(_members, bytes(body["input"]), "input"))
-        body = _present(typed(_members, _of(inner, "converse"), "input.converse"))
+        inner = _present(typed(as_object, bytes(body["input"]), "input"))
+        body = _present(typed(as_object, _of(inner, "converse"), "input.converse"))
     return body
 
 
@@ -234,7 +233,7 @@ def _schema(output: _Output) -> Schema | None:
         return None
     found = form.structure.json_schema
     schema = found.schema.encode("utf-8", "replace")
-    typed(_members, schema, "outputConfig.textFormat.structure.jsonSchema.schema")
+    typed(as_object, schema, "outputConfig.textFormat.structure.jsonSchema.schema")
     return Schema(schema=schema, name=found.name or "", description=found.description or "", strict=True)
 
 

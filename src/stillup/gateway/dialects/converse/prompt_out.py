@@ -12,6 +12,7 @@ from stillup.gateway.dialects.converse.blocks_out import Blocks, Json
 from stillup.gateway.dialects.converse.names import checked_name
 from stillup.gateway.dialects.converse.prompt_in import HINTS, NOT_THERE
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
+from stillup.gateway.dialects.lenient import as_object
 from stillup.gateway.dialects.neutral import Call, Choose, Effort, Prompt, Thinking, Tool
 
 _FEW = {Effort.MINIMAL: Effort.LOW, Effort.XHIGH: Effort.HIGH, Effort.MAX: Effort.HIGH}
@@ -21,7 +22,6 @@ _ANYTHING = Raw(b'{"type":"object","properties":{}}')
 _ABOUT_NOTHING = frozenset({"store", "include", "stream_options"})
 """How another dialect is answered, not what: nothing is lost with them."""
 _encode = msgspec.json.encode
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
@@ -36,7 +36,7 @@ def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
     body |= _thinking(prompt.thinking, prompt.model, losses)
     for tool in prompt.server_tools:
         if tool.what != "systemTool":
-            body |= _object(tool.raw)
+            body |= as_object(tool.raw)
     for name, value in prompt.others.items():
         if name in HINTS and bytes(value)[:1] in {b"{", b"["}:  # Gemini's serviceTier is a word
             body[name] = value
@@ -64,7 +64,7 @@ def _inference(prompt: Prompt, losses: Losses) -> Json:
 
 def count_prompt(prompt: Prompt, losses: Losses) -> bytes:
     """The body that has a prompt counted."""
-    body = _object(write_prompt(prompt, losses))
+    body = as_object(write_prompt(prompt, losses))
     counted = {name: body[name] for name in ("messages", "system", "toolConfig") if name in body}
     return _encode({"input": {"converse": counted}})
 

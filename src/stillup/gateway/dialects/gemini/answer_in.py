@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Reader
 from stillup.gateway.dialects.gemini.chunks import Blob, Called, Candidate, Chunk, Chunks, Part, decode_whole
 from stillup.gateway.dialects.gemini.cited import Cited, moved, shared_out
 from stillup.gateway.dialects.gemini.names import BROKEN, STOPS, kind_of, seal_of
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, as_list, as_object
 from stillup.gateway.dialects.neutral import (
     Apart,
     Began,
@@ -36,9 +35,6 @@ from stillup.gateway.dialects.neutral import (
 )
 from stillup.gateway.dialects.said import Said
 from stillup.gateway.dialects.trouble import said
-
-_args = msgspec.json.Decoder(dict[str, Raw]).decode
-_answers = msgspec.json.Decoder(list[Raw]).decode
 
 
 class GeminiReader(Reader):
@@ -167,7 +163,7 @@ class GeminiReader(Reader):
         arguments = "{}"
         if called.args != NULL:
             try:
-                _args(called.args)
+                as_object(called.args)
                 arguments = bytes(called.args).decode()
             except UNREADABLE:
                 pass
@@ -215,7 +211,7 @@ def read_reply(data: bytes) -> Reply:
     """A whole answer, or the array of all its chunks. Raises NoJson, also for one that is of no use."""
     reader, added, pieces = GeminiReader(), Said(), list[Piece]()
     try:
-        chunks = [decode_whole(bytes(raw)) for raw in _answers(data)]
+        chunks = [decode_whole(bytes(raw)) for raw in as_list(data)]
     except UNREADABLE:
         chunks = [decode_whole(data)]
     for chunk in chunks:

@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from stillup.gateway.core.values import Form
 from stillup.gateway.dialects.gemini.names import camel, read
+from stillup.gateway.dialects.lenient import as_object
 from stillup.gateway.dialects.neutral import UNSIGNED
 from stillup.gateway.dialects.splice import members
 from stillup.gateway.dialects.typed import GO_ON
@@ -15,7 +16,6 @@ _MARK = UNSIGNED.encode()
 _encode = msgspec.json.encode
 _listed = msgspec.json.Decoder(list[Raw] | dict[str, Raw]).decode
 _parts = msgspec.json.Decoder(list[dict[str, Raw]] | dict[str, Raw]).decode
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def go_on(body: bytes, said: str, form: Form, max_tokens: int | None) -> bytes:
@@ -28,7 +28,7 @@ def go_on(body: bytes, said: str, form: Form, max_tokens: int | None) -> bytes:
         inside["contents"] = Raw(_encode([*_contents(inside), *more]))
     if max_tokens is not None:
         key = "generation_config" if "generation_config" in inside else "generationConfig"
-        options = read(_object, inside.get(key, Raw(b"{}")), key)
+        options = read(as_object, inside.get(key, Raw(b"{}")), key)
         options = {name: value for name, value in options.items() if camel(name) != "maxOutputTokens"}
         inside[key] = Raw(_encode({**options, "maxOutputTokens": max_tokens}))
     return _encode(inside)
@@ -39,7 +39,7 @@ def cleaned(body: bytes) -> bytes:
     inside = members(body)
     kept = []
     for content in _contents(inside):
-        found = read(_object, content, "contents")
+        found = read(as_object, content, "contents")
         parts = read(_parts, found.get("parts", Raw(b"[]")), "contents")
         left = [part for part in (parts if isinstance(parts, list) else [parts]) if not _is_marked(part)]
         if left:

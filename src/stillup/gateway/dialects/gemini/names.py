@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-import msgspec
 from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
-from stillup.gateway.dialects.lenient import UNREADABLE
+from stillup.gateway.dialects.lenient import UNREADABLE, as_object
 from stillup.gateway.dialects.neutral import Effort, Kind, Seal, Stop
 from stillup.gateway.dialects.typed import typed
 
@@ -68,7 +67,6 @@ REASONS = {
 }
 """Every other reason is ``STOP``."""
 
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _NULL = Raw(b"null")
 
 
@@ -85,7 +83,7 @@ def members(raw: bytes | Raw, where: str = "") -> dict[str, Raw]:
 
     Raises NoJson, or Untranslatable where it is no object.
     """
-    found = read(_members, raw, where)
+    found = read(as_object, raw, where)
     return {camel(name) if "_" in name else name: value for name, value in found.items() if value != _NULL}
 
 

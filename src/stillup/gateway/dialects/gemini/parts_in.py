@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.gemini.names import camel, kind_of, members, read, seal_of
+from stillup.gateway.dialects.lenient import as_object, as_string
 from stillup.gateway.dialects.neutral import Call, Foreign, Kind, Media, Part, Result, Text, Thought
 
 _SERVER_PARTS = ("executableCode", "codeExecutionResult", "toolCall", "toolResponse")
@@ -41,10 +42,8 @@ class _Answered(Struct, gc=False):
     parts: list[dict[str, Raw]] | None = None
 
 
-_text = msgspec.json.Decoder(str).decode
 _texts = msgspec.json.Decoder(list[str]).decode
 _called = msgspec.json.Decoder(_Called).decode
-_raw_args = msgspec.json.Decoder(dict[str, Raw]).decode
 _blob = msgspec.json.Decoder(_Blob).decode
 _answered = msgspec.json.Decoder(_Answered).decode
 _encode = msgspec.json.encode
@@ -65,13 +64,13 @@ class Parts:
     def read(self, part: dict[str, Raw], where: str) -> tuple[Part, ...]:
         """One part. Raises Untranslatable and NoJson."""
         if len(part) == 1 and "text" in part:  # as most are
-            text = read(_text, part["text"], f"{where}.text")
+            text = read(as_string, part["text"], f"{where}.text")
             return (Text(text=text),) if text else ()
         found = {camel(name): value for name, value in part.items()}
         signature = found.get("thoughtSignature")
-        seal = seal_of(read(_text, signature, f"{where}.thoughtSignature")) if signature is not None else None
+        seal = seal_of(read(as_string, signature, f"{where}.thoughtSignature")) if signature is not None else None
         if "text" in found:
-            text = read(_text, found["text"], f"{where}.text")
+            text = read(as_string, found["text"], f"{where}.text")
             if found.get("thought") == Raw(b"true"):
                 return (Thought(text=text, seal=seal),)
             words = (Text(text=text),) if text else ()
@@ -121,7 +120,7 @@ class Parts:
 def _said(response: Raw) -> tuple[tuple[Text, ...], bool]:
     """What a function answered. ``output`` and ``error`` are Gemini's own names for all of it."""
     try:
-        inside = _raw_args(response)
+        inside = as_object(response)
     except msgspec.DecodeError:
         inside = {}
     names = tuple(inside)
@@ -136,7 +135,7 @@ def _said(response: Raw) -> tuple[tuple[Text, ...], bool]:
 
 def _as_texts(value: Raw) -> list[str]:
     try:
-        return [_text(value)]
+        return [as_string(value)]
     except msgspec.DecodeError:
         pass
     try:

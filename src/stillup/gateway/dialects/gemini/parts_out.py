@@ -11,7 +11,7 @@ from msgspec import Raw
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
 from stillup.gateway.dialects.gemini.names import NO_SIGNATURE, is_early, signature_of
-from stillup.gateway.dialects.lenient import UNREADABLE
+from stillup.gateway.dialects.lenient import UNREADABLE, as_object
 from stillup.gateway.dialects.neutral import (
     Call,
     Foreign,
@@ -28,7 +28,6 @@ from stillup.gateway.dialects.neutral import (
 )
 
 Json = dict[str, object]
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 class Contents:
@@ -157,7 +156,7 @@ def object_of(arguments: str) -> Raw:
     """Arguments as an object on one line; what is none stands in one."""
     data = arguments.encode()
     try:
-        _object(data)
+        as_object(data)
     except UNREADABLE:
         return Raw(msgspec.json.encode({"arguments": arguments}))
     return Raw(msgspec.json.format(data, indent=-1) if b"\n" in data or b"\r" in data else data)
@@ -171,7 +170,7 @@ def _foreign(part: Foreign, where: str) -> Json:
     if part.origin is not Protocol.GEMINI:
         msg = f"{where}: {part.what[:60]} is known to {part.origin.value} only"
         raise Untranslatable(msg)
-    return dict(_object(part.raw))
+    return dict(as_object(part.raw))
 
 
 def _belongs(last: Message, message: Message) -> bool:

@@ -10,6 +10,7 @@ from stillup.gateway.dialects.dialect import Losses, Untranslatable
 from stillup.gateway.dialects.gemini.names import BUDGETS, LEVELS, is_early
 from stillup.gateway.dialects.gemini.parts_out import Contents, Json
 from stillup.gateway.dialects.gemini.prompt_in import HINTS
+from stillup.gateway.dialects.lenient import as_object
 from stillup.gateway.dialects.neutral import (
     Choose,
     Effort,
@@ -27,7 +28,6 @@ _IN_BODY = frozenset({"safetySettings", "labels", "serviceTier", "store"})
 _ABOUT_NOTHING = frozenset({"store", "include", "stream_options"})
 """How another dialect is answered, not what: nothing is lost with them."""
 _encode = msgspec.json.encode
-_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
@@ -50,7 +50,7 @@ def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
         else:
             options[name] = value
     for tool in filter(_is_of_form, prompt.server_tools):
-        (body if tool.what == "cachedContent" else options).update(_object(tool.raw))
+        (body if tool.what == "cachedContent" else options).update(as_object(tool.raw))
     for name in prompt.unknown:
         losses.add(name)
     if options:
@@ -65,7 +65,7 @@ def _is_of_form(tool: Foreign) -> bool:
 
 def count_prompt(prompt: Prompt, losses: Losses) -> bytes:
     """The body that has a prompt counted: all of it, not only its contents."""
-    request = _object(write_prompt(prompt, losses))
+    request = as_object(write_prompt(prompt, losses))
     return _encode({"generateContentRequest": {"model": f"models/{prompt.model}", **request}})
 
 

@@ -11,7 +11,7 @@ from stillup.gateway.dialects.answer import NO_ANSWER, NOTHING, Answer, failed
 from stillup.gateway.dialects.array import BadArray, Elements
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, MAX_HELD_BYTES, Watch
 from stillup.gateway.dialects.errors import error_event
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, read, shaped
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, as_list, read, shaped
 from stillup.gateway.dialects.sse import SseWatch
 from stillup.gateway.dialects.trouble import fault_in_stream, said
 
@@ -62,7 +62,6 @@ class _EarlyChunk(Struct):
 
 _chunk = msgspec.json.Decoder(_Chunk).decode
 _early = msgspec.json.Decoder(_EarlyChunk).decode
-_answers = msgspec.json.Decoder(list[Raw]).decode
 
 
 class _GeminiReader(Watch):
@@ -186,7 +185,7 @@ def _has_content(chunk: _EarlyChunk) -> bool:
 def read_generated(data: bytes) -> Answer:
     """A whole answer, or the array of all its parts. Raises NoJson."""
     try:
-        chunks = [read(_chunk, bytes(raw), _Chunk) for raw in _answers(data)]
+        chunks = [read(_chunk, bytes(raw), _Chunk) for raw in as_list(data)]
     except UNREADABLE:
         chunks = [read(_chunk, data, _Chunk)]
     usage, model, stop_reason, known = Usage(), "", "", False

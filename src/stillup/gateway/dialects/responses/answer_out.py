@@ -12,7 +12,7 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Ask, Protocol
 from stillup.gateway.dialects.dialect import Stamp, Writer
 from stillup.gateway.dialects.errors import error_event
-from stillup.gateway.dialects.lenient import UNREADABLE
+from stillup.gateway.dialects.lenient import UNREADABLE, as_object
 from stillup.gateway.dialects.neutral import (
     UNSIGNED,
     Apart,
@@ -56,7 +56,6 @@ class _Announced(Struct, gc=False):
 
 
 _announced = msgspec.json.Decoder(_Announced).decode
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 class ResponsesWriter(Writer):
@@ -261,7 +260,7 @@ def _call_id(raw: bytes) -> str:
 def _broken(item: Item) -> dict[str, Any]:
     """An item of which no more will come, as it was announced."""
     try:
-        fields = _members(item.raw)
+        fields = as_object(item.raw)
     except UNREADABLE:
         fields = {"type": Raw(_encode(item.kind)), "id": Raw(_encode(item.id))}
     return {**fields, "status": "incomplete"}

@@ -8,7 +8,7 @@ from contextlib import suppress
 import msgspec
 from msgspec import Raw, Struct
 
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, as_string
 from stillup.gateway.dialects.neutral import Counts
 from stillup.gateway.dialects.sse import BOM, USUAL, Splitter, fields_of_lines
 from stillup.gateway.dialects.typed import mended
@@ -111,7 +111,6 @@ _response = msgspec.json.Decoder(Response).decode
 _model = msgspec.json.Decoder(_Model).decode
 _strings = frozenset({"type", "delta", "text", "refusal", "item_id", "message"})
 _numbers = frozenset({"output_index", "content_index", "summary_index", "sequence_number"})
-_string = msgspec.json.Decoder(str).decode
 _number = msgspec.json.Decoder(int).decode
 
 
@@ -173,7 +172,7 @@ def _read_loosely(data: bytes) -> Event | None:
 
 def _set(event: Event, name: str, raw: Raw) -> None:
     with suppress(*UNREADABLE):
-        setattr(event, name, (_string if name in _strings else _number)(raw))
+        setattr(event, name, (as_string if name in _strings else _number)(raw))
 
 
 def response_in(raw: bytes) -> Response:

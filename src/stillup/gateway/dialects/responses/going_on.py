@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from stillup.gateway.core.values import Form
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, as_list
 from stillup.gateway.dialects.neutral import UNSIGNED
 from stillup.gateway.dialects.responses.items import peek, reasoning
 from stillup.gateway.dialects.responses.prompt_out import LEAST_TOKENS
@@ -16,7 +16,6 @@ from stillup.gateway.dialects.typed import GO_ON, typed
 
 _NULL = bytes(NULL)
 _MARK = UNSIGNED.encode()
-_raws = msgspec.json.Decoder(list[Raw]).decode
 _encode = msgspec.json.encode
 
 
@@ -61,7 +60,7 @@ def cleaned(body: bytes) -> bytes:
     value = bytes(parts.get("input", NULL)).strip()
     if _MARK not in value or not value.startswith(b"["):
         return body
-    items = [bytes(item) for item in typed(_raws, value, "input")]
+    items = [bytes(item) for item in typed(as_list, value, "input")]
     kept = [item if _MARK not in item else _without_mark(item) for item in items]
     if kept == items:
         return body

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from msgspec import Raw
 
 from stillup.gateway.core.values import Ask
 from stillup.gateway.dialects.dialect import Stamp
-from stillup.gateway.dialects.lenient import UNREADABLE
+from stillup.gateway.dialects.lenient import UNREADABLE, as_object
 from stillup.gateway.dialects.neutral import Counts, Stop
 
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _DEFAULTS: dict[str, Any] = {
     "background": False,
     "instructions": None,
@@ -43,7 +41,7 @@ _INCOMPLETE = {
 def head_of(ask: Ask, stamp: Stamp, began_id: str, model: str) -> dict[str, Any]:
     """The response as it begins. An id of Responses is kept: what it names may be stored."""
     try:
-        asked = _members(ask.body)
+        asked = as_object(ask.body)
     except UNREADABLE:
         asked = {}
     said = {name: asked[name] for name in _DEFAULTS if asked.get(name, _NULL) != _NULL}

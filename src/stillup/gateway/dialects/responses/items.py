@@ -7,7 +7,7 @@ from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL
+from stillup.gateway.dialects.lenient import NULL, as_list, as_string
 from stillup.gateway.dialects.neutral import (
     UNSIGNED,
     Cache,
@@ -127,7 +127,7 @@ class Called(Struct, gc=False):
         if self.type == "custom_tool_call":
             arguments = as_arguments(self.input or "")
         elif bytes(self.arguments).startswith(b'"'):
-            arguments = typed(_string, bytes(self.arguments), "arguments")
+            arguments = typed(as_string, bytes(self.arguments), "arguments")
         else:
             arguments = "" if self.arguments == NULL else bytes(self.arguments).decode("utf-8", "replace")
         return Call(
@@ -155,8 +155,6 @@ _sound = msgspec.json.Decoder(_Sound).decode
 _message = msgspec.json.Decoder(_Message).decode
 _called = msgspec.json.Decoder(Called).decode
 _output = msgspec.json.Decoder(_Output).decode
-_raws = msgspec.json.Decoder(list[Raw]).decode
-_string = msgspec.json.Decoder(str).decode
 _annotation = msgspec.json.Decoder(Annotation).decode
 reasoning = msgspec.json.Decoder(Reasoning).decode
 peek = msgspec.json.Decoder(Item).decode
@@ -219,11 +217,11 @@ def _parts(content: Raw, where: str) -> tuple[Part, ...]:
     if raw == _NULL:
         return ()
     if raw.startswith(b'"'):
-        return (Text(text=typed(_string, raw, where)),)
+        return (Text(text=typed(as_string, raw, where)),)
     if not raw.startswith(b"["):
         msg = f"{where}: must be a string or a list"
         raise Untranslatable(msg)
-    return tuple(_part(bytes(one), f"{where}[{n}]") for n, one in enumerate(typed(_raws, raw, where)))
+    return tuple(_part(bytes(one), f"{where}[{n}]") for n, one in enumerate(typed(as_list, raw, where)))
 
 
 def _part(raw: bytes, where: str) -> Part:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, as_object
 from stillup.gateway.dialects.responses.events import Event
 
 TEXT, REFUSAL, SUMMARY, ALL = "output_text", "refusal", "summary_text", "reasoning_text"
@@ -91,7 +91,6 @@ class _Kind(Struct, gc=False):
 
 _head = msgspec.json.Decoder(_Head).decode
 _kind = msgspec.json.Decoder(_Kind).decode
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 class Layout:
@@ -133,7 +132,7 @@ class Layout:
 
     def _began(self, event: Event) -> None:
         try:
-            self.head = {name: Raw(bytes(raw)) for name, raw in _members(event.response).items()} or self.head
+            self.head = {name: Raw(bytes(raw)) for name, raw in as_object(event.response).items()} or self.head
         except UNREADABLE:
             return
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, read
+from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, as_list, read
 from stillup.gateway.dialects.typed import typed
 
 INPUT = "input"
@@ -75,7 +75,6 @@ class _More(Struct):
 _offered = msgspec.json.Decoder(Offered).decode
 _free = msgspec.json.Decoder(_Free).decode
 _body = msgspec.json.Decoder(_Body).decode
-_items = msgspec.json.Decoder(list[Raw]).decode
 _more = msgspec.json.Decoder(_More).decode
 
 
@@ -154,7 +153,7 @@ def _all_tools(body: bytes) -> list[Raw]:
     whole = read(_body, body, _Body)
     tools = list(whole.tools)
     if bytes(whole.input).lstrip().startswith(b"["):
-        for item in typed(_items, bytes(whole.input)):
+        for item in typed(as_list, bytes(whole.input)):
             if any(kind.encode() in bytes(item) for kind in LOADERS):
                 more = typed(_more, bytes(item))
                 tools += more.tools if more.type in LOADERS else []

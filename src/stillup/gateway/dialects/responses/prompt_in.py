@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import Ask
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL
+from stillup.gateway.dialects.lenient import NULL, as_list, as_object, as_string
 from stillup.gateway.dialects.neutral import (
     Call,
     Effort,
@@ -70,9 +70,6 @@ class _Body(Struct, gc=False):
 
 _NULL = bytes(NULL)
 _body = msgspec.json.Decoder(_Body).decode
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_raws = msgspec.json.Decoder(list[Raw]).decode
-_string = msgspec.json.Decoder(str).decode
 _READ = frozenset((*_Body.__struct_fields__, "stream_options"))
 HINTS = frozenset(
     [
@@ -111,7 +108,7 @@ def read_prompt(ask: Ask) -> Prompt:
         msg = "the body: must be a JSON object"
         raise Untranslatable(msg)
     body = typed(_body, raw)
-    members = typed(_members, raw)
+    members = typed(as_object, raw)
     _refuse_kept(body)
     tools = Tools()
     tools.add(body.tools or ())
@@ -163,7 +160,7 @@ def _conversation(body: _Body, tools: Tools) -> tuple[tuple[Text, ...], tuple[Me
 def _messages(raw: Raw, tools: Tools) -> Iterator[Message]:
     value = bytes(raw).strip()
     if value.startswith(b'"'):
-        yield Message(role=Role.USER, parts=(Text(text=typed(_string, value, "input")),))
+        yield Message(role=Role.USER, parts=(Text(text=typed(as_string, value, "input")),))
         return
     if value == _NULL:
         return
@@ -171,7 +168,7 @@ def _messages(raw: Raw, tools: Tools) -> Iterator[Message]:
         msg = "input: must be a string or a list of items"
         raise Untranslatable(msg)
     names: dict[str, str] = {}
-    for n, one in enumerate(typed(_raws, value, "input")):
+    for n, one in enumerate(typed(as_list, value, "input")):
         message = _item(bytes(one), f"input[{n}]", names, tools)
         if message is not None:
             yield message

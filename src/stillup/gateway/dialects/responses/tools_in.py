@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import NULL
+from stillup.gateway.dialects.lenient import NULL, as_string
 from stillup.gateway.dialects.neutral import Choose, Foreign, Result, Text, Tool, ToolChoice
 from stillup.gateway.dialects.responses.named import FREE_SCHEMA, SEARCH_TOOLS, Offered, flat, offered
 from stillup.gateway.dialects.typed import typed
@@ -46,7 +46,6 @@ _NULL = bytes(NULL)
 _choice = msgspec.json.Decoder(_Choice).decode
 _format = msgspec.json.Decoder(_Format).decode
 _more = msgspec.json.Decoder(_More).decode
-_string = msgspec.json.Decoder(str).decode
 
 
 class Tools:
@@ -132,7 +131,7 @@ class Tools:
         if value == _NULL:
             return None if parallel is None else ToolChoice(parallel=parallel)
         if value.startswith(b'"'):
-            return ToolChoice(choose=_mode(typed(_string, value, "tool_choice")), parallel=parallel)
+            return ToolChoice(choose=_mode(typed(as_string, value, "tool_choice")), parallel=parallel)
         choice = typed(_choice, value, "tool_choice")
         if choice.type in {"function", "custom"} and choice.name:
             return ToolChoice(choose=Choose.ONE, name=flat(choice.name, choice.namespace), parallel=parallel)
