@@ -157,7 +157,7 @@ def test_what_is_cancelled_leaves_nothing(here, said):
         (("b", "--mode", "hang", "--for", "5m"), "no upstream is called 'b'; there are: a"),
         (("a", "--mode", "hung", "--for", "5m"), "did you mean hang?"),
         (("a", "--mode", "200", "--for", "5m"), "200 is no error's status"),
-        (("a", "--mode", "hang", "--for", "25h"), "for_s is 90000; allowed: a number above 0 to 86400"),
+        (("a", "--mode", "hang", "--for", "25h"), "--for is 25 h; allowed: up to 24 h"),
         (("a", "--mode", "hang", "--for", "0s"), "is no length of time"),
         (("a", "--mode", "hang", "--for", "soon"), "is no length of time"),
         (("a", "--mode", "hang"), "a drill needs UPSTREAM, --mode and --for"),

@@ -14,6 +14,7 @@ from stillup.cli.gateway_journal import journal_commands
 from stillup.cli.spans import Span
 from stillup.errors import UsageError
 
+_LONGEST_DRILL = timedelta(hours=24)
 UNAVAILABLE = 69
 """Exit code where no gateway answers (``EX_UNAVAILABLE``)."""
 
@@ -160,6 +161,9 @@ def fault(
     length: timedelta | None = asked.pop("length")
     if not (upstream and asked["mode"] and length):
         msg = "a drill needs UPSTREAM, --mode and --for; or --list, --modes or --off"
+        raise UsageError(msg)
+    if length > _LONGEST_DRILL:
+        msg = f"--for is {length.total_seconds() / 3600:.3g} h; allowed: up to 24 h"
         raise UsageError(msg)
     return gateway.begin({"upstream": upstream, "for_s": length.total_seconds(), **asked})
 
