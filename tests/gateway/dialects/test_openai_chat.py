@@ -115,18 +115,18 @@ def test_done_without_content_is_an_empty_answer():
     assert watch.fault is Fault.EMPTY
 
 
-def test_an_answer_with_a_finish_reason_is_whole_without_done():
+def test_an_answer_with_a_finish_reason_is_whole_without_done_which_is_said_for_it():
     watch = ChatWatch()
     watch.feed(chunk(content="a"))
     assert watch.feed(chunk(finish="length"))[0] == CONTENT
-    assert watch.finish() == (None, b"")
+    assert watch.finish() == (None, DONE)
     assert (watch.flags, watch.stop_reason) == (CONTENT | END, "length")
 
 
 def test_half_a_usage_chunk_behind_the_finish_reason_is_left_out():
     watch = ChatWatch()
     watch.feed(chunk(content="a") + chunk(finish="stop") + b'data: {"choices":[],"usa')
-    assert watch.finish() == (None, b"")
+    assert watch.finish() == (None, DONE)
 
 
 def test_without_a_finish_reason_the_missing_done_is_a_cut():
