@@ -236,6 +236,10 @@ async def test_a_client_that_leaves_in_a_drill_leaves_nothing_behind(start, a):
         (b'{"upstream": "a-anthropic", "mode": "status", "for_s": 5}', "no way to fail is called 'status'"),
         (b'{"upstream": "a-anthropic", "mode": "200", "for_s": 5}', "200 is no error's status; allowed: 400 to 599"),
         (b'{"upstream": "a-anthropic", "mode": "hang", "for_s": 0}', "for_s is 0; allowed: a number above 0 to 86400"),
+        (
+            b'{"upstream": "a-anthropic", "mode": "hang", "for_s": 1, "after": ' + b"9" * 400 + b"}",
+            "after is far too much",
+        ),
         (b'{"upstream": "a-anthropic", "mode": "hang", "for_s": 86401}', "for_s is 86401; allowed"),
         (b'{"upstream": "a-anthropic", "mode": "hang", "for_s": 1e999}', "no drill"),
         (b'{"upstream": "a-anthropic", "mode": "hang", "for_s": 5, "share": 2}', "share is 2; allowed"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from enum import StrEnum
-from math import isfinite
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -219,7 +218,8 @@ def _mode_of(text: str) -> tuple[Mode, int]:
 
 
 def _check(name: str, value: float, most: float, *, above: bool = False) -> None:
-    fits = isfinite(value) and value <= most and (value > 0 if above else value >= 0)
+    fits = value <= most and (value > 0 if above else value >= 0)  # no NaN does; a large int may be no float at all
     if not fits:
-        msg = f"{name} is {value:g}; allowed: a number {'above 0' if above else 'from 0'} to {most:g}"
+        told = f"{value:g}" if abs(value) < _MOST_AFTER**3 else "far too much"
+        msg = f"{name} is {told}; allowed: a number {'above 0' if above else 'from 0'} to {most:g}"
         raise Unfit(msg)
