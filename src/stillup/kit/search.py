@@ -1,14 +1,15 @@
 """Fuzzy search over the index: typing errors are forgiven in titles, names and tags; texts are searched as they are.
 
 Every word of a query has to be somewhere. One that stands in a head (title, name, tags, tasks) counts 100; one like a
-word of a head counts by rapidfuzz's ratio to it, 0 to 100; one that only the text has counts :data:`_IN_TEXT`. So a
-file whose head has every word is before all others, and where there are enough of them the rest is not looked at.
+word of a head counts by rapidfuzz's ratio to it, 0 to 100; one that only the text has counts :data:`_IN_TEXT`. Where
+enough heads have every word, words like them are not looked for, and where enough have those, no text is: a file with
+one word in its title and the other in its text alone may then be missing, behind those that have both in their heads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from heapq import nsmallest
+from heapq import nlargest, nsmallest
 
 from msgspec import Struct
 from rapidfuzz import fuzz, process
@@ -41,9 +42,14 @@ def search(index: Index, query: str, limit: int = 20) -> list[Hit]:
     heads = [row.head for row in index.rows]
     found = dict.fromkeys(_with_all(heads, words), _HERE)
     if len(found) < limit:
-        found = _widely(index, heads, words)
+        found = _like_all(index, heads, words, with_texts=False)
+    if len(found) < limit:
+        found = _like_all(index, heads, words, with_texts=True)
+    # Titles are compared for those alone that one could lift among the best: a word of the texts may be in all of them.
+    worst = min(nlargest(limit, found.values()), default=0.0) - _IN_TITLE - _BEGINS
     whole = " ".join(words)
-    hits = [Hit(row, score + _title(row, whole, words)) for n, score in found.items() if (row := index.rows[n])]
+    rows = ((index.rows[n], score) for n, score in found.items() if score >= worst)
+    hits = [Hit(row, score + _title(row, whole, words)) for row, score in rows]
     return nsmallest(limit, hits, key=lambda hit: (-hit.score, len(hit.row.title), hit.row.name))
 
 
@@ -59,22 +65,25 @@ def _sought(word: str) -> str:
     return word if len(word) >= _SHORT else f" {word} "
 
 
-def _widely(index: Index, heads: Sequence[str], words: Sequence[str]) -> dict[int, float]:
-    """The files that have every word, or one like it, anywhere, with their scores."""
+def _like_all(index: Index, heads: Sequence[str], words: Sequence[str], *, with_texts: bool) -> dict[int, float]:
+    """The files that have every word, or one like it, with their scores."""
     found = dict.fromkeys(range(len(heads)), 0.0)
     for word in words:
-        found = {n: found[n] + worth for n, worth in _having(word, index, heads, found).items()}
+        worths = _having(word, index, heads, found)
+        if with_texts:
+            sought, texts = _sought(word), index.texts
+            worths |= {n: _IN_TEXT for n in found if n not in worths and sought in texts[n]}
+        found = {n: found[n] + worth for n, worth in worths.items()}
     return {n: score / len(words) for n, score in found.items()}
 
 
 def _having(word: str, index: Index, heads: Sequence[str], alive: Collection[int]) -> dict[int, float]:
-    """Those of ``alive`` that have a word, and what that is worth. Where its like is comes from the index."""
+    """Those of ``alive`` whose heads have a word, and what that is worth. Where its like is comes from the index."""
     sought = _sought(word)
     worth = {n: _HERE for n in alive if sought in heads[n]}
     for other, score in _near(word, index.words):
         worth |= {n: score for n in index.places(other) if n in alive and n not in worth}
-    rows = index.rows
-    return worth | {n: _IN_TEXT for n in alive if n not in worth and word in rows[n].body}
+    return worth
 
 
 def _near(word: str, known: Iterable[str]) -> list[tuple[str, float]]:
