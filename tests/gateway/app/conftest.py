@@ -363,6 +363,8 @@ async def start(tmp_path, clock):
             )  # fmt: skip
             await gateway.start()
             stack.push_async_callback(gateway.stop, 0.0)
+            if later:  # what is put off has failed for good: nobody need wait for the pauses before that
+                never_again(gateway)
             return gateway
 
         yield started

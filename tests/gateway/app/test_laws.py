@@ -83,9 +83,9 @@ async def test_law_2_a_wrong_request_is_the_clients_to_see(speech, a, b, start):
     assert b.counts.requests == 0
 
 
-@speeches
+@pytest.mark.parametrize("speech", STREAMS, ids=repr)
 async def test_law_2_the_deadline_is_kept_and_names_who_was_silent(speech, a, b, start):
-    gateway = await start(a, b, more="deadline_s = 0.3", hedge_after_s=0.11)
+    gateway = await start(a, b, more="deadline_s = 0.8", hedge_after_s=0.11)
     for server in (a, b):
         server.set(Behaviour(failure=Failure.HANG))
 
