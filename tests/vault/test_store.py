@@ -154,3 +154,9 @@ def test_what_fails_in_the_middle_leaves_nothing_behind(vault):
         fail()
     assert vault.newest(5) == []
     assert vault.mark_of("test", "/a") == ""
+
+
+def test_a_title_that_comes_later_renames_and_alone_is_nothing(vault):
+    assert vault.put([replace(talk(), title="Nobody's", id="2"), talk("one", title="Old")], NOW_S)[0] is Put.KNOWN
+    vault.put([talk(title="New")], NOW_S)
+    assert [(about.title, about.turns) for about in vault.newest(5)] == [("New", 1)]

@@ -45,13 +45,20 @@ def command(context: click.Context, as_json: bool, config_path: Path | None) -> 
     "What is there already is not doubled; an import that was interrupted goes on where it ended.",
 )
 @click.argument("source", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--follow", is_flag=True, hidden=True, help="What `stillup up` does: only of kinds that were read before."
+)
 @json_option
 @config_option
 @click.pass_context
-def import_(context: click.Context, source: tuple[Path, ...], as_json: bool, config_path: Path | None) -> int:
+def import_(
+    context: click.Context, source: tuple[Path, ...], follow: bool, as_json: bool, config_path: Path | None
+) -> int:
     """Read them."""
-    from stillup.cli.vault_import import run_import
+    from stillup.cli.vault_import import run_follow, run_import
 
+    if follow:
+        return run_follow(load(config_path or context.obj))
     return run_import(load(config_path or context.obj), source, as_json=as_json)
 
 

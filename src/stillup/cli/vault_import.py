@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from stillup.vault.store import Vault
 
 _MOST_SAID = 12
+_GENTLY = 10
 _MB = 1_000_000
 
 
@@ -83,6 +85,19 @@ def run_import(config: Config, paths: Sequence[Path], *, as_json: bool, quiet: b
     elif found or summed.said:
         _say(summed)
     return BadDataError.exit_code if paths and not found else 0
+
+
+def run_follow(config: Config) -> int:
+    """Read what is new in the journal, and in transcripts if any were imported before; gently, and without a word."""
+    if hasattr(os, "nice"):
+        os.nice(_GENTLY)
+    summed = Sum()
+    with open_from(config, create=True) as vault:
+        wanted = {"gateway", *(importer for importer, _ in vault.sources())}
+        for source in known_sources(config):
+            if source.importer.name in wanted:
+                _one(vault, source, summed, lambda _: None)
+    return 0
 
 
 def _find(config: Config, paths: Sequence[Path], summed: Sum) -> list[Source]:

@@ -17,6 +17,7 @@ from stillup.catalog.models import cost_usd, find_model
 from stillup.clock import Clock, SystemClock
 from stillup.daemon.answer_note import answer_notes
 from stillup.daemon.store_view import StoreView
+from stillup.daemon.vault import Following
 from stillup.errors import UsageError
 from stillup.gateway.app import Gateway
 from stillup.gateway.journal import Journal
@@ -101,7 +102,7 @@ def run(config: Config, environ: Mapping[str, str], *, log: str | None = None, s
         _say(why_not)
     warm_up()
     try:
-        run_loop(_serve(gateway))
+        run_loop(_serve(gateway, Following(config, clock, _say)))
     finally:
         view.close()
     return 0
@@ -114,13 +115,16 @@ def warm_up() -> None:
     gc.freeze()
 
 
-async def _serve(gateway: Gateway) -> None:
+async def _serve(gateway: Gateway, following: Following) -> None:
     await listen(gateway)
     told = Told()
     _say(greeting(gateway))
+    follow = asyncio.create_task(following.go_on())
     await told.until(1)
     _say(STOPPING)
+    follow.cancel()
     await stop(gateway, told)
+    await asyncio.wait((follow,))
 
 
 async def stop(gateway: Gateway, told: Told) -> None:

@@ -20,6 +20,7 @@ from stillup.daemon.places import Places, client_line, keyless
 from stillup.daemon.rerouting import Rerouter
 from stillup.daemon.sockets import open_sockets
 from stillup.daemon.traffic import TrafficObserver
+from stillup.daemon.vault import Following, open_kept
 from stillup.daemon.watching import LateView, Say, Watching
 from stillup.errors import StillupError, StoreError, UsageError
 from stillup.gateway.plan import GatewayPlan, resolve
@@ -171,12 +172,14 @@ class _Up:
         told = Told()
         watching: Watching | None = None
         sharing: asyncio.Task[None] | None = None
+        following: asyncio.Task[None] | None = None
         try:
             await self._begin_page()
             self._alerting.start(self._page_url() or None)
             watching = self._watching()
             welcome(self._places())
             watching.start(listener_of(self._services))
+            following = asyncio.create_task(Following(self._config, self._clock, self._say).go_on())
             if self._sharing is not None:
                 sharing = asyncio.create_task(self._sharing.go_on())
             await told.until(1)
@@ -184,7 +187,11 @@ class _Up:
         finally:
             if sharing is not None:
                 sharing.cancel()
+            if following is not None:
+                following.cancel()
             await self._end(watching, told)
+            if following is not None:
+                await asyncio.wait((following,))
 
     async def _begin_page(self) -> None:
         """Serve the page; what is wrong with it, but for its address, stops nothing else."""
@@ -226,6 +233,7 @@ class _Up:
             pool=self._open_pool(),
             gateway=gateway.address if gateway is not None else None,
             gateway_token=Secret(user) if user else None,
+            vault=lambda: open_kept(self._config, self._environ),
             token=self._token,
             more_metrics=[
                 self._alerting.metrics,

@@ -27,6 +27,8 @@ from stillup.web.wire import BACKLOG, configured
 if TYPE_CHECKING:
     import socket
 
+    from stillup.vault.store import Vault
+
 Say = Callable[[str], None]
 
 MOST_CONNECTIONS = 10_000
@@ -53,6 +55,7 @@ class Serving:
         pool: PoolDesk | None = None,
         gateway: str | None = None,
         gateway_token: Secret | None = None,
+        vault: Callable[[], Vault] | None = None,
         token: Secret | None = None,
         more_metrics: Sequence[Callable[[], bytes]] = (),
     ) -> None:
@@ -63,7 +66,7 @@ class Serving:
             "clock": clock,
             "archive": DiscreetArchive(archive) if settings.public and archive is not None else archive,
             "desk": desk, "pool": pool, "gateway": gateway,
-            "gateway_token": gateway_token, "token": token,
+            "gateway_token": gateway_token, "vault": vault, "token": token,
             "more_metrics": more_metrics,
         }  # fmt: skip
         self._sockets: list[socket.socket] = []

@@ -16,7 +16,9 @@ from stillup.secret import Secret
 from stillup.store.faults import of_sqlite
 
 _PLAIN = b"SQLite format 3\0"
-_CACHE_KB = 8_192
+_CACHE_KB = 24_576
+_LOG_PAGES = 8_000
+"""The log is folded in when it has so many: an import writes some pages again and again."""
 WAIT_S = 30.0
 """For another process that is writing: an import commits every few megabytes."""
 
@@ -58,6 +60,7 @@ def connect(path: Path, passphrase: Secret | None) -> Any:  # noqa: ANN401 - a c
             db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
             db.execute("PRAGMA secure_delete = FAST")
             db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             _use_wal(db)
         except BaseException:
             db.close()

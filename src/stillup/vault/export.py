@@ -14,7 +14,7 @@ from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Losses, dialect_of
 from stillup.gateway.dialects.neutral import Call, Foreign, Media, Part, Prompt, Refused, Result, Role, Text, Thought
 from stillup.vault.branch import newest_branch
-from stillup.vault.onward import messages_of
+from stillup.vault.onward import messages_of, split
 from stillup.vault.values import Attachment, Conversation, Turn
 
 FORMATS = {
@@ -43,7 +43,8 @@ def written(conversation: Conversation, how: str, key: str, files: dict[str, byt
         return "\n".join(_markdown(conversation, key, files)).encode("utf-8", "replace")
     if how == "json":
         return msgspec.json.format(msgspec.json.encode(_plain(conversation)), indent=1)
-    prompt = Prompt(model="", messages=messages_of(newest_branch(conversation.turns)), max_tokens=None)
+    system, messages = split(messages_of(newest_branch(conversation.turns)))
+    prompt = Prompt(model="", system=system, messages=messages)
     body: dict[str, Any] = msgspec.json.decode(dialect_of(Protocol(how)).write_prompt(prompt, Losses()))
     for name in ("model", "max_tokens", "stream"):
         body.pop(name, None)

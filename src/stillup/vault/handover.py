@@ -16,13 +16,13 @@ from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Losses, Untranslatable, dialect_of
 from stillup.gateway.dialects.neutral import Failed, Message, Prompt, Role, Text, Words
 from stillup.gateway.dialects.sse import Splitter
-from stillup.gateway.dialects.trouble import said
+from stillup.gateway.dialects.trouble import said as told_by
 from stillup.net.stream import ask_here
 from stillup.secret import Secret
 from stillup.sources.decode import clean
 from stillup.vault.branch import newest_branch
 from stillup.vault.brief import brief
-from stillup.vault.onward import messages_of, shortened, tokens
+from stillup.vault.onward import messages_of, shortened, split, tokens
 from stillup.vault.values import Conversation
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ async def ready(url: str, conversation: Conversation, model: str, text: str, tok
 def prompt_of(conversation: Conversation, model: str, text: str) -> tuple[Prompt, int]:
     """The conversation as a prompt for a model; what its context has no room for stands in it in short."""
     turns = newest_branch(conversation.turns)
-    messages = list(messages_of(turns, plain=True))
+    system, said = split(messages_of(turns, plain=True))
+    messages = list(said)
     if text:
         last = messages.pop() if messages and messages[-1].role is Role.USER else Message(role=Role.USER, parts=())
         messages.append(Message(role=Role.USER, parts=(*last.parts, Text(text=text))))
@@ -93,7 +94,7 @@ def prompt_of(conversation: Conversation, model: str, text: str) -> tuple[Prompt
         short = Text(text=brief(conversation.title, turns[: max(len(turns) - len(kept), 1)]))
         messages = [Message(role=Role.USER, parts=(short, *kept[0].parts)), *kept[1:]]
     most = min(facts.max_output, _MAX_TOKENS) if facts and facts.max_output else _MAX_TOKENS
-    return Prompt(model=model, messages=tuple(messages), max_tokens=most, stream=True), left_out
+    return Prompt(model=model, system=system, messages=tuple(messages), max_tokens=most, stream=True), left_out
 
 
 async def ask_on(url: str, asked: Asked, token: str, show: Callable[[str], None]) -> Answer:
@@ -108,7 +109,10 @@ async def ask_on(url: str, asked: Asked, token: str, show: Callable[[str], None]
     try:
         async with ask_here(url + asked.path, json=asked.body, headers=headers, silence_s=_SILENCE_S) as coming:
             if coming.status != _OK:
-                why = clean(said(await coming.body()).message, 500) or f"the gateway answered with HTTP {coming.status}"
+                why = (
+                    clean(told_by(await coming.body()).message, 500)
+                    or f"the gateway answered with HTTP {coming.status}"
+                )
                 raise NoAnswer(why)
             reader, splitter = dialect_of(asked.protocol).reader(), Splitter()
             async for chunk in coming.chunks:

@@ -32,9 +32,19 @@ def messages_of(turns: Iterable[Turn], *, plain: bool = False) -> tuple[Message,
         if messages and messages[-1].role is turn.role:
             parts = (*messages.pop().parts, *parts)
         messages.append(Message(role=turn.role, parts=parts))
-    while messages and messages[0].role is Role.ASSISTANT:
-        del messages[0]
-    return tuple(messages)
+    system, rest = split(messages)
+    return (*([Message(role=Role.SYSTEM, parts=system)] if system else []), *rest)
+
+
+def split(messages: Sequence[Message]) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
+    """What the system is told at the beginning, and the messages behind it."""
+    system: list[Text] = []
+    rest = list(messages)
+    while rest and rest[0].role is Role.SYSTEM:
+        system += [part for part in rest.pop(0).parts if isinstance(part, Text)]
+    while rest and rest[0].role is Role.ASSISTANT:
+        del rest[0]
+    return tuple(system), tuple(rest)
 
 
 def shortened(messages: Sequence[Message], most_characters: int) -> tuple[tuple[Message, ...], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -18,8 +18,10 @@ from stillup.vault.codec import unpack, unsqueezed
 from stillup.vault.crypt import connect, faults
 from stillup.vault.schema import prepare
 from stillup.vault.values import Attachment, Conversation, Turn
-from stillup.vault.write import Put, Writer
+from stillup.vault.write import Put, Ready, Writer
 
+_BUILT_AT_ONCE = "INSERT INTO words (words, rank) VALUES ('hashsize', 33554432)"
+"""The index takes a batch in one piece; in small ones, merging them takes as long again."""
 _COLUMNS = "c.n, c.key, c.origin, c.id, c.title, c.service, c.place, c.began, c.changed, c.turns"
 
 
@@ -54,9 +56,9 @@ class Batch:
         self._now_s = now_s
         self.writer = Writer(db, now_s)
 
-    def put(self, conversation: Conversation) -> Put:
-        """Keep it, or what is new in it."""
-        return self.writer.put(conversation)
+    def put(self, conversation: Conversation, ready: Sequence[Ready] | None = None) -> Put:
+        """Keep it, or what is new in it; ``ready`` is it made ready."""
+        return self.writer.put(conversation, ready)
 
     def mark(self, importer: str, path: str, mark: str) -> None:
         """So far was read."""
@@ -123,6 +125,7 @@ class Vault:
     def batch(self, now_s: float) -> Iterator[Batch]:
         """Write what was read, all of it or nothing."""
         with self.writing() as db:
+            db.execute(_BUILT_AT_ONCE)
             batch = Batch(db, now_s)
             yield batch
             batch.writer.finish()

@@ -40,11 +40,21 @@ def indexed(text: str) -> str:
 
 
 def chained(before: bytes, role: Role, parts: Iterable[Part], attachments: Iterable[Attachment] = ()) -> bytes:
-    """What names a message together with all before it: the same wherever the conversation comes from.
+    """What names a message together with all before it: the same wherever the conversation comes from."""
+    return link(before, role, meaning(parts, attachments))
+
+
+def link(before: bytes, role: Role, meant: bytes) -> bytes:
+    """The same, of a message whose meaning is known already."""
+    return blake2b(before + meant + role.value.encode(), digest_size=HASH_BYTES).digest()
+
+
+def meaning(parts: Iterable[Part], attachments: Iterable[Attachment] = ()) -> bytes:
+    """What two messages share that say the same.
 
     White space does not count, nor do thoughts, citations and other things that not every export has.
     """
-    digest = blake2b(before + role.value.encode(), digest_size=HASH_BYTES)
+    digest = blake2b(digest_size=HASH_BYTES)
     for text in _meant(parts):
         digest.update(b"\0" + " ".join(text.split()).encode("utf-8", "replace"))
     for one in attachments:

@@ -29,14 +29,22 @@ class Put(StrEnum):
     """All of it was there."""
 
 
-class _Ready(Struct):
+class Ready(Struct):
     """A turn made ready; ``chain`` is set when it is known what stands before it."""
 
     turn: Turn
-    packed: bytes
+    name: str
+    stored: bytes
     digest: bytes
+    meant: bytes
+    words: str
     blobs: dict[bytes, bytes]
     chain: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """About how much memory it takes."""
+        return len(self.stored) + 3 * len(self.words) + sum(map(len, self.blobs.values()))
 
 
 class _There(Struct):
@@ -56,27 +64,31 @@ class Writer:
         self._now_s = now_s
         self._ordinals = Ordinals(db)
         self._words: dict[int, str] = {}
+        self._waiting = 0
 
     @property
     def waiting(self) -> int:
         """Characters that wait to be indexed."""
-        return sum(map(len, self._words.values()))
+        return self._waiting
 
     def finish(self) -> None:
         """Index what was written, in one go: in order, for the index is built anew at each step back."""
         rows = sorted(self._words.items())
         self._db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", rows)
         self._words.clear()
+        self._waiting = 0
 
-    def put(self, conversation: Conversation) -> Put:
-        """Keep a conversation, or what is new in it."""
-        ready = [_ready(turn) for turn in conversation.turns]
+    def put(self, conversation: Conversation, ready: Sequence[Ready] | None = None) -> Put:
+        """Keep a conversation, or what is new in it; ``ready`` is it :func:`made_ready`, perhaps in another thread."""
+        ready = made_ready(conversation) if ready is None else ready
         found = self._db.execute(
             "SELECT conversation FROM name WHERE origin = ? AND id = ?",
             (conversation.origin, readable(conversation.id)),
         ).fetchone()
         if found:
             return self._merge(found[0], conversation, ready)
+        if not ready:  # it would only have given a name to something that is not here
+            return Put.KNOWN
         _chain(ready, {}, b"")
         same = Twins(self._db).find(conversation, [(one.chain, one.turn.role) for one in ready])
         if same is None:
@@ -85,7 +97,7 @@ class Writer:
         self._name(conversation, same)
         return self._merge(same, conversation, ready, is_whole=True)
 
-    def _add(self, conversation: Conversation, ready: Sequence[_Ready]) -> None:
+    def _add(self, conversation: Conversation, ready: Sequence[Ready]) -> None:
         key = self._key(conversation)
         times = [turn.at_s for turn in conversation.turns if turn.at_s is not None]
         began = conversation.began_s if conversation.began_s is not None else min(times, default=None)
@@ -109,15 +121,13 @@ class Writer:
         for one in ready:
             if one.turn.id not in ids:  # an origin that gives an id twice: the first stands
                 ids.add(one.turn.id)
-                self._insert(number, place, one, readable(one.turn.id), default_s)
+                self._insert(number, place, one, one.name, default_s)
                 place += 1
         self._db.execute("UPDATE conversation SET turns = ? WHERE n = ?", (place, number))
 
     # -- a conversation that is there -------------------------------------------------------------------------------
 
-    def _merge(
-        self, number: int, conversation: Conversation, ready: Sequence[_Ready], *, is_whole: bool = False
-    ) -> Put:
+    def _merge(self, number: int, conversation: Conversation, ready: Sequence[Ready], *, is_whole: bool = False) -> Put:
         """``is_whole``: it is known to begin where the conversation begins, though its ids are others."""
         origin, own = self._db.execute("SELECT origin, id FROM conversation WHERE n = ?", (number,)).fetchone()
         is_threaded = origin == conversation.origin and origin in THREADED
@@ -129,7 +139,7 @@ class Writer:
         grew = False
         default_s = conversation.changed_s if conversation.changed_s is not None else self._now_s
         for one in ready:
-            name = readable(one.turn.id)
+            name = one.name
             if (known := there.get(name)) is not None:
                 if is_own and not is_threaded and known.digest != one.digest:
                     self._replace(known.n, one)
@@ -168,9 +178,9 @@ class Writer:
             (number, origin, name, n),
         )
 
-    def _order(self, number: int, ready: Sequence[_Ready], there: dict[str, _There]) -> bool:
+    def _order(self, number: int, ready: Sequence[Ready], there: dict[str, _There]) -> bool:
         """Take over the order of an origin that told all of it; whether that changed anything."""
-        wanted = list(dict.fromkeys(there[readable(one.turn.id)].n for one in ready))
+        wanted = list(dict.fromkeys(there[one.name].n for one in ready))
         rows = self._db.execute("SELECT n FROM message WHERE conversation = ? ORDER BY place", (number,))
         stands = [n for (n,) in rows]
         if wanted == stands or len(wanted) != len(stands):
@@ -225,7 +235,7 @@ class Writer:
                 return whole[:digits]
         return whole
 
-    def _insert(self, number: int, place: int, one: _Ready, name: str, default_s: float) -> int:
+    def _insert(self, number: int, place: int, one: Ready, name: str, default_s: float) -> int:
         turn = one.turn
         n = self._ordinals.take(turn.at_s if turn.at_s is not None else default_s)
         self._db.execute(
@@ -233,14 +243,14 @@ class Writer:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 n, number, place, name, turn.role.value, turn.at_s, readable(turn.model), readable(turn.parent),
-                one.digest, one.chain, squeezed(one.packed),
+                one.digest, one.chain, one.stored,
             ),
         )  # fmt: skip
         self._give(n, one)
-        self._words[n] = words.indexed(words.words_of(turn.parts, turn.attachments))
+        self._await(n, one.words)
         return n
 
-    def _replace(self, n: int, one: _Ready) -> None:
+    def _replace(self, n: int, one: Ready) -> None:
         """A message that is another now."""
         self.unindex(n)
         turn = one.turn
@@ -248,12 +258,12 @@ class Writer:
             "UPDATE message SET role = ?, at = ?, model = ?, parent = ?, digest = ?, chain = ?, parts = ? WHERE n = ?",
             (
                 turn.role.value, turn.at_s, readable(turn.model), readable(turn.parent), one.digest, one.chain,
-                squeezed(one.packed), n,
+                one.stored, n,
             ),
         )  # fmt: skip
         self._db.execute("DELETE FROM attachment WHERE message = ?", (n,))
         self._give(n, one)
-        self._words[n] = words.indexed(words.words_of(turn.parts, turn.attachments))
+        self._await(n, one.words)
 
     def unindex(self, n: int) -> None:
         """Take a message out of the index, by the words it was put in with."""
@@ -261,7 +271,11 @@ class Writer:
             text = words.indexed(text_of(self._db, n))
             self._db.execute("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", (n, text))
 
-    def _give(self, n: int, one: _Ready) -> None:
+    def _await(self, n: int, text: str) -> None:
+        self._words[n] = text
+        self._waiting += len(text)
+
+    def _give(self, n: int, one: Ready) -> None:
         """Its blobs and attachments."""
         for name, data in one.blobs.items():
             self._db.execute("INSERT OR IGNORE INTO blob (hash, data) VALUES (?, ?)", (name, data))
@@ -281,34 +295,48 @@ def text_of(db: Any, n: int) -> str:  # noqa: ANN401
     return words.words_of(unpack(unsqueezed(parts), lambda _: None), attachments)
 
 
-def _ready(turn: Turn) -> _Ready:
+def made_ready(conversation: Conversation) -> list[Ready]:
+    """The turns in the form in which they are stored. Pure, and half of the work."""
+    return [_ready(turn) for turn in conversation.turns]
+
+
+def _ready(turn: Turn) -> Ready:
     packed, blobs = pack(turn.parts)
-    digest = blake2b(packed + turn.role.value.encode(), digest_size=HASH_BYTES)
+    given: list[tuple[str, bytes | None]] = []
     for attachment in turn.attachments:
-        if attachment.data is not None:
-            blobs[name_of(attachment.data)] = attachment.data
-        digest.update(attachment.name.encode("utf-8", "replace") + (name_of(attachment.data or b"")))
-    return _Ready(turn, packed, digest.digest(), blobs)
+        blob = None if attachment.data is None else name_of(attachment.data)
+        if blob is not None and attachment.data is not None:
+            blobs[blob] = attachment.data
+        given.append((readable(attachment.name), blob))
+    return Ready(
+        turn=turn,
+        name=readable(turn.id),
+        stored=squeezed(packed),
+        digest=digest_of(packed, turn.role.value, given),
+        meant=words.meaning(turn.parts, turn.attachments),
+        words=words.indexed(words.words_of(turn.parts, turn.attachments)),
+        blobs=blobs,
+    )
 
 
 def digest_of(packed: bytes, role: str, attachments: Sequence[tuple[str, bytes | None]]) -> bytes:
     """The digest of a message as it is kept."""
     digest = blake2b(packed + role.encode(), digest_size=HASH_BYTES)
     for name, blob in attachments:
-        digest.update(name.encode("utf-8", "replace") + (blob or name_of(b"")))
+        digest.update(name.encode() + (blob or b""))
     return digest.digest()
 
 
-def _chain(ready: Sequence[_Ready], known: dict[str, bytes], last: bytes) -> None:
+def _chain(ready: Sequence[Ready], known: dict[str, bytes], last: bytes) -> None:
     """Name each turn together with what stands before it: its parent, else the turn before, else the last one kept."""
     chains = dict(known)
     before = last
-    if ready and readable(ready[0].turn.id) in known:
+    if ready and ready[0].name in known:
         before = b""
     for one in ready:
-        turn, name = one.turn, readable(one.turn.id)
+        turn, name = one.turn, one.name
         stands_on = chains.get(readable(turn.parent), before) if turn.parent else before
-        one.chain = known.get(name) or words.chained(stands_on, turn.role, turn.parts, turn.attachments)
+        one.chain = known.get(name) or words.link(stands_on, turn.role, one.meant)
         chains[name] = one.chain
         if turn.role is not Role.SYSTEM:  # not every export has what the system was told
             before = one.chain

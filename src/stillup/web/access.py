@@ -2,7 +2,7 @@
 
 On this machine anybody may read, but no other web page may: a name that a stranger's DNS points here (DNS rebinding)
 and a form that another site sends are refused. Beyond this machine everything is behind the token, unless
-``web.public`` opens what can be read; the chat spends money and is behind it everywhere.
+``web.public`` opens what can be read; the chat spends money, the vault is private: both are behind it everywhere.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _HOST = re.compile(rb"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]
 _USUAL = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _MOST_HOPS = 20
 _OPEN_EVERYWHERE = frozenset({"static", "healthz", "readyz", "robots.txt", "favicon.ico", "favicon.svg"})
-_PRIVATE = frozenset({"chat"})
+_PRIVATE = frozenset({"chat", "vault"})
 
 
 class Reason(StrEnum):

@@ -21,6 +21,7 @@ from stillup.web import (
     pool,
     reports,
     statuspage,
+    vault,
 )
 from stillup.web.events import Events
 from stillup.web.render import environment
@@ -38,6 +39,7 @@ _ROUTES: tuple[Routes, ...] = (
     feeds.routes,
     badge.routes,
     chat.routes,
+    vault.routes,
     history.routes,
     reports.routes,
     pool.routes,

@@ -21,7 +21,7 @@ OLD = timedelta(minutes=5)
 """A board is judged each minute: one that is older than that is no word on now."""
 _AHEAD = timedelta(minutes=5)
 _NOW = {"cache-control": "no-store"}
-_OPEN = "User-agent: *\nDisallow: /chat\nDisallow: /events\nDisallow: /metrics\nDisallow: /*/report\n"
+_OPEN = "User-agent: *\nDisallow: /chat\nDisallow: /vault\nDisallow: /events\nDisallow: /metrics\nDisallow: /*/report\n"
 _CLOSED = "User-agent: *\nDisallow: /\n"
 
 

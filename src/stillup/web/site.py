@@ -15,6 +15,8 @@ from stillup.secret import Secret
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
+    from stillup.vault.store import Vault
+
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
@@ -34,8 +36,10 @@ class Site:
     """The gateway's address, as ``http://127.0.0.1:8790``; None where there is none, and then no chat."""
     gateway_token: Secret | None = None
     """What lets the chat in at a gateway that has users; None where everybody on this machine may ask it."""
+    vault: Callable[[], Vault] | None = None
+    """Opens the store of conversations, for one request; None where its pages have no place. It blocks."""
     token: Secret | None = None
-    """What opens the private parts (the chat), and everything where the page is not public and not on loopback."""
+    """What opens the private parts (chat, vault), and everything where the page is not public and not on loopback."""
     more_metrics: Sequence[Callable[[], bytes]] = field(default_factory=tuple)
     """Other expositions (Prometheus text) that ``/metrics`` ends with."""
 
