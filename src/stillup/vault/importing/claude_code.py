@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from stillup.gateway.dialects.anthropic.blocks_in import part_in, raws
+from stillup.gateway.dialects.anthropic.blocks_in import part_in
 from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
 from stillup.gateway.dialects.neutral import Part, Role, Text
@@ -55,6 +55,7 @@ class _Line(Struct, gc=False):
 
 _line = msgspec.json.Decoder(_Line, strict=False).decode
 _message = msgspec.json.Decoder(_Message).decode
+_blocks = msgspec.json.Decoder(list[Raw]).decode
 
 
 class ClaudeCode(Transcript):
@@ -193,7 +194,7 @@ def _parts(message: _Message) -> tuple[Part, ...]:
         said = text(decoded(content))
         return (Text(text=said),) if said else ()
     parts: list[Part] = []
-    for n, block in enumerate(raws(content)):
+    for n, block in enumerate(_blocks(content)):
         try:
             parts.append(part_in(bytes(block), f"content[{n}]"))
         except (Untranslatable, NoJson):

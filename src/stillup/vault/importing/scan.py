@@ -25,7 +25,7 @@ _TO_BRACKET = re.compile(rb"(?:" + _PLAIN + rb"|[{\[](?:" + _PLAIN + rb"|" + _IN
 
 What it passes over the regular expression engine does; each bracket it stops at costs a turn of a Python loop.
 """
-_OUTSIDE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _BETWEEN = re.compile(rb"[\s,\[\]]*+")
 _OPENS, _CLOSES, _QUOTE, _BACKSLASH = b"{[", b"}]", ord('"'), b"\\"
@@ -181,16 +181,25 @@ class _Scan:
             return Item(start=start, end=end, why=why, head=self._head)
         raw = b"".join(parts)
         if len(raw) > _LIGHT_BYTES and (parts_here := _parts_in(raw)) * _PART_BYTES > ITEM_WEIGHT_BYTES:
-            why = f"It is made of {parts_here:,} parts, which no conversation is."
+            why = f"It is made of more than {parts_here:,} parts, which no conversation is."
             return Item(start=start, end=end, why=why, head=raw[:_HEAD_BYTES])
         return Item(start=start, end=end, raw=raw)
 
 
 def _parts_in(raw: bytes) -> int:
     """How many values there are in it, about; brackets and commas within strings are left out where it matters."""
-    count = _brackets(raw)
-    return count if count * _PART_BYTES <= ITEM_WEIGHT_BYTES else _brackets(_OUTSIDE.sub(b"", raw))
+    count = _marks(raw, 0, len(raw))
+    if count * _PART_BYTES <= ITEM_WEIGHT_BYTES:
+        return count
+    count = at = 0
+    for string in _STRING.finditer(raw):
+        count += _marks(raw, at, string.start())
+        at = string.end()
+        if count * _PART_BYTES > ITEM_WEIGHT_BYTES:
+            return count
+    return count + _marks(raw, at, len(raw))
 
 
-def _brackets(raw: bytes) -> int:
-    return 3 * (raw.count(b"{") + raw.count(b"[")) + raw.count(b",") + raw.count(b":")
+def _marks(raw: bytes, start: int, end: int) -> int:
+    brackets = raw.count(b"{", start, end) + raw.count(b"[", start, end)
+    return 3 * brackets + raw.count(b",", start, end) + raw.count(b":", start, end)
