@@ -119,6 +119,23 @@ chain = [{chain}]
     assert works or found["says"] == "routes without it: gpt*"
 
 
+def test_backups_that_were_not_tested_of_late_are_said_to_be_so(offline, tmp_path):
+    from datetime import UTC, datetime, timedelta
+
+    from stillup.kit.toolkit import Toolkit, Trial, save_toolkit
+    from stillup.model.service import Capability
+
+    def backups(age):
+        trial = Trial(at=datetime.now(UTC) - age, works=True, says="operational")
+        kit = Toolkit().with_choice(Capability.CODING, ["chatgpt"]).with_trials({"chatgpt": trial})
+        save_toolkit(tmp_path / "data" / "toolkit.json", kit)
+        return points(offline("check", "--json")[1])[1]["backups"]
+
+    assert backups(timedelta(days=1))["works"]
+    old = backups(timedelta(days=40))
+    assert (old["works"], old["needed"], old["todo"]) == (False, False, "`stillup alternatives --test`")
+
+
 def test_nothing_is_set_up_unasked(offline, tmp_path):
     code, _, err = offline("install")
     assert code == 64

@@ -54,10 +54,11 @@ def command(context: click.Context, config_path: Path | None) -> None:
 def check(context: click.Context, asks: bool, as_json: bool, color: bool | None, config_path: Path | None) -> int:
     """Look."""
     from stillup.cli.kit_names import KitPlace
+    from stillup.clock import SystemClock
     from stillup.daemon import offline
 
     config = load(config_path or context.obj)
-    points = offline.check(config, os.environ, KitPlace.of(config).index(), asks=asks)
+    points = offline.check(config, os.environ, KitPlace.of(config).index(), SystemClock().now(), asks=asks)
     ready = all(point.works for point in points if point.needed)
     if as_json:
         put(msgspec.json.encode({"ready": ready, "points": points}))

@@ -12,7 +12,7 @@ from stillup.catalog.load import catalogue
 from stillup.cli.common import console, span
 from stillup.cli.say import put, say
 from stillup.errors import UsageError
-from stillup.kit.toolkit import LOCAL, Backup, Toolkit, chosen, load_toolkit, save_toolkit
+from stillup.kit.toolkit import FRESH, LOCAL, Backup, Toolkit, chosen, load_toolkit, save_toolkit
 from stillup.model.service import Capability
 from stillup.sources.decode import clean
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from stillup.catalog.load import Service
     from stillup.config import Config
-
-_STALE_DAYS = 31
-"""What was last tested longer ago is said to be so."""
 
 
 def toolkit_path(config: Config) -> Path:
@@ -96,7 +93,7 @@ def _when(backup: Backup, now: datetime) -> str:
     if backup.trial is None:
         return "never tested (`stillup alternatives --test`)"
     age = now - backup.trial.at
-    stale = ", which is long ago" if age.days > _STALE_DAYS else ""
+    stale = ", which is long ago" if age > FRESH else ""
     ago = span(age.total_seconds())
     return f"{clean(backup.trial.says, 300)} (tested {'now' if ago == 'now' else f'{ago} ago'}{stale})"
 

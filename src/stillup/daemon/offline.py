@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -24,6 +25,7 @@ from stillup.gateway.local import find_local
 from stillup.gateway.plan import GatewayPlan, resolve
 from stillup.gateway.upstreams import Known, Local
 from stillup.kit.last_resort import LastResort
+from stillup.kit.toolkit import FRESH, Toolkit, load_toolkit
 from stillup.net.names import is_loopback
 
 if TYPE_CHECKING:
@@ -60,10 +62,13 @@ def last_resort(config: Config) -> LastResort:
     return LastResort(config.data_folder / "offline")
 
 
-def check(config: Config, environ: Mapping[str, str], kit: Index, *, asks: bool = False) -> tuple[Point, ...]:
+def check(
+    config: Config, environ: Mapping[str, str], kit: Index, now: datetime, *, asks: bool = False
+) -> tuple[Point, ...]:
     """The list. ``asks``: every local model server is asked one small question, which may load its model.
 
     :raises stillup.errors.ConfigError: a key's file cannot be read.
+    :raises stillup.errors.BadDataError: the toolkit's file cannot be used.
     """
     found = find_local(environ)
     plan = resolve(config, environ, () if config.gateway.upstreams else found)
@@ -73,6 +78,7 @@ def check(config: Config, environ: Mapping[str, str], kit: Index, *, asks: bool 
         _prompts(kit),
         _conversations(config),
         _own_prompts(kit),
+        _backups(load_toolkit(config.data_folder / "toolkit.json"), now),
         _reference(environ),
     )
 
@@ -181,6 +187,19 @@ def _own_prompts(kit: Index) -> Point:
         todo="" if own else "put those you use every week there: `stillup kit new NAME --paste`",
         needed=False,
     )
+
+
+def _backups(toolkit: Toolkit, now: datetime) -> Point:
+    """For the more usual day on which only one service is down."""
+    point = partial(Point, id="backups", title="Backups for a single service", needed=False)
+    if not toolkit.tasks:
+        return point(works=False, says="none is chosen", todo="`stillup alternatives --task TASK --choose NAME,NAME`")
+    last = [b.trial for backups in toolkit.tasks.values() for b in backups]
+    is_fresh = all(trial is not None and now - trial.at < FRESH for trial in last)
+    says = f"chosen for {', '.join(toolkit.tasks)}"
+    if is_fresh:
+        return point(works=True, says=f"{says}, tested in the last {FRESH.days} days")
+    return point(works=False, says=f"{says}, not tested of late", todo="`stillup alternatives --test`")
 
 
 def _conversations(config: Config) -> Point:

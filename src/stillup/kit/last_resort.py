@@ -133,6 +133,6 @@ def _run(step: tuple[str, ...]) -> None:
         msg = f"{Path(step[0]).name} could not be run to its end: {exc}"
         raise BadDataError(msg) from exc
     if done.returncode:
-        last = " ".join((done.stderr or done.stdout).split())[-_SHOWN:]
+        last = " ".join((done.stderr or done.stdout).strip().splitlines()[-2:])[-_SHOWN:]
         msg = f"`{Path(step[0]).name} {' '.join(step[1:3])} …` failed: {last}"
         raise BadDataError(msg)

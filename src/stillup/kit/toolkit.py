@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,9 @@ from stillup.private import private_folder, replace_file
 
 LOCAL = "local"
 """A model on this machine, whichever answers."""
+
+FRESH = timedelta(days=31)
+"""A test that is older says little of today."""
 
 MOST = 3
 _MAX_BYTES = 1 << 20
