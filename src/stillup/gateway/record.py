@@ -11,8 +11,9 @@ from stillup.gateway.core.trial import Trial
 from stillup.gateway.core.turn import Choice, Turn
 from stillup.gateway.core.values import Headers
 from stillup.gateway.core.views import Try
+from stillup.gateway.dialects.said import CHARACTERS_A_TOKEN
 from stillup.gateway.reading import content_of
-from stillup.gateway.seen.made import made_of
+from stillup.gateway.seen.made import made_of, part_of
 from stillup.gateway.seen.passage import Ending, Passage
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Record(Struct, eq=False):
     _sample: list[bytes] = []
     _first_s: float | None = None
     _taken: Try | None = None
+    _characters: int = 0
 
     def chosen(self, choice: Choice) -> None:
         """Who is passed over."""
@@ -83,7 +85,10 @@ class Record(Struct, eq=False):
 
     def going_on(self, action: GoOn, turn: Turn, broken: Trial, form: str) -> None:
         """Another upstream goes on with the answer that broke off."""
-        self._gateway.seen.continued(self.passage, broken.turn.target, turn.target)
+        if self._taken is not None:
+            made = round((action.at - self._characters) / CHARACTERS_A_TOKEN)
+            self._gateway.seen.continued(self.passage, part_of(self._taken, made, self.passage.body_bytes), turn.target)
+        self._characters = action.at
         if self._entry is not None:
             self._gateway.journal.seam(
                 self._entry,

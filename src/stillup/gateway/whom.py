@@ -119,7 +119,8 @@ class Whom:
             return
         first = next(iter(self._plan.chain(passage.protocol, passage.asked_model)), None)
         if first is not None and _place(passage.winner.target) != _place(first):
-            self._purse.spend(_STANDINS, passage.usd, self._now())
+            usd = None if passage.usd is None else passage.usd - passage.earlier_usd
+            self._purse.spend(_STANDINS, usd, self._now())
 
     def keys(self, ask: Ask, chain: tuple[Target, ...], *, lend: bool) -> dict[str, KeyChoice]:
         """Law 10: the key for each upstream of a chain; without ``lend`` never the client's."""

@@ -117,6 +117,9 @@ async def test_the_seam_is_told_behind_the_answer_and_kept_in_the_journal(a, b, 
     assert SCRIPT.startswith(SCRIPT[: seam.characters])
     assert kept.answer() == bytes(reply.body)
     assert 'stillup_gateway_continuations_total{broken="a-anthropic",upstream="b-openai"} 1.0' in metrics
+    tokens = {line.split(" ")[0]: float(line.split(" ")[1]) for line in metrics.splitlines() if "tokens_total{" in line}
+    of_a = next(n for name, n in tokens.items() if 'kind="output"' in name and 'upstream="a-anthropic"' in name)
+    assert of_a == pytest.approx(seam.characters / 4, abs=1)  # what the first has said is paid for too
     assert reply.trailer("x-stillup-continued") == f"b-openai/big@{seam.characters}"
 
 

@@ -86,7 +86,7 @@ def test_an_answer_that_went_on_elsewhere_says_how_often(style):
     one = Told(access=log)
     passage = one.seen.begin(ask(), "r1", "")
     one.seen.tried(passage, try_(Fault.CUT))
-    one.seen.continued(passage, CLAUDE, MISTRAL)
+    one.seen.continued(passage, try_(Fault.CUT), MISTRAL)
     one.seen.tried(passage, try_(target=MISTRAL, model="mistral-large"))
     one.seen.ended(passage, Ending.ANSWERED, status=200)
     log.flush()

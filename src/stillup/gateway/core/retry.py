@@ -37,6 +37,8 @@ class End(StrEnum):
     FILTERED = "filtered"
     CLIENTS_KEY = "clients_key"
     TOO_LONG = "too_long"
+    UNSUPPORTED = "unsupported"
+    """Nobody was asked: none of them has what the request needs."""
     ALL_FAILED = "all_failed"
     LIMITED = "limited"
     """All that could be asked have said not to be asked yet."""
@@ -53,6 +55,7 @@ _SENTENCES = {
     End.FILTERED: "A content filter refused the request.",
     End.CLIENTS_KEY: "The upstream refused the key that the client sent.",
     End.TOO_LONG: "The request is too long for every model in the chain.",
+    End.UNSUPPORTED: "No upstream in the chain can take it.",
     End.ALL_FAILED: "Every upstream in the chain failed.",
     End.LIMITED: "Every upstream in the chain has said not to be asked again yet.",
     End.DEADLINE: "The time for the request is over.",
@@ -206,5 +209,7 @@ def _soonest(failed: Sequence[Failed], left: Sequence[Turn], now: float) -> floa
 def _end(failed: Sequence[Failed]) -> End:
     if not failed:
         return End.LIMITED
+    if all(each.fault is Fault.UNSUPPORTED for each in failed):
+        return End.UNSUPPORTED
     shown = _shown(failed)
     return End.TOO_LONG if shown is not None and shown.fault is Fault.TOO_LONG else End.ALL_FAILED

@@ -56,5 +56,10 @@ class Tray:
 
     @property
     def taken(self) -> Answer:
-        """What came."""
-        return Answer(status=self._status, headers=self._headers, body=b"".join(self._pieces))
+        """What came, but for what its head says of limits: that is over when it is fetched."""
+        lasting = tuple(line for line in self._headers if not _is_of_now(line[0].lower()))
+        return Answer(status=self._status, headers=lasting, body=b"".join(self._pieces))
+
+
+def _is_of_now(name: bytes) -> bool:
+    return b"ratelimit" in name or name.startswith(b"retry-after")

@@ -95,10 +95,12 @@ class Seen:
         passage.hedges += 1
         self.metrics.hedged(target.upstream)
 
-    def continued(self, passage: Passage, broken: Target, target: Target) -> None:
-        """The answer of the first broke off, and the second goes on with it."""
+    def continued(self, passage: Passage, broken: Try, target: Target) -> None:
+        """The answer of a try broke off, of which the client has a part, and this target goes on with it."""
+        usd = self._price(broken.model, broken.usage) or 0.0
         passage.seams += 1
-        self.metrics.continued(broken.upstream, target.upstream)
+        passage.earlier_usd += usd
+        self.metrics.continued(broken, usd, target.upstream)
 
     def rerouted(self, target: Target, reason: str) -> None:
         """This target was passed over, or left for the next one, and why (a member of ``Why`` or ``Fault``)."""
@@ -128,10 +130,10 @@ class Seen:
         passage.first_token_s = first_token_s
         passage.reason, passage.made_tokens = reason, made_tokens
         if passage.winner is not None:
-            passage.usd = self._price(passage.winner.model, passage.usage)
+            passage.usd = _sum(self._price(passage.winner.model, passage.usage), passage.earlier_usd)
         if passage.user:
             used = used_by(passage)
-            passage.due_usd = None if used is None else self._price(passage.model, used)
+            passage.due_usd = _sum(None if used is None else self._price(passage.model, used), passage.earlier_usd)
         self.metrics.ended(passage)
         if self._access is not None:
             self._access.ended(passage, self._clock.now().timestamp())
@@ -176,3 +178,8 @@ class Seen:
             self._access.close()
         if self._spans is not None:
             self._spans.close()
+
+
+def _sum(usd: float | None, earlier_usd: float) -> float | None:
+    """None where neither is known to have cost anything."""
+    return usd if not earlier_usd else (usd or 0.0) + earlier_usd

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
+
+from stillup.gateway.core.views import Try
 
 _BYTES_A_TOKEN = 4
 _NO_WORDS = frozenset({"type", "role", "id", "name", "signature", "thoughtSignature", "encrypted_content"})
@@ -17,6 +20,14 @@ def made_of(sample: bytes, sent_bytes: int) -> int:
     lines = (line[5:] for line in sample.splitlines() if line.startswith(b"data:"))
     made_bytes = sum(_text_bytes(line) for line in lines)
     return made_bytes * max(sent_bytes, len(sample)) // (_BYTES_A_TOKEN * len(sample)) if made_bytes else 0
+
+
+def part_of(broken: Try, made_tokens: int, body_bytes: int) -> Try:
+    """A try whose answer broke off, with what it came to where its upstream had not counted yet."""
+    usage = broken.usage
+    given = body_bytes // _BYTES_A_TOKEN if usage.input_tokens is None else usage.input_tokens
+    made = max(made_tokens, usage.output_tokens or 0)
+    return replace(broken, usage=replace(usage, input_tokens=given, output_tokens=made))
 
 
 def _text_bytes(line: bytes) -> int:

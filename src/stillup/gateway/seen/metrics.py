@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from stillup.gateway.core.values import Operation
+from stillup.gateway.core.values import Operation, Usage
 from stillup.gateway.core.views import Try
 from stillup.gateway.seen.cost import Labels
 from stillup.gateway.seen.passage import Passage
@@ -81,6 +81,15 @@ class _Answers:
         self.tokens = [0, 0, 0, 0]
         self.usd = 0.0
 
+    def add(self, usage: Usage, usd: float) -> None:
+        """One answer more, or a part of one."""
+        tokens = self.tokens
+        tokens[0] += usage.input_tokens or 0
+        tokens[1] += usage.output_tokens or 0
+        tokens[2] += usage.cache_read_tokens or 0
+        tokens[3] += usage.cache_write_tokens or 0
+        self.usd += usd
+
 
 class Metrics:
     """All sums of one gateway."""
@@ -123,9 +132,11 @@ class Metrics:
         key = (upstream, reason)
         self._reroutes[key] = self._reroutes.get(key, 0) + 1
 
-    def continued(self, broken: str, upstream: str) -> None:
-        """The first broke off in its answer, and this upstream went on."""
-        self._continued[broken, upstream] = self._continued.get((broken, upstream), 0) + 1
+    def continued(self, broken: Try, usd: float, upstream: str) -> None:
+        """A try broke off in its answer, of which a part is with the client, and this upstream went on."""
+        key = (broken.target.upstream, upstream)
+        self._continued[key] = self._continued.get(key, 0) + 1
+        self._of(broken.target.upstream, self._labels.of(broken.model)).add(broken.usage, usd)
 
     def ended(self, passage: Passage) -> None:
         """One request ended."""
@@ -139,20 +150,18 @@ class Metrics:
         self._requests[key] = self._requests.get(key, 0) + 1
         if winner is None:
             return
-        answers = self._answers.get((upstream, model))
-        if answers is None:
-            answers = self._answers[upstream, model] = _Answers()
+        answers = self._of(upstream, model)
         if passage.operation is Operation.GENERATE:
             answers.total.observe(passage.total_s)
             if passage.stream and passage.first_token_s is not None:
                 answers.first_token.observe(passage.first_token_s)
-        usage = passage.usage
-        tokens = answers.tokens
-        tokens[0] += usage.input_tokens or 0
-        tokens[1] += usage.output_tokens or 0
-        tokens[2] += usage.cache_read_tokens or 0
-        tokens[3] += usage.cache_write_tokens or 0
-        answers.usd += passage.usd or 0.0
+        answers.add(passage.usage, (passage.usd or 0.0) - passage.earlier_usd)
+
+    def _of(self, upstream: str, model: str) -> _Answers:
+        answers = self._answers.get((upstream, model))
+        if answers is None:
+            answers = self._answers[upstream, model] = _Answers()
+        return answers
 
     def spent_usd(self) -> dict[str, float]:
         """What answers have cost since the start, by ``upstream/model``; what has no price is not there."""

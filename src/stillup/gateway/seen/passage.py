@@ -58,6 +58,8 @@ class Passage(Struct, eq=False):
     """How often its answer broke off and was gone on with."""
     reason: str = ""
     """As in ``x-stillup-reason``: why whoever answered was asked, or what the first that was asked failed with."""
+    earlier_usd: float = 0.0
+    """What the parts of it cost that broke off and were gone on with: in ``usd``, by an estimate."""
     winner: Try | None = None
     """The try whose answer the client got, whole or in part."""
     ending: Ending = Ending.ABANDONED
