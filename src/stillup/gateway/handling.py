@@ -204,13 +204,14 @@ class Handling:
         if exchange is None:
             return
         passed = exchange.data(n, chunk, self._gateway.now())
-        if not isinstance(passed, bytes):
+        if isinstance(passed, bytes):
             if passed:
-                self._perform(passed)
+                self._send_on(passed)
+        elif passed:
+            self._perform(passed)
             return
-        if passed:
-            self._send_on(passed)
-        if exchange.wake_at < self._alarm.at_s:
+        # Also where nothing is to be done: what is held back has a winner, whose silence is a stall.
+        if exchange.wake_at < self._alarm.at_s and not exchange.is_over:
             self._alarm.set(exchange.wake_at)
 
     def heard_end(self, n: int) -> None:
