@@ -102,14 +102,27 @@ async def _report(asked: Run) -> str:
 
 
 def _tasks(failure: Failure, tokens: Sequence[int], *, every: int) -> Iterable[list[Break | None]]:
-    """Before each token of each turn, and behind its last. Two turns of a task break: after that A is avoided."""
-    points = [[0] if failure is Failure.HANG else range(n % every, n + 1, every) for n in tokens]
-    for early, late in ((0, 2), (1, 3)):
-        for one, other in zip_longest(points[early], points[late]):
-            breaks: list[Break | None] = [None] * TURNS
-            for turn, after in ((early, one), (late, other)):
-                breaks[turn] = None if after is None else Break(failure, after)
-            yield breaks
+    """Before each token of each turn, and behind its last. Two turns of a task break: after that A is avoided.
+
+    After an error that it says itself it is avoided at once, so there it is one.
+    """
+    pairs: list[tuple[tuple[int, int | None], ...]]
+    points = [
+        [0] if failure is Failure.HANG else range((n - turn) % every, n + 1, every) for turn, n in enumerate(tokens)
+    ]
+    if failure is Failure.ERROR_EVENT:
+        pairs = [((turn, after),) for turn in range(TURNS) for after in points[turn]]
+    else:
+        pairs = [
+            ((early, one), (late, other))
+            for early, late in ((0, 2), (1, 3))
+            for one, other in zip_longest(points[early], points[late])
+        ]
+    for pair in pairs:
+        breaks: list[Break | None] = [None] * TURNS
+        for turn, after in pair:
+            breaks[turn] = None if after is None else Break(failure, after)
+        yield breaks
 
 
 async def _all(program: Program, cell: Cell, failure: Failure, tasks: list[list[Break | None]]) -> Seen:
@@ -133,8 +146,9 @@ def _render(found: dict[Cell, Seen], tokens: dict[str, tuple[int, ...]]) -> str:
     asked, broken = sum(s.asked for s in found.values()), sum(s.broken for s in found.values())
     intro = (
         "## Agents at work\n\nClaude Code and Codex, the real programs, read a file, edit it, run a command and say "
-        "what came out: four turns, each with words and a call of a tool but the last. The first upstream breaks off in two "
-        "of them, before each token of each turn and behind its last; the second goes on, in the same protocol or "
+        "what came out: four turns, each with words and a call of a tool but the last. The first upstream breaks off "
+        "in two of them (in one, where it says an error, for it is avoided then), before each token of each turn and "
+        "behind its last; the second goes on, in the same protocol or "
         f"another. Tokens of the turns: {told}. A task is completed when the program ends with 0 and its last words, "
         "the file is right, the command ran once, and the upstreams saw each turn once, with its results.\n\n"
         f"{asked:,} tasks, in which {broken:,} answers broke off."
