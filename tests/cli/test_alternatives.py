@@ -128,3 +128,9 @@ def test_without_a_name_the_first_that_is_watched_is_meant(off):
 def test_what_moves_over_is_said(off):
     out = " ".join(off("--task", "translation")[1].split())
     assert "What moves over: 2 prompts of the kit" in out
+
+
+def test_what_can_fail_together_is_said(off):
+    out = " ".join(off("claude", "--task", "coding")[1].split())
+    assert "Can fail together with Claude: " in out
+    assert "Amazon Bedrock (aws)" in out

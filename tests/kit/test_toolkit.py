@@ -7,7 +7,7 @@ import pytest
 
 from stillup.catalog.load import find_service
 from stillup.errors import BadDataError, UsageError
-from stillup.kit.toolkit import Toolkit, Trial, chosen, load_toolkit, save_toolkit
+from stillup.kit.toolkit import Toolkit, Trial, chosen, in_common, load_toolkit, save_toolkit
 from stillup.model.service import Capability
 
 CLAUDE = find_service("claude")
@@ -38,6 +38,11 @@ def test_one_alone_and_a_cloud_in_common_are_said():
     assert "single point of failure" in says
     says = " ".join(chosen("bedrock,chatgpt", Capability.CODING, CLAUDE)[1])
     assert "single point of failure" not in says
+
+
+def test_what_two_services_stand_on_in_common_is_known():
+    assert "aws" in in_common(CLAUDE, find_service("bedrock"))
+    assert in_common(find_service("cursor"), CLAUDE) == in_common(CLAUDE, find_service("cursor"))
 
 
 def test_it_is_kept_privately_and_tests_stay_with_whom_they_are_of(tmp_path):

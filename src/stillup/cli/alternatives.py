@@ -97,6 +97,7 @@ def _look(service: Service, need: Capability, config: Config, *, as_json: bool, 
     else:
         out = console(color=color)
         _print(out, service, answer, need, parts, choices)
+        _print_shared(out, service, choices)
         _print_own(out, config, need, backups, answer.at)
     return 0 if parts or any(c.state is State.OPERATIONAL for c in choices) else _NONE_KNOWN
 
@@ -138,6 +139,19 @@ def _print(
     out.print(Text(f"\nInstead for {capabilities()[task].title.lower()}", style="bold"))
     for line in offers(choices):
         out.print(line)
+
+
+def _print_shared(out: Console, service: Service, choices: list[Choice]) -> None:
+    """Which of them stand on what this one stands on."""
+    from rich.text import Text
+
+    from stillup.catalog.load import catalogue
+    from stillup.kit.toolkit import in_common
+
+    pairs = ((c.offer.name, in_common(service, catalogue()[c.offer.service])) for c in choices)
+    shared = [f"{name} ({', '.join(both)})" for name, both in pairs if both]
+    if shared:
+        out.print(Text(f"Can fail together with {service.name}: {', '.join(shared)}", style="dim"))
 
 
 def _print_own(out: Console, config: Config, task: Capability, backups: tuple[Backup, ...], now: datetime) -> None:

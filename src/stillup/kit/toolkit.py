@@ -127,18 +127,23 @@ def _meant(word: str) -> str:
 def _shared(instead_of: Service, found: Sequence[Service]) -> list[str]:
     """What falls together with what is to be replaced, or with each other."""
     says = []
-    mine = _bases(instead_of)
     for service in found:
-        both = mine & _bases(service)
-        if both or instead_of.id in _bases(service):
-            on = ", ".join(sorted(both)) or instead_of.name
-            says.append(f"{service.name} stands on {on} as {instead_of.name} does: both can fail together.")
+        both = in_common(instead_of, service)
+        if both:
+            says.append(f"{service.name} and {instead_of.name} can fail together: {', '.join(both)}.")
     together = set.intersection(*(_bases(s) for s in found)) if len(found) > 1 else set()
     if together:
         says.append(f"All of them stand on {', '.join(sorted(together))}.")
     if len(found) == 1:
         says.append("One is a single point of failure again; a second one costs nothing to name.")
     return says
+
+
+def in_common(one: Service, other: Service) -> tuple[str, ...]:
+    """Ids of the services whose fault would most likely hit both: what both stand on, or one of the two itself."""
+    mine, theirs = _bases(one), _bases(other)
+    each = {s.id for s, bases in ((one, theirs), (other, mine)) if s.id in bases}
+    return tuple(sorted((mine & theirs) | each))
 
 
 def _bases(service: Service) -> set[str]:
