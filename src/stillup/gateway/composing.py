@@ -21,7 +21,7 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.going_on import Continuable, ThinkingCut
 from stillup.gateway.core.turn import Turn
 from stillup.gateway.core.values import Ask, Form, Headers, Operation, Protocol
-from stillup.gateway.dialects.adapting import STOPS_LEFT_OUT, Learned, Lessons, adapted, is_about_thoughts
+from stillup.gateway.dialects.adapting import STOPS_LEFT_OUT, Learned, Lessons, Pupil, adapted, is_about_thoughts
 from stillup.gateway.dialects.address import address
 from stillup.gateway.dialects.base import KeyChoice, Outgoing, UpstreamSpec, Watch
 from stillup.gateway.dialects.coding import decoded
@@ -102,7 +102,7 @@ class Composer:
         self._ask = ask
         self._needs = needs
         self._upstream = upstream
-        self._lessons = lessons
+        self._pupil = Pupil(lessons)
         self._stamp = stamp
         self._thinking_cut = thinking_cut
         self._prompt: Prompt | None = None
@@ -126,14 +126,14 @@ class Composer:
         target, said = turn.target, writer.said if writer else None
         spec = self._upstream(target.upstream)
         protocol = target.protocol
-        if protocol is Protocol.RESPONSES and target.upstream in self._lessons.chat_only:
+        if protocol is Protocol.RESPONSES and self._pupil.is_chat_only(target.upstream):
             protocol = Protocol.OPENAI
-        learned = self._lessons.of(target.upstream, turn.model)
+        learned = self._pupil.of(target.upstream, turn.model)
         ask, changes = self._translated(protocol, turn.model)
         body = ask.body
         form = None
         if said is not None and said.text:
-            form = self._lessons.form(target.upstream, turn.model, protocol, body)
+            form = self._pupil.form(target.upstream, turn.model, protocol, body)
             if form is Form.NONE:
                 msg = f"{turn.name} cannot go on with an answer of another"
                 raise Untranslatable(msg)
@@ -172,15 +172,15 @@ class Composer:
         """
         target, model = composed.turn.target, composed.turn.model
         if status in _NOT_SERVED and self._has_only_chat(composed, body):
-            self._lessons.chat_only.add(target.upstream)
+            self._pupil.has_only_chat(target.upstream)
             return True
         has_moved = model != self._ask.model
         is_ours = bool(composed.changes or composed.form or composed.is_translated or has_moved)
         if not is_ours and not is_about_thoughts(status, body):
             return False
-        if is_ours and self._lessons.of(target.upstream, model) != composed.learned:
+        if is_ours and self._pupil.of(target.upstream, model) != composed.learned:
             return True  # another request's refusal taught it meanwhile
-        return bool(self._lessons.learn(target.upstream, model, target.protocol, status, body))
+        return self._pupil.learn(target.upstream, model, status, body)
 
     def _has_only_chat(self, composed: Composed, body: bytes) -> bool:
         """Whether an OpenAI-compatible server does not serve Responses: Chat Completions it does."""
@@ -249,6 +249,7 @@ class Composer:
         watch = reader(composed.ask, composed.protocol, status, headers)
         if isinstance(watch, Fault):
             return watch
+        self._pupil.was_answered(composed.turn.target.upstream, composed.turn.model)
         if composed.is_translated or composed.said is not None or STOPS_LEFT_OUT in composed.changes:
             watch = self._translating(composed, watch, headers)
         elif composed.is_sealed_for_others:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stillup.catalog.models import models
 from stillup.gateway.core.values import Form, Protocol
-from stillup.gateway.dialects.adapting import Learned, adapted
+from stillup.gateway.dialects.adapting import STOPS_LEFT_OUT, Learned, adapted
 from stillup.gateway.dialects.neutral import UNSIGNED
 
 A, O, R, G, C = Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.RESPONSES, Protocol.GEMINI, Protocol.CONVERSE  # noqa: E741
@@ -534,6 +534,20 @@ def test_half_an_emoji_in_a_text_that_is_edited_is_no_stumbling_block(body, prot
     out, changes = adapted(body, protocol, model, Learned())
     assert changes
     assert isinstance(json.loads(out), dict)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "name", "body"),
+    [
+        (O, "stop", {"model": "x", "messages": [], "stop": ["END"]}),
+        (A, "stop_sequences", {"model": "x", "messages": [], "stop_sequences": ["END"]}),
+        (G, "stopSequences", {"contents": [], "generationConfig": {"stopSequences": ["END"]}}),
+    ],
+)
+def test_stop_sequences_that_a_model_refused_by_name_are_left_out_as_such_so_that_the_gateway_keeps_them(
+    protocol, name, body
+):
+    assert told(body, protocol, "nobodys-model", Learned(without=(name,)))[1] == [STOPS_LEFT_OUT]
 
 
 def test_a_body_that_fits_keeps_its_very_bytes():

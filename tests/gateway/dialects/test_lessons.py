@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillup.gateway.core.values import Form, Protocol
-from stillup.gateway.dialects.adapting import Learned, Lessons, is_about_thoughts
+from stillup.gateway.dialects.adapting import Learned, Lessons, Pupil, is_about_thoughts
 from stillup.gateway.dialects.lessons import HINTS, MOST_MODELS
 
 ANTHROPIC, OPENAI, GEMINI = Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.GEMINI
@@ -314,3 +314,55 @@ def test_a_refused_beginning_is_not_tried_again():
     )
     assert lessons.form("u", "claude-sonnet-4-5", ANTHROPIC, b"{}") is Form.INSTRUCTION
     assert lessons.form("other", "claude-sonnet-4-5", ANTHROPIC, b"{}") is Form.PREFILL
+
+
+NO_TEMPERATURE = refusal("tools.0.custom.temperature: Extra inputs are not permitted")
+
+
+def test_what_one_request_learns_others_know_only_once_it_was_answered():
+    """The words may be of the client's own making: a tool with a member of that name says the same again."""
+    lessons = Lessons()
+    pupil = Pupil(lessons)
+
+    assert pupil.learn("u", "m", 400, NO_TEMPERATURE)
+
+    assert pupil.of("u", "m").without == ("temperature",)
+    assert not lessons.of("u", "m")
+    assert not pupil.learn("u", "m", 400, NO_TEMPERATURE)  # it was refused again: nothing more to learn
+    pupil.was_answered("u", "m")
+    assert Pupil(lessons).of("u", "m").without == ("temperature",)
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        ("Invalid parameter: temperature must be between 0 and 1", False),
+        ("Invalid argument: 'seed' must be less than 2147483648", False),
+        ("temperature is not supported with this model", True),
+        ("max_tokens is too large: 9000. This model supports at most 4096 completion tokens", True),
+    ],
+)
+def test_a_value_that_is_refused_is_that_requests_own_trouble(message, kept):
+    lessons = Lessons()
+    pupil = Pupil(lessons)
+    assert pupil.learn("u", "m", 400, refusal(message))
+    pupil.was_answered("u", "m")
+    assert bool(lessons.of("u", "m")) is kept
+
+
+def test_that_an_upstream_has_no_responses_is_known_to_all_once_it_answered_in_chat():
+    lessons = Lessons()
+    pupil = Pupil(lessons)
+    pupil.has_only_chat("u")
+    assert pupil.is_chat_only("u")
+    assert not Pupil(lessons).is_chat_only("u")
+    pupil.was_answered("u", "m")
+    assert Pupil(lessons).is_chat_only("u")
+
+
+def test_a_request_goes_on_in_the_form_that_it_learnt_itself():
+    pupil = Pupil(Lessons())
+    body = b'{"messages":[]}'
+    assert pupil.form("u", "claude-sonnet-4-5", ANTHROPIC, body) is Form.PREFILL
+    assert pupil.learn("u", "claude-sonnet-4-5", 400, refusal("This model does not support assistant message prefill."))
+    assert pupil.form("u", "claude-sonnet-4-5", ANTHROPIC, body) is Form.INSTRUCTION

@@ -13,12 +13,12 @@ from stillup.catalog.models import find_model
 from stillup.gateway.core.values import Form, Protocol
 from stillup.gateway.dialects.editing import Edited
 from stillup.gateway.dialects.lenient import NoJson
-from stillup.gateway.dialects.lessons import Learned, Lessons, is_about_thoughts
+from stillup.gateway.dialects.lessons import Learned, Lessons, Pupil, is_about_thoughts
 from stillup.gateway.dialects.thinking import adapt_thinking, asks_to_think, leave_room, stop_thinking, thinks
 from stillup.gateway.dialects.thoughts import drop_thoughts
 from stillup.gateway.dialects.wording import adapt_forced_tools, adapt_schema
 
-__all__ = ["STOPS_LEFT_OUT", "Learned", "Lessons", "adapted", "constrained", "is_about_thoughts"]
+__all__ = ["STOPS_LEFT_OUT", "Learned", "Lessons", "Pupil", "adapted", "constrained", "is_about_thoughts"]
 
 _CLAUDES = (Protocol.ANTHROPIC, Protocol.BEDROCK, Protocol.VERTEX)
 _GENERATION = ("generationConfig", "generation_config")
@@ -67,6 +67,7 @@ _NAMES: dict[Protocol, dict[str, tuple[tuple[str, ...], ...]]] = {
 """Where each dialect has what all of them have."""
 _CONTAINERS = ("output_config", "reasoning", "text", *_GENERATION, "inferenceConfig", "additionalModelRequestFields")
 _SAYS = {"stop": "stop sequences"}
+_STOPS = ("stop", "stop_sequences", "stopSequences")
 STOPS_LEFT_OUT = "stop sequences left out"
 """The change of a request to a model that takes none: whoever reads its answer keeps them."""
 
@@ -166,7 +167,7 @@ def _adapt_refused(edited: Edited, learned: Learned) -> None:
         for path in ((name,), *((outer, name) for outer in _CONTAINERS if edited.has(outer))):
             if edited.has(*path):
                 edited.drop(*path)
-                edited.note(f"{name} left out")
+                edited.note(STOPS_LEFT_OUT if name in _STOPS else f"{name} left out")
 
 
 def _snake(name: str) -> str:

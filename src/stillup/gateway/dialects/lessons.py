@@ -156,6 +156,11 @@ _NAMED = re.compile(
 )
 """A member in a sentence: in quotes, before a colon, or a word that is nothing else."""
 _PATH = re.compile(r"[A-Za-z_.]{3,60}")
+_OF_VALUES = re.compile(
+    r"between|(less|greater|more|smaller|larger) than|\brange\b|at (most|least)|[<>]=", re.IGNORECASE
+)
+_OF_LENGTH = re.compile(r"max\w*tokens", re.IGNORECASE)
+"""It is a value that is refused, and another may be taken; but a limit of tokens is the model's."""
 _READ = 2_000
 """Characters of an error that are looked at: a refusal says at once what it refuses."""
 
@@ -184,19 +189,80 @@ class Lessons:
 
     def learn(self, upstream: str, model: str, protocol: Protocol, status: int, body: bytes) -> str:  # noqa: ARG002
         """What a refusal teaches, in a few words; empty where it teaches nothing new. Cost: some tens of µs."""
-        if status not in _LEARNT_FROM:
-            return ""
         before = self.of(upstream, model)
-        if not before and len(self._learned) >= MOST_MODELS:
-            return ""
-        error = said(body[: 4 * _READ])
-        error = replace(error, message=error.message[:_READ], text=error.text[: 2 * _READ])
-        for lesson in _LESSONS:
-            after = lesson(error, before)
-            if after is not None and after != before:
-                self._learned[upstream, model] = after
-                return _told(before, after)
-        return ""
+        after = taught(before, status, body)
+        return _told(before, after) if after != before and self.keep(upstream, model, after) else ""
+
+    def keep(self, upstream: str, model: str, learned: Learned) -> bool:
+        """Have it known to all requests from now on; False where there is no room for another model."""
+        at = (upstream, model)
+        if at not in self._learned and len(self._learned) >= MOST_MODELS:
+            return False
+        self._learned[at] = learned
+        return True
+
+
+class Pupil:
+    """What one request learns. Others get to know of it only once the request was answered by what it taught.
+
+    The words of an error may be the client's own, and the fault its own too: nobody can have the gateway leave out of
+    everybody's requests what a model takes.
+    """
+
+    def __init__(self, lessons: Lessons) -> None:
+        self._lessons = lessons
+        self._own: dict[tuple[str, str], Learned] = {}
+        self._values: set[tuple[str, str]] = set()
+        self._chat_only: set[str] = set()
+
+    def of(self, upstream: str, model: str) -> Learned:
+        """What is known of a model at an upstream."""
+        return self._own.get((upstream, model)) or self._lessons.of(upstream, model)
+
+    def form(self, upstream: str, model: str, protocol: Protocol, body: bytes) -> Form:
+        """See :meth:`Lessons.form`."""
+        if self.of(upstream, model).refuses_prefix:
+            return Form.INSTRUCTION
+        return self._lessons.form(upstream, model, protocol, body)
+
+    def is_chat_only(self, upstream: str) -> bool:
+        """Whether it serves Chat Completions and no Responses."""
+        return upstream in self._chat_only or upstream in self._lessons.chat_only
+
+    def has_only_chat(self, upstream: str) -> None:
+        """It seems so."""
+        self._chat_only.add(upstream)
+
+    def learn(self, upstream: str, model: str, status: int, body: bytes) -> bool:
+        """Whether a refusal teaches something new."""
+        at, before = (upstream, model), self.of(upstream, model)
+        after = taught(before, status, body)
+        if after == before:
+            return False
+        self._own[at] = after
+        message = said(body[: 4 * _READ]).message[:_READ]
+        if _OF_VALUES.search(message) and not _OF_LENGTH.search(message):
+            self._values.add(at)
+        return True
+
+    def was_answered(self, upstream: str, model: str) -> None:
+        """What was learnt of it is true."""
+        at = (upstream, model)
+        if upstream in self._chat_only:
+            self._lessons.chat_only.add(upstream)
+        learned = self._own.get(at)
+        if learned is not None and at not in self._values:
+            self._lessons.keep(upstream, model, learned)
+
+
+def taught(before: Learned, status: int, body: bytes) -> Learned:
+    """What is known after a refusal, of which ``before`` was known; the same where it teaches nothing."""
+    if status not in _LEARNT_FROM:
+        return before
+    error = said(body[: 4 * _READ])
+    error = replace(error, message=error.message[:_READ], text=error.text[: 2 * _READ])
+    found = (lesson(error, before) for lesson in _LESSONS)
+    return next((after for after in found if after is not None and after != before), before)
 
 
 def _told(before: Learned, after: Learned) -> str:
