@@ -122,7 +122,7 @@ def test_ids_of_another_shape_agree_and_none_comes_twice():
 
 def test_arguments_that_are_no_json_object_are_told_as_what_they_are():
     body, losses = write(messages=(Message(role=Role.ASSISTANT, parts=(Call(id="c", name="a", arguments="{oops"),)),))
-    assert body["messages"][0]["content"][0]["input"] == {"not_json": "{oops"}
+    assert body["messages"][0]["content"][0]["input"] == {"arguments": "{oops"}
     assert losses
 
 
@@ -157,9 +157,9 @@ def test_documents_are_written_as_what_they_can_be():
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"count": 2}, "2 answers are wanted"),
+        ({"count": 2}, "one answer to a request, not 2"),
         ({"logprobs": 0}, "logprobs"),
-        ({"previous": "resp_1"}, "stored at another provider"),
+        ({"previous": "resp_1"}, "kept at another provider"),
         ({"schema": Schema()}, "JSON of any shape"),
         ({"stop": ("\n",)}, r"stop\[0\]"),
         ({"tools": (Tool(name="a b"),)}, r"tools\[0\]\.name"),

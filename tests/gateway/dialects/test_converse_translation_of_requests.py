@@ -297,7 +297,7 @@ def test_a_part_that_bedrock_cannot_take_is_refused_with_its_place(part, says):
         ({"count": 2}, "n: "),
         ({"logprobs": 0}, "logprobs"),
         ({"previous": "resp_1"}, "previous_response_id"),
-        ({"server_tools": (Foreign(origin=Protocol.GEMINI, what="googleSearch", raw=b"{}"),)}, "googleSearch: only"),
+        ({"server_tools": (Foreign(origin=Protocol.GEMINI, what="googleSearch", raw=b"{}"),)}, "tools: googleSearch"),
     ],
 )
 def test_what_would_mean_something_else_there_is_refused(prompt, says):

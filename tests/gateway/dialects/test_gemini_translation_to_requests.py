@@ -11,6 +11,7 @@ from stillup.gateway.core.values import Ask, Form, Operation, Protocol
 from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable
 from stillup.gateway.dialects.gemini.names import NO_SIGNATURE
 from stillup.gateway.dialects.gemini.translation import DIALECT
+from stillup.gateway.dialects.lenient import NoJson
 from stillup.gateway.dialects.neutral import (
     UNSIGNED,
     Cache,
@@ -246,8 +247,8 @@ def test_thinking_is_asked_for_in_the_form_of_the_model(thinking, model, config)
         ({"count": 2}, "n: "),
         ({"logprobs": 0}, "logprobs"),
         ({"previous": "resp_1"}, "previous_response_id"),
-        ({"stop": tuple("abcdef")}, "6 stop sequences"),
-        ({"server_tools": (Foreign(origin=Protocol.ANTHROPIC, what="web_search", raw=b"{}"),)}, "web_search: only"),
+        ({"stop": tuple("abcdef")}, "5 stop sequences, not 6"),
+        ({"server_tools": (Foreign(origin=Protocol.ANTHROPIC, what="web_search", raw=b"{}"),)}, "tools: web_search"),
     ],
 )
 def test_what_would_mean_something_else_there_is_refused(prompt, says):
@@ -298,5 +299,5 @@ def test_addresses_and_counts():
     counted = json.loads(DIALECT.count_prompt(prompt, Losses()))["generateContentRequest"]
     assert (counted["model"], set(counted)) == ("models/g", {"model", "contents", "systemInstruction"})
     assert DIALECT.read_count(DIALECT.write_count(31)) == 31
-    with pytest.raises(Untranslatable):
+    with pytest.raises(NoJson):
         DIALECT.read_count(b"{}")

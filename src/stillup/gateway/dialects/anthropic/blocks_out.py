@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from hashlib import blake2b
-from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
-from stillup.gateway.dialects.lenient import UNREADABLE, as_object
 from stillup.gateway.dialects.neutral import (
     UNSIGNED,
     Cache,
@@ -28,9 +24,9 @@ from stillup.gateway.dialects.neutral import (
     Text,
     Thought,
 )
+from stillup.gateway.dialects.writing import Json, fitting_id, is_object, object_of, own, refuse_kept, text_of
 
 ME = Protocol.ANTHROPIC
-Block = dict[str, Any]
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 """https://platform.claude.com/docs/en/build-with-claude/vision"""
@@ -66,14 +62,12 @@ class Ids:
 
 def plain_id(id_: str) -> str:
     """The id itself where Anthropic takes it."""
-    if _ID.fullmatch(id_):
-        return id_
-    return "toolu_" + blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return fitting_id(id_, _ID, "toolu_")
 
 
 def block_out(  # noqa: PLR0911 - a table of kinds
     part: Part, where: str, ids: Ids, losses: Losses
-) -> Block | Raw | None:
+) -> Json | Raw | None:
     """A part of a request as a block; None where it is left out. Raises Untranslatable."""
     match part:
         case Text():
@@ -92,31 +86,19 @@ def block_out(  # noqa: PLR0911 - a table of kinds
         case Refused(text=text):
             return {"type": "text", "text": text} if text else None
         case Foreign():
-            return foreign_raw(part, where)
+            return own(part, ME, where)
 
 
-def foreign_raw(part: Foreign, where: str) -> Raw:
-    """A block that only Anthropic knows, as it was. Raises Untranslatable for another dialect's."""
-    if part.origin is not ME:
-        msg = f"{where}: {part.what} of {part.origin} has no counterpart in Anthropic's messages"
-        raise Untranslatable(msg)
-    return Raw(part.raw)
-
-
-def call_block(call: Call, id_: str, losses: Losses) -> Block:
+def call_block(call: Call, id_: str, losses: Losses) -> Json:
     """A call; arguments that are no JSON object (a model wrote them) are told of as what they are."""
-    try:
-        as_object(call.arguments.encode())
-        arguments: object = Raw(call.arguments.encode())
-    except UNREADABLE:
+    if not is_object(call.arguments):
         losses.add("arguments of a call that are no JSON object (they stand in one)")
-        arguments = {"not_json": call.arguments}
     if call.seal is not None and call.seal.origin is not ME:
         losses.add("another model's thoughts")
-    return {"type": "tool_use", "id": id_, "name": call.name, "input": arguments}
+    return {"type": "tool_use", "id": id_, "name": call.name, "input": object_of(call.arguments)}
 
 
-def sealed_block(thought: Thought) -> Block | Raw | None:
+def sealed_block(thought: Thought) -> Json | Raw | None:
     """A thought that Anthropic can prove to be its own; no other one is sent there."""
     seal = thought.seal
     if seal is None or seal.origin is not ME:
@@ -145,7 +127,7 @@ def citation_raw(citation: Citation) -> Raw:
     return Raw(msgspec.json.encode(place))
 
 
-def marked(block: Block, cache: Cache | None) -> Block:
+def marked(block: Json, cache: Cache | None) -> Json:
     """The block with its cache marker."""
     if cache is not None:
         marker = {"type": "ephemeral"}
@@ -155,10 +137,10 @@ def marked(block: Block, cache: Cache | None) -> Block:
     return block
 
 
-def _text(text: Text, losses: Losses) -> Block | None:
+def _text(text: Text, losses: Losses) -> Json | None:
     if not text.text:
         return None  # refused there
-    block: Block = {"type": "text", "text": text.text}
+    block: Json = {"type": "text", "text": text.text}
     if text.citations:
         own = [Raw(citation.raw) for citation in text.citations if citation.origin is ME and citation.raw]
         if len(own) < len(text.citations):
@@ -168,10 +150,10 @@ def _text(text: Text, losses: Losses) -> Block | None:
     return marked(block, text.cache)
 
 
-def _result(result: Result, where: str, ids: Ids, losses: Losses) -> Block:
+def _result(result: Result, where: str, ids: Ids, losses: Losses) -> Json:
     inside = [block_out(part, f"{where}.content[{n}]", ids, losses) for n, part in enumerate(result.parts)]
     blocks = [block for block in inside if block is not None]
-    block: Block = {"type": "tool_result", "tool_use_id": ids.of_result(result.id)}
+    block: Json = {"type": "tool_result", "tool_use_id": ids.of_result(result.id)}
     only = result.parts[0] if len(result.parts) == 1 else None
     if isinstance(only, Text) and only.cache is None and not only.citations:
         block["content"] = only.text
@@ -182,7 +164,7 @@ def _result(result: Result, where: str, ids: Ids, losses: Losses) -> Block:
     return marked(block, result.cache)
 
 
-def _media(media: Media, where: str, losses: Losses) -> Block:
+def _media(media: Media, where: str, losses: Losses) -> Json:
     if media.detail and media.detail != "auto":
         losses.add("image detail")
     if media.kind is Kind.IMAGE:
@@ -192,7 +174,7 @@ def _media(media: Media, where: str, losses: Losses) -> Block:
     if media.kind is not Kind.DOCUMENT:
         msg = f"{where}: Anthropic's messages take no {media.kind}"
         raise Untranslatable(msg)
-    block: Block = {"type": "document", "source": _document(media, where)}
+    block: Json = {"type": "document", "source": _document(media, where)}
     if media.name:
         block["title"] = media.name
     if media.context:
@@ -202,7 +184,7 @@ def _media(media: Media, where: str, losses: Losses) -> Block:
     return marked(block, media.cache)
 
 
-def _image(media: Media, where: str) -> Block:
+def _image(media: Media, where: str) -> Json:
     if media.data:
         kind = media.media_type.lower() or "image/png"
         kind = "image/jpeg" if kind == "image/jpg" else kind
@@ -213,18 +195,13 @@ def _image(media: Media, where: str) -> Block:
     return _elsewhere(media, where)
 
 
-def _document(media: Media, where: str) -> Block:
+def _document(media: Media, where: str) -> Json:
     if media.data:
         kind = media.media_type.lower().partition(";")[0] or "application/pdf"
         if kind == "application/pdf":
             return {"type": "base64", "media_type": kind, "data": media.data}
         if kind.startswith("text/") or kind in {"application/json", "application/xml"}:
-            try:
-                text = base64.b64decode(media.data, validate=True).decode()
-            except ValueError:
-                msg = f"{where}: the document is no text in UTF-8"
-                raise Untranslatable(msg) from None
-            return {"type": "text", "media_type": "text/plain", "data": text}
+            return {"type": "text", "media_type": "text/plain", "data": text_of(media.data, where)}
         msg = f"{where}: Anthropic's messages take PDF and plain text as documents, not {kind[:60]}"
         raise Untranslatable(msg)
     if media.text:
@@ -232,11 +209,9 @@ def _document(media: Media, where: str) -> Block:
     return _elsewhere(media, where)
 
 
-def _elsewhere(media: Media, where: str) -> Block:
+def _elsewhere(media: Media, where: str) -> Json:
+    refuse_kept(media, ME, where)
     if media.file_id:
-        if media.origin is not ME:
-            msg = f"{where}: the file is kept by another provider ({media.origin}); its content is needed here"
-            raise Untranslatable(msg)
         return {"type": "file", "file_id": media.file_id}
     if media.url.startswith(("https://", "http://")):
         return {"type": "url", "url": media.url}

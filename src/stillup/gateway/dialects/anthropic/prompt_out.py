@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from stillup.gateway.dialects.anthropic.blocks_out import ME, Block, Ids, block_out, marked
+from stillup.gateway.dialects.anthropic.blocks_out import ME, Ids, block_out, marked
 from stillup.gateway.dialects.anthropic.thinking_out import thinking_out
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
 from stillup.gateway.dialects.neutral import (
@@ -22,6 +22,7 @@ from stillup.gateway.dialects.neutral import (
     Tool,
     ToolChoice,
 )
+from stillup.gateway.dialects.writing import Json, refuse_unshared
 
 DEFAULT_MAX_TOKENS = 32_000
 """Anthropic wants a limit, others do not. It is lowered to what the model can write (``adapting``)."""
@@ -29,8 +30,6 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _NO_SCHEMA = Raw(b'{"type":"object","properties":{}}')
 _CHOICES = {Choose.AUTO: "auto", Choose.ANY: "any", Choose.ONE: "tool", Choose.NONE: "none"}
 _HINTS = {"metadata": "metadata", "user": "user id", "service_tier": "service tier", "safety_identifier": "user id"}
-_MEANINGLESS = frozenset({"include", "stream_options", "anthropic_version"})
-"""They say in which form to answer, in another dialect's; nothing is kept here, so "store": false is obeyed."""
 _FALSE = Raw(b"false")
 _encode = msgspec.json.encode
 
@@ -39,7 +38,6 @@ def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
     """The body. Raises Untranslatable where its meaning would change."""
     body = _shared(prompt, losses)
     body["max_tokens"] = DEFAULT_MAX_TOKENS if prompt.max_tokens is None else prompt.max_tokens
-    _asked_alone(prompt)
     _sample(prompt.sampling, body, losses)
     if prompt.stop:
         body["stop_sequences"] = _stop(prompt.stop)
@@ -56,8 +54,9 @@ def count_prompt(prompt: Prompt, losses: Losses) -> bytes:
     return _encode(body)
 
 
-def _shared(prompt: Prompt, losses: Losses) -> dict[str, Any]:
-    body: dict[str, Any] = {"model": prompt.model}
+def _shared(prompt: Prompt, losses: Losses) -> Json:
+    refuse_unshared(prompt, ME, "Anthropic")
+    body: Json = {"model": prompt.model}
     ids = Ids()
     messages = _turns(prompt, ids, losses)
     system = [block_out(text, f"system[{n}]", ids, losses) for n, text in enumerate(prompt.system) if text.text]
@@ -75,7 +74,7 @@ def _shared(prompt: Prompt, losses: Losses) -> dict[str, Any]:
             losses.add("name of the JSON schema")
         body["output_config"] = {"format": {"type": "json_schema", "schema": Raw(prompt.schema.schema)}}
     for name, value in prompt.others.items():
-        if name in _MEANINGLESS or (name == "store" and value == _FALSE):
+        if name == "anthropic_version" or (name == "store" and value == _FALSE):  # nothing is kept here
             continue
         losses.add(_HINTS.get(name, _shown(name)))
     for name in prompt.unknown:
@@ -88,20 +87,8 @@ def _shown(name: str) -> str:
     return name[:60] if name.isascii() and name.isprintable() else "a member of another name"
 
 
-def _asked_alone(prompt: Prompt) -> None:
-    if prompt.count > 1:
-        msg = f"{prompt.count} answers are wanted; Anthropic gives one"
-        raise Untranslatable(msg)
-    if prompt.logprobs is not None:
-        msg = "logprobs: Anthropic gives none"
-        raise Untranslatable(msg)
-
-
-def _turns(prompt: Prompt, ids: Ids, losses: Losses) -> list[dict[str, Any]]:
+def _turns(prompt: Prompt, ids: Ids, losses: Losses) -> list[Json]:
     """Messages in turns: neighbours of one role become one, and results stand first in theirs, as they must."""
-    if prompt.previous:
-        msg = "the conversation's beginning is stored at another provider (previous_response_id)"
-        raise Untranslatable(msg)
     turns: list[tuple[str, list[Any]]] = []
     for n, message in enumerate(prompt.messages):
         blocks = _blocks(message, f"messages[{n}]", ids, losses)
@@ -139,7 +126,7 @@ def _is_result(block: object) -> bool:
     return isinstance(block, Raw) and b'"tool_result"' in bytes(block)
 
 
-def _blocks(message: Message, where: str, ids: Ids, losses: Losses) -> list[Block | Raw]:
+def _blocks(message: Message, where: str, ids: Ids, losses: Losses) -> list[Json | Raw]:
     if message.name:
         losses.add("a speaker's name")
     if message.role is Role.SYSTEM:
@@ -158,12 +145,9 @@ def _blocks(message: Message, where: str, ids: Ids, losses: Losses) -> list[Bloc
     return blocks
 
 
-def _tools(prompt: Prompt, body: dict[str, Any]) -> None:
+def _tools(prompt: Prompt, body: Json) -> None:
     tools: list[object] = [_tool(tool, n) for n, tool in enumerate(prompt.tools)]
     for foreign in prompt.server_tools:
-        if foreign.origin is not ME:
-            msg = f"tools: {foreign.what} is run by {foreign.origin}; Anthropic has no counterpart for it"
-            raise Untranslatable(msg)
         if foreign.what in {"mcp_servers", "container"}:
             body[foreign.what] = Raw(foreign.raw)
         else:
@@ -175,11 +159,11 @@ def _tools(prompt: Prompt, body: dict[str, Any]) -> None:
         body["tool_choice"] = _choice(choice)
 
 
-def _tool(tool: Tool, n: int) -> Block:
+def _tool(tool: Tool, n: int) -> Json:
     if not _TOOL_NAME.fullmatch(tool.name):
         msg = f"tools[{n}].name: Anthropic takes 1 to 128 letters, digits, _ and - as a name"
         raise Untranslatable(msg)
-    written: Block = {"name": tool.name}
+    written: Json = {"name": tool.name}
     if tool.description:
         written["description"] = tool.description
     written["input_schema"] = Raw(tool.schema) if tool.schema else _NO_SCHEMA
@@ -188,8 +172,8 @@ def _tool(tool: Tool, n: int) -> Block:
     return marked(written, tool.cache)
 
 
-def _choice(choice: ToolChoice) -> dict[str, Any]:
-    written: dict[str, Any] = {"type": _CHOICES[choice.choose]}
+def _choice(choice: ToolChoice) -> Json:
+    written: Json = {"type": _CHOICES[choice.choose]}
     if choice.choose is Choose.ONE:
         written["name"] = choice.name
     if choice.parallel is not None and choice.choose is not Choose.NONE:
@@ -197,7 +181,7 @@ def _choice(choice: ToolChoice) -> dict[str, Any]:
     return written
 
 
-def _sample(sampling: Sampling, body: dict[str, Any], losses: Losses) -> None:
+def _sample(sampling: Sampling, body: Json, losses: Losses) -> None:
     if sampling.temperature is not None:
         if sampling.temperature > 1:
             losses.add("temperature above 1")

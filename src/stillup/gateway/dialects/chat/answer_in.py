@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stillup.gateway.dialects.base import MAX_HELD_BYTES
-from stillup.gateway.dialects.chat.calls import arguments_of, is_object, made_id
+from stillup.gateway.dialects.chat.calls import arguments_of, made_id
 from stillup.gateway.dialects.chat.told import BROKEN, Choice, Delta, ToolCall, citation_of, read_chunk, stop_of
 from stillup.gateway.dialects.dialect import Reader
 from stillup.gateway.dialects.lenient import NULL, NoJson
@@ -31,6 +31,7 @@ from stillup.gateway.dialects.neutral import (
     Words,
 )
 from stillup.gateway.dialects.sse import Splitter, fields_of_lines
+from stillup.gateway.dialects.writing import is_object
 
 MOST_CALLS = 1_024
 """Of one answer; more are no honest upstream's."""

@@ -42,6 +42,7 @@ from stillup.gateway.dialects.neutral import (
     Words,
 )
 from stillup.gateway.dialects.sse import fields_of_lines
+from stillup.gateway.dialects.writing import data_url
 
 _encode = msgspec.json.encode
 _DONE = b"data: [DONE]\n\n"
@@ -311,7 +312,7 @@ def _annotation(citation: Citation, at: int, index: int | None = None) -> Mappin
 
 
 def _image(media: Media, index: int | None = None) -> Mapping[str, Any]:
-    url = media.url or f"data:{media.media_type or 'image/png'};base64,{media.data}"
+    url = media.url or data_url(media.media_type or "image/png", media.data)
     numbered = {} if index is None else {"index": index}
     return {**numbered, "type": "image_url", "image_url": {"url": url}}
 

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 
 from stillup.gateway.dialects.chat.makers import is_mistrals
-from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, as_object, plain
+from stillup.gateway.dialects.lenient import NoJson, plain
+from stillup.gateway.dialects.writing import digest, fitting_id, is_object
 
-_LONGEST_ID = 40
+_SHORT_ID = re.compile(r".{0,40}", re.DOTALL)
 """OpenAI refuses longer ones; the compatible servers take them."""
 _MISTRALS_ID = re.compile(r"[a-zA-Z0-9]{9}", re.ASCII)
 _BROKEN = "INVALID_JSON"
 """The member that Anthropic's documentation names for arguments which are none: the tool will say so to the model."""
-
-
-def is_object(text: str) -> bool:
-    """It is a whole JSON object: no beginning of one is."""
-    try:
-        as_object(text)
-    except UNREADABLE:
-        return False
-    return True
 
 
 def arguments_of(text: str) -> str:
@@ -55,14 +46,10 @@ def _with_line_ends(text: str) -> object:
 def sent_id(call_id: str, model: str) -> str:
     """The id of a call as that model's server takes it: the same for the call and its result."""
     if is_mistrals(model):
-        return call_id if _MISTRALS_ID.fullmatch(call_id) else _digest(call_id, 9)
-    return call_id if len(call_id) <= _LONGEST_ID else "call_" + _digest(call_id, 24)
+        return fitting_id(call_id, _MISTRALS_ID, "", 9)
+    return fitting_id(call_id, _SHORT_ID)
 
 
 def made_id(answer: str, number: int, name: str, arguments: str) -> str:
     """An id for a call that came without one: another in each answer, and the same whenever that answer is read."""
-    return "call_" + _digest("\0".join((answer, str(number), name, arguments)), 24)
-
-
-def _digest(text: str, length: int) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()[:length]
+    return "call_" + digest("\0".join((answer, str(number), name, arguments)), 24)

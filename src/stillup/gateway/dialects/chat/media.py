@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +10,7 @@ from msgspec import Struct
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
 from stillup.gateway.dialects.neutral import Cache, Kind, Media
+from stillup.gateway.dialects.writing import data_url, refuse_kept, split_url, text_of
 
 _FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 _FORMAT_OF = {
@@ -48,7 +47,7 @@ class File(Struct, gc=False):
 def image(given: str | Url, kind: Kind, cache: Cache | None) -> Media:
     """An image, or a video, by what its part holds."""
     found = Url(url=given) if isinstance(given, str) else given
-    media_type, data, url = _split(found.url)
+    media_type, data, url = split_url(found.url)
     return Media(kind=kind, media_type=media_type, data=data, url=url, detail=found.detail or "", cache=cache)
 
 
@@ -66,23 +65,13 @@ def file(given: File, cache: Cache | None) -> Media:
     data = given.file_data or ""
     if not data.startswith(("data:", "http:", "https:")):
         return Media(kind=Kind.DOCUMENT, media_type="application/pdf", data=data, name=name, cache=cache)
-    media_type, data, url = _split(data)
+    media_type, data, url = split_url(data)
     return Media(kind=Kind.DOCUMENT, media_type=media_type, data=data, url=url, name=name, cache=cache)
-
-
-def _split(url: str) -> tuple[str, str, str]:
-    """Media type and base64 of a data URL; else the address."""
-    if url[:5].lower() != "data:":
-        return "", "", url
-    head, comma, data = url[5:].partition(",")
-    media_type, *more = (word.strip() for word in head.split(";"))
-    if not comma or "base64" not in more:
-        return "", "", url
-    return media_type, data, ""
 
 
 def parts_of(media: Media, place: str, losses: Losses) -> list[Mapping[str, Any]]:
     """What a message holds for it. Raises Untranslatable where a user's message cannot hold it."""
+    refuse_kept(media, Protocol.OPENAI, place)
     if media.cited:
         losses.add("citations")
     written = _WRITTEN[media.kind](media, place)
@@ -100,23 +89,22 @@ def text_part(text: str) -> Mapping[str, Any]:
 
 def _image(media: Media, place: str) -> Mapping[str, Any]:
     if media.file_id:
-        raise _kept(place)
-    url = media.url or f"data:{media.media_type or 'image/png'};base64,{media.data}"
+        msg = f"{place}: Chat Completions takes no image by the id of a file"
+        raise Untranslatable(msg)
+    url = media.url or data_url(media.media_type or "image/png", media.data)
     return {"type": "image_url", "image_url": {"url": url, "detail": media.detail} if media.detail else {"url": url}}
 
 
 def _document(media: Media, place: str) -> Mapping[str, Any]:
     if media.file_id:
-        if media.origin is not Protocol.OPENAI:
-            raise _kept(place)
         return {"type": "file", "file": {"file_id": media.file_id}}
     if media.url:
         msg = f"{place}: Chat Completions takes no document by its address"
         raise Untranslatable(msg)
     if media.text or media.media_type.startswith("text/"):
         name = media.name or "document"
-        return text_part(f"{name}:\n\n{media.text or _words(media.data, place)}")
-    data = f"data:{media.media_type or 'application/pdf'};base64,{media.data}"
+        return text_part(f"{name}:\n\n{media.text or text_of(media.data, place)}")
+    data = data_url(media.media_type or "application/pdf", media.data)
     return {"type": "file", "file": {"filename": media.name or "document.pdf", "file_data": data}}
 
 
@@ -134,15 +122,3 @@ def _video(_media: Media, place: str) -> Mapping[str, Any]:
 
 
 _WRITTEN = {Kind.IMAGE: _image, Kind.DOCUMENT: _document, Kind.AUDIO: _recording, Kind.VIDEO: _video}
-
-
-def _kept(place: str) -> Untranslatable:
-    return Untranslatable(f"{place}: the file is kept at another provider, which alone can read it")
-
-
-def _words(data: str, place: str) -> str:
-    try:
-        return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, ValueError) as broken:
-        msg = f"{place}: the document is no text in base64"
-        raise Untranslatable(msg) from broken

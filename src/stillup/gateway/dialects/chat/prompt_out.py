@@ -42,25 +42,23 @@ from stillup.gateway.dialects.neutral import (
     Tool,
     ToolChoice,
 )
+from stillup.gateway.dialects.writing import Json, own, refuse_unshared
 
 _SHARED = ("prompt_cache_key", "safety_identifier", "user", "verbosity")
 """Hints that mean the same wherever they come from, and that OpenAI takes."""
 _TIERS = frozenset({b'"auto"', b'"default"', b'"flex"', b'"priority"'})
 _AS_USUAL = (b"null", b"false")
 """A hint that asks for what is so anyway: ``store: false``."""
-_SILENT = frozenset({"include", "stream_options"})
-"""What of an answer Responses is to show, which translation decides itself."""
 _CHOICES = {Choose.AUTO: "auto", Choose.NONE: "none", Choose.ANY: "required"}
 _FEW, _MANY = 2_048, 8_192
 """Tokens of thinking that are a low and a medium effort."""
-_Json = dict[str, Any]
 
 
 def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
     """The body. Raises Untranslatable where it would mean something else."""
-    _check(prompt)
+    refuse_unshared(prompt, Protocol.OPENAI, "Chat Completions")
     model = prompt.model
-    body: _Json = {"model": model, "messages": _Conversation(model, losses).write(prompt)}
+    body: Json = {"model": model, "messages": _Conversation(model, losses).write(prompt)}
     if prompt.tools or prompt.server_tools:
         _put_tools(body, prompt, losses)
     if prompt.schema is not None:
@@ -76,23 +74,11 @@ def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
     for name, value in prompt.others.items():
         if is_openais(model) and (name in _SHARED or (name == "service_tier" and bytes(value) in _TIERS)):
             body[name] = value
-        elif bytes(value) not in _AS_USUAL and name not in _SILENT:
+        elif bytes(value) not in _AS_USUAL:
             losses.add(name)
     for name in prompt.unknown:
         losses.add(name)
     return msgspec.json.encode(body)
-
-
-def _check(prompt: Prompt) -> None:
-    if prompt.count > 1:
-        msg = f"{prompt.count} answers at once are not translated between APIs"
-        raise Untranslatable(msg)
-    if prompt.logprobs is not None:
-        msg = "the probabilities of tokens (logprobs) are not translated between APIs"
-        raise Untranslatable(msg)
-    if prompt.previous:
-        msg = "previous_response_id: the response is kept at another provider, which alone can read it"
-        raise Untranslatable(msg)
 
 
 class _Conversation:
@@ -101,11 +87,11 @@ class _Conversation:
     def __init__(self, model: str, losses: Losses) -> None:
         self._model = model
         self._losses = losses
-        self._written: list[_Json] = []
+        self._written: list[Json] = []
         self._late: list[Mapping[str, Any]] = []
         self._wants_thoughts = False
 
-    def write(self, prompt: Prompt) -> list[_Json]:
+    def write(self, prompt: Prompt) -> list[Json]:
         """All messages."""
         self._wants_thoughts = wants_thoughts(self._model) and prompt.thinking.on is not False and _has_calls(prompt)
         if prompt.system:
@@ -123,7 +109,7 @@ class _Conversation:
     def _say(self, role: str, content: list[Mapping[str, Any]], name: str = "") -> None:
         """One part of words is a plain string: there are servers that take nothing else."""
         is_plain = len(content) == 1 and content[0]["type"] == "text"
-        said: _Json = {"role": role, "content": content[0]["text"] if is_plain else content}
+        said: Json = {"role": role, "content": content[0]["text"] if is_plain else content}
         if name:
             said["name"] = name
         self._written.append(said)
@@ -156,7 +142,7 @@ class _Conversation:
             self._mark(part)
             return parts_of(part, place, self._losses)
         if isinstance(part, Foreign):
-            raise _foreign(part, place)
+            own(part, Protocol.OPENAI, place)
         msg = f"{place}: a {type(part).__name__.lower()} is no part of what a user says"
         raise Untranslatable(msg)
 
@@ -191,7 +177,7 @@ class _Conversation:
         self._written[-1]["tool_call_id"] = call_id
 
     def _answer(self, message: Message, place: str) -> None:
-        said: _Json = {"role": "assistant", "content": None}
+        said: Json = {"role": "assistant", "content": None}
         texts: list[Mapping[str, Any]] = []
         calls: list[Any] = []
         thoughts: list[str] = []
@@ -217,7 +203,7 @@ class _Conversation:
         if texts or calls or "refusal" in said:
             self._written.append(said)
 
-    def _put_thoughts(self, said: _Json, thoughts: list[str]) -> None:
+    def _put_thoughts(self, said: Json, thoughts: list[str]) -> None:
         """Some makers refuse a conversation whose thoughts are missing; the others one that has them."""
         if not self._wants_thoughts:
             if thoughts:
@@ -236,20 +222,16 @@ class _Conversation:
         if not isinstance(part, Foreign):
             msg = f"{place}: Chat Completions takes words only in what the assistant said"
             raise Untranslatable(msg)
-        if part.origin is not Protocol.OPENAI:
-            raise _foreign(part, place)
-        return Raw(part.raw)
+        return own(part, Protocol.OPENAI, place)
 
 
 def _has_calls(prompt: Prompt) -> bool:
     return any(isinstance(part, Call) for message in prompt.messages for part in message.parts)
 
 
-def _put_tools(body: _Json, prompt: Prompt, losses: Losses) -> None:
+def _put_tools(body: Json, prompt: Prompt, losses: Losses) -> None:
     tools: list[Any] = [_function(tool, losses) for tool in prompt.tools]
-    for n, tool in enumerate(prompt.server_tools):
-        if tool.origin is not Protocol.OPENAI:
-            raise _foreign(tool, f"tools[{n}]")
+    for tool in prompt.server_tools:
         if tool.what == "web_search_options":
             body["web_search_options"] = Raw(tool.raw)
         else:
@@ -261,10 +243,10 @@ def _put_tools(body: _Json, prompt: Prompt, losses: Losses) -> None:
         _put_choice(body, prompt.tool_choice)
 
 
-def _function(tool: Tool, losses: Losses) -> _Json:
+def _function(tool: Tool, losses: Losses) -> Json:
     if tool.cache is not None:
         losses.add("cache marker")
-    function: _Json = {"name": tool.name}
+    function: Json = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
     if tool.schema:
@@ -274,7 +256,7 @@ def _function(tool: Tool, losses: Losses) -> _Json:
     return {"type": "function", "function": function}
 
 
-def _put_choice(body: _Json, choice: ToolChoice) -> None:
+def _put_choice(body: Json, choice: ToolChoice) -> None:
     if choice.choose is Choose.ONE:
         body["tool_choice"] = {"type": "function", "function": {"name": choice.name}}
     else:
@@ -283,10 +265,10 @@ def _put_choice(body: _Json, choice: ToolChoice) -> None:
         body["parallel_tool_calls"] = choice.parallel
 
 
-def _format(schema: Schema) -> _Json:
+def _format(schema: Schema) -> Json:
     if not schema.schema:
         return {"type": "json_object"}
-    given: _Json = {"name": schema.name or "answer", "schema": Raw(schema.schema)}
+    given: Json = {"name": schema.name or "answer", "schema": Raw(schema.schema)}
     if schema.description:
         given["description"] = schema.description
     if schema.strict is not None:
@@ -294,7 +276,7 @@ def _format(schema: Schema) -> _Json:
     return {"type": "json_schema", "json_schema": given}
 
 
-def _put_sampling(body: _Json, prompt: Prompt, losses: Losses) -> None:
+def _put_sampling(body: Json, prompt: Prompt, losses: Losses) -> None:
     sampling = prompt.sampling
     seed = "random_seed" if is_mistrals(prompt.model) else "seed"
     for name, value in (
@@ -312,7 +294,7 @@ def _put_sampling(body: _Json, prompt: Prompt, losses: Losses) -> None:
         body["stop"] = prompt.stop
 
 
-def _put_thinking(body: _Json, thinking: Thinking, model: str, losses: Losses) -> None:
+def _put_thinking(body: Json, thinking: Thinking, model: str, losses: Losses) -> None:
     effort = thinking.effort
     if thinking.on is False:
         if is_newer_openais(model):
@@ -330,7 +312,3 @@ def _put_thinking(body: _Json, thinking: Thinking, model: str, losses: Losses) -
         body["reasoning_effort"] = effort
     if thinking.shown is not None:
         losses.add("whether thoughts are shown")
-
-
-def _foreign(part: Foreign, place: str) -> Untranslatable:
-    return Untranslatable(f"{place}: {part.what} is known to no other kind of API")

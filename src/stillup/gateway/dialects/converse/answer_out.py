@@ -10,7 +10,7 @@ from msgspec import Raw
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Ask, Protocol
 from stillup.gateway.dialects.converse.answer_in import ConverseReader
-from stillup.gateway.dialects.converse.blocks_out import Json, call_block, media_block, object_of, thought_block
+from stillup.gateway.dialects.converse.blocks_out import call_block, media_block, thought_block
 from stillup.gateway.dialects.converse.events import event, events
 from stillup.gateway.dialects.converse.names import REASONS, id_of, is_ours
 from stillup.gateway.dialects.dialect import Stamp, Untranslatable, Writer
@@ -40,6 +40,7 @@ from stillup.gateway.dialects.neutral import (
     ThoughtEnds,
     Words,
 )
+from stillup.gateway.dialects.writing import Json, object_of
 
 _TEXT, _THOUGHT = "text", "thought"
 

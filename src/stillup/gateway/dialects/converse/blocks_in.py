@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 
 import msgspec
@@ -27,6 +25,7 @@ from stillup.gateway.dialects.neutral import (
     Thought,
 )
 from stillup.gateway.dialects.typed import typed
+from stillup.gateway.dialects.writing import text_of
 
 _SERVER_BLOCKS = ("guardContent", "searchResult", "toolAddition", "toolRemoval")
 _KINDS = {"image": Kind.IMAGE, "document": Kind.DOCUMENT, "video": Kind.VIDEO, "audio": Kind.AUDIO}
@@ -233,9 +232,5 @@ def _read_media(kind: Kind, raw: bytes, where: str) -> Media:
         msg = f"{where}.source: bytes are wanted"
         raise Untranslatable(msg)
     if media_type == "text/plain":
-        try:
-            return msgspec.structs.replace(about, text=base64.b64decode(source.bytes, validate=True).decode())
-        except (binascii.Error, UnicodeDecodeError) as broken:
-            msg = f"{where}.source.bytes: text in base64 is wanted"
-            raise Untranslatable(msg) from broken
+        return msgspec.structs.replace(about, text=text_of(source.bytes, f"{where}.source.bytes"))
     return msgspec.structs.replace(about, data=source.bytes)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 
-import msgspec
 from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
@@ -19,7 +17,7 @@ from stillup.gateway.dialects.converse.names import (
     may_cache,
 )
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
-from stillup.gateway.dialects.lenient import UNREADABLE, as_object
+from stillup.gateway.dialects.lenient import as_object
 from stillup.gateway.dialects.neutral import (
     Cache,
     Call,
@@ -35,8 +33,7 @@ from stillup.gateway.dialects.neutral import (
     Text,
     Thought,
 )
-
-Json = dict[str, object]
+from stillup.gateway.dialects.writing import Json, base64_of, object_of, own, refuse_kept
 
 
 class Blocks:
@@ -101,7 +98,7 @@ class Blocks:
             case Media():
                 yield self._media(part, where)
             case Foreign():
-                yield _foreign(part, where)
+                yield dict(as_object(own(part, Protocol.CONVERSE, where)))
 
     def _result(self, result: Result, where: str) -> Json:
         content: list[Json] = []
@@ -130,10 +127,8 @@ def _words_for(blocks: list[Json]) -> list[Json]:
 
 def media_block(media: Media, where: str, names: set[str]) -> Json:
     """A medium that is here, or that Amazon keeps. Raises Untranslatable."""
-    source: Json = {"bytes": base64.b64encode(media.text.encode()).decode() if media.text else media.data}
-    if media.file_id and media.origin is not Protocol.CONVERSE:
-        msg = f"{where}: a file that is kept at another provider"
-        raise Untranslatable(msg)
+    source: Json = {"bytes": base64_of(media.text) if media.text else media.data}
+    refuse_kept(media, Protocol.CONVERSE, where)
     if media.file_id:
         source = {"s3Location": {"uri": media.file_id}}
     elif media.url:
@@ -162,20 +157,3 @@ def thought_block(thought: Thought) -> Json | None:
 def call_block(call: Call) -> Json:
     """A call, with its id in the letters that are allowed."""
     return {"toolUse": {"toolUseId": id_of(call.id), "name": call.name, "input": object_of(call.arguments)}}
-
-
-def object_of(arguments: str) -> Raw:
-    """Arguments as an object; what is none stands in one."""
-    data = arguments.encode()
-    try:
-        as_object(data)
-    except UNREADABLE:
-        return Raw(msgspec.json.encode({"arguments": arguments}))
-    return Raw(data)
-
-
-def _foreign(part: Foreign, where: str) -> Json:
-    if part.origin is not Protocol.CONVERSE:
-        msg = f"{where}: {part.what[:60]} is known to {part.origin.value} only"
-        raise Untranslatable(msg)
-    return dict(as_object(part.raw))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.neutral import Kind, Media, Seal, Stop
+from stillup.gateway.dialects.writing import fitting_id
 
 STOPS = {
     "end_turn": Stop.END,
@@ -86,9 +86,7 @@ def type_of(kind: Kind, form: str) -> str:
 
 def id_of(call_id: str) -> str:
     """A call's id in the letters that are allowed there: the same for the same id, another for every other."""
-    if _ID.fullmatch(call_id):
-        return call_id
-    return "call_" + hashlib.blake2b(call_id.encode("utf-8", "replace"), digest_size=12).hexdigest()
+    return fitting_id(call_id, _ID)
 
 
 def checked_name(name: str, where: str) -> str:

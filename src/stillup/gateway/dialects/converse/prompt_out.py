@@ -8,25 +8,24 @@ import msgspec
 from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
-from stillup.gateway.dialects.converse.blocks_out import Blocks, Json
+from stillup.gateway.dialects.converse.blocks_out import Blocks
 from stillup.gateway.dialects.converse.names import checked_name
 from stillup.gateway.dialects.converse.prompt_in import HINTS, NOT_THERE
-from stillup.gateway.dialects.dialect import Losses, Untranslatable
+from stillup.gateway.dialects.dialect import Losses
 from stillup.gateway.dialects.lenient import as_object
 from stillup.gateway.dialects.neutral import Call, Choose, Effort, Prompt, Thinking, Tool
+from stillup.gateway.dialects.writing import Json, refuse_unshared
 
 _FEW = {Effort.MINIMAL: Effort.LOW, Effort.XHIGH: Effort.HIGH, Effort.MAX: Effort.HIGH}
 """Where there are only low, medium and high."""
 _BUDGETS = {Effort.LOW: 2048, Effort.MEDIUM: 8192, Effort.HIGH: 16384}
 _ANYTHING = Raw(b'{"type":"object","properties":{}}')
-_ABOUT_NOTHING = frozenset({"store", "include", "stream_options"})
-"""How another dialect is answered, not what: nothing is lost with them."""
 _encode = msgspec.json.encode
 
 
 def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
     """The body, whose model is in the path. Raises Untranslatable."""
-    _refuse(prompt)
+    refuse_unshared(prompt, Protocol.CONVERSE, "Converse")
     blocks = Blocks(prompt, losses)
     body: Json = {"messages": blocks.messages()}
     system = [part for text in prompt.system if text.text for part in ({"text": text.text}, *blocks.cache(text.cache))]
@@ -40,7 +39,7 @@ def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
     for name, value in prompt.others.items():
         if name in HINTS and bytes(value)[:1] in {b"{", b"["}:  # Gemini's serviceTier is a word
             body[name] = value
-        elif name not in _ABOUT_NOTHING:
+        elif name != "store":
             losses.add(name)
     for name in prompt.unknown:
         losses.add(name)
@@ -67,21 +66,6 @@ def count_prompt(prompt: Prompt, losses: Losses) -> bytes:
     body = as_object(write_prompt(prompt, losses))
     counted = {name: body[name] for name in ("messages", "system", "toolConfig") if name in body}
     return _encode({"input": {"converse": counted}})
-
-
-def _refuse(prompt: Prompt) -> None:
-    why = ""
-    if prompt.count > 1:
-        why = "n: Bedrock gives one answer to a request"
-    elif prompt.logprobs is not None:
-        why = "logprobs: Bedrock has none"
-    elif prompt.previous:
-        why = "previous_response_id: what is stored at another provider is not there"
-    for tool in prompt.server_tools:
-        if tool.origin is not Protocol.CONVERSE:
-            why = f"{tool.what[:60]}: only {tool.origin.value} has it"
-    if why:
-        raise Untranslatable(why)
 
 
 def _tools(prompt: Prompt, blocks: Blocks, losses: Losses) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import msgspec
@@ -35,6 +34,7 @@ from stillup.gateway.dialects.neutral import (
 )
 from stillup.gateway.dialects.said import Said
 from stillup.gateway.dialects.trouble import said
+from stillup.gateway.dialects.writing import digest
 
 
 class GeminiReader(Reader):
@@ -176,7 +176,7 @@ class GeminiReader(Reader):
         answer = "".join(c for c in self._id if c.isascii() and (c.isalnum() or c in "_-"))[:40]
         if not answer:
             said_so_far = "".join((*self._texts[-4:], name, arguments))
-            answer = hashlib.blake2b(said_so_far.encode("utf-8", "replace"), digest_size=8).hexdigest()
+            answer = digest(said_so_far, 16)
         return f"call_{answer}_{self._calls}"
 
     def _given(self, part: Part) -> Media | Foreign | None:

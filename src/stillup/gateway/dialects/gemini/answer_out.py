@@ -13,7 +13,7 @@ from stillup.gateway.dialects.dialect import Stamp, Writer
 from stillup.gateway.dialects.errors import error_event
 from stillup.gateway.dialects.gemini.answer_in import GeminiReader
 from stillup.gateway.dialects.gemini.names import NO_SIGNATURE, REASONS, is_early, signature_of
-from stillup.gateway.dialects.gemini.parts_out import Json, call_part, media_part
+from stillup.gateway.dialects.gemini.parts_out import call_part, media_part
 from stillup.gateway.dialects.neutral import (
     Began,
     Call,
@@ -36,6 +36,7 @@ from stillup.gateway.dialects.neutral import (
     ThoughtEnds,
     Words,
 )
+from stillup.gateway.dialects.writing import Json
 
 _encode = msgspec.json.encode
 _EMPTY: Json = {"text": ""}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections import defaultdict, deque
 
 import msgspec
@@ -14,6 +12,7 @@ from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.gemini.names import camel, kind_of, members, read, seal_of
 from stillup.gateway.dialects.lenient import as_object, as_string
 from stillup.gateway.dialects.neutral import Call, Foreign, Kind, Media, Part, Result, Text, Thought
+from stillup.gateway.dialects.writing import text_of
 
 _SERVER_PARTS = ("executableCode", "codeExecutionResult", "toolCall", "toolResponse")
 _ABOUT = frozenset({"thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"})
@@ -170,10 +169,5 @@ def _kind_by_url(uri: str) -> Kind:
 def _inline(found: _Blob, kind: Kind, name: str, where: str) -> Media:
     data = found.data.translate(_URL_SAFE) if "-" in found.data or "_" in found.data else found.data
     if found.mime_type == "text/plain":
-        try:
-            text = base64.b64decode(data, validate=True).decode()
-            return Media(kind=kind, media_type=found.mime_type, text=text, name=name)
-        except (binascii.Error, UnicodeDecodeError) as broken:
-            msg = f"{where}.data: text in base64 is wanted"
-            raise Untranslatable(msg) from broken
+        return Media(kind=kind, media_type=found.mime_type, text=text_of(data, f"{where}.data"), name=name)
     return Media(kind=kind, media_type=found.mime_type, data=data, name=name)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Mapping
-
-import msgspec
-from msgspec import Raw
+from collections.abc import Iterator
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
 from stillup.gateway.dialects.gemini.names import NO_SIGNATURE, is_early, signature_of
-from stillup.gateway.dialects.lenient import UNREADABLE, as_object
+from stillup.gateway.dialects.lenient import as_object
 from stillup.gateway.dialects.neutral import (
     Call,
     Foreign,
@@ -26,8 +22,7 @@ from stillup.gateway.dialects.neutral import (
     Text,
     Thought,
 )
-
-Json = dict[str, object]
+from stillup.gateway.dialects.writing import Json, base64_of, object_of, own, refuse_kept
 
 
 class Contents:
@@ -53,7 +48,7 @@ class Contents:
                 continue
             role = "model" if message.role is Role.ASSISTANT else "user"
             if last is not None and _belongs(last, message):
-                contents[-1]["parts"] += parts  # type: ignore[operator]  # a list
+                contents[-1]["parts"] += parts
             else:
                 contents.append({"role": role, "parts": parts})
             last = message
@@ -81,7 +76,7 @@ class Contents:
                 self._note(part)
                 yield self._media(part, where)
             case Foreign():
-                yield _foreign(part, where)
+                yield dict(as_object(own(part, Protocol.GEMINI, where)))
 
     def _note(self, part: Text | Media | Call | Result) -> None:
         if part.cache is not None:
@@ -123,10 +118,8 @@ class Contents:
             self._losses.add("citations")
         if media.context:
             self._losses.add("a document's context")
+        refuse_kept(media, Protocol.GEMINI, where)
         if media.file_id:
-            if media.origin is not Protocol.GEMINI:
-                msg = f"{where}: a file that is kept at another provider"
-                raise Untranslatable(msg)
             return {"fileData": _typed(media.media_type) | {"fileUri": media.file_id}}
         if media.url:
             kind = media.media_type or ("application/pdf" if media.kind is Kind.DOCUMENT else "")
@@ -137,7 +130,7 @@ class Contents:
 def media_part(media: Media) -> Json:
     """A medium that is here, whole."""
     if media.text:
-        data = base64.b64encode(media.text.encode()).decode()
+        data = base64_of(media.text)
         return {"inlineData": {"mimeType": media.media_type or "text/plain", "data": data}}
     usual = {Kind.IMAGE: "image/png", Kind.AUDIO: "audio/wav", Kind.VIDEO: "video/mp4"}.get(media.kind)
     return {"inlineData": {"mimeType": media.media_type or usual or "application/pdf", "data": media.data}}
@@ -152,25 +145,8 @@ def call_part(call: Call, signature: str = "") -> Json:
     return part
 
 
-def object_of(arguments: str) -> Raw:
-    """Arguments as an object on one line; what is none stands in one."""
-    data = arguments.encode()
-    try:
-        as_object(data)
-    except UNREADABLE:
-        return Raw(msgspec.json.encode({"arguments": arguments}))
-    return Raw(msgspec.json.format(data, indent=-1) if b"\n" in data or b"\r" in data else data)
-
-
 def _typed(media_type: str) -> dict[str, str]:
     return {"mimeType": media_type} if media_type else {}
-
-
-def _foreign(part: Foreign, where: str) -> Json:
-    if part.origin is not Protocol.GEMINI:
-        msg = f"{where}: {part.what[:60]} is known to {part.origin.value} only"
-        raise Untranslatable(msg)
-    return dict(as_object(part.raw))
 
 
 def _belongs(last: Message, message: Message) -> bool:
@@ -192,10 +168,7 @@ def _belongs(last: Message, message: Message) -> bool:
 def _sign(contents: list[Json]) -> None:
     """The first call of each of the model's turns has a signature, or what stands for one."""
     for content in contents:
-        parts: list[Json] = content["parts"]  # type: ignore[assignment]  # as it was made above
-        first: Json = next((part for part in parts if "functionCall" in part), _NONE)  # type: ignore[arg-type]
-        if first is not _NONE:
+        parts: list[Json] = content["parts"]
+        first = next((part for part in parts if "functionCall" in part), None)
+        if first is not None:
             first.setdefault("thoughtSignature", NO_SIGNATURE)
-
-
-_NONE: Mapping[str, object] = {}

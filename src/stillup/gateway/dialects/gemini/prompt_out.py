@@ -8,7 +8,7 @@ from msgspec import Raw
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
 from stillup.gateway.dialects.gemini.names import BUDGETS, LEVELS, is_early
-from stillup.gateway.dialects.gemini.parts_out import Contents, Json
+from stillup.gateway.dialects.gemini.parts_out import Contents
 from stillup.gateway.dialects.gemini.prompt_in import HINTS
 from stillup.gateway.dialects.lenient import as_object
 from stillup.gateway.dialects.neutral import (
@@ -21,12 +21,11 @@ from stillup.gateway.dialects.neutral import (
     Tool,
     ToolChoice,
 )
+from stillup.gateway.dialects.writing import Json, refuse_unshared
 
 _MOST_STOPS = 5
 _LEVEL_OF = {effort: level for level, effort in LEVELS.items()} | {Effort.XHIGH: "HIGH", Effort.MAX: "HIGH"}
-_IN_BODY = frozenset({"safetySettings", "labels", "serviceTier", "store"})
-_ABOUT_NOTHING = frozenset({"store", "include", "stream_options"})
-"""How another dialect is answered, not what: nothing is lost with them."""
+_IN_BODY = frozenset({"safetySettings", "labels", "serviceTier"})
 _encode = msgspec.json.encode
 
 
@@ -41,7 +40,7 @@ def write_prompt(prompt: Prompt, losses: Losses) -> bytes:
     body |= _tools(prompt, losses)
     options = _options(prompt, losses)
     for name, value in prompt.others.items():
-        if name in _ABOUT_NOTHING:
+        if name == "store":
             continue
         if name not in HINTS:
             losses.add(name)
@@ -70,20 +69,10 @@ def count_prompt(prompt: Prompt, losses: Losses) -> bytes:
 
 
 def _refuse(prompt: Prompt) -> None:
-    why = ""
-    if prompt.count > 1:
-        why = "n: several answers at once are not translated"
-    elif prompt.logprobs is not None:
-        why = "logprobs: they are not translated"
-    elif prompt.previous:
-        why = "previous_response_id: what is stored at another provider is not there"
-    elif len(prompt.stop) > _MOST_STOPS:
-        why = f"stop: {len(prompt.stop)} stop sequences, Gemini takes {_MOST_STOPS}"
-    for tool in prompt.server_tools:
-        if tool.origin is not Protocol.GEMINI:
-            why = f"{tool.what[:60]}: only {tool.origin.value} has it"
-    if why:
-        raise Untranslatable(why)
+    refuse_unshared(prompt, Protocol.GEMINI, "Gemini")
+    if len(prompt.stop) > _MOST_STOPS:
+        msg = f"stop: Gemini takes {_MOST_STOPS} stop sequences, not {len(prompt.stop)}"
+        raise Untranslatable(msg)
 
 
 def _tools(prompt: Prompt, losses: Losses) -> Json:

@@ -25,6 +25,7 @@ from stillup.gateway.dialects.neutral import (
 )
 from stillup.gateway.dialects.responses.named import SEARCH_TOOLS, as_arguments, flat
 from stillup.gateway.dialects.typed import typed
+from stillup.gateway.dialects.writing import split_url
 
 _NULL = bytes(NULL)
 ME = Protocol.RESPONSES
@@ -257,14 +258,11 @@ def _image(part: _Content, where: str) -> Media:
     cache = _cache(part)
     if part.file_id:
         return Media(kind=Kind.IMAGE, file_id=part.file_id, origin=ME, detail=detail, cache=cache)
-    url = part.image_url or ""
-    if not url:
+    kind, data, url = split_url(part.image_url or "")
+    if not (data or url):
         msg = f"{where}: an image has image_url or file_id"
         raise Untranslatable(msg)
-    kind, data = data_url(url)
-    if data is None:
-        return Media(kind=Kind.IMAGE, url=url, detail=detail, cache=cache)
-    return Media(kind=Kind.IMAGE, media_type=kind, data=data, detail=detail, cache=cache)
+    return Media(kind=Kind.IMAGE, media_type=kind, data=data, url=url, detail=detail, cache=cache)
 
 
 def _audio(part: _Content, where: str) -> Media:
@@ -282,16 +280,5 @@ def _file(part: _Content, where: str) -> Media:
     if not part.file_data:
         msg = f"{where}: a file has file_data, file_url or file_id"
         raise Untranslatable(msg)
-    kind, data = data_url(part.file_data)
-    if data is None:  # bare base64 is taken too
-        kind, data = "", part.file_data
-    return Media(kind=Kind.DOCUMENT, media_type=kind or "application/pdf", data=data, name=name, cache=cache)
-
-
-def data_url(url: str) -> tuple[str, str | None]:
-    """Media type and base64 of a ``data:`` URL; None for another URL."""
-    if not url.startswith("data:"):
-        return "", None
-    head, _, data = url[5:].partition(",")
-    kind, _, coding = head.partition(";")
-    return (kind, data) if coding.endswith("base64") else ("", None)
+    kind, data, bare = split_url(part.file_data)  # bare base64 is taken too
+    return Media(kind=Kind.DOCUMENT, media_type=kind or "application/pdf", data=data or bare, name=name, cache=cache)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+import re
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Any
 
 from msgspec import Raw
@@ -25,9 +24,10 @@ from stillup.gateway.dialects.neutral import (
     Text,
     Thought,
 )
+from stillup.gateway.dialects.writing import Json, base64_of, data_url, fitting_id, own, refuse_kept
 
 ME = Protocol.RESPONSES
-_MAX_ID = 64
+_ID = re.compile(r".{1,64}", re.DOTALL)
 """OpenAI refuses a longer ``call_id``."""
 _NAMES = {"application/pdf": "document.pdf", "text/plain": "document.txt"}
 
@@ -44,7 +44,7 @@ def items_of(messages: Sequence[Message], losses: Losses) -> list[Any]:
 
 def _add_message(items: list[Any], message: Message, losses: Losses, where: str) -> None:
     content: list[Any] = []
-    open_message: dict[str, Any] | None = None
+    open_message: Json | None = None
     for n, part in enumerate(message.parts):
         at = f"{where}.content[{n}]"
         item = _item(part, losses, at)
@@ -82,7 +82,7 @@ def _item(part: Part, losses: Losses, where: str) -> Any:  # noqa: ANN401 - JSON
         case Foreign():
             return _foreign(part, where)
         case Thought(seal=seal) if seal is not None and seal.origin is ME:
-            item: dict[str, Any] = {"type": "reasoning", "summary": summary(part.text)}
+            item: Json = {"type": "reasoning", "summary": summary(part.text)}
             if seal.id:
                 item["id"] = seal.id
             if seal.data:
@@ -97,11 +97,9 @@ def summary(text: str) -> list[dict[str, str]]:
 
 
 def _foreign(part: Foreign, where: str) -> Raw | None:
-    if part.origin is not ME:
-        msg = f"{where}: {part.what} is known to {part.origin} only"
-        raise Untranslatable(msg)
+    raw = own(part, ME, where)
     # A part of a message cannot be told from an item by its type alone, but no item's begins so.
-    return None if part.what.startswith(("input_", "output_")) else Raw(part.raw)
+    return None if part.what.startswith(("input_", "output_")) else raw
 
 
 def _content(part: Part, role: Role, losses: Losses, where: str) -> Any:  # noqa: ANN401 - JSON
@@ -131,7 +129,7 @@ def _forget_cache(part: Text | Media | Call | Result, losses: Losses) -> None:
         losses.add("cache marker")
 
 
-def _result(part: Result, losses: Losses, where: str) -> dict[str, Any]:
+def _result(part: Result, losses: Losses, where: str) -> Json:
     _forget_cache(part, losses)
     if part.is_error:
         losses.add("error mark of a tool's result")
@@ -148,21 +146,17 @@ def _result(part: Result, losses: Losses, where: str) -> dict[str, Any]:
 
 def call_id(name: str) -> str:
     """The call's own id where it is short enough, else one made of it."""
-    if 0 < len(name) <= _MAX_ID:
-        return name
-    return f"call_{blake2b(name.encode('utf-8', 'replace'), digest_size=16).hexdigest()}"
+    return fitting_id(name, _ID)
 
 
-def media(part: Media, losses: Losses, where: str) -> dict[str, Any]:
+def media(part: Media, losses: Losses, where: str) -> Json:
     """An image or a file. Raises Untranslatable for what Responses does not take."""
     _forget_cache(part, losses)
     if part.cited:
         losses.add("citations")
     if part.context:
         losses.add("a document's context")
-    if part.file_id and part.origin is not ME:
-        msg = f"{where}: a file that is kept at {part.origin or 'another provider'} goes nowhere else"
-        raise Untranslatable(msg)
+    refuse_kept(part, ME, where)
     if part.kind is Kind.IMAGE:
         return _image(part, where)
     if part.kind is Kind.DOCUMENT:
@@ -171,7 +165,7 @@ def media(part: Media, losses: Losses, where: str) -> dict[str, Any]:
     raise Untranslatable(msg)
 
 
-def _image(part: Media, where: str) -> dict[str, Any]:
+def _image(part: Media, where: str) -> Json:
     image = {"type": "input_image", "detail": part.detail or "auto"}
     if part.file_id:
         return image | {"file_id": part.file_id}
@@ -180,18 +174,18 @@ def _image(part: Media, where: str) -> dict[str, Any]:
     if part.text:
         msg = f"{where}: an image is no text"
         raise Untranslatable(msg)
-    return image | {"image_url": f"data:{part.media_type or 'image/png'};base64,{part.data}"}
+    return image | {"image_url": data_url(part.media_type or "image/png", part.data)}
 
 
-def _file(part: Media) -> dict[str, Any]:
-    file: dict[str, Any] = {"type": "input_file"}
+def _file(part: Media) -> Json:
+    file: Json = {"type": "input_file"}
     if part.file_id:
         return file | {"file_id": part.file_id}
     if part.url:
         return file | {"file_url": part.url} | ({"filename": part.name} if part.name else {})
     kind = part.media_type or ("text/plain" if part.text else "application/pdf")
-    data = b64encode(part.text.encode("utf-8", "replace")).decode() if part.text else part.data
-    return file | {"filename": part.name or _NAMES.get(kind, "document"), "file_data": f"data:{kind};base64,{data}"}
+    data = base64_of(part.text) if part.text else part.data
+    return file | {"filename": part.name or _NAMES.get(kind, "document"), "file_data": data_url(kind, data)}
 
 
 def notes(citations: Sequence[Citation], text: str) -> list[Any]:

@@ -7,14 +7,13 @@ from then on. A client that offered them so is called so: :class:`Named` remembe
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 import msgspec
 from msgspec import Raw, Struct
 
 from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, as_list, read
 from stillup.gateway.dialects.typed import typed
+from stillup.gateway.dialects.writing import digest
 
 INPUT = "input"
 """The one argument of a function that stands for a custom tool."""
@@ -90,7 +89,7 @@ def flat(name: str, namespace: str | None) -> str:
     whole = f"{namespace}__{name}"
     if len(whole) <= _MAX_NAME:
         return whole
-    return f"{whole[: _MAX_NAME - 17]}_{blake2b(whole.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
+    return f"{whole[: _MAX_NAME - 17]}_{digest(whole, 16)}"
 
 
 def as_arguments(text: str) -> str:

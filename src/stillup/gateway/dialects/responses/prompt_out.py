@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from stillup.gateway.dialects.dialect import Losses, Untranslatable
+from stillup.gateway.dialects.dialect import Losses
 from stillup.gateway.dialects.neutral import Choose, Effort, Prompt, Schema, Text, Thinking, Tool, ToolChoice
 from stillup.gateway.dialects.responses.items_out import ME, items_of
 from stillup.gateway.dialects.responses.tools_in import SEARCH
+from stillup.gateway.dialects.writing import Json, refuse_unshared
 
 LEAST_TOKENS = 16
 """A lower ``max_output_tokens`` is refused by OpenAI (``integer_below_min_value``)."""
@@ -38,9 +39,9 @@ def count_prompt(prompt: Prompt, losses: Losses) -> bytes:
     return _encode({name: value for name, value in body.items() if name in _COUNTED})
 
 
-def _body(prompt: Prompt, losses: Losses) -> dict[str, Any]:
-    _refuse(prompt)
-    body: dict[str, Any] = {"model": prompt.model}
+def _body(prompt: Prompt, losses: Losses) -> Json:
+    refuse_unshared(prompt, ME, "Responses")
+    body: Json = {"model": prompt.model}
     items = items_of(prompt.messages, losses)
     if prompt.system:
         _add_system(body, items, prompt.system, losses)
@@ -59,24 +60,7 @@ def _body(prompt: Prompt, losses: Losses) -> dict[str, Any]:
     return body
 
 
-def _refuse(prompt: Prompt) -> None:
-    """What would mean something else without it."""
-    if prompt.count != 1:
-        msg = f"n: Responses gives one answer, not {prompt.count}"
-        raise Untranslatable(msg)
-    if prompt.logprobs is not None:
-        msg = "logprobs: they are not translated"
-        raise Untranslatable(msg)
-    if prompt.previous:
-        msg = "previous_response_id: an answer that is kept at one provider goes nowhere else"
-        raise Untranslatable(msg)
-    for tool in prompt.server_tools:
-        if tool.origin is not ME:
-            msg = f"tools: {tool.what} is run by {tool.origin} only"
-            raise Untranslatable(msg)
-
-
-def _add_system(body: dict[str, Any], items: list[Any], system: tuple[Text, ...], losses: Losses) -> None:
+def _add_system(body: Json, items: list[Any], system: tuple[Text, ...], losses: Losses) -> None:
     if any(text.cache is not None for text in system):
         losses.add("cache marker")
     if len(system) == 1:
@@ -86,7 +70,7 @@ def _add_system(body: dict[str, Any], items: list[Any], system: tuple[Text, ...]
         items.insert(0, {"type": "message", "role": "developer", "content": content})
 
 
-def _add_tools(body: dict[str, Any], prompt: Prompt, losses: Losses) -> None:
+def _add_tools(body: Json, prompt: Prompt, losses: Losses) -> None:
     tools: list[Any] = [_tool(tool, losses) for tool in prompt.tools]
     tools += [Raw(tool.raw) for tool in prompt.server_tools]
     if SEARCH in prompt.others and bytes(prompt.others[SEARCH]).startswith(b"{"):
@@ -102,7 +86,7 @@ def _add_tools(body: dict[str, Any], prompt: Prompt, losses: Losses) -> None:
         body["parallel_tool_calls"] = choice.parallel
 
 
-def _tool(tool: Tool, losses: Losses) -> dict[str, Any]:
+def _tool(tool: Tool, losses: Losses) -> Json:
     if tool.cache is not None:
         losses.add("cache marker")
     return {
@@ -123,7 +107,7 @@ def _choice(choice: ToolChoice) -> Any:  # noqa: ANN401 - JSON
     return choice.choose.value
 
 
-def _add_thinking(body: dict[str, Any], thinking: Thinking, losses: Losses) -> None:
+def _add_thinking(body: Json, thinking: Thinking, losses: Losses) -> None:
     reasoning: dict[str, str] = {}
     effort = thinking.effort
     if thinking.on is False:
@@ -139,8 +123,8 @@ def _add_thinking(body: dict[str, Any], thinking: Thinking, losses: Losses) -> N
         body["reasoning"] = reasoning
 
 
-def _add_text(body: dict[str, Any], prompt: Prompt) -> None:
-    text: dict[str, Any] = {}
+def _add_text(body: Json, prompt: Prompt) -> None:
+    text: Json = {}
     if prompt.schema is not None:
         text["format"] = _format(prompt.schema)
     if "verbosity" in prompt.others:
@@ -149,10 +133,10 @@ def _add_text(body: dict[str, Any], prompt: Prompt) -> None:
         body["text"] = text
 
 
-def _format(schema: Schema) -> dict[str, Any]:
+def _format(schema: Schema) -> Json:
     if not schema.schema:
         return {"type": "json_object"}
-    wanted: dict[str, Any] = {"type": "json_schema", "name": schema.name or "answer", "schema": Raw(schema.schema)}
+    wanted: Json = {"type": "json_schema", "name": schema.name or "answer", "schema": Raw(schema.schema)}
     if schema.description:
         wanted["description"] = schema.description
     if schema.strict is not None:
@@ -160,7 +144,7 @@ def _format(schema: Schema) -> dict[str, Any]:
     return wanted
 
 
-def _add_sampling(body: dict[str, Any], prompt: Prompt, losses: Losses) -> None:
+def _add_sampling(body: Json, prompt: Prompt, losses: Losses) -> None:
     sampling = prompt.sampling
     for name in ("temperature", "top_p"):
         if getattr(sampling, name) is not None:
@@ -170,7 +154,7 @@ def _add_sampling(body: dict[str, Any], prompt: Prompt, losses: Losses) -> None:
             losses.add(name)
 
 
-def _add_others(body: dict[str, Any], prompt: Prompt, losses: Losses) -> None:
+def _add_others(body: Json, prompt: Prompt, losses: Losses) -> None:
     # Nobody but a client of OpenAI's has asked for its answers to be kept there, which is what happens unasked.
     body["store"] = prompt.others.get("store", False)
     for name, value in prompt.others.items():
