@@ -61,7 +61,7 @@ def config_of(servers, *, hedge_after_s, match="*", more="", last="", other=""):
     for pattern, protocol in MODELS.items():
         first, *others = (server.name.lower() for server in servers)
         spoken = f"{other}/{OTHERS[other]}" if other else protocol
-        chain = [f"{first}-{protocol}", *(f"{name}-{spoken}" for name in others)] + ["last-openai"] * bool(last)
+        chain = [f"{first}-{protocol}", *(f"{name}-{spoken}" for name in others)] + ["last-openai/smollm2"] * bool(last)
         lines += ["[[gateway.routes]]", f'match = "{pattern if match == "*" else match}"', f"chain = {chain}"]
     return "\n".join(lines)
 
