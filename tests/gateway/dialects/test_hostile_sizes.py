@@ -6,16 +6,21 @@ import json
 
 import pytest
 
+from stillup.gateway.core.fault import Fault
+from stillup.gateway.core.given import Given
 from stillup.gateway.core.values import Ask, Form, Operation, Protocol
-from stillup.gateway.dialects.base import ERROR
-from stillup.gateway.dialects.dialect import dialect_of
+from stillup.gateway.dialects.anthropic.answer_in import AnthropicReader
+from stillup.gateway.dialects.base import CONTENT, ERROR
+from stillup.gateway.dialects.dialect import Stamp, dialect_of
 from stillup.gateway.dialects.gemini.answer_in import GeminiReader
 from stillup.gateway.dialects.holding import HoldingWatch, Holds
 from stillup.gateway.dialects.lenient import is_crowded
 from stillup.gateway.dialects.needs import needs
 from stillup.gateway.dialects.neutral import Words
+from stillup.gateway.dialects.said import Said
 from stillup.gateway.dialects.seam import LONGEST_OVERLAP, Seam
 from stillup.gateway.dialects.stops import LONGEST_STOP, MOST_STOPS, can_be_kept
+from stillup.gateway.dialects.translated import TranslatedWatch
 from stillup.gateway.dialects.unsealing import UnsealingWatch
 from stillup.gateway.reading import reader
 
@@ -28,6 +33,10 @@ def asked(protocol, body=b"{}"):
 
 def watching(protocol):
     return reader(asked(protocol), protocol, 200, EVENTS)
+
+
+def writing(protocol=Protocol.ANTHROPIC):
+    return dialect_of(protocol).writer(asked(protocol), Stamp(id="abc", created_s=1))
 
 
 def event(name, **more):
@@ -112,6 +121,40 @@ def test_forty_thousand_tools_and_items_are_read():
         asked(Protocol.RESPONSES, f'{{"model":"m","input":[{items}],"tools":[{tools}]}}'.encode())
     )
     assert (len(prompt.messages), len(prompt.messages[0].parts), len(prompt.tools)) == (1, 40_000, 40_000)
+
+
+def word(text):
+    return event("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
+
+
+def test_an_answer_without_end_is_not_kept_for_going_on_with():
+    """It passes as it comes all the same: only nobody can go on with it when it breaks off."""
+    made = []
+    given = Given(lambda: made.append(writing()) or made[-1])
+    given.passed(word("so far"))
+    assert given.writer().said.text == "so far"
+    for _ in range(70):
+        given.passed(word("x" * 1_000_000))
+    assert given.is_lost
+    assert len(made) == 1
+
+
+def test_a_translated_answer_without_end_is_broken_off():
+    watch = TranslatedWatch(watching(Protocol.ANTHROPIC), AnthropicReader(), writing(Protocol.OPENAI), b"")
+    begun = event("message_start", message={"id": "m", "model": "m", "content": []}) + event(
+        "content_block_start", index=0, content_block={"type": "text", "text": ""}
+    )
+    assert watch.feed(begun + word("a"))[0] & CONTENT
+    assert next(n for n in range(100) if watch.feed(word("x" * 1_000_000))[0] & ERROR) == 64 * 1_048_576 // 1_000_000
+    assert watch.fault is Fault.MALFORMED
+
+
+def test_letters_are_put_together():
+    said = Said()
+    for letter in "abcde" * 2_000:
+        said.add(Words(letter))
+    assert said.text == "abcde" * 2_000
+    assert said.tokens == 2_500
 
 
 @pytest.mark.parametrize(

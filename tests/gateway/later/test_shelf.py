@@ -151,3 +151,11 @@ def test_a_folder_that_others_can_write_to_is_not_trusted(tmp_path):
 def test_nothing_of_a_prompt_is_shown():
     assert "secret" not in repr(REQUEST)
     assert "secret" not in repr(Answer(status=200, headers=(), body=b"secret"))
+
+
+def test_a_disk_that_takes_the_request_and_not_its_state_is_left_as_it_was(shelf):
+    (shelf.folder / f"{item(1).id}.state").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        shelf.add(item(1), REQUEST)
+    assert not shelf.items
+    assert not list(shelf.folder.glob("*.request"))

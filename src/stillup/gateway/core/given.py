@@ -6,27 +6,36 @@ from collections.abc import Callable
 
 from stillup.gateway.dialects.dialect import Writer
 
-_FOLD_BYTES = 256 * 1024
-"""So much is kept as bytes; then it is read, and what it says is kept instead."""
+_FOLD_BYTES = 64 * 1024
+"""So much is kept as bytes; then it is read, and what it says is kept instead, which is a thirtieth of it."""
+_MOST_BYTES = 64 * 1024 * 1024
+"""Nobody is told so long a story to go on with; what never ends must not fill the memory."""
 
 
 class Given:
     """Bytes of the client's own dialect. In health this is one list that grows; nothing is read."""
 
-    __slots__ = ("_kept", "_make", "_size", "_writer")
+    __slots__ = ("_folded", "_kept", "_make", "_size", "_writer", "is_lost")
 
     def __init__(self, make: Callable[[], Writer]) -> None:
         self._make = make
         self._writer: Writer | None = None
         self._kept: list[bytes] = []
-        self._size = 0
+        self._size = self._folded = 0
+        self.is_lost = False
+        """It was too long to be kept: nobody can go on with it."""
 
     def passed(self, data: bytes) -> None:
         """These whole events went to the client as they came from an upstream."""
+        if self.is_lost:
+            return
         self._kept.append(data)
         self._size += len(data)
         if self._size > _FOLD_BYTES:
+            self._folded += self._size
             self._fold()
+            if self._folded > _MOST_BYTES:
+                self.is_lost, self._writer = True, None
 
     def written_by(self, writer: Writer) -> None:
         """All that goes to the client is written, from here on, and this is what writes it."""

@@ -19,6 +19,8 @@ from stillup.gateway.dialects.said import Said
 
 MOST_SEAMS = 12
 """An answer in more parts than that is no answer."""
+_MOST_TOKENS = 2_000_000
+"""Nor is a longer one: no model takes it to go on with."""
 
 ThinkingCut = Literal["restart", "hold", "error"]
 
@@ -71,7 +73,7 @@ class GoingOn:
 
     def after(self, t: Trial, watch: Watch, fault: Fault) -> Standing:
         """Try ``t`` broke off; the client has whole events of it."""
-        if self._continuable is None or self.given is None:
+        if self._continuable is None or self.given is None or self.given.is_lost:
             return Standing(t.ending(watch, self._protocol, fault), is_over=True, fault=fault)
         writer = self.given.writer()
         said = writer.said
@@ -90,7 +92,7 @@ class GoingOn:
         cut = self._continuable.thinking_cut if self._continuable else "error"
         if said.is_thinking and cut == "error":
             return False
-        return MEANINGS[fault].moves_on and self.seams < MOST_SEAMS and said.is_plain
+        return MEANINGS[fault].moves_on and self.seams < MOST_SEAMS and said.is_plain and said.tokens < _MOST_TOKENS
 
     def _error(self, t: Trial, watch: Watch, fault: Fault) -> bytes:
         if self.broken is None:

@@ -25,6 +25,8 @@ from stillup.gateway.dialects.neutral import (
 
 CHARACTERS_A_TOKEN = 4.0
 """Where nobody counts."""
+_MOST_PIECES = 4_096
+"""So many are put together: a piece is often one letter, which takes fifty bytes alone."""
 
 
 class Said:
@@ -111,6 +113,8 @@ class Said:
             self._close()
             self._open = kind
         self._pieces.append(text)
+        if len(self._pieces) > _MOST_PIECES:
+            self._pieces = ["".join(self._pieces)]
 
     def _so_far(self) -> tuple[Part, ...]:
         if self._open is None:

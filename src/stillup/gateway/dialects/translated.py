@@ -146,7 +146,7 @@ class TranslatedWatch(Wrapping):
     """
 
     decodes = True
-    __slots__ = ("_between", "_early", "_ended", "_reader", "_writer", "content_type", "writer")
+    __slots__ = ("_between", "_early", "_ended", "_reader", "_size", "_writer", "content_type", "writer")
 
     def __init__(
         self, watch: Watch, reader: Reader, writer: Writer, content_type: bytes, between: Sequence[Between] = ()
@@ -158,11 +158,16 @@ class TranslatedWatch(Wrapping):
         self._between = between
         self._early: list[Piece] = []
         self._ended: Ended | None = None
+        self._size = 0
 
     def feed(self, chunk: bytes) -> tuple[int, bytes]:
         if self.flags & (END | ERROR):
             return self.flags, b""
         flags, ready = self._inner.feed(chunk)
+        self._size += len(ready)
+        if self._size > MAX_WHOLE_BYTES:  # all of it is known to the writer
+            self._fail(Fault.MALFORMED, message="the answer is too long")
+            return self.flags, b""
         pieces = self._reader.feed(ready) if ready else []
         if flags & END:
             pieces += self._reader.finish()

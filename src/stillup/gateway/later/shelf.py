@@ -89,8 +89,12 @@ class Shelf:
         self._make_room(item.request_bytes)
         number = max((other.number for other in self.items.values()), default=0) + 1
         item = replace(item, number=number)
-        replace_file(self._at(item.id, "request"), msgspec.msgpack.encode(request))
-        self.put(item)
+        try:
+            replace_file(self._at(item.id, "request"), msgspec.msgpack.encode(request))
+            self.put(item)
+        except OSError:  # a full disk must not fill up with what nobody knows of
+            self._at(item.id, "request").unlink(missing_ok=True)
+            raise
         return item
 
     def put(self, item: Item) -> None:
