@@ -16,6 +16,7 @@ from stillup.vault.write import text_of
 MOST_LOOKED_AT = 2_000
 """Messages, the newest of those that have the words. So many cost some 20 ms; nobody reads on beyond them."""
 MOST_RANKED = 500
+_COMMON = 20_000
 _AROUND = 70
 _MOST_SNIPPET = 260
 
@@ -78,7 +79,7 @@ def search(vault: Vault, wanted: Wanted, *, limit: int = 20, offset: int = 0, hi
         rows = _messages(db, query.whole, wanted)
         tallies = _tallied(rows[:MOST_LOOKED_AT])
         if len(rows) <= MOST_RANKED:
-            _rank(db, query.wanted, rows, tallies)
+            _rank(db, query.terms, rows, tallies)
         _entitle(db, query.whole, wanted, tallies)
         best = sorted(
             tallies.values(), key=lambda t: (not t.by_title, t.rank, -(max(t.messages, default=0)), -t.conversation)
@@ -114,10 +115,20 @@ def _tallied(rows: Iterable[tuple[int, int]]) -> dict[int, _Tally]:
     return tallies
 
 
-def _rank(db: Any, query: str, rows: Sequence[tuple[int, int]], tallies: dict[int, _Tally]) -> None:  # noqa: ANN401
-    """The best message of a conversation counts, and stands first in it."""
-    if not rows:
+def _rank(
+    db: Any,  # noqa: ANN401
+    terms: Sequence[str],
+    rows: Sequence[tuple[int, int]],
+    tallies: dict[int, _Tally],
+) -> None:
+    """The best message of a conversation counts, and stands first in it.
+
+    A word that stands in very many messages says little of what one is about, and BM25 would go through all of them.
+    """
+    telling = [term for term in terms if _count(db, term) < _COMMON]
+    if not rows or not telling:
         return
+    query = " AND ".join(telling)
     low, high = rows[-1][0], rows[0][0]
     ranks = dict(
         db.execute(
@@ -127,6 +138,12 @@ def _rank(db: Any, query: str, rows: Sequence[tuple[int, int]], tallies: dict[in
     for tally in tallies.values():
         tally.messages.sort(key=lambda n: ranks.get(n, 0.0))
         tally.rank = ranks.get(tally.messages[0], 0.0)
+
+
+def _count(db: Any, term: str) -> int:  # noqa: ANN401
+    """How many messages have it, up to the bound."""
+    wanted = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+    return int(db.execute(wanted, (term, _COMMON)).fetchone()[0])
 
 
 def _entitle(db: Any, query: str, wanted: Wanted, tallies: dict[int, _Tally]) -> None:  # noqa: ANN401

@@ -102,15 +102,15 @@ def _settled(arguments: str) -> str:
 
 
 class Query(Struct, frozen=True):
-    """Two expressions for the index: what must stand there, and what must not."""
+    """Expressions for the index: what must all stand there, and what must not."""
 
-    wanted: str
+    terms: tuple[str, ...]
     unwanted: tuple[str, ...] = ()
 
     @property
     def whole(self) -> str:
         """Both in one."""
-        return self.wanted + "".join(f" NOT {term}" for term in self.unwanted)
+        return " AND ".join(self.terms) + "".join(f" NOT {term}" for term in self.unwanted)
 
 
 def query_of(text: str) -> Query:
@@ -139,7 +139,7 @@ def query_of(text: str) -> Query:
     if not wanted:
         msg = "There is no word in that which could be looked for."
         raise UsageError(msg)
-    return Query(" AND ".join(wanted), tuple(unwanted))
+    return Query(tuple(wanted), tuple(unwanted))
 
 
 def _term(word: str, *, is_word: bool) -> str:
