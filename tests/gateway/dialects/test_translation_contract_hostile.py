@@ -9,16 +9,12 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from stillup.gateway.core.values import Form, Operation
 from stillup.gateway.dialects.dialect import Losses, Untranslatable, dialect_of
 from stillup.gateway.dialects.lenient import NoJson
-from stillup.gateway.dialects.neutral import (
-    Ended,
-    Failed,
-    Stop,
-    Words,
-)
+from stillup.gateway.dialects.neutral import Counted, Counts, Ended, Failed, Reply, Stop, Words
 from tests.gateway.dialects.conversations import (
     ALL,
     STAMP,
@@ -127,6 +123,18 @@ def test_a_whole_answer_that_is_wrong_somewhere_is_no_json_or_read(protocol):
             json.loads(dialect_of(other).write_reply(read, asked(other, b"{}"), STAMP))
 
     check()
+
+
+@each
+def test_counts_that_nobody_can_have_are_unknown(protocol):
+    dialect = dialect_of(protocol)
+    told = Counts(fresh=10**12, cache_read=10**13, output=-5)
+    body = dialect.write_reply(Reply(counts=told), asked(protocol, b"{}"), STAMP)
+    streamed = dialect.writer(streamed_to(protocol), STAMP).write([Words("So"), Counted(told), Ended(Stop.END)])
+    counted = [piece.counts for piece in dialect.reader().feed(streamed) if isinstance(piece, Counted)]
+    for counts in (dialect.read_reply(body).counts, *counted):
+        assert [n for n in astuple(counts) if n is not None and not 0 <= n < 10**10] == []
+        assert counts.fresh in {None, 0}
 
 
 @each_client

@@ -109,9 +109,14 @@ class Usage(Struct, frozen=True):
     def believable(self) -> Usage:
         """Without counts that nobody can have: an upstream may write any number, of any length and below zero."""
         for n in (self.input_tokens, self.output_tokens, self.cache_read_tokens, self.cache_write_tokens):
-            if n is not None and not 0 <= n <= _MOST_TOKENS:
-                return Usage(*(n if n is None or 0 <= n <= _MOST_TOKENS else None for n in astuple(self)))
+            if n != believable(n):
+                return Usage(*map(believable, astuple(self)))
         return self
 
 
 _MOST_TOKENS = 1_000_000_000
+
+
+def believable(tokens: int | None) -> int | None:
+    """The number; None for one that nobody can have."""
+    return tokens if tokens is not None and 0 <= tokens <= _MOST_TOKENS else None

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from stillup.gateway.core.values import believable
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
 from stillup.gateway.dialects.neutral import Counts, Stop
 from stillup.gateway.dialects.typed import mended
@@ -38,14 +39,14 @@ class Usage(Struct, gc=False):
     output_tokens_details: _Details | None = None
 
     def counts(self) -> Counts:
-        """As neutral counts; numbers nobody can have are unknown."""
+        """As neutral counts."""
         details = self.output_tokens_details
         return Counts(
-            fresh=_sane(self.input_tokens),
-            cache_read=_sane(self.cache_read_input_tokens),
-            cache_write=_sane(self.cache_creation_input_tokens),
-            output=_sane(self.output_tokens),
-            thought=None if details is None else _sane(details.thinking_tokens),
+            fresh=believable(self.input_tokens),
+            cache_read=believable(self.cache_read_input_tokens),
+            cache_write=believable(self.cache_creation_input_tokens),
+            output=believable(self.output_tokens),
+            thought=None if details is None else believable(details.thinking_tokens),
         )
 
 
@@ -155,7 +156,3 @@ def decoded(decoder: msgspec.json.Decoder[T], data: bytes) -> T | None:
         return decoder.decode(mended(data))
     except (*UNREADABLE, NoJson):
         return None
-
-
-def _sane(count: int | None) -> int | None:
-    return count if count is not None and 0 <= count <= 1_000_000_000 else None

@@ -7,15 +7,13 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from stillup.gateway.core.values import Protocol
+from stillup.gateway.core.values import Protocol, believable
 from stillup.gateway.dialects.chat.asked import Annotation
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, plain
 from stillup.gateway.dialects.neutral import Citation, Counts, Stop
 from stillup.gateway.dialects.typed import mended
 
 T = TypeVar("T", bound=Struct)
-_MOST_TOKENS = 1_000_000_000
-"""More tokens than any answer has: an upstream may write any number."""
 
 
 class _PromptDetails(Struct, gc=False):
@@ -38,24 +36,20 @@ class Usage(Struct, gc=False):
     """DeepSeek's word for what others put into the details."""
 
     def counts(self) -> Counts:
-        """In neutral words, without what nobody can have."""
+        """As neutral counts."""
         details = self.prompt_tokens_details or _PromptDetails()
-        read = _believable(self.prompt_cache_hit_tokens if details.cached_tokens is None else details.cached_tokens)
-        write = _believable(details.cache_write_tokens)
-        total = _believable(self.prompt_tokens)
+        read = believable(self.prompt_cache_hit_tokens if details.cached_tokens is None else details.cached_tokens)
+        write = believable(details.cache_write_tokens)
+        total = believable(self.prompt_tokens)
         fresh = None if total is None else max(0, total - (read or 0) - (write or 0))
         output = self.completion_tokens_details
         return Counts(
             fresh=fresh,
             cache_read=read,
             cache_write=write or None,
-            output=_believable(self.completion_tokens),
-            thought=None if output is None else _believable(output.reasoning_tokens),
+            output=believable(self.completion_tokens),
+            thought=None if output is None else believable(output.reasoning_tokens),
         )
-
-
-def _believable(n: int | None) -> int | None:
-    return n if n is not None and 0 <= n <= _MOST_TOKENS else None
 
 
 class _XGroq(Struct, gc=False):
@@ -96,12 +90,6 @@ class Piece(Struct, gc=False):
         if isinstance(self.thinking, list):
             return "".join(inner.text or "" for inner in self.thinking)
         return self.thinking or ""
-
-
-class Image(Struct, gc=False):
-    """An image that was made: OpenRouter's way."""
-
-    image_url: Raw = NULL
 
 
 class Delta(Struct, gc=False):

@@ -103,7 +103,7 @@ class ConverseReader(Reader):
         elif name == b"contentBlockStop":
             self._close(pieces)
         if event.usage is not None:
-            pieces.append(Counted(counts_of(event.usage)))
+            pieces.append(Counted(event.usage.counts()))
         if event.stop_reason is not None:
             self._stop(event.stop_reason, pieces)
 
@@ -199,16 +199,6 @@ def _whole(held: _Held, other_id: str) -> Piece:
     return Calls(Call(id=held.id or other_id, name=held.name, arguments=arguments))
 
 
-def counts_of(usage: Usage) -> Counts:
-    """Converse counts apart what was cached."""
-    return Counts(
-        fresh=usage.input_tokens,
-        cache_read=usage.cache_read_input_tokens,
-        cache_write=usage.cache_write_input_tokens,
-        output=usage.output_tokens,
-    )
-
-
 class _Message(Struct, gc=False):
     content: list[dict[str, Raw]] = []
 
@@ -237,5 +227,5 @@ def read_reply(data: bytes) -> Reply:
     reason = found.stop_reason or ""
     if reason in BROKEN:
         raise NoJson(BROKEN[reason])
-    counts = Counts() if found.usage is None else counts_of(found.usage)
+    counts = Counts() if found.usage is None else found.usage.counts()
     return Reply(parts=parts, stop=STOPS.get(reason, Stop.END), counts=counts)

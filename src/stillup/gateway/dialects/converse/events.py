@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw, Struct
 
+from stillup.gateway.core.values import believable
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
+from stillup.gateway.dialects.neutral import Counts
 from stillup.gateway.dialects.sse import USUAL, fields_of_lines
 from stillup.gateway.dialects.typed import mended
 
@@ -46,7 +48,6 @@ class Start(Struct, gc=False, rename="camel"):
     """What a block is that begins; text and thoughts begin without a word."""
 
     tool_use: ToolUse | None = None
-    tool_result: Raw = NULL
     image: Image | None = None
 
 
@@ -67,6 +68,15 @@ class Usage(Struct, gc=False, rename="camel"):
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_write_input_tokens: int | None = None
+
+    def counts(self) -> Counts:
+        """As neutral counts."""
+        return Counts(
+            fresh=believable(self.input_tokens),
+            cache_read=believable(self.cache_read_input_tokens),
+            cache_write=believable(self.cache_write_input_tokens),
+            output=believable(self.output_tokens),
+        )
 
 
 class Event(Struct, gc=False, rename="camel"):

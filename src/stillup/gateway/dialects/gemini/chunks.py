@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from stillup.gateway.core.values import believable
 from stillup.gateway.dialects.array import BadArray, Elements
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
 from stillup.gateway.dialects.neutral import Counts
@@ -75,10 +76,11 @@ class UsageMetadata(Struct, gc=False, rename="camel"):
     cached_content_token_count: int | None = None
 
     def counts(self) -> Counts:
-        """The same, disjoint."""
-        prompt, out, thoughts = self.prompt_token_count, self.candidates_token_count, self.thoughts_token_count
-        cached = self.cached_content_token_count
-        all_in = None if prompt is None else prompt + (self.tool_use_prompt_token_count or 0)
+        """As neutral counts."""
+        prompt, tools = believable(self.prompt_token_count), believable(self.tool_use_prompt_token_count)
+        out, thoughts = believable(self.candidates_token_count), believable(self.thoughts_token_count)
+        cached = believable(self.cached_content_token_count)
+        all_in = None if prompt is None else prompt + (tools or 0)
         return Counts(
             fresh=None if all_in is None else max(0, all_in - (cached or 0)),
             cache_read=cached,
@@ -167,7 +169,6 @@ class Chunks:
         if half is not None:
             self._half = half[0]
             data = data[: half.start()] + data[half.end() :]
-            del half
         try:
             return _salvaged(mended(data))
         except NoJson:

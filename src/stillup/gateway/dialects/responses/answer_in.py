@@ -69,7 +69,7 @@ def read_reply(data: bytes) -> Reply:
         model=response.model or "",
         parts=parts,
         stop=stop_of(response, {type(part) for part in parts}),
-        counts=Counts() if response.usage is None else response.usage.counts,
+        counts=Counts() if response.usage is None else response.usage.counts(),
     )
 
 
@@ -158,7 +158,7 @@ class ResponsesReader(Reader):
             for n, raw in enumerate(response.output or ()):
                 self._item_done(n, raw)
         if response.usage is not None:
-            self._pieces.append(Counted(response.usage.counts))
+            self._pieces.append(Counted(response.usage.counts()))
         if event.type == "response.incomplete":
             response.status = "incomplete"
         self._over(response)

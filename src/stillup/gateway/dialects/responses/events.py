@@ -8,6 +8,7 @@ from contextlib import suppress
 import msgspec
 from msgspec import Raw, Struct
 
+from stillup.gateway.core.values import believable
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, as_string
 from stillup.gateway.dialects.neutral import Counts
 from stillup.gateway.dialects.sse import BOM, USUAL, Splitter, fields_of_lines
@@ -69,17 +70,17 @@ class _Usage(Struct, gc=False):
     input_tokens_details: _Cached | None = None
     output_tokens_details: _Thought | None = None
 
-    @property
     def counts(self) -> Counts:
-        """Disjoint: here what was cached is a part of the input."""
-        cached = self.input_tokens_details or _Cached()
-        inside = (cached.cached_tokens or 0) + (cached.cache_write_tokens or 0)
+        """As neutral counts: here what was cached is a part of the input."""
+        cached, thought = self.input_tokens_details or _Cached(), self.output_tokens_details or _Thought()
+        read, write = believable(cached.cached_tokens), believable(cached.cache_write_tokens)
+        total = believable(self.input_tokens)
         return Counts(
-            fresh=None if self.input_tokens is None else max(0, self.input_tokens - inside),
-            cache_read=cached.cached_tokens,
-            cache_write=cached.cache_write_tokens,
-            output=self.output_tokens,
-            thought=None if self.output_tokens_details is None else self.output_tokens_details.reasoning_tokens,
+            fresh=None if total is None else max(0, total - (read or 0) - (write or 0)),
+            cache_read=read,
+            cache_write=write,
+            output=believable(self.output_tokens),
+            thought=believable(thought.reasoning_tokens),
         )
 
 
