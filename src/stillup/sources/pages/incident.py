@@ -13,7 +13,7 @@ from stillup.model.signal import Declared, Signal
 from stillup.sources.base import Context
 from stillup.sources.decode import clean, strip_html
 from stillup.sources.pages.board import Board
-from stillup.sources.pages.page import Incident, Post
+from stillup.sources.pages.page import Affected, Incident, Post
 from stillup.sources.pages.words import is_beside, names_service
 
 PAST = timedelta(hours=24)
@@ -57,7 +57,7 @@ def case_of(incident: Incident, board: Board, ctx: Context) -> Case | None:
 
 
 def _codes(incident: Incident) -> list[str]:
-    named = [p.affected for p in incident.posts if p.affected]
+    named = _listings(incident)
     rungs = (
         [a.id for a in named[0] if a.in_trouble] if named else [],
         [a.id for post in named for a in post if a.in_trouble],
@@ -68,10 +68,15 @@ def _codes(incident: Incident) -> list[str]:
     return next((rung for rung in rungs if rung), [])
 
 
+def _listings(incident: Incident) -> list[tuple[Affected, ...]]:
+    """What the updates say of rows, newest first, once each: updates that leave the same rows alike share it."""
+    return list({id(p.affected): p.affected for p in incident.posts if p.affected}.values())
+
+
 def declared(case: Case, board: Board, ctx: Context) -> Iterator[Declared]:
     """What an incident says now, once for each component and each model."""
     newest = case.incident.posts[0].body if case.incident.posts else ""
-    was_red = any(a.in_trouble for p in case.incident.posts for a in p.affected)
+    was_red = any(a.in_trouble for listed in _listings(case.incident) for a in listed)
     states = {part: _state_now(case.incident, part, board, was_red=was_red) for part in case.parts}
     yield from _lines(case, states, board, ctx, Post(at=ctx.now, stage=case.incident.stage, body=newest))
 
