@@ -142,7 +142,7 @@ def read(source: Path) -> None:
                 skipped += 1
     took = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
-    most, cpu = used.ru_maxrss / 1024, used.ru_utime + used.ru_stime
+    most, cpu = used.ru_maxrss / 1024, used.ru_utime + used.ru_stime  # the parent that made the export was smaller
     print(
         json.dumps(
             {"s": took, "cpu": cpu, "mib": most, "turns": turns, "conversations": conversations, "skipped": skipped}

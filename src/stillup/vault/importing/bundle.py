@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Self
+from typing import Protocol, Self
 
 from msgspec import Struct
 
@@ -34,6 +34,14 @@ class Member(Struct, frozen=True, kw_only=True):
     """What the bundle finds it by."""
 
 
+class Stream(Protocol):
+    """What is read from."""
+
+    def read(self, most: int, /) -> bytes:
+        """As many bytes as asked for, fewer at the end only."""
+        ...
+
+
 class Bundle(ABC):
     """``members`` in the order they stand in; ``seal`` is a check on what it is."""
 
@@ -44,7 +52,7 @@ class Bundle(ABC):
     _index: dict[str, Member] | None = None
 
     @abstractmethod
-    def open(self, member: Member) -> AbstractContextManager[IO[bytes]]:
+    def open(self, member: Member) -> AbstractContextManager[Stream]:
         """Its bytes as a stream. Raises Unreadable, also while it is read."""
 
     def close(self) -> None:  # noqa: B027 - most have nothing open
@@ -91,7 +99,7 @@ class Single(Bundle):
         with path.open("rb") as file:
             self.seal = seal_of(file.read(4096) + str(found.st_size).encode())
 
-    def open(self, member: Member) -> AbstractContextManager[IO[bytes]]:
+    def open(self, member: Member) -> AbstractContextManager[Stream]:
         del member
         return self._path.open("rb")
 
@@ -109,7 +117,7 @@ class Folder(Bundle):
         seen = "\n".join(f"{member.name}:{member.size_bytes}" for member in self.members)
         self.seal = seal_of(seen.encode("utf-8", "surrogateescape"))
 
-    def open(self, member: Member) -> AbstractContextManager[IO[bytes]]:
+    def open(self, member: Member) -> AbstractContextManager[Stream]:
         path = self._root / member.name
         try:
             checked(path)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 from stillup.vault.importing.bounds import CHUNK_BYTES
-from stillup.vault.importing.bundle import Bundle, Folder, Member, Single, Unreadable, checked
+from stillup.vault.importing.bundle import Bundle, Folder, Member, Single, Stream, Unreadable, checked
 from stillup.vault.importing.scan import Item, items
 from stillup.vault.importing.zips import LOCAL, unzipped
 
@@ -56,7 +55,7 @@ def objects(bundle: Bundle, member: Member, start: int = 0) -> Iterator[Item]:
         yield Item(start=at, end=at, why=why)
 
 
-def utf8(file: IO[bytes]) -> Callable[[int], bytes]:
+def utf8(file: Stream) -> Callable[[int], bytes]:
     """Reads bytes of UTF-8; what begins as UTF-16 is made into that, and a byte order mark is left out.
 
     What comes is at most as many bytes as asked for.
@@ -69,7 +68,7 @@ def utf8(file: IO[bytes]) -> Callable[[int], bytes]:
 
 
 class _Read:
-    def __init__(self, file: IO[bytes], head: bytes) -> None:
+    def __init__(self, file: Stream, head: bytes) -> None:
         self._file, self._head = file, head
 
     def __call__(self, most: int) -> bytes:
@@ -78,7 +77,7 @@ class _Read:
 
 
 class _Recoded:
-    def __init__(self, file: IO[bytes], head: bytes, coding: str) -> None:
+    def __init__(self, file: Stream, head: bytes, coding: str) -> None:
         self._file, self._ready = file, b""
         self._decoder = codecs.getincrementaldecoder(coding)("replace")
         self._ready = self._decoder.decode(head).encode("utf-8", "replace")

@@ -87,10 +87,10 @@ class _Scan:
             if self._string is not None:
                 at = self._on_in_string(data, at)
             elif self._depth == 0:
-                junk = self._junk
                 at = self._to_object(data, at, base)
-                if self._depth and junk >= 0:
-                    yield Item(start=junk, end=base + at, why="This is no JSON.")
+                if self._depth and self._junk >= 0:
+                    yield Item(start=self._junk, end=self._start, why="This is no JSON.")
+                    self._junk = -1
             else:
                 at = self._on(data, at)
                 if self._depth == 0:
@@ -114,7 +114,7 @@ class _Scan:
             self._junk = base + between.end()
         if found >= 0:
             self._start, self._depth = base + found, 1
-            self._junk, self._is_lost, self._kept, self._head = -1, False, 1, b""
+            self._is_lost, self._kept, self._head = False, 1, b""
             self._parts = [b"{"]
             return found + 1
         return end

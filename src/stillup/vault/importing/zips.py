@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO, Self
 
 from stillup.vault.importing.bounds import (
-    CHUNK_BYTES,
     DIRECTORY_BYTES,
     MEMBERS,
     UNPACKED_FLOOR_BYTES,
     UNPACKED_RATIO,
     said,
 )
-from stillup.vault.importing.bundle import Bundle, Member, Unreadable, checked
+from stillup.vault.importing.bundle import Bundle, Member, Stream, Unreadable, checked
 from stillup.vault.importing.marks import seal_of
 
 LOCAL = b"PK\x03\x04"
 _END, _END64 = b"PK\x05\x06", b"PK\x06\x06"
+_STEP_BYTES = 65_536
 _TAIL_BYTES = 22 + 65_536
 _HEADER = struct.Struct("<4s5H3I2H")
 _STORED, _DEFLATED = 0, 8
@@ -66,7 +65,7 @@ class Zip(Bundle):
         ]
         self.seal = seal_of("\n".join(f"{i.filename}:{i.file_size}:{i.CRC}" for i in infos).encode("utf-8", "replace"))
 
-    def open(self, member: Member) -> AbstractContextManager[IO[bytes]]:
+    def open(self, member: Member) -> AbstractContextManager[Stream]:
         info = member.key
         assert isinstance(info, zipfile.ZipInfo)  # noqa: S101 - the key of its own members
         _refuse_bomb(member.size_bytes, member.packed_bytes)
@@ -74,7 +73,8 @@ class Zip(Bundle):
             msg = "It is locked with a password."
             raise Unreadable(msg)
         try:
-            return io.BufferedReader(_Told(self._zip.open(info)))
+            file = self._zip.open(info)
+            return _Steady(file.read1, file.close)  # type: ignore[attr-defined]
         except _FAILS as failed:
             raise _unreadable(failed) from failed
 
@@ -93,37 +93,48 @@ class Cut(Bundle):
         self.members = list(_found(file))
         self.seal = seal_of("\n".join(f"{m.name}:{m.key}" for m in self.members).encode("utf-8", "replace"))
 
-    def open(self, member: Member) -> AbstractContextManager[IO[bytes]]:
+    def open(self, member: Member) -> AbstractContextManager[Stream]:
         assert isinstance(member.key, tuple)  # noqa: S101 - the key of its own members
-        return io.BufferedReader(_Inflated(self._file, *member.key))
+        return _Steady(_Inflated(self._file, *member.key).read)
 
     def close(self) -> None:
         self._file.close()
 
 
-class _Told(io.RawIOBase):
-    """What zipfile reads, with its errors in our words."""
+class _Steady:
+    """Reads in small steps, so that a break costs at most one of them: what was read before it is given first."""
 
-    def __init__(self, inner: IO[bytes]) -> None:
-        self._inner = inner
+    def __init__(self, step: Callable[[int], bytes], close: Callable[[], None] = lambda: None) -> None:
+        self._step, self._close = step, close
+        self._failed: Unreadable | None = None
 
-    def readable(self) -> bool:
-        return True
+    def __enter__(self) -> Self:
+        return self
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        try:
-            data = self._inner.read(len(buffer))
-        except _FAILS as failed:
-            raise _unreadable(failed) from failed
-        buffer[: len(data)] = data
-        return len(data)
+    def __exit__(self, *_: object) -> None:
+        self._close()
 
-    def close(self) -> None:
-        self._inner.close()
-        super().close()
+    def read(self, most: int) -> bytes:
+        """As many bytes as asked for, fewer at the end or before a break; then Unreadable."""
+        parts: list[bytes] = []
+        while most > 0:
+            try:
+                if self._failed is not None:
+                    raise self._failed
+                data = self._step(min(most, _STEP_BYTES))
+            except (*_FAILS, Unreadable) as failed:
+                self._failed = failed if isinstance(failed, Unreadable) else _unreadable(failed)
+                if parts:
+                    break
+                raise self._failed from failed
+            if not data:
+                break
+            parts.append(data)
+            most -= len(data)
+        return b"".join(parts)
 
 
-class _Inflated(io.RawIOBase):
+class _Inflated:
     """A member from its first byte on, as far as it is there; a break ends it like a file's end."""
 
     def __init__(self, file: BinaryIO, start: int, method: int, packed: int) -> None:
@@ -137,15 +148,12 @@ class _Inflated(io.RawIOBase):
         """Of the file, behind what the member takes; once it is read to its end."""
         return self._at - (len(self._inflate.unused_data) if self._inflate else 0)
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._next(len(buffer))
-        buffer[: len(data)] = data
+    def read(self, most: int) -> bytes:
+        """Some bytes, none at the end; Unreadable for a bomb."""
+        data = self._next(most)
         self._out += len(data)
         _refuse_bomb(self._out, max(self._at - self._start, 1))
-        return len(data)
+        return data
 
     def _next(self, most: int) -> bytes:
         inflate = self._inflate
@@ -175,7 +183,7 @@ class _Inflated(io.RawIOBase):
 
 def _found(file: BinaryIO) -> Iterator[Member]:
     """Members by their headers, one behind the other, as long as there are any."""
-    at, size = 0, os.fstat(file.fileno()).st_size
+    at, size = 0, _size(file)
     for _ in range(MEMBERS):
         file.seek(at)
         head = file.read(_HEADER.size)
@@ -207,20 +215,23 @@ def _found(file: BinaryIO) -> Iterator[Member]:
 def _behind(file: BinaryIO, start: int) -> int:
     """Where the next header may stand behind a member that does not say its length before its data."""
     stream = _Inflated(file, start, _DEFLATED, 0)
-    buffer = bytearray(CHUNK_BYTES)
     try:
-        while stream.readinto(buffer):
+        while stream.read(_STEP_BYTES):
             pass
     except Unreadable:
-        return 1 << 62
+        return _size(file)
     if not stream.is_whole:
-        return 1 << 62
+        return _size(file)
     file.seek(stream.at)
     after = file.read(28)
     for length in (16, 24, 12, 20):  # the sizes: with a signature or without, of four bytes or of eight
         if after[length : length + 3] == LOCAL[:3] or after[length : length + 4] == b"PK\x01\x02":
             return stream.at + length
-    return 1 << 62
+    return _size(file)
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 def _directory_bytes(file: BinaryIO) -> int | None:
