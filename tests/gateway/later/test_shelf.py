@@ -159,3 +159,12 @@ def test_a_disk_that_takes_the_request_and_not_its_state_is_left_as_it_was(shelf
         shelf.add(item(1), REQUEST)
     assert not shelf.items
     assert not list(shelf.folder.glob("*.request"))
+
+
+def test_a_folder_within_keeps_nobody_from_being_asked_again(shelf):
+    kept = shelf.add(item(1), REQUEST)
+    shelf.put(replace(kept, state=State.RUNNING))
+    (shelf.folder / "somebodys").mkdir()
+    other = again(shelf)
+    assert [i.state for i in other.items.values()] == [State.WAITING]
+    other.close()
