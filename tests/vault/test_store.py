@@ -160,3 +160,12 @@ def test_a_title_that_comes_later_renames_and_alone_is_nothing(vault):
     assert vault.put([replace(talk(), title="Nobody's", id="2"), talk("one", title="Old")], NOW_S)[0] is Put.KNOWN
     vault.put([talk(title="New")], NOW_S)
     assert [(about.title, about.turns) for about in vault.newest(5)] == [("New", 1)]
+
+
+def test_a_title_that_is_only_how_a_new_message_begins_does_not_replace_the_one_there_is(vault):
+    vault.put([talk("one", "two", title="one")], NOW_S)
+    more = Conversation(origin="test", id="1", turns=(turn("m2", "and now  something else"),), title="and now someth…")
+    vault.put([more], NOW_S)
+    assert [about.title for about in vault.newest(5)] == ["one"]
+    vault.put([replace(more, turns=(), title="A real one")], NOW_S)
+    assert [about.title for about in vault.newest(5)] == ["A real one"]

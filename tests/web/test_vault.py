@@ -119,3 +119,13 @@ def test_only_a_page_that_has_a_vault_leads_to_it(opened, path):
 def test_marks_cut_a_text_and_a_day_that_cannot_be_is_none():
     assert marked("a walrus", [(2, 8)]) == (("a ", False), ("walrus", True))
     assert [day(None), day(9e99), day(0.0)] == ["", "", "1970-01-01"]
+
+
+def test_a_message_of_megabytes_is_shown_in_part(opened, tmp_path):
+    turn = Turn(id="1", role=Role.USER, parts=(Text(text="long " * 400_000),))
+    with open_vault(tmp_path / "vault.db") as vault:
+        vault.put([Conversation(origin="o", id="1", turns=(turn,))], 1.6e9)
+    client = opened(vault=lambda: open_vault(tmp_path / "vault.db"), token=TOKEN)
+    answer = client.get("/vault/1", headers=KNOWN)
+    assert "2,000,000 characters" in answer.text
+    assert len(answer.text) < 400_000

@@ -158,7 +158,7 @@ class Writer:
                 self._also(number, conversation.origin, name, known.n)
         if is_own and not is_threaded:
             grew = self._order(number, ready, there) or grew
-        self._renew(number, conversation, is_own=is_own)
+        self._renew(number, conversation, ready, is_own=is_own)
         return Put.GREW if grew else Put.KNOWN
 
     def _there(self, number: int, origin: str, *, is_named: bool) -> tuple[dict[str, _There], dict[bytes, _There], int]:
@@ -188,12 +188,12 @@ class Writer:
         self._db.executemany("UPDATE message SET place = ? WHERE n = ?", enumerate(wanted))
         return True
 
-    def _renew(self, number: int, conversation: Conversation, *, is_own: bool) -> None:
+    def _renew(self, number: int, conversation: Conversation, ready: Sequence[Ready], *, is_own: bool) -> None:
         title, service, place = self._db.execute(
             "SELECT title, service, place FROM conversation WHERE n = ?", (number,)
         ).fetchone()
         told = readable(conversation.title)
-        if told and told != title and (is_own or not title):
+        if told and told != title and (not title or (is_own and not _is_first_words(told, ready))):
             if title:
                 self._db.execute(
                     "INSERT INTO titles (titles, rowid, text) VALUES ('delete', ?, ?)", (number, words.indexed(title))
@@ -293,6 +293,15 @@ def text_of(db: Any, n: int) -> str:  # noqa: ANN401
     rows = db.execute("SELECT name, text FROM attachment WHERE message = ? ORDER BY place", (n,))
     attachments = [Attachment(name=name, text=text) for name, text in rows]
     return words.words_of(unpack(unsqueezed(parts), lambda _: None), attachments)
+
+
+def _is_first_words(title: str, ready: Sequence[Ready]) -> bool:
+    """Whether a title is how one of these messages begins: what an importer says for want of a title.
+
+    Of a transcript that grew it sees the new messages only; the conversation keeps the title it has.
+    """
+    begins = " ".join(title.rstrip("….").split())
+    return any(" ".join(one.words[: 2 * len(title) + 80].split()).startswith(begins) for one in ready)
 
 
 def made_ready(conversation: Conversation) -> list[Ready]:

@@ -36,6 +36,8 @@ _MOST_CHARACTERS = 400_000
 _MOST_PAGES = 10_000
 _WHO = {Role.USER: "You", Role.ASSISTANT: "Answer", Role.SYSTEM: "System"}
 _LONG = 20_000
+_MOST_TEXT = 300_000
+"""Characters of one text: a message may be of 100 MB."""
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -160,6 +162,8 @@ def _piece(part: Part, *, is_long: bool) -> tuple[str, str]:
     """What it is (empty: plain words), and its HTML."""
     match part:
         case Text(text=text) | Refused(text=text):
+            if len(text) > _MOST_TEXT:
+                return "", as_it_is(f"{text[:_MOST_TEXT]}\n… ({len(text):,} characters; `stillup vault show` has all)")
             return "", as_it_is(text) if is_long else render_markdown(text)
         case Thought(text=text):
             return "Thought", as_it_is(text[:_LONG])
