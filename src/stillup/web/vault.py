@@ -162,9 +162,7 @@ def _piece(part: Part, *, is_long: bool) -> tuple[str, str]:
     """What it is (empty: plain words), and its HTML."""
     match part:
         case Text(text=text) | Refused(text=text):
-            if len(text) > _MOST_TEXT:
-                return "", as_it_is(f"{text[:_MOST_TEXT]}\n… ({len(text):,} characters; `stillup vault show` has all)")
-            return "", as_it_is(text) if is_long else render_markdown(text)
+            return "", _words(text, is_long=is_long)
         case Thought(text=text):
             return "Thought", as_it_is(text[:_LONG])
         case Call(name=name, arguments=arguments):
@@ -176,6 +174,12 @@ def _piece(part: Part, *, is_long: bool) -> tuple[str, str]:
             return f"A file: {part.name or part.kind.value}", as_it_is(part.text[:_LONG])
         case Foreign(what=what):
             return what, ""
+
+
+def _words(text: str, *, is_long: bool) -> str:
+    if len(text) > _MOST_TEXT:
+        return as_it_is(f"{text[:_MOST_TEXT]}\n… ({len(text):,} characters; `stillup vault show` has all)")
+    return as_it_is(text) if is_long else render_markdown(text)
 
 
 def _html(page: bytes) -> Response[bytes]:
