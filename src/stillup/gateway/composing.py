@@ -49,8 +49,6 @@ from stillup.gateway.reading import content_of, reader
 
 _ASKED_AS = {Protocol.BEDROCK: Protocol.ANTHROPIC, Protocol.VERTEX: Protocol.ANTHROPIC}
 """Whose requests are made for them: the envelope comes after."""
-_LEAST_TOKENS = {Protocol.RESPONSES: 16}
-"""The smallest limit that is taken."""
 _NOT_SERVED = (404, 405, 501)
 _MARK = UNSIGNED.encode()
 _SSE = b"text/event-stream; charset=utf-8"
@@ -137,7 +135,7 @@ class Composer:
             if form is Form.NONE:
                 msg = f"{turn.name} cannot go on with an answer of another"
                 raise Untranslatable(msg)
-            body = dialect_of(protocol).go_on(_plain(ask), said.text, form, self._tokens_left(protocol, said))
+            body = dialect_of(protocol).go_on(_plain(ask), said.text, form, self._tokens_left(said))
         if ask.operation is Operation.GENERATE and (turn.model != self._ask.model or learned or form):
             body, adaptations = adapted(
                 body if body is not ask.body else _plain(ask), protocol, turn.model, learned, goes_on=form
@@ -234,10 +232,10 @@ class Composer:
             raise Untranslatable(msg)
         return found
 
-    def _tokens_left(self, protocol: Protocol, said: Said) -> int | None:
+    def _tokens_left(self, said: Said) -> int | None:
         """The client's limit less what it has; None where it set none."""
         most = self._read_prompt().max_tokens
-        return None if most is None else max(_LEAST_TOKENS.get(protocol, 1), most - said.tokens)
+        return None if most is None else max(1, most - said.tokens)
 
     def _new_writer(self) -> Writer:
         return dialect_of(self._ask.protocol).writer(_decoded(self._ask), self._stamp)

@@ -15,15 +15,13 @@ from stillup.gateway.wire.hops import end_to_end
 
 _CONTENT_SIZES = frozenset({len("content-type"), len("content-encoding")})
 _PREVIOUS = re.compile(rb'"previous_response_id"\s*:\s*"')
-
-
-_LARGE = 1_048_576
+_LARGE_BYTES = 1_048_576
 _MOST_ENDS = 100_000
 
 
 def _is_bomb(decoded: bytes) -> bool:
     """Whether a few coded bytes became more events than anybody sends at once: each takes some time to look at."""
-    return len(decoded) > _LARGE and sum(map(decoded.count, (b"\n\n", b"\r", b"}"))) > _MOST_ENDS
+    return len(decoded) > _LARGE_BYTES and sum(map(decoded.count, (b"\n\n", b"\r", b"}"))) > _MOST_ENDS
 
 
 class Decoding(Wrapping):

@@ -214,7 +214,7 @@ def test_hints_are_kept_by_name_and_members_nobody_knows_are_named():
     assert write(others=prompt.others, unknown=prompt.unknown)[1] == [
         "metadata",
         "service tier",
-        "next_years_member (not known)",
+        "next_years_member",
     ]
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stillup.gateway.core.values import Ask, Form, Operation, Protocol
 from stillup.gateway.dialects.chat.translation import DIALECT
+from stillup.gateway.dialects.continuing import GO_ON
 from stillup.gateway.dialects.dialect import Stamp, Untranslatable
 from stillup.gateway.dialects.lenient import NoJson
 from stillup.gateway.dialects.neutral import (
@@ -25,7 +26,6 @@ from stillup.gateway.dialects.neutral import (
     Text,
     Thought,
 )
-from stillup.gateway.dialects.typed import GO_ON
 
 STAMP = Stamp(id="s", created_s=7)
 CITED = {"type": "url_citation", "url_citation": {"url": "https://a", "title": "A", "start_index": 0, "end_index": 2}}

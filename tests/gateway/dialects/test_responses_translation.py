@@ -7,6 +7,7 @@ import json
 import pytest
 
 from stillup.gateway.core.values import Ask, Form, Operation, Protocol
+from stillup.gateway.dialects.continuing import GO_ON
 from stillup.gateway.dialects.dialect import Losses, Untranslatable, dialect_of
 from stillup.gateway.dialects.lenient import NoJson
 from stillup.gateway.dialects.neutral import (
@@ -32,7 +33,6 @@ from stillup.gateway.dialects.neutral import (
     Tool,
     ToolChoice,
 )
-from stillup.gateway.dialects.typed import GO_ON
 
 ME = Protocol.RESPONSES
 RESPONSES = dialect_of(ME)

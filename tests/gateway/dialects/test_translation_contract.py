@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from msgspec.structs import replace
 
 from stillup.gateway.core.values import Form
+from stillup.gateway.dialects.continuing import GO_ON
 from stillup.gateway.dialects.dialect import dialect_of
 from stillup.gateway.dialects.neutral import (
     UNSIGNED,
@@ -26,7 +27,6 @@ from stillup.gateway.dialects.neutral import (
     Text,
     Thought,
 )
-from stillup.gateway.dialects.typed import GO_ON
 from tests.gateway.dialects.conversations import (
     ALL,
     FOLDERS,

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from stillup.catalog.constraints import UNKNOWN, Constraints, Json, Thinks, Way, When, constraints_of
 from stillup.catalog.models import find_model
 from stillup.gateway.core.values import Form, Protocol
+from stillup.gateway.dialects.base import CLAUDES
 from stillup.gateway.dialects.editing import Edited
 from stillup.gateway.dialects.lenient import NoJson
 from stillup.gateway.dialects.lessons import Learned, Lessons, Pupil, is_about_thoughts
@@ -20,7 +21,6 @@ from stillup.gateway.dialects.wording import adapt_forced_tools, adapt_schema
 
 __all__ = ["STOPS_LEFT_OUT", "Learned", "Lessons", "Pupil", "adapted", "constrained", "is_about_thoughts"]
 
-_CLAUDES = (Protocol.ANTHROPIC, Protocol.BEDROCK, Protocol.VERTEX)
 _GENERATION = ("generationConfig", "generation_config")
 
 _NAMES: dict[Protocol, dict[str, tuple[tuple[str, ...], ...]]] = {
@@ -118,7 +118,7 @@ def _is_foreign(edited: Edited, protocol: Protocol, model: str) -> bool:
     if not isinstance(named, str) or _is_same(edited, model):
         return False
     before, after = find_model(named), find_model(model)
-    return protocol in _CLAUDES or (before is not None and after is not None and before.maker != after.maker)
+    return protocol in CLAUDES or (before is not None and after is not None and before.maker != after.maker)
 
 
 def constrained(model: str, learned: Learned) -> Constraints:
@@ -151,7 +151,7 @@ def _most_output(model: str, learned: Learned) -> int | None:
 
 
 def _paths(protocol: Protocol, name: str) -> tuple[tuple[str, ...], ...]:
-    return _NAMES[Protocol.ANTHROPIC if protocol in _CLAUDES else protocol].get(name, ())
+    return _NAMES[Protocol.ANTHROPIC if protocol in CLAUDES else protocol].get(name, ())
 
 
 def _leave_out(edited: Edited, protocol: Protocol, name: str) -> None:

@@ -31,6 +31,8 @@ MAX_HELD_BYTES = 16 * 1024 * 1024
 MAX_WHOLE_BYTES = 64 * 1024 * 1024
 """An answer that is not streamed is held up to this size."""
 
+CLAUDES = (Protocol.ANTHROPIC, Protocol.BEDROCK, Protocol.VERTEX)
+"""Claude's own protocol, and the clouds' envelopes around it."""
 DEFAULT_BASES = {
     Protocol.ANTHROPIC: "https://api.anthropic.com",
     Protocol.OPENAI: "https://api.openai.com/v1",
@@ -141,11 +143,6 @@ class Watch(ABC):
         self.usage = Usage()
         self.model = ""
         self.stop_reason = ""
-
-    @property
-    def first_content(self) -> bool:
-        """Content was seen."""
-        return bool(self.flags & CONTENT)
 
     @abstractmethod
     def feed(self, chunk: bytes) -> tuple[int, bytes]:

@@ -1,4 +1,4 @@
-"""Which of the four forms a model goes on in with a beginning of its own answer (law 4)."""
+"""Which of the four forms a model goes on in with a beginning of its own answer, and what it is told (law 4)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from stillup.catalog.constraints import constraints_of
 from stillup.catalog.models import find_model
 from stillup.catalog.providers import maker_of, providers
 from stillup.gateway.core.values import Form, Protocol
+from stillup.gateway.dialects.base import CLAUDES
 from stillup.gateway.dialects.lenient import NULL, NoJson, read
 
-_CLAUDES = (Protocol.ANTHROPIC, Protocol.BEDROCK, Protocol.VERTEX)
+GO_ON = (
+    "Your last answer broke off in the middle because the connection failed. Go on with it exactly where it stops: "
+    "your next character follows its last one. Say nothing of it again, do not begin anew, and do not mention this."
+)
+"""What a user is made to say in instruction form, in every dialect."""
 _OFF = re.compile(rb'"type"\s*:\s*"(?:disabled|between_tools|text)"|^"(?:none|minimal)"$|^false$')
 _NO = (b"", b"null")
 
@@ -46,7 +51,7 @@ def form_of(provider: str, model: str, protocol: Protocol, body: bytes) -> Form:
         maker = _maker(model)
         is_there = protocol is Protocol.OPENAI and maker in providers() and provider in {"", maker}
         return form if is_there else Form.INSTRUCTION
-    if form is Form.PREFILL and (protocol not in (*_CLAUDES, Protocol.OPENAI) or _is_bound(body)):
+    if form is Form.PREFILL and (protocol not in (*CLAUDES, Protocol.OPENAI) or _is_bound(body)):
         return Form.INSTRUCTION
     return form
 

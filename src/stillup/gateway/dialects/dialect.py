@@ -29,6 +29,10 @@ class Untranslatable(ValueError):
     """
 
 
+_MOST_LOSSES = 48
+_LONGEST_NAME = 80
+
+
 class Losses:
     """What a translation leaves out without changing the meaning (a cache marker, a user's id), each named once."""
 
@@ -38,8 +42,10 @@ class Losses:
         self._names: dict[str, None] = {}
 
     def add(self, name: str) -> None:
-        """Something is left out; ``name`` is a few plain words, nothing of the prompt."""
-        self._names[name] = None
+        """Something is left out; ``name`` is a few plain words, or a member's name, of which a client may write any."""
+        if len(self._names) < _MOST_LOSSES:
+            is_plain = name.isascii() and name.isprintable()
+            self._names[name[:_LONGEST_NAME] if is_plain else "a member of another name"] = None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

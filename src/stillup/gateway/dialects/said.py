@@ -99,7 +99,7 @@ class Said:
     @property
     def is_plain(self) -> bool:
         """It is nothing but text and thoughts: another upstream can go on with it."""
-        return all(isinstance(part, Text | Thought) and not getattr(part, "citations", ()) for part in self.parts)
+        return all(isinstance(part, Thought) or (isinstance(part, Text) and not part.citations) for part in self.parts)
 
     @property
     def tokens(self) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from stillup.catalog.constraints import Constraints, Thinks, Way
 from stillup.gateway.core.values import Protocol
+from stillup.gateway.dialects.base import CLAUDES
 from stillup.gateway.dialects.editing import Edited
 from stillup.gateway.dialects.lenient import NoJson, plain
 from stillup.gateway.dialects.neutral import UNSIGNED
 
-_CLAUDES = (Protocol.ANTHROPIC, Protocol.BEDROCK, Protocol.VERTEX)
 _WORDS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_000, "max": 60_000}
 _LEAST_BUDGET = 1_024
@@ -25,7 +25,7 @@ def thinks(edited: Edited, protocol: Protocol, limits: Constraints) -> bool:
         return False
     if limits.thinking is Thinks.ALWAYS:
         return True
-    if protocol in _CLAUDES:
+    if protocol in CLAUDES:
         kind = edited.table("thinking").get("type")
         return kind in _ASKED or (kind not in _OFF and limits.thinks_unasked)
     effort = _effort(edited, protocol)
@@ -34,7 +34,7 @@ def thinks(edited: Edited, protocol: Protocol, limits: Constraints) -> bool:
 
 def asks_to_think(edited: Edited, protocol: Protocol) -> bool:
     """Whether the request itself asks for it."""
-    if protocol in _CLAUDES:
+    if protocol in CLAUDES:
         return edited.table("thinking").get("type") in _ASKED
     return _effort(edited, protocol) not in {None, "none"}
 
@@ -54,7 +54,7 @@ def stop_thinking(edited: Edited, limits: Constraints, why: str) -> bool:
 
 def adapt_thinking(edited: Edited, protocol: Protocol, limits: Constraints, *, tools_unthinking: bool) -> None:
     """Say how to think as the model takes it; ``tools_unthinking``: with tools not at all, in Chat Completions."""
-    if protocol in _CLAUDES:
+    if protocol in CLAUDES:
         _claude(edited, limits)
     elif protocol is Protocol.GEMINI:
         for config in ("generationConfig", "generation_config"):
@@ -65,7 +65,7 @@ def adapt_thinking(edited: Edited, protocol: Protocol, limits: Constraints, *, t
 
 def leave_room(edited: Edited, protocol: Protocol, limits: Constraints) -> None:
     """Where little may be said, a model that thinks unasked would say nothing at all: it is told to think little."""
-    path = _EFFORT if protocol in _CLAUDES else _effort_path(protocol)
+    path = _EFFORT if protocol in CLAUDES else _effort_path(protocol)
     if protocol in (Protocol.GEMINI, Protocol.CONVERSE) or not (limits.thinks_unasked and limits.efforts):
         return
     if edited.has(*path) or edited.has("thinking"):

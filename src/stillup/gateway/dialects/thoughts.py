@@ -13,15 +13,14 @@ from msgspec import Raw
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.editing import Edited
+from stillup.gateway.dialects.gemini.names import NO_SIGNATURE
 from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, as_list, as_object
 from stillup.gateway.dialects.typed import mended
 
-GEMINI_SKIPS = "skip_thought_signature_validator"
-"""What Google documents for calls that have no signature of its own: Gemini 3 refuses a call without any."""
 _THINKING = (b'"thinking"', b'"redacted_thinking"')
 _SIGNATURES = ("thoughtSignature", "thought_signature")
 _encode = msgspec.json.encode
-_DUMMY = Raw(_encode(GEMINI_SKIPS))
+_DUMMY = Raw(_encode(NO_SIGNATURE))
 
 
 class _Kind(msgspec.Struct):

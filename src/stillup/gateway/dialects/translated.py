@@ -11,7 +11,6 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from stillup.gateway.core.fault import Fault
-from stillup.gateway.core.values import Usage
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, HELD, MAX_WHOLE_BYTES, Watch, Wrapping
 from stillup.gateway.dialects.coding import CannotDecode, decoded
 from stillup.gateway.dialects.dialect import Reader, Untranslatable, Writer
@@ -26,7 +25,9 @@ from stillup.gateway.dialects.neutral import (
     Counts,
     Ended,
     Failed,
+    Foreign,
     Gives,
+    Media,
     Piece,
     Refused,
     Refuses,
@@ -276,18 +277,6 @@ def pieces_of(reply: Reply) -> list[Piece]:
                 pieces.append(Calls(part))
             case Refused():
                 pieces.append(Refuses(part.text))
-            case _ if not hasattr(part, "is_error"):
+            case Media() | Foreign():
                 pieces.append(Gives(part))
     return [*pieces, Counted(reply.counts), Ended(reply.stop, reply.sequence)]
-
-
-def counts_of(usage: Usage, *, cached_inside: bool) -> Counts:
-    """An upstream's counts as a watch read them, disjoint."""
-    cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0) if cached_inside else 0
-    fresh = None if usage.input_tokens is None else max(0, usage.input_tokens - cached)
-    return Counts(
-        fresh=fresh,
-        cache_read=usage.cache_read_tokens,
-        cache_write=usage.cache_write_tokens,
-        output=usage.output_tokens,
-    )

@@ -14,12 +14,6 @@ from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, plain
 
 T = TypeVar("T")
 
-GO_ON = (
-    "Your last answer broke off in the middle because the connection failed. Go on with it exactly where it stops: "
-    "your next character follows its last one. Say nothing of it again, do not begin anew, and do not mention this."
-)
-"""What a user is made to say in instruction form, in every dialect."""
-
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
 _MAX_SAID = 200
 

@@ -8,10 +8,10 @@ import msgspec
 
 from stillup.catalog.constraints import Constraints, Json, When
 from stillup.gateway.core.values import Protocol
+from stillup.gateway.dialects.base import CLAUDES
 from stillup.gateway.dialects.editing import Edited
 from stillup.gateway.dialects.thinking import asks_to_think, stop_thinking
 
-_CLAUDES = (Protocol.ANTHROPIC, Protocol.BEDROCK, Protocol.VERTEX)
 _FORCED = ("any", "tool")
 _NAME = 200
 _CALL_ONE = "Call one of the tools now; do not answer in words."
@@ -26,7 +26,7 @@ _encode = msgspec.json.encode
 
 def adapt_forced_tools(edited: Edited, protocol: Protocol, limits: Constraints) -> None:
     """A tool that must be called: Claude is not made to while it thinks, and its newest models not at all."""
-    if protocol not in _CLAUDES or limits.forced_tools in (None, When.YES):
+    if protocol not in CLAUDES or limits.forced_tools in (None, When.YES):
         return
     choice = edited.table("tool_choice")
     if choice.get("type") not in _FORCED:
@@ -47,7 +47,7 @@ def adapt_schema(edited: Edited, protocol: Protocol, limits: Constraints) -> Non
     """JSON by a schema, from a model that takes no schema."""
     if limits.json in (None, Json.SCHEMA):
         return
-    if protocol in _CLAUDES:
+    if protocol in CLAUDES:
         for path in (("output_config", "format"), ("output_format",)):
             if edited.has(*path):
                 schema = edited.table(*path).get("schema")
@@ -104,7 +104,7 @@ def _say_schema(edited: Edited, protocol: Protocol, schema: Any) -> None:  # noq
 
 def tell(edited: Edited, protocol: Protocol, says: str) -> None:
     """Add a sentence to the system prompt; what is there stays as it is written, before it."""
-    if protocol in _CLAUDES:
+    if protocol in CLAUDES:
         _add(edited, {"type": "text", "text": says}, says, "system")
     elif protocol is Protocol.RESPONSES:
         before = edited.get("instructions")

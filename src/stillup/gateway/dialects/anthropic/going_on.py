@@ -9,10 +9,11 @@ from msgspec import Raw
 
 from stillup.gateway.core.values import Form
 from stillup.gateway.dialects.anthropic.thinking_out import begins_with_thought
+from stillup.gateway.dialects.continuing import GO_ON
 from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.lenient import NULL, as_list, as_object
 from stillup.gateway.dialects.neutral import UNSIGNED
-from stillup.gateway.dialects.typed import GO_ON, typed
+from stillup.gateway.dialects.typed import typed
 
 _message = msgspec.json.Decoder(dict[str, Any]).decode
 _plain_messages = msgspec.json.Decoder(list[dict[str, Any]]).decode

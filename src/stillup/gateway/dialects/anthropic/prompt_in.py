@@ -110,7 +110,6 @@ _HINTS = frozenset(
 """Members without which the answer means the same."""
 _CHOICES = {"auto": Choose.AUTO, "any": Choose.ANY, "tool": Choose.ONE, "none": Choose.NONE}
 _EFFORTS = {effort.value: effort for effort in Effort}
-_MAX_UNKNOWN = 32
 
 
 def read_prompt(ask: Ask) -> Prompt:
@@ -126,7 +125,7 @@ def read_prompt(ask: Ask) -> Prompt:
     for name, value in typed(as_object, ask.body).items():
         if name in _HINTS:
             others[name] = value
-        elif name not in _KNOWN and len(unknown) < _MAX_UNKNOWN:
+        elif name not in _KNOWN:
             unknown.append(name)
     return Prompt(
         model=body.model or ask.model,

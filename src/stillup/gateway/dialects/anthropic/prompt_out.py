@@ -76,15 +76,10 @@ def _shared(prompt: Prompt, losses: Losses) -> Json:
     for name, value in prompt.others.items():
         if name == "anthropic_version" or (name == "store" and value == _FALSE):  # nothing is kept here
             continue
-        losses.add(_HINTS.get(name, _shown(name)))
+        losses.add(_HINTS.get(name, name))
     for name in prompt.unknown:
-        losses.add(f"{_shown(name)} (not known)")
+        losses.add(name)
     return body
-
-
-def _shown(name: str) -> str:
-    """A member's name as it may stand in a header."""
-    return name[:60] if name.isascii() and name.isprintable() else "a member of another name"
 
 
 def _turns(prompt: Prompt, ids: Ids, losses: Losses) -> list[Json]:

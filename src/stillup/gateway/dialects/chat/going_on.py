@@ -10,11 +10,12 @@ from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import Form
 from stillup.gateway.dialects.chat.makers import is_newer_openais, thought_instead, wants_thoughts
+from stillup.gateway.dialects.continuing import GO_ON
 from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, as_list, as_object, as_string
 from stillup.gateway.dialects.neutral import UNSIGNED
 from stillup.gateway.dialects.splice import members
-from stillup.gateway.dialects.typed import GO_ON, typed
+from stillup.gateway.dialects.typed import typed
 
 _encode = msgspec.json.encode
 _NEWER, _OLDER = "max_completion_tokens", "max_tokens"

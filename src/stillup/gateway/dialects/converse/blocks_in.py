@@ -127,8 +127,9 @@ class Blocks:
         for n, block in enumerate(blocks):
             if "cachePoint" in block:
                 ttl = typed(_cache_point, bytes(block["cachePoint"]), f"{where}[{n}].cachePoint").ttl
-                if parts and not isinstance(parts[-1], Thought | Foreign) and hasattr(parts[-1], "cache"):
-                    parts[-1] = msgspec.structs.replace(parts[-1], cache=Cache(ttl=ttl or ""))
+                last = parts[-1] if parts else None
+                if isinstance(last, Text | Media | Call | Result):
+                    parts[-1] = msgspec.structs.replace(last, cache=Cache(ttl=ttl or ""))
                 continue
             part = self._read(block, f"{where}[{n}]")
             if part != _SEE:

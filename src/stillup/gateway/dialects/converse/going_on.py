@@ -6,10 +6,11 @@ import msgspec
 from msgspec import Raw
 
 from stillup.gateway.core.values import Form
+from stillup.gateway.dialects.continuing import GO_ON
 from stillup.gateway.dialects.lenient import as_list, as_object
 from stillup.gateway.dialects.neutral import UNSIGNED
 from stillup.gateway.dialects.splice import members
-from stillup.gateway.dialects.typed import GO_ON, typed
+from stillup.gateway.dialects.typed import typed
 
 _MARK = UNSIGNED.encode()
 _encode = msgspec.json.encode

@@ -6,13 +6,14 @@ import msgspec
 from msgspec import Raw
 
 from stillup.gateway.core.values import Form
+from stillup.gateway.dialects.continuing import GO_ON
 from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, as_list
 from stillup.gateway.dialects.neutral import UNSIGNED
 from stillup.gateway.dialects.responses.items import peek, reasoning
 from stillup.gateway.dialects.responses.prompt_out import LEAST_TOKENS
 from stillup.gateway.dialects.splice import members
-from stillup.gateway.dialects.typed import GO_ON, typed
+from stillup.gateway.dialects.typed import typed
 
 _NULL = bytes(NULL)
 _MARK = UNSIGNED.encode()
