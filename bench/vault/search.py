@@ -53,9 +53,7 @@ def fill(vault: Vault, count: int) -> None:
     vault.put(batch, 0.0)
     took = perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"made and kept {characters / 1e6:,.0f} MB in {took:.0f} s, peak {peak:.0f} MB of memory"
-    )
+    print(f"made and kept {characters / 1e6:,.0f} MB in {took:.0f} s, peak {peak:.0f} MB of memory")
 
 
 def conversation(rng: random.Random, number: int) -> Conversation:

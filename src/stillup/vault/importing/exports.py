@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 
 from stillup.gateway.dialects.lenient import NoJson
-from stillup.vault.importing.bundle import Bundle, Member, Unreadable
+from stillup.vault.importing.bundle import Bundle, Member, Single, Unreadable
 from stillup.vault.importing.fields import Fields, decoded, titled
 from stillup.vault.importing.marks import Mark, mark_of
-from stillup.vault.importing.opened import objects, opened
+from stillup.vault.importing.opened import objects, opened, peeked
 from stillup.vault.importing.scan import Item
 from stillup.vault.importing.shaping import in_pieces
 from stillup.vault.values import Conversation, Read, Skipped, Turn
 
+_LOOKS = 4
+"""So many files are looked into to see whose export it is."""
 _QUOTE = b'"'
 
 
@@ -54,19 +57,15 @@ class JsonExport(ABC):
 
     def recognises(self, source: Path) -> bool:
         """Whether it is this kind of export; a look at its table of contents and the beginning of one file."""
-        from stillup.vault.importing.opened import peeked
-
         try:
             with opened(source) as bundle:
                 members = self.members(bundle)
-                return bool(members) and self.is_mine(bundle, peeked(bundle, members[0]))
+                return any(self.is_mine(bundle, peeked(bundle, member)) for member in members[:_LOOKS])
         except (Unreadable, OSError):
             return False
 
     def members(self, bundle: Bundle) -> list[Member]:
         """The files that hold the objects; of a single file, itself, whatever it is called."""
-        from stillup.vault.importing.bundle import Single
-
         return bundle.members if isinstance(bundle, Single) else bundle.named(self.files)
 
     def read(self, source: Path, mark: str = "") -> Iterator[Read]:
@@ -136,8 +135,6 @@ def _share(member: Member, at: int) -> int:
 
 def _name_of(item: Item) -> str:
     """What a lost object is known by: a title at its beginning, else where it stands."""
-    import re
-
     named = re.search(rb'"(?:title|name)"\s*:\s*"((?:[^"\\]|\\.){1,200})"', item.head or item.raw[:4096])
     place = f"bytes {item.start:,} to {item.end:,}"
     if named is None:

@@ -37,7 +37,7 @@ from stillup.vault.values import Attachment, Conversation, Turn
 
 OURS = "stillup conversation"
 _MINE = re.compile(
-    rb'"messages"\s*:\s*\[|"contents"\s*:\s*\[|"input"\s*:\s*\[|"format"\s*:\s*"stillup conversation|"role"\s*:'
+    rb'"(?:messages|conversations|contents|input)"\s*:\s*\[|"format"\s*:\s*"stillup conversation|"role"\s*:'
 )
 _PARTS: dict[str, type[Any]] = {
     kind.__name__.lower(): kind for kind in (Text, Media, Thought, Call, Result, Refused, Foreign)
