@@ -79,17 +79,18 @@ class Transcript(ABC):
             yield Read(what=Skipped(where=source.name, why=why), mark=mark, done_bytes=0)
 
     def _read(self, session: Session, file: BinaryIO, begin: Mark, seen: str) -> Iterator[Read]:
-        at, held, last = begin.at, begin.at, begin.at
-        count = 0
+        at = told = begin.at
+        count = kept = 0
         for line in lines(file, begin.at):
             _add(session, line)
             at = line.end
             count += 1
-            if at - held > PIECE_BYTES or count >= PIECE_TURNS:
-                yield from _told(session, begin.written(seen), Mark(at=at, more=session.more).written(seen), at)
-                begin = Mark(at=at, more=session.more)
-                held, last, count = at, at, 0
-        if at > last:
+            kept += len(line.raw)
+            if kept > PIECE_BYTES or count >= PIECE_TURNS:
+                after = Mark(at=at, more=session.more)
+                yield from _told(session, begin.written(seen), after.written(seen), at)
+                begin, told, count, kept = after, at, 0, 0
+        if at > told:
             yield from _told(session, begin.written(seen), Mark(at=at, more=session.more).written(seen), at)
 
 
