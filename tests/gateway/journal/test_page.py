@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stillup.gateway.journal import kept, pieces
-from stillup.gateway.journal.records import HASH_BYTES, MAGIC, Answering, Begin, End, Kind, TryRecord
+from stillup.gateway.journal.records import HASH_BYTES, MAGIC, Answering, Begin, End, Kind, Seam, TryRecord
 from stillup.gateway.journal.segment import ROLL_BLOBS, ROLL_BYTES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "journal.md").read_text("utf-8")
@@ -37,7 +37,7 @@ def test_every_kind_of_record_has_its_number():
 
 
 @pytest.mark.parametrize(
-    ("kind", "record"), [("begin", Begin), ("try", TryRecord), ("answering", Answering), ("end", End)]
+    ("kind", "record"), [("begin", Begin), ("try", TryRecord), ("answering", Answering), ("end", End), ("seam", Seam)]
 )
 def test_a_record_s_fields_stand_in_their_order(kind, record):
     (said,) = re.findall(rf"^\| \d {kind} \| msgpack array: ([\w, ]+)", PAGE, re.MULTILINE)
