@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections.abc import Iterator
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, MAX_HELD_BYTES, Watch
@@ -12,9 +13,8 @@ from stillup.gateway.dialects.lenient import NoJson
 BOM = b"\xef\xbb\xbf"
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 """Two line ends, one after the other, whichever of the three kinds each is."""
-USUAL = re.compile(rb"(?:event: ([^\n]*)\n)?data: ([^\n]*)\n\n+")
+_usual = re.compile(rb"(?:event: ([^\n]*)\n)?data: ([^\n]*)\n\n+").match
 """An event of the two usual shapes, where lines end in a line feed alone, with its name and its data."""
-_usual = USUAL.match
 
 
 class Splitter:
@@ -76,6 +76,27 @@ def fields_of_lines(event: bytes) -> tuple[bytes, bytes | None]:
         elif field == b"event":
             name = value
     return name, b"\n".join(data) if data else None
+
+
+def events(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name and data of each of the whole events in ``data``; the last may lack its blank line."""
+    at, size = 0, len(data)
+    while at < size:
+        event = _usual(data, at)
+        if event is None:
+            yield from _less_usual(data[at:])
+            return
+        name, inside = event.groups(b"")
+        yield name, inside
+        at = event.end()
+
+
+def _less_usual(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    splitter = Splitter()
+    for event in (*splitter.feed(data.removeprefix(BOM)), bytes(splitter.held)):
+        name, inside = fields_of_lines(event)
+        if inside is not None:
+            yield name, inside
 
 
 def _closed(event: bytes) -> bytes:

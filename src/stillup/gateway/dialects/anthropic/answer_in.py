@@ -50,9 +50,7 @@ from stillup.gateway.dialects.neutral import (
     ThoughtEnds,
     Words,
 )
-from stillup.gateway.dialects.sse import BOM, USUAL, Splitter, fields_of_lines
-
-_usual = USUAL.match
+from stillup.gateway.dialects.sse import events
 
 
 class AnthropicReader(Reader):
@@ -73,22 +71,12 @@ class AnthropicReader(Reader):
         self._stop: Stop | None = None
         self._sequence = ""
         self._is_over = False
-        self._begins = True
         self.begun = 0
 
     def feed(self, data: bytes) -> list[Piece]:
         pieces: list[Piece] = []
-        if self._begins and data:
-            self._begins = False
-            data = data.removeprefix(BOM)
-        at, size = 0, len(data)
-        while at < size:
-            event = _usual(data, at)
-            if event is None:
-                self._feed_unusual(data[at:], pieces)
-                break
-            self._see(event[1] or b"", event[2], pieces)
-            at = event.end()
+        for name, inside in events(data):
+            self._see(name, inside, pieces)
         return pieces
 
     def finish(self) -> list[Piece]:
@@ -102,13 +90,6 @@ class AnthropicReader(Reader):
     def open_type(self) -> str:
         """The type of the block that is open; empty for none."""
         return self._block.type if self._block is not None else ""
-
-    def _feed_unusual(self, data: bytes, pieces: list[Piece]) -> None:
-        splitter = Splitter()
-        for event in [*splitter.feed(data), bytes(splitter.held)]:
-            name, inside = fields_of_lines(event)
-            if inside is not None:
-                self._see(name, inside, pieces)
 
     def _see(self, name: bytes, data: bytes, pieces: list[Piece]) -> None:
         if self._is_over:

@@ -30,7 +30,7 @@ from stillup.gateway.dialects.neutral import (
     ThoughtEnds,
     Words,
 )
-from stillup.gateway.dialects.sse import Splitter, fields_of_lines
+from stillup.gateway.dialects.sse import events
 from stillup.gateway.dialects.writing import is_object
 
 MOST_CALLS = 1_024
@@ -168,12 +168,11 @@ class ChatReader(Reader):
         if data.startswith(b"data: ") and data.find(b"\n\n") == len(data) - 2 and data.find(b"\n") == len(data) - 2:
             self._see(data[6:-2], pieces)
             return pieces
-        for event in events_of(data):
-            name, told = fields_of_lines(event)
+        for name, inside in events(data):
             if name == b"error" and not self._is_over:
                 self._fail(pieces)
-            elif told is not None:
-                self._see(told, pieces)
+            else:
+                self._see(inside, pieces)
         return pieces
 
     def _see(self, data: bytes, pieces: list[Piece]) -> None:
@@ -312,14 +311,6 @@ class ChatReader(Reader):
 
 
 _NO_ERROR = (b"null", b"", b'""', b"{}", b"[]")
-
-
-def events_of(data: bytes) -> Iterator[bytes]:
-    """Events one by one; the last may lack its blank line."""
-    splitter = Splitter()
-    yield from splitter.feed(data)
-    if splitter.held:
-        yield bytes(splitter.held)
 
 
 def read_reply(data: bytes) -> Reply:

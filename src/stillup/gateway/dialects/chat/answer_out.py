@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Ask, Protocol
-from stillup.gateway.dialects.chat.answer_in import ChatReader, events_of
+from stillup.gateway.dialects.chat.answer_in import ChatReader
 from stillup.gateway.dialects.chat.told import read_chunk
 from stillup.gateway.dialects.dialect import Stamp, Writer
 from stillup.gateway.dialects.errors import error_event
@@ -41,7 +41,7 @@ from stillup.gateway.dialects.neutral import (
     ThoughtEnds,
     Words,
 )
-from stillup.gateway.dialects.sse import fields_of_lines
+from stillup.gateway.dialects.sse import events
 from stillup.gateway.dialects.writing import data_url
 
 _encode = msgspec.json.encode
@@ -124,10 +124,9 @@ class ChatWriter(Writer):
 
     def _adopt(self, data: bytes) -> None:
         """The chunks that follow have the same id, time and model."""
-        for event in events_of(data):
-            told = fields_of_lines(event)[1]
+        for _, inside in events(data):
             try:
-                chunk = read_chunk(told or b"")
+                chunk = read_chunk(inside)
             except NoJson:
                 continue
             if chunk.choices:

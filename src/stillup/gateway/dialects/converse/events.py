@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import believable
+from stillup.gateway.dialects import sse
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
 from stillup.gateway.dialects.neutral import Counts
-from stillup.gateway.dialects.sse import USUAL, fields_of_lines
 from stillup.gateway.dialects.typed import mended
 
 
@@ -91,28 +91,12 @@ class Event(Struct, gc=False, rename="camel"):
 
 
 _event = msgspec.json.Decoder(Event).decode
-_usual = USUAL.match
 
 
 def events(data: bytes) -> Iterator[tuple[bytes, Event]]:
     """The names and what is in them; what is no event is passed over."""
-    at, size = 0, len(data)
-    while at < size:
-        found = _usual(data, at)
-        if found is None:
-            yield from _less_usual(data[at:])
-            return
-        name, inside = found.groups(b"")
+    for name, inside in sse.events(data):
         event = _decoded(inside)
-        if event is not None:
-            yield name, event
-        at = found.end()
-
-
-def _less_usual(data: bytes) -> Iterator[tuple[bytes, Event]]:
-    for one in data.replace(b"\r\n", b"\n").split(b"\n\n"):
-        name, inside = fields_of_lines(one)
-        event = _decoded(inside) if inside else None
         if event is not None:
             yield name, event
 

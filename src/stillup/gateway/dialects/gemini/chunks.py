@@ -13,7 +13,7 @@ from stillup.gateway.core.values import believable
 from stillup.gateway.dialects.array import BadArray, Elements
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson
 from stillup.gateway.dialects.neutral import Counts
-from stillup.gateway.dialects.sse import fields_of_lines
+from stillup.gateway.dialects.sse import events
 from stillup.gateway.dialects.typed import mended
 
 T = TypeVar("T", bound=Struct)
@@ -140,10 +140,8 @@ class Chunks:
         if self._elements is not None or data.lstrip()[:1] == b"[":
             yield from self._of_array(data)
             return
-        for event in data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n\n"):
-            found = fields_of_lines(event)[1]
-            if found:
-                yield found
+        for _, inside in events(data):
+            yield inside
 
     def _of_array(self, data: bytes) -> Iterator[bytes]:
         self._elements = self._elements or Elements()

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from stillup.gateway.core.values import believable
+from stillup.gateway.dialects import sse
 from stillup.gateway.dialects.lenient import NULL, UNREADABLE, NoJson, as_string
 from stillup.gateway.dialects.neutral import Counts
-from stillup.gateway.dialects.sse import BOM, USUAL, Splitter, fields_of_lines
 from stillup.gateway.dialects.typed import mended
 
 
@@ -117,25 +117,8 @@ _number = msgspec.json.Decoder(int).decode
 
 def events(data: bytes) -> Iterator[Event]:
     """The events in ``data``, which holds whole ones; what is no JSON object is passed over."""
-    at, size = 0, len(data)
-    while at < size:
-        usual = USUAL.match(data, at)
-        if usual is None:
-            yield from _unusual(data[at:])
-            return
-        name, body = usual.groups(b"")
-        at = usual.end()
-        event = _read(name, body)
-        if event is not None:
-            yield event
-
-
-def _unusual(data: bytes) -> Iterator[Event]:
-    splitter = Splitter()
-    whole = splitter.feed(data.removeprefix(BOM))
-    for raw in (*whole, bytes(splitter.held)):
-        name, body = fields_of_lines(raw)
-        event = None if body is None else _read(name, body)
+    for name, inside in sse.events(data):
+        event = _read(name, inside)
         if event is not None:
             yield event
 
