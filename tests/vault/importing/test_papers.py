@@ -166,6 +166,27 @@ def test_a_note_is_one_message_and_is_taken_from_a_folder_only_by_name(tmp_path,
     assert (read.what.title, read.what.turns[0].parts) == ("Note", (Text(text="# Note\n\njust words"),))
 
 
+def test_a_folder_of_everything_gives_each_export_and_file_once(tmp_path, told):
+    claude = [{"uuid": "a", "name": "A", "chat_messages": []}]
+    chatgpt = [{"id": "b", "mapping": {}}]
+    for name, body in (
+        ("claude/conversations.json", claude),
+        ("claude/projects.json", []),
+        ("chatgpt/data/conversations.json", chatgpt),
+        ("chatgpt/data/user-x/file-1.json", {"messages": [{"role": "user", "content": "x"}]}),
+        ("chatgpt/data/file-notes.json", {"messages": [{"role": "user", "content": "x"}]}),
+        ("chatgpt/data/chat.json", {"messages": [{"role": "user", "content": "x"}]}),
+        ("Takeout/My Activity/Gemini Apps/MyActivity.json", [{"header": "Gemini Apps", "title": "Prompted x"}]),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(body))
+    (tmp_path / "page.html").write_text(CHATGPT)
+
+    found = [path.relative_to(tmp_path).as_posix() for path in sources(tmp_path)]
+
+    assert found == ["page.html", "Takeout/My Activity/Gemini Apps/MyActivity.json", "chatgpt/data", "claude"]
+
+
 def test_markdown_that_is_not_in_utf8_is_named(tmp_path, told):
     path = tmp_path / "note.md"
     path.write_bytes("größe".encode("latin-1"))

@@ -6,12 +6,19 @@ writes nothing anywhere.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from stillup.vault.importing.bundle import walk
+from stillup.vault.importing.bundle import levels, walk
 from stillup.vault.values import Importer
+
+_EXPORT = re.compile(r"(conversations|projects)([-_]?\d+)?\.json")
+"""What lies at the top of an export that was unpacked."""
+_FILE = re.compile(r"file[-_]")
+"""How the files are called that somebody has given ChatGPT."""
 
 
 @cache
@@ -46,16 +53,30 @@ def recognise(source: Path) -> Importer | None:
 
 
 def sources(path: Path) -> Iterator[Path]:
-    """What a path holds, each to be read and marked by itself: itself, or what of a folder an importer knows."""
-    if not path.is_dir() or recognise(path) is not None:
+    """What a path holds, each to be read and marked by itself: itself, or what of a folder an importer knows.
+
+    An export that was unpacked is one source, the folder it is in.
+    """
+    if not path.is_dir():
         yield path
         return
+    from stillup.vault.importing.exports import JsonExport
     from stillup.vault.importing.markdown import Markdown, has_speakers
 
-    for entry in walk(path):
-        importer = recognise(found := Path(entry.path))
-        if importer is not None and (not isinstance(importer, Markdown) or has_speakers(found)):
-            yield found  # a folder may be full of notes; named by itself, each of them is welcome
+    whole = ""
+    for folder, files in levels(path):
+        if whole and folder.startswith(whole + os.sep):
+            continue  # the export's own files
+        is_export = any(_EXPORT.fullmatch(file.name) for file in files) and recognise(Path(folder)) is not None
+        if is_export:
+            whole = folder
+            yield Path(folder)
+        for file in files:
+            importer = recognise(found := Path(file.path))
+            if importer is None or (is_export and (isinstance(importer, JsonExport) or _FILE.match(file.name))):
+                continue
+            if not isinstance(importer, Markdown) or has_speakers(found):
+                yield found  # a folder may be full of notes; named by itself, each of them is welcome
 
 
 def size_bytes(source: Path) -> int:

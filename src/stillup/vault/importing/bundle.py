@@ -128,7 +128,13 @@ class Folder(Bundle):
 
 
 def walk(root: Path) -> Iterator[os.DirEntry[str]]:
-    """Plain files under a folder in the order of their names; links and what hides are passed over."""
+    """Plain files under a folder in the order of their names; links are passed over."""
+    for _, files in levels(root):
+        yield from files
+
+
+def levels(root: Path) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """A folder and those in it, each with its plain files, in the order of their names; links are passed over."""
     left = FOLDER_FILES
     folders = [(str(root), 0)]
     while folders and left > 0:
@@ -138,15 +144,12 @@ def walk(root: Path) -> Iterator[os.DirEntry[str]]:
                 found = sorted(entries, key=lambda entry: entry.name)
         except OSError:
             continue
-        below = []
-        for entry in found:
-            if entry.is_dir(follow_symlinks=False):
-                if depth < FOLDER_DEPTH:
-                    below.append((entry.path, depth + 1))
-            elif entry.is_file(follow_symlinks=False) and left > 0:
-                left -= 1
-                yield entry
-        folders += reversed(below)
+        files = [entry for entry in found if entry.is_file(follow_symlinks=False)][:left]
+        left -= len(files)
+        yield folder, files
+        if depth < FOLDER_DEPTH:
+            below = [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
+            folders += [(path, depth + 1) for path in reversed(below)]
 
 
 def checked(path: Path) -> os.stat_result:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stillup.gateway.dialects.lenient import NoJson
-from stillup.vault.importing.bundle import Bundle, Member, Single, Unreadable
+from stillup.vault.importing.bundle import Bundle, Folder, Member, Single, Unreadable
 from stillup.vault.importing.fields import Fields, decoded, titled
 from stillup.vault.importing.marks import Mark, mark_of
 from stillup.vault.importing.opened import objects, opened, peeked
@@ -65,8 +65,13 @@ class JsonExport(ABC):
             return False
 
     def members(self, bundle: Bundle) -> list[Member]:
-        """The files that hold the objects; of a single file, itself, whatever it is called."""
-        return bundle.members if isinstance(bundle, Single) else bundle.named(self.files)
+        """The files that hold the objects; of a single file, itself, whatever it is called.
+
+        Of a folder, those directly in it: there may be another export in each folder below.
+        """
+        if isinstance(bundle, Single):
+            return bundle.members
+        return [m for m in bundle.named(self.files) if "/" not in m.name or not isinstance(bundle, Folder)]
 
     def read(self, source: Path, mark: str = "") -> Iterator[Read]:
         """Everything from the mark on."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stillup.vault.importing.bounds import CHUNK_BYTES
-from stillup.vault.importing.bundle import Bundle, Member, Single, Unreadable
+from stillup.vault.importing.bundle import Bundle, Folder, Member, Single, Unreadable
 from stillup.vault.importing.exports import Found
 from stillup.vault.importing.gemini_takeout import asked_and_answered
 from stillup.vault.importing.html_text import Words, event_parser
@@ -132,5 +132,7 @@ class _Cells:
 def _pages(bundle: Bundle) -> list[Member]:
     if isinstance(bundle, Single):
         return bundle.members if bundle.members[0].name.lower().endswith((".html", ".htm")) else []
+    if isinstance(bundle, Folder):
+        return []  # each file in it is a source by itself
     found = bundle.named(r".*\.html")
     return [member for member in found if re.search("gemini|bard", member.name, re.IGNORECASE)]

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from stillup.gateway.dialects.neutral import Part, Role, Text, Thought
-from stillup.vault.importing.bundle import Bundle, Member, Single
+from stillup.vault.importing.bundle import Bundle, Folder, Member, Single
 from stillup.vault.importing.exports import Found, JsonExport
 from stillup.vault.importing.fields import Fields, fields, file_name, rows, text, titled, when
 from stillup.vault.importing.html_text import Snippets
@@ -44,6 +44,8 @@ class GeminiTakeout(JsonExport):
     def members(self, bundle: Bundle) -> list[Member]:
         if isinstance(bundle, Single):
             return bundle.members
+        if isinstance(bundle, Folder):
+            return []  # each file in it is a source by itself
         near = [m for m in bundle.named(self.files) if re.search(r"gemini|bard|conversation_\d", m.name, re.IGNORECASE)]
         return near or bundle.named(r".*activit.*\.json")
 
