@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillup.gateway.dialects.sse import USUAL, Splitter, fields_of_lines
+from stillup.gateway.dialects import sse
+from stillup.gateway.dialects.sse import Splitter, fields_of_lines
 
 values = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
 lines = st.tuples(st.sampled_from(["data", "data:", "data: ", "event: ", "event:", "id: ", ":", "x"]), values).map(
@@ -18,17 +19,11 @@ events = st.lists(lines, min_size=1, max_size=4).map(lambda given_lines: "\n".jo
 line_ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
 
-@given(events)
-def test_the_quick_reading_is_the_careful_one(event):
-    usual = USUAL.fullmatch(event)
-    assert usual is None or usual.groups(b"") == fields_of_lines(event)
-
-
-@pytest.mark.parametrize(
-    "event", [b"data: a\n\n", b"event: e\ndata: a\n\n", b"event: \ndata: \n\n", b"data: a: b\n\n\n"]
-)
-def test_the_usual_shapes_are_read_the_quick_way(event):
-    assert USUAL.fullmatch(event)
+@given(st.lists(events, max_size=4))
+def test_whole_events_are_read_alike_one_by_one_and_all_at_once(each):
+    data = b"".join(each)
+    read = [fields_of_lines(event) for event in Splitter().feed(data)]
+    assert list(sse.events(data)) == [(name, inside) for name, inside in read if inside is not None]
 
 
 @pytest.mark.parametrize(
