@@ -2,9 +2,8 @@
 
 Makes a made-up export of each kind in a temporary folder (200 MB by default; the target is stated for 1000), reads it
 in a process of its own and tells megabytes a second (of the JSON inside, not of the zip) and the most memory that
-process ever had. It is measured by
-processor time, which is what an idle machine takes, for nothing here waits; the time on the clock stands beside it.
-The vault writes nothing here: see ``search.py`` for that half.
+process ever had. It is measured by processor time, which is what an idle machine takes, for nothing here waits; the
+time on the clock stands beside it. The vault writes nothing here: see ``search.py`` for that half.
 """
 
 from __future__ import annotations
