@@ -98,7 +98,9 @@ async def _report(asked: Run) -> str:
                 tasks = list(_tasks(failure, healthy.tokens, every=_QUICK if asked.is_quick else 1))
                 seen = found[cell] = await _all(program, cell, failure, tasks)
                 say(f"  {program.name}: {first} → {second}, {kind}: {seen}")
-    return _render(found, tokens) + (f"\n\nNot measured: {', '.join(missing)}." if missing else "")
+    return _render(found, tokens, is_quick=asked.is_quick) + (
+        f"\n\nNot measured: {', '.join(missing)}." if missing else ""
+    )
 
 
 def _tasks(failure: Failure, tokens: Sequence[int], *, every: int) -> Iterable[list[Break | None]]:
@@ -141,14 +143,14 @@ async def _all(program: Program, cell: Cell, failure: Failure, tasks: list[list[
     return seen
 
 
-def _render(found: dict[Cell, Seen], tokens: dict[str, tuple[int, ...]]) -> str:
+def _render(found: dict[Cell, Seen], tokens: dict[str, tuple[int, ...]], *, is_quick: bool) -> str:
     told = "; ".join(f"{name}: {', '.join(map(str, each))}" for name, each in tokens.items())
     asked, broken = sum(s.asked for s in found.values()), sum(s.broken for s in found.values())
     intro = (
         "## Agents at work\n\nClaude Code and Codex, the real programs, read a file, edit it, run a command and say "
         "what came out: four turns, each with words and a call of a tool but the last. The first upstream breaks off "
-        "in two of them (in one, where it says an error, for it is avoided then), before each token of each turn and "
-        "behind its last; the second goes on, in the same protocol or "
+        f"in two of them (in one, where it says an error, for it is avoided then), before each {'fourth ' * is_quick}"
+        "token of each turn and behind its last; the second goes on, in the same protocol or "
         f"another. Tokens of the turns: {told}. A task is completed when the program ends with 0 and its last words, "
         "the file is right, the command ran once, and the upstreams saw each turn once, with its results.\n\n"
         f"{asked:,} tasks, in which {broken:,} answers broke off."
