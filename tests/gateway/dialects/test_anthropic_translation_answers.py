@@ -37,8 +37,8 @@ from stillup.gateway.dialects.neutral import (
     ThoughtEnds,
     Words,
 )
+from tests.gateway.dialects.anthropic_bodies import ME
 
-ME = Protocol.ANTHROPIC
 DIALECT = dialect_of(ME)
 STAMP = Stamp(id="abc", created_s=1)
 ASK = Ask(

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from stillup.gateway.core.values import Ask, Operation, Protocol
+from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.chat.translation import DIALECT
-from stillup.gateway.dialects.dialect import Losses, Untranslatable
+from stillup.gateway.dialects.dialect import Untranslatable
 from stillup.gateway.dialects.lenient import NoJson
 from stillup.gateway.dialects.neutral import (
     Cache,
@@ -30,41 +30,16 @@ from stillup.gateway.dialects.neutral import (
     Tool,
     ToolChoice,
 )
+from tests.gateway.dialects.chat_bodies import HELLO, PNG, SCHEMA, assistant, raw_ask, user, write
 
-PNG = "iVBORw0KGgo="
-HELLO = {"role": "user", "content": "hello"}
 FUNCTION = {"name": "f", "description": "does f", "parameters": {"type": "object"}}
 CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
-
-
-def raw_ask(body, model="gpt-4o"):
-    return Ask(
-        protocol=Protocol.OPENAI,
-        operation=Operation.GENERATE,
-        method="POST",
-        path="/v1/chat/completions",
-        body=body,
-        model=model,
-    )
 
 
 def read(*messages, **more):
     return DIALECT.read_prompt(
         raw_ask(json.dumps({"model": "gpt-4o", "messages": messages or [HELLO], **more}).encode())
     )
-
-
-def write(prompt):
-    losses = Losses()
-    return json.loads(DIALECT.write_prompt(prompt, losses)), list(losses)
-
-
-def user(*parts, **more):
-    return Message(role=Role.USER, parts=parts, **more)
-
-
-def assistant(*parts):
-    return Message(role=Role.ASSISTANT, parts=parts)
 
 
 # --- messages in
@@ -238,9 +213,6 @@ THINKING_TABLE = [
 @pytest.mark.parametrize(("more", "thinking"), THINKING_TABLE)
 def test_each_word_for_thinking_is_read(more, thinking):
     assert read(**more).thinking == thinking
-
-
-SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"a": 1}, "strict": True, "description": "d"}}
 
 
 @pytest.mark.parametrize(

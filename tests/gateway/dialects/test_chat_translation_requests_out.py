@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillup.gateway.core.values import Ask, Operation, Protocol
+from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.chat.translation import DIALECT
 from stillup.gateway.dialects.dialect import Losses, Untranslatable
 from stillup.gateway.dialects.lenient import NoJson
@@ -34,20 +34,7 @@ from stillup.gateway.dialects.neutral import (
     Tool,
     ToolChoice,
 )
-
-PNG = "iVBORw0KGgo="
-HELLO = {"role": "user", "content": "hello"}
-
-
-def raw_ask(body, model="gpt-4o"):
-    return Ask(
-        protocol=Protocol.OPENAI,
-        operation=Operation.GENERATE,
-        method="POST",
-        path="/v1/chat/completions",
-        body=body,
-        model=model,
-    )
+from tests.gateway.dialects.chat_bodies import HELLO, PNG, SCHEMA, assistant, raw_ask, user, write
 
 
 def read(*messages, **more):
@@ -56,25 +43,9 @@ def read(*messages, **more):
     )
 
 
-def write(prompt):
-    losses = Losses()
-    return json.loads(DIALECT.write_prompt(prompt, losses)), list(losses)
-
-
-def user(*parts, **more):
-    return Message(role=Role.USER, parts=parts, **more)
-
-
-def assistant(*parts):
-    return Message(role=Role.ASSISTANT, parts=parts)
-
-
 def said(*messages, model="gpt-4o"):
     body, losses = write(Prompt(model=model, messages=messages))
     return body["messages"], losses
-
-
-SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"a": 1}, "strict": True, "description": "d"}}
 
 
 def test_one_text_is_a_plain_string_and_several_are_parts():

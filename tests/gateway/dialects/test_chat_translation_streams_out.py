@@ -36,23 +36,7 @@ from stillup.gateway.dialects.neutral import (
     Words,
 )
 from stillup.gateway.dialects.said import Said
-
-DONE = b"data: [DONE]\n\n"
-END = Ended(Stop.END)
-
-
-def data(value):
-    return f"data: {json.dumps(value)}\n\n".encode()
-
-
-def chunk(finish=None, *, usage=None, **delta):
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return data({"id": "c1", "created": 5, "model": "m", "choices": [choice], "usage": usage})
-
-
-def call(index=None, call_id=None, name=None, arguments=None):
-    given_as = {"index": index, "id": call_id, "function": {"name": name, "arguments": arguments}}
-    return {key: value for key, value in given_as.items() if value is not None}
+from tests.gateway.dialects.chat_bodies import DONE, END, call, chunk, data
 
 
 def read(*events):

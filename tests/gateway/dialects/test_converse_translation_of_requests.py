@@ -8,11 +8,11 @@ import re
 import pytest
 from msgspec import Raw
 
-from stillup.gateway.core.values import Ask, Operation, Protocol
+from stillup.gateway.core.values import Operation, Protocol
 from stillup.gateway.dialects.converse.names import SEE
 from stillup.gateway.dialects.converse.prompt_in import NOT_THERE
 from stillup.gateway.dialects.converse.translation import DIALECT
-from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable
+from stillup.gateway.dialects.dialect import Losses, Untranslatable
 from stillup.gateway.dialects.neutral import (
     Cache,
     Call,
@@ -29,62 +29,30 @@ from stillup.gateway.dialects.neutral import (
     Role,
     Sampling,
     Schema,
-    Seal,
     Text,
     Thinking,
     Thought,
     Tool,
     ToolChoice,
 )
-
-CONVERSE = Protocol.CONVERSE
-NOVA = "amazon.nova-pro-v1:0"
-STAMP = Stamp(id="abc", created_s=1)
-SEAL = Seal(origin=CONVERSE, data="sig")
-REDACTED = Seal(origin=CONVERSE, data='{"redactedContent":"cmVk"}')
-USER, MODEL = Role.USER, Role.ASSISTANT
-
-
-def ask(body=None, operation=Operation.GENERATE):
-    path, query = DIALECT.address(NOVA, True)
-    raw = json.dumps(body or {}).encode()
-    return Ask(
-        protocol=CONVERSE, operation=operation, method="POST", path=path, query=query, body=raw, model=NOVA, stream=True
-    )
-
-
-def said(*blocks, role="user"):
-    return {"role": role, "content": list(blocks)}
-
-
-def read(**more):
-    return DIALECT.read_prompt(ask({"messages": [said({"text": "Hi"})], **more}))
-
-
-def parts_read(*blocks, role="user"):
-    (message,) = DIALECT.read_prompt(ask({"messages": [said(*blocks, role=role)]})).messages
-    return message.parts
-
-
-def write(*messages, model=NOVA, **more):
-    losses = Losses()
-    turns = tuple(Message(role=role, parts=parts) for role, parts in messages or [(USER, (Text(text="Hi"),))])
-    prompt = Prompt(model=model, messages=turns, **more)
-    return json.loads(DIALECT.write_prompt(prompt, losses)), list(losses)
-
-
-def blocks_written(*parts, role=USER, model=NOVA):
-    body, losses = write((role, parts), model=model)
-    return body["messages"][0]["content"], losses
-
-
-PNG = {"image": {"format": "png", "source": {"bytes": "aa"}}}
-IMAGE = Media(kind=Kind.IMAGE, media_type="image/png", data="aa")
-
-
-ON = {"enabled": True}
-NESTED = {"toolUse": {"toolUseId": "x", "name": "y"}}
-
+from tests.gateway.dialects.converse_bodies import (
+    CONVERSE,
+    IMAGE,
+    MODEL,
+    NESTED,
+    NOVA,
+    ON,
+    PNG,
+    REDACTED,
+    SEAL,
+    USER,
+    ask,
+    blocks_written,
+    parts_read,
+    read,
+    said,
+    write,
+)
 
 # --- requests
 
