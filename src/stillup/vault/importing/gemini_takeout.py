@@ -60,14 +60,11 @@ class GeminiTakeout(JsonExport):
             return _workspace(found)
         if "title" not in said or not ("time" in said or "safeHtmlItem" in said):
             return None  # gems, settings, and the like
-        about = " ".join([text(said.get("header")), *filter(_is_text, said.get("products") or ())])
+        products = said.get("products")
+        about = " ".join(map(text, [said.get("header"), *(products if isinstance(products, list) else ())]))
         if about.strip() and not re.search("Gemini|Bard", about):
             return None
         return _activity(found, self._snippets)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
 
 
 def _activity(found: Found, snippets: Snippets) -> tuple[Conversation, Iterator[Turn]] | None:
