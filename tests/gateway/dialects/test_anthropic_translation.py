@@ -36,7 +36,7 @@ def test_system_is_read_as_a_string_or_as_blocks():
     marked = [{"type": "text", "text": "Be brief", "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
     assert read(system=marked).system == (Text(text="Be brief", cache=Cache(ttl="1h")),)
     assert read(system="").system == ()
-    with pytest.raises(Untranslatable, match=r"system\[0\]: only text"):
+    with pytest.raises(Untranslatable, match=r"system\[0\]: must be text"):
         read(system=[{"type": "image", "source": {"type": "url", "url": "https://a"}}])
 
 
@@ -186,13 +186,13 @@ def test_hints_are_kept_by_name_and_members_nobody_knows_are_named():
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"messages": None}, "messages: an array is expected"),
+        ({"messages": None}, "messages: must be an array"),
         ({"messages": "hi"}, "messages: expected `array"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, r"messages\[0\]\.role: user, assistant or system"),
-        ({"messages": [{"role": "user", "content": 5}]}, r"messages\[0\]\.content: a string or an array"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, r"messages\[0\]\.role: must be user, assistant or system"),
+        ({"messages": [{"role": "user", "content": 5}]}, r"messages\[0\]\.content: must be a string or an array"),
         (
             {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
-            r"messages\[0\]\.content\[0\]\.text: a string",
+            r"messages\[0\]\.content\[0\]\.text: must be a string",
         ),
         ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, r"messages\[0\]\.content.*`type`"),
         (
@@ -201,7 +201,7 @@ def test_hints_are_kept_by_name_and_members_nobody_knows_are_named():
                     {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "b", "input": []}]}
                 ]
             },
-            r"content\[0\]\.input: an object",
+            r"content\[0\]\.input: must be an object",
         ),
         ({"tool_choice": {"type": "maybe"}}, r"tool_choice\.type"),
         ({"thinking": {"type": "hard"}}, r"thinking\.type"),

@@ -100,7 +100,7 @@ def parts_in(content: bytes, where: str) -> tuple[Part, ...]:
         text = typed(as_string, content, where)
         return (Text(text=text),) if text else ()
     if content[:1] != b"[":
-        msg = f"{where}: a string or an array of content blocks is expected"
+        msg = f"{where}: must be a string or an array of content blocks"
         raise Untranslatable(msg)
     parts = [part_of(block, f"{where}[{n}]") for n, block in enumerate(typed(_blocks, content, where))]
     if None in parts:  # blocks that only this dialect knows stay as they are written
@@ -193,7 +193,7 @@ def _call(block: Block, where: str) -> Part | None:
     if block.toolset_name or (block.caller != NULL and typed(_caller, block.caller, where).type != "direct"):
         return None  # a provider's tool calls it, or it is one of a provider's own set
     if bytes(block.input)[:1] not in {b"{", b"n"}:
-        msg = f"{where}.input: an object is expected"
+        msg = f"{where}.input: must be an object"
         raise Untranslatable(msg)
     return Call(
         id=_needed(block.id, where, "id"),
@@ -218,7 +218,7 @@ def _result(block: Block, where: str) -> Part | None:
 
 def _needed(value: str | None, where: str, name: str) -> str:
     if value is None:
-        msg = f"{where}.{name}: a string is expected"
+        msg = f"{where}.{name}: must be a string"
         raise Untranslatable(msg)
     return value
 

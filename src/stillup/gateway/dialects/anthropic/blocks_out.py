@@ -172,7 +172,7 @@ def _media(media: Media, where: str, losses: Losses) -> Json:
             losses.add("an image's name")
         return marked({"type": "image", "source": _image(media, where)}, media.cache)
     if media.kind is not Kind.DOCUMENT:
-        msg = f"{where}: Anthropic's messages take no {media.kind}"
+        msg = f"{where}: Anthropic takes no {media.kind}"
         raise Untranslatable(msg)
     block: Json = {"type": "document", "source": _document(media, where)}
     if media.name:
@@ -189,7 +189,7 @@ def _image(media: Media, where: str) -> Json:
         kind = media.media_type.lower() or "image/png"
         kind = "image/jpeg" if kind == "image/jpg" else kind
         if kind not in _IMAGES:
-            msg = f"{where}: Anthropic's messages take no {kind[:60]}; they take {', '.join(sorted(_IMAGES))}"
+            msg = f"{where}: Anthropic takes no {kind[:60]}; they take {', '.join(sorted(_IMAGES))}"
             raise Untranslatable(msg)
         return {"type": "base64", "media_type": kind, "data": media.data}
     return _elsewhere(media, where)
@@ -202,7 +202,7 @@ def _document(media: Media, where: str) -> Json:
             return {"type": "base64", "media_type": kind, "data": media.data}
         if kind.startswith("text/") or kind in {"application/json", "application/xml"}:
             return {"type": "text", "media_type": "text/plain", "data": text_of(media.data, where)}
-        msg = f"{where}: Anthropic's messages take PDF and plain text as documents, not {kind[:60]}"
+        msg = f"{where}: Anthropic takes PDF and plain text as documents, not {kind[:60]}"
         raise Untranslatable(msg)
     if media.text:
         return {"type": "text", "media_type": "text/plain", "data": media.text}

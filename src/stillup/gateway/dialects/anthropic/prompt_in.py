@@ -116,7 +116,7 @@ def read_prompt(ask: Ask) -> Prompt:
     """What is asked. Raises Untranslatable with the place of what is wrong, NoJson."""
     body = typed(_body, ask.body)
     if body.messages is None:
-        msg = "messages: an array is expected"
+        msg = "messages: must be an array"
         raise Untranslatable(msg)
     names: dict[str, str] = {}
     messages = tuple(_message(message, n, names) for n, message in enumerate(body.messages))
@@ -151,7 +151,7 @@ def _system(raw: Raw) -> tuple[Text, ...]:
     texts = []
     for n, part in enumerate(parts_in(bytes(raw), "system")):
         if not isinstance(part, Text):
-            msg = f"system[{n}]: only text is allowed here"
+            msg = f"system[{n}]: must be text"
             raise Untranslatable(msg)
         texts.append(part)
     return tuple(texts)
@@ -162,7 +162,7 @@ def _message(message: _Message, n: int, names: dict[str, str]) -> Message:
     try:
         role = Role(message.role)
     except ValueError:
-        msg = f"messages[{n}].role: user, assistant or system is expected"
+        msg = f"messages[{n}].role: must be user, assistant or system"
         raise Untranslatable(msg) from None
     parts = parts_in(bytes(message.content), f"messages[{n}].content")
     named: list[Part] | None = None
@@ -210,7 +210,7 @@ def _choice(choice: _Choice | None) -> ToolChoice | None:
     if choice is None:
         return None
     if choice.type not in _CHOICES:
-        msg = "tool_choice.type: auto, any, tool or none is expected"
+        msg = "tool_choice.type: must be auto, any, tool or none"
         raise Untranslatable(msg)
     parallel = choice.disable_parallel_tool_use
     return ToolChoice(
@@ -226,7 +226,7 @@ def _schema(body: _Body) -> Schema | None:
     if wanted is None:
         return None
     if wanted.type != "json_schema" or bytes(wanted.schema)[:1] != b"{":
-        msg = "output_config.format: a json_schema with its schema is expected"
+        msg = "output_config.format: must be json_schema, with its schema"
         raise Untranslatable(msg)
     return Schema(schema=bytes(wanted.schema), strict=True)
 
@@ -237,12 +237,12 @@ def _thinking(body: _Body) -> Thinking:
     if body.output_config is not None and body.output_config.effort is not None:
         effort = _EFFORTS.get(body.output_config.effort)
         if effort is None:
-            msg = f"output_config.effort: one of {', '.join(_EFFORTS)} is expected"
+            msg = f"output_config.effort: must be one of {', '.join(_EFFORTS)}"
             raise Untranslatable(msg)
     if thinking is None:
         return Thinking(effort=effort)
     if thinking.type not in {"enabled", "adaptive", "disabled", "between_tools"}:
-        msg = "thinking.type: enabled, adaptive or disabled is expected"
+        msg = "thinking.type: must be enabled, adaptive or disabled"
         raise Untranslatable(msg)
     return Thinking(
         on=thinking.type != "disabled",

@@ -51,7 +51,7 @@ def go_on(body: bytes, said: str, form: Form, max_tokens: int | None) -> bytes:
     if form is Form.INSTRUCTION:
         messages.append(Raw(_encode({"role": "user", "content": GO_ON})))
     elif form is Form.NONE:
-        msg = "the model cannot be asked to go on"
+        msg = "this model cannot be asked to go on"
         raise Untranslatable(msg)
     changed: dict[str, Any] = {**given, "messages": messages}
     if form is Form.FINAL:

@@ -140,7 +140,7 @@ class _Conversation:
 
     def _answer(self, message: asked.Message, place: str, n: int) -> Iterator[Part]:
         if message.audio is not NULL and bytes(message.audio) != b"null":
-            msg = f"{place}.audio: a recording that is kept at another provider"
+            msg = f"{place}.audio: the recording is kept at another provider, which alone can read it"
             raise Untranslatable(msg)
         thought = message.reasoning_content or _text_of(message.reasoning)
         if thought:
@@ -160,7 +160,7 @@ class _Conversation:
         if call.function is None:
             return Foreign(origin=Protocol.OPENAI, what=f"{_plain(call.type)} call", raw=bytes(raw))
         if not call.id:
-            msg = f"{place}.id: is missing"
+            msg = f"{place}.id: must be a string"
             raise Untranslatable(msg)
         read = _called(call.id, call.function)
         self._remember(read)
@@ -176,7 +176,7 @@ class _Conversation:
             name = message.name or ""
             return Result(id=self._last_id.get(name, f"call_{n}"), name=name, parts=parts)
         if not message.tool_call_id:
-            msg = f"{place}.tool_call_id: is missing"
+            msg = f"{place}.tool_call_id: must be a string"
             raise Untranslatable(msg)
         call_id = message.tool_call_id
         return Result(id=call_id, name=self._names.get(call_id, "") or message.name or "", parts=parts)

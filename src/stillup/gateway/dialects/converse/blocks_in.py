@@ -153,7 +153,7 @@ class Blocks:
             return reader(raw, where)
         if name in _SERVER_BLOCKS:
             return Foreign(origin=Protocol.CONVERSE, what=name, raw=msgspec.json.encode(block))
-        msg = f"{where}: a block is text, image, document, toolUse, toolResult or reasoningContent"
+        msg = f"{where}: must be text, image, document, toolUse, toolResult or reasoningContent"
         raise Untranslatable(msg)
 
     def _call(self, raw: bytes, where: str) -> Part:
@@ -174,7 +174,7 @@ class Blocks:
                 continue
             part = self._read(block, f"{where}.content[{n}]")
             if not isinstance(part, Text | Media):
-                msg = f"{where}.content[{n}]: a result holds json, text, images and documents"
+                msg = f"{where}.content[{n}]: must be json, text, image or document"
                 raise Untranslatable(msg)
             parts.append(part)
         name = self._names.get(found.tool_use_id, "")
@@ -230,7 +230,7 @@ def _read_media(kind: Kind, raw: bytes, where: str) -> Media:
     if source.text is not None:
         return msgspec.structs.replace(about, text=source.text, media_type=media_type or "text/plain")
     if source.bytes is None:
-        msg = f"{where}.source: bytes are wanted"
+        msg = f"{where}.source: must have bytes"
         raise Untranslatable(msg)
     if media_type == "text/plain":
         return msgspec.structs.replace(about, text=text_of(source.bytes, f"{where}.source.bytes"))

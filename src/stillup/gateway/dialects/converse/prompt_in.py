@@ -127,7 +127,7 @@ def read_prompt(ask: Ask) -> Prompt:
     """What is asked of Converse, or counted. Raises Untranslatable and NoJson."""
     body = _body(ask)
     if "messages" not in body:
-        msg = "messages: a request has them"
+        msg = "messages: must be an array"
         raise Untranslatable(msg)
     inference = typed(_inference, _of(body, "inferenceConfig"), "inferenceConfig")
     output = typed(_output, _of(body, "outputConfig"), "outputConfig")
@@ -177,7 +177,7 @@ def _read_messages(body: Mapping[str, Raw]) -> tuple[Message, ...]:
     messages = []
     for n, message in enumerate(typed(_messages, bytes(body["messages"]), "messages")):
         if message.role not in _ROLES:
-            msg = f"messages[{n}].role: one of user and assistant"
+            msg = f"messages[{n}].role: must be user or assistant"
             raise Untranslatable(msg)
         parts = reader.read_all(message.content, f"messages[{n}].content")
         messages.append(Message(role=_ROLES[message.role], parts=parts))
@@ -190,7 +190,7 @@ def _system(body: Mapping[str, Raw]) -> tuple[Text, ...]:
     parts = Blocks().read_all(typed(_blocks, bytes(body["system"]), "system"), "system")
     for n, part in enumerate(parts):
         if not isinstance(part, Text):
-            msg = f"system[{n}]: only text is taken"
+            msg = f"system[{n}]: must be text"
             raise Untranslatable(msg)
     return tuple(part for part in parts if isinstance(part, Text))
 
@@ -207,7 +207,7 @@ def _tools(body: Mapping[str, Raw]) -> tuple[tuple[Tool, ...], tuple[Foreign, ..
         elif "systemTool" in one:
             foreign.append(Foreign(origin=Protocol.CONVERSE, what="systemTool", raw=_encode(one)))
         elif "cachePoint" not in one:
-            msg = f"{where}: a tool is a toolSpec"
+            msg = f"{where}: must be a toolSpec"
             raise Untranslatable(msg)
     choice = config.tool_choice
     if choice is None:

@@ -88,7 +88,7 @@ class Parts:
             return _media(found, where)
         what = next((name for name in _SERVER_PARTS if name in found), "")
         if not what:
-            msg = f"{where}: a part is text, functionCall, functionResponse, inlineData or fileData"
+            msg = f"{where}: must be text, functionCall, functionResponse, inlineData or fileData"
             raise Untranslatable(msg)
         return Foreign(origin=Protocol.GEMINI, what=what, raw=_encode(found))
 
@@ -147,7 +147,7 @@ def _media(part: dict[str, Raw], where: str) -> Media:
     where = f"{where}.{'inlineData' if 'inlineData' in part else 'fileData'}"
     raw = part.get("inlineData", part.get("fileData"))
     if raw is None:
-        msg = f"{where}: a result holds inlineData or fileData"
+        msg = f"{where}: must be inlineData or fileData"
         raise Untranslatable(msg)
     found = read(_blob, _encode(members(raw, where)), where)
     kind, name = kind_of(found.mime_type), found.display_name or ""

@@ -109,7 +109,7 @@ def read_prompt(ask: Ask) -> Prompt:
     if ask.operation is Operation.COUNT_TOKENS and "generateContentRequest" in body:
         body = members(body["generateContentRequest"], "generateContentRequest")
     if "contents" not in body:
-        msg = "contents: a request has them"
+        msg = "contents: must be an array"
         raise Untranslatable(msg)
     options = members(body.get("generationConfig", Raw(b"{}")), "generationConfig")
     config = read(_config, _encode(options), "generationConfig")
@@ -149,7 +149,7 @@ def _messages(raw: Raw) -> tuple[Message, ...]:
     for n, content in enumerate(found if isinstance(found, list) else [found]):
         role = _ROLES.get(content.role or "")
         if role is None:
-            msg = f"contents[{n}].role: one of user and model"
+            msg = f"contents[{n}].role: must be user or model"
             raise Untranslatable(msg)
         parts = content.parts if isinstance(content.parts, list) else [content.parts or {}]
         where = f"contents[{n}].parts"
@@ -171,7 +171,7 @@ def _system(raw: Raw | None) -> tuple[Text, ...]:
     for n, part in enumerate(parts):
         for read_part in reader.read(part, f"systemInstruction.parts[{n}]"):
             if not isinstance(read_part, Text):
-                msg = f"systemInstruction.parts[{n}]: only text is taken"
+                msg = f"systemInstruction.parts[{n}]: must be text"
                 raise Untranslatable(msg)
             texts.append(read_part)
     return tuple(texts)
@@ -216,7 +216,7 @@ def _choice(raw: Raw | None, tools: tuple[Tool, ...]) -> tuple[tuple[Tool, ...],
     found = read(_calling, _encode(members(inner, where)), where)
     mode = (found.mode or "MODE_UNSPECIFIED").upper()
     if mode not in _MODES and mode != "MODE_UNSPECIFIED":
-        msg = f"{where}.mode: one of AUTO, ANY, NONE and VALIDATED"
+        msg = f"{where}.mode: must be AUTO, ANY, NONE or VALIDATED"
         raise Untranslatable(msg)
     if mode not in _MODES:
         return tools, None

@@ -27,7 +27,7 @@ def json_schema(raw: Raw, where: str) -> bytes:
 
 def _changed(value: object, where: str, depth: int) -> object:
     if depth > _MAX_DEPTH:
-        msg = f"{where}: the schema is nested more than {_MAX_DEPTH} levels deep"
+        msg = f"{where}: must be nested at most {_MAX_DEPTH} levels deep"
         raise Untranslatable(msg)
     if not isinstance(value, dict):
         return value

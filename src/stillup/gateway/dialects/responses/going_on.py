@@ -47,7 +47,7 @@ def _items(raw: Raw) -> list[bytes]:
     if value.startswith(b'"'):
         return [b'{"type":"message","role":"user","content":' + value + b"}"]
     if not value.startswith(b"["):
-        msg = "input: must be a string or a list of items"
+        msg = "input: must be a string or an array of items"
         raise Untranslatable(msg)
     inner = value[1:-1].strip()
     return [inner] if inner else []

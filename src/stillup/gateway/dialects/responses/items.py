@@ -176,7 +176,7 @@ def said_in(raw: bytes, where: str) -> tuple[Part, ...]:
         if kind == "tool_search_call":
             return (called.call,) if called.execution == "client" else (Foreign(origin=ME, what=kind, raw=raw),)
         if not called.name:
-            msg = f"{where}.name: a call names its tool"
+            msg = f"{where}.name: must be a non-empty string"
             raise Untranslatable(msg)
         return (called.call,)
     return (Foreign(origin=ME, what=kind, raw=raw),)
@@ -194,7 +194,7 @@ def result_in(raw: bytes, where: str, names: dict[str, str]) -> Result:
     parts = []
     for part in _parts(output.output, f"{where}.output"):
         if not isinstance(part, Text | Media):
-            msg = f"{where}.output: a tool's result is text, an image or a file"
+            msg = f"{where}.output: must be text, images and files"
             raise Untranslatable(msg)
         parts.append(part)
     return Result(id=call, name=names.get(call, ""), parts=tuple(parts))
@@ -220,7 +220,7 @@ def _parts(content: Raw, where: str) -> tuple[Part, ...]:
     if raw.startswith(b'"'):
         return (Text(text=typed(as_string, raw, where)),)
     if not raw.startswith(b"["):
-        msg = f"{where}: must be a string or a list"
+        msg = f"{where}: must be a string or an array"
         raise Untranslatable(msg)
     return tuple(_part(bytes(one), f"{where}[{n}]") for n, one in enumerate(typed(as_list, raw, where)))
 
@@ -260,7 +260,7 @@ def _image(part: _Content, where: str) -> Media:
         return Media(kind=Kind.IMAGE, file_id=part.file_id, origin=ME, detail=detail, cache=cache)
     kind, data, url = split_url(part.image_url or "")
     if not (data or url):
-        msg = f"{where}: an image has image_url or file_id"
+        msg = f"{where}: must have image_url or file_id"
         raise Untranslatable(msg)
     return Media(kind=Kind.IMAGE, media_type=kind, data=data, url=url, detail=detail, cache=cache)
 
@@ -278,7 +278,7 @@ def _file(part: _Content, where: str) -> Media:
     if part.file_url:
         return Media(kind=Kind.DOCUMENT, url=part.file_url, name=name, cache=cache)
     if not part.file_data:
-        msg = f"{where}: a file has file_data, file_url or file_id"
+        msg = f"{where}: must have file_data, file_url or file_id"
         raise Untranslatable(msg)
     kind, data, bare = split_url(part.file_data)  # bare base64 is taken too
     return Media(kind=Kind.DOCUMENT, media_type=kind or "application/pdf", data=data or bare, name=name, cache=cache)

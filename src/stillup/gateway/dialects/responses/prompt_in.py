@@ -165,7 +165,7 @@ def _messages(raw: Raw, tools: Tools) -> Iterator[Message]:
     if value == _NULL:
         return
     if not value.startswith(b"["):
-        msg = "input: must be a string or a list of items"
+        msg = "input: must be a string or an array of items"
         raise Untranslatable(msg)
     names: dict[str, str] = {}
     for n, one in enumerate(typed(as_list, value, "input")):
@@ -206,7 +206,7 @@ def _role(said: str | None, where: str) -> Role:
 
 def _told(role: Role, parts: tuple[Part, ...], where: str) -> tuple[Part, ...]:
     if role is Role.SYSTEM and not all(isinstance(part, Text) for part in parts):
-        msg = f"{where}.content: only text can be told by a developer"
+        msg = f"{where}.content: must be text where a developer says it"
         raise Untranslatable(msg)
     return parts
 
@@ -218,7 +218,7 @@ def _schema(text: _Text | None) -> Schema | None:
     if wanted.type == "json_object":
         return Schema()
     if wanted.type != "json_schema" or wanted.schema == NULL:
-        msg = "text.format: must be text, json_object, or json_schema with a schema"
+        msg = "text.format: must be text, json_object or json_schema (with a schema)"
         raise Untranslatable(msg)
     return Schema(
         schema=bytes(wanted.schema),
