@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from stillup.gateway.wire.client import Call
 
 _STREAM_HEAD: Headers = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
-_ENDINGS = {End.DEADLINE: Ending.DEADLINE}
 _SLACK_S = 0.005
 """A timer that fires so much too early is close enough."""
 
@@ -327,7 +326,7 @@ class Handling:
         self._gateway.outbox.put(self._connection.send, raw + self._connection.frame(ping(self.ask.protocol)))
 
     def _refuse(self, action: Refuse) -> None:
-        self._record.ending = _ENDINGS.get(action.end, Ending.FAILED)
+        self._record.ending = Ending.DEADLINE if action.end is End.DEADLINE else Ending.FAILED
         lines = self._route_lines(action.n, action.fault.value)
         later = self._gateway.later.put_off(self.ask, action, self._tries, self._record.passage)
         if later is not None:

@@ -27,11 +27,11 @@ def _is_bomb(decoded: bytes) -> bool:
 class Decoding(Wrapping):
     """A stream in a content coding: what goes to the client is decoded, for events can only be told apart so."""
 
-    decodes = True
     __slots__ = ("_decoder",)
 
     def __init__(self, watch: Watch, decoder: Decoder) -> None:
         super().__init__(watch)
+        self.decodes = True
         self._decoder = decoder
 
     def feed(self, chunk: bytes) -> tuple[int, bytes]:

@@ -171,13 +171,15 @@ class Watch(ABC):
 
 
 class Wrapping(Watch):
-    """A watch around another, of which it tells what it says."""
+    """A watch around another, of which it tells what it says and what kind it is."""
 
-    __slots__ = ("_inner",)
+    __slots__ = ("_inner", "content_type", "decodes", "is_stream", "writer")
 
     def __init__(self, inner: Watch) -> None:
         super().__init__()
         self._inner = inner
+        self.content_type, self.writer = inner.content_type, inner.writer
+        self.decodes, self.is_stream = inner.decodes, inner.is_stream
 
     def error_ending(self, fault: Fault, message: str) -> bytes:
         return self._inner.error_ending(fault, message)

@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, HELD, Watch, Wrapping
-from stillup.gateway.dialects.dialect import Writer, dialect_of
+from stillup.gateway.dialects.dialect import dialect_of
 from stillup.gateway.dialects.lenient import NULL, NoJson, plain, read
 from stillup.gateway.dialects.neutral import Calls
 from stillup.gateway.dialects.sse import Splitter, fields_of_lines
@@ -51,21 +51,6 @@ class HoldingWatch(Wrapping):
         self._size = self._looks = 0
         self._has_let_go = False
         self.is_capped = False
-
-    @property
-    def content_type(self) -> bytes:  # type: ignore[override]
-        """See :class:`Watch`."""
-        return self._inner.content_type
-
-    @property
-    def writer(self) -> Writer | None:  # type: ignore[override]
-        """See :class:`Watch`."""
-        return self._inner.writer
-
-    @property
-    def decodes(self) -> bool:  # type: ignore[override]
-        """See :class:`Watch`."""
-        return self._inner.decodes
 
     def feed(self, chunk: bytes) -> tuple[int, bytes]:
         if self.flags & ERROR:

@@ -146,8 +146,7 @@ class TranslatedWatch(Wrapping):
     writes with it.
     """
 
-    decodes = True
-    __slots__ = ("_between", "_early", "_ended", "_reader", "_size", "_writer", "content_type", "writer")
+    __slots__ = ("_between", "_early", "_ended", "_reader", "_size", "_writer")
 
     def __init__(
         self, watch: Watch, reader: Reader, writer: Writer, content_type: bytes, between: Sequence[Between] = ()
@@ -155,7 +154,7 @@ class TranslatedWatch(Wrapping):
         super().__init__(watch)
         self._reader = reader
         self._writer = self.writer = writer
-        self.content_type = content_type
+        self.content_type, self.decodes = content_type, True
         self._between = between
         self._early: list[Piece] = []
         self._ended: Ended | None = None
@@ -222,9 +221,8 @@ class TranslatedWatch(Wrapping):
 class TranslatedWhole(Wrapping):
     """A whole answer of another dialect, as a whole answer or, for a client that reads a stream, as one."""
 
-    decodes = True
     reads_coded = True
-    __slots__ = ("_coding", "_write", "content_type", "is_stream", "writer")
+    __slots__ = ("_coding", "_write")
 
     def __init__(
         self,
@@ -237,7 +235,7 @@ class TranslatedWhole(Wrapping):
         super().__init__(watch)
         self._coding = coding
         self._write = write
-        self.content_type = content_type
+        self.content_type, self.decodes = content_type, True
         self.writer = writer
         self.is_stream = writer is not None
 

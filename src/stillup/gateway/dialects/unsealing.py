@@ -46,21 +46,6 @@ class UnsealingWatch(Wrapping):
         super().__init__(inner)
         self.flags = inner.flags
 
-    @property
-    def content_type(self) -> bytes:  # type: ignore[override]
-        """See :class:`Watch`."""
-        return self._inner.content_type
-
-    @property
-    def decodes(self) -> bool:  # type: ignore[override]
-        """See :class:`Watch`."""
-        return self._inner.decodes
-
-    @property
-    def is_stream(self) -> bool:  # type: ignore[override]
-        """See :class:`Watch`."""
-        return self._inner.is_stream
-
     def feed(self, chunk: bytes) -> tuple[int, bytes]:
         self.flags, ready = self._inner.feed(chunk)
         self._copy()
