@@ -61,10 +61,12 @@ def _after_call(result: Result, *calls: Call) -> Prompt:
 
 def requests(client: Protocol) -> dict[str, Prompt]:
     """What a client of this dialect may ask for, a feature each."""
-    result = Result(id="call_1", name="look", parts=(Text(text="fine"),))
-    sealed = Thought(text="Hm", seal=_seal(client))
+    return {**_said(client), **_tools(client), **_how(client)}
+
+
+def _said(client: Protocol) -> dict[str, Prompt]:
+    """Messages, and media in them."""
     address_type = "image/png" if client is Protocol.GEMINI else ""
-    more = Call(id="call_2", name="look", arguments='{"city":"Basel"}')
     return {
         "text, several turns": _with(
             messages=(_HI, Message(role=Role.ASSISTANT, parts=(Text(text="hello"),)), _HI),
@@ -91,6 +93,14 @@ def requests(client: Protocol) -> dict[str, Prompt]:
         ),
         "audio": _asks(Media(kind=Kind.AUDIO, media_type="audio/wav", data="UklGRg==")),
         "video": _asks(Media(kind=Kind.VIDEO, media_type="video/mp4", data="AAAA")),
+    }
+
+
+def _tools(client: Protocol) -> dict[str, Prompt]:
+    """Tools, their calls and results."""
+    result = Result(id="call_1", name="look", parts=(Text(text="fine"),))
+    more = Call(id="call_2", name="look", arguments='{"city":"Basel"}')
+    return {
         "tools": _with(tools=(_TOOL,)),
         "strict tools": _with(tools=(Tool(name="look", description="Looks", schema=_SCHEMA, strict=True),)),
         "a tool must be called": _with(tools=(_TOOL,), tool_choice=ToolChoice(choose=Choose.ANY)),
@@ -111,6 +121,13 @@ def requests(client: Protocol) -> dict[str, Prompt]:
             Result(id="call_1", name="look", parts=(Text(text="no"),), is_error=True)
         ),
         "tools the provider runs": _with(server_tools=_server_tool(client)),
+    }
+
+
+def _how(client: Protocol) -> dict[str, Prompt]:
+    """How to answer."""
+    sealed = Thought(text="Hm", seal=_seal(client))
+    return {
         "JSON schema": _with(
             schema=Schema(schema=_SCHEMA, name="" if client is Protocol.ANTHROPIC else "answer", strict=True)
         ),
