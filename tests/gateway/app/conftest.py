@@ -20,6 +20,7 @@ from stillup.gateway.journal import Settings as JournalSettings
 from stillup.gateway.plan import resolve
 from stillup.gateway.seen.facade import Seen
 from stillup.sim.provider_server import ProviderServer
+from tests.gateway.app.sparing import never_again
 
 KEYS = {"A_KEY": "dummy-key-of-a", "B_KEY": "dummy-key-of-b", "C_KEY": "dummy-key-of-c"}
 CLIENTS_KEY = "dummy-key-of-the-client"
@@ -134,16 +135,6 @@ STREAMS = [Speech(protocol, stream=True) for protocol in PROTOCOLS]
 WHOLES = [Speech(protocol, stream=False) for protocol in PROTOCOLS]
 SPEECHES = [*STREAMS, *WHOLES]
 MESSAGES = STREAMS[0]
-
-
-def in_turn(rows, columns, *, begin=0):
-    """Each row with one of the columns, the next one each time: for what does not depend on the two together."""
-    return [(row, columns[(begin + n) % len(columns)]) for n, row in enumerate(rows)]
-
-
-def never_again(gateway):
-    """Nobody is asked twice for a request: the budget for that is used up."""
-    gateway.desk.budget.tokens = 0.0
 
 
 class Reply:

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
-from tests.gateway.app.conftest import STREAMS, WHOLES, Client, in_turn, words
+from tests.gateway.app.conftest import STREAMS, WHOLES, Client, words
+from tests.gateway.app.sparing import in_turn
 
 HEDGE_S = 0.11
 """Nobody is called late for less than a tenth of a second."""

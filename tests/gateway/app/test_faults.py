@@ -17,10 +17,9 @@ from tests.gateway.app.conftest import (
     WHOLES,
     Client,
     asking,
-    in_turn,
-    never_again,
     words,
 )
+from tests.gateway.app.sparing import in_turn, never_again
 
 SCRIPT = " ".join(f"word{n}" for n in range(40))
 STATUSES = ("400", "401", "403", "408", "429", "500", "502", "503", "529")

@@ -9,7 +9,8 @@ import json
 import pytest
 
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
-from tests.gateway.app.conftest import PATHS, SPEECHES, STREAMS, Client, in_turn, never_again, words
+from tests.gateway.app.conftest import PATHS, SPEECHES, STREAMS, Client, words
+from tests.gateway.app.sparing import in_turn, never_again
 
 EVERY = pytest.mark.parametrize("speech", SPEECHES, ids=repr)
 STREAMED = pytest.mark.parametrize("speech", STREAMS, ids=repr)
