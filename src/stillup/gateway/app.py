@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stillup.gateway.composing import Composer
+from stillup.gateway.composing import Composer, Shared
 from stillup.gateway.controls import Controls
 from stillup.gateway.core.actions import Patience
 from stillup.gateway.core.allowance import Allowance, Bounds, Denied, crowding
@@ -31,6 +31,7 @@ from stillup.gateway.dialects.adapting import Lessons
 from stillup.gateway.dialects.base import KeyChoice, Refusal
 from stillup.gateway.dialects.dialect import Stamp
 from stillup.gateway.dialects.errors import error_answer
+from stillup.gateway.dialects.holding import Room
 from stillup.gateway.dialects.requests import protocol_of, read_request
 from stillup.gateway.faults.faults import Faults
 from stillup.gateway.handling import Handling
@@ -131,7 +132,7 @@ class Gateway:
         self.later = Later(self, later, told)
         self.runner = Runner(self, self.later)
         self._own, self._controls = OwnPages(self), Controls(self)
-        self._lessons = Lessons(plan.provider_ids)
+        self._shared = Shared(plan.upstream, Lessons(plan.provider_ids), settings.thinking_cut, Room())
         self._connections: set[Connection] = set()
         self._running: set[Handling] = set()
         self._queue: dict[Handling, _Place] = {}
@@ -332,10 +333,8 @@ class Gateway:
         return Composer(
             handling.ask,
             handling.needs,
-            self.plan.upstream,
-            self._lessons,
+            self._shared,
             Stamp(id=handling.passage.id.removeprefix("req_"), created_s=int(self.wall_s())),
-            self.settings.thinking_cut,
         )
 
     def _is_kept(self, ask: Ask) -> bool:

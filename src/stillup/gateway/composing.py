@@ -11,6 +11,7 @@ Where nothing of that is needed the body is the client's own, and the answer's b
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from msgspec import Struct
@@ -26,8 +27,8 @@ from stillup.gateway.dialects.address import address
 from stillup.gateway.dialects.base import KeyChoice, Outgoing, UpstreamSpec, Watch
 from stillup.gateway.dialects.coding import decoded
 from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable, Writer, dialect_of, is_same_dialect
-from stillup.gateway.dialects.holding import HoldingWatch, Holds
-from stillup.gateway.dialects.lenient import is_crowded
+from stillup.gateway.dialects.holding import HoldingWatch, Holds, Room
+from stillup.gateway.dialects.lenient import NoJson, is_crowded
 from stillup.gateway.dialects.needs import Needs
 from stillup.gateway.dialects.neutral import UNSIGNED, Counts, Prompt
 from stillup.gateway.dialects.requests import MAX_BODY_BYTES
@@ -85,24 +86,24 @@ class Composed(Struct, frozen=True, kw_only=True):
     """Those that may have begun before the break."""
 
 
+class Shared(Struct, frozen=True):
+    """What all requests of a gateway have in common."""
+
+    upstream: Callable[[str], UpstreamSpec]
+    lessons: Lessons
+    thinking_cut: ThinkingCut
+    room: Room
+
+
 class Composer:
     """Of one request; whatever costs anything is done when it is first needed."""
 
-    def __init__(
-        self,
-        ask: Ask,
-        needs: Needs,
-        upstream: Callable[[str], UpstreamSpec],
-        lessons: Lessons,
-        stamp: Stamp,
-        thinking_cut: ThinkingCut,
-    ) -> None:
+    def __init__(self, ask: Ask, needs: Needs, shared: Shared, stamp: Stamp) -> None:
         self._ask = ask
         self._needs = needs
-        self._upstream = upstream
-        self._pupil = Pupil(lessons)
+        self._upstream, self._pupil = shared.upstream, Pupil(shared.lessons)
+        self._thinking_cut, self._room = shared.thinking_cut, shared.room
         self._stamp = stamp
-        self._thinking_cut = thinking_cut
         self._prompt: Prompt | None = None
 
     @property
@@ -189,8 +190,9 @@ class Composer:
         ask = self._ask
         if is_same_dialect(protocol, ask.protocol):
             if _MARK in ask.body and ask.operation is not Operation.STORED:
-                cleaned = dialect_of(protocol).cleaned(_plain(ask))
-                return replace(ask, body=cleaned, headers=_without_coding(ask.headers)), ()
+                with suppress(Untranslatable, NoJson):  # it only mentions the mark, in a body of some other shape
+                    cleaned = dialect_of(protocol).cleaned(_plain(ask))
+                    return replace(ask, body=cleaned, headers=_without_coding(ask.headers)), ()
             return ask, ()
         dialect = dialect_of(protocol)
         losses = Losses()
@@ -299,11 +301,11 @@ class Composer:
         if not ask.stream or ask.operation is not Operation.GENERATE or not watch.is_stream:
             return watch
         if needs.whole:
-            return HoldingWatch(watch, ask.protocol, Holds.ALL)
+            return HoldingWatch(watch, ask.protocol, Holds.ALL, self._room)
         if self._thinking_cut == "hold" and self._stream_type == _SSE:
-            return HoldingWatch(watch, ask.protocol, Holds.THOUGHTS)
+            return HoldingWatch(watch, ask.protocol, Holds.THOUGHTS, self._room)
         if needs.has_tools and watch.writer is None:
-            return HoldingWatch(watch, ask.protocol, Holds.CALLS)
+            return HoldingWatch(watch, ask.protocol, Holds.CALLS, self._room)
         return watch
 
     @property

@@ -44,6 +44,12 @@ class Controls:
 
     def answer(self, outlet: Outlet, request: Incoming, path: str, query: str, entry: Entry) -> bool:
         """Answer if the path is one of ours."""
+        is_ours = path in (FAULT_PATH, PATH) or path.startswith(PATH + "/")
+        if is_ours and any(name.lower() == b"origin" for name, _ in request.headers):
+            # An editor's pages may talk to models here, and nothing else.
+            says = b'{"error":{"message":"no web page and no editor may ask this"}}'
+            outlet.answer(403, JSON, says)
+            return True
         if path == FAULT_PATH:
             self._fault(outlet, request, query, entry.user)
         elif path == PATH or path.startswith(PATH + "/"):

@@ -13,7 +13,7 @@ from stillup.gateway.dialects.anthropic.answer_in import AnthropicReader
 from stillup.gateway.dialects.base import CONTENT, ERROR
 from stillup.gateway.dialects.dialect import Stamp, dialect_of
 from stillup.gateway.dialects.gemini.answer_in import GeminiReader
-from stillup.gateway.dialects.holding import HoldingWatch, Holds
+from stillup.gateway.dialects.holding import HoldingWatch, Holds, Room
 from stillup.gateway.dialects.lenient import is_crowded
 from stillup.gateway.dialects.needs import needs
 from stillup.gateway.dialects.neutral import Words
@@ -73,7 +73,7 @@ def test_all_but_one_letter_of_the_end_said_again_is_told_from_the_whole():
     ],
 )
 def test_a_call_that_ends_thousands_of_times_and_is_never_whole_is_not_read_anew_each_time(protocol, begins, ends):
-    watch = HoldingWatch(watching(protocol), protocol, Holds.CALLS)
+    watch = HoldingWatch(watching(protocol), protocol, Holds.CALLS, Room())
     watch.feed(begins)
     assert [watch.feed(ends * 1_000)[1] for _ in range(40)] == [b""] * 40
 
@@ -81,7 +81,7 @@ def test_a_call_that_ends_thousands_of_times_and_is_never_whole_is_not_read_anew
 def test_a_call_behind_many_ends_is_still_let_go_when_the_answer_is_over():
     start = event("content_block_start", index=0, content_block={"type": "tool_use", "id": "a", "name": "f"})
     half = event("content_block_delta", index=0, delta={"type": "input_json_delta", "partial_json": "{}"})
-    watch = HoldingWatch(watching(Protocol.ANTHROPIC), Protocol.ANTHROPIC, Holds.CALLS)
+    watch = HoldingWatch(watching(Protocol.ANTHROPIC), Protocol.ANTHROPIC, Holds.CALLS, Room())
     sent = b"".join(
         (
             event("message_start", message={"id": "m", "model": "m", "content": []}),
@@ -176,3 +176,23 @@ def test_a_number_beyond_all_numbers_costs_its_chunk_and_nothing_else():
     reader_ = GeminiReader()
     assert reader_.feed(chunk % (b"lost", b',"usageMetadata":{"promptTokenCount":1e400}')) == []
     assert Words("kept") in reader_.feed(chunk % (b"kept", b""))
+
+
+def test_what_all_requests_hold_back_together_has_a_bound_and_is_free_again():
+    room = Room(2_000)
+    begun = b'{"type":"content_block_start","index":0,"content_block":{"type":"tool_use"}}'
+    call = b"event: content_block_start\ndata: " + begun + b"\n\n"
+    part = (
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"partial_json":"'
+        + b"x" * 900
+        + b'"}}\n\n'
+    )
+
+    first = HoldingWatch(watching(Protocol.ANTHROPIC), Protocol.ANTHROPIC, Holds.CALLS, room)
+    second = HoldingWatch(watching(Protocol.ANTHROPIC), Protocol.ANTHROPIC, Holds.CALLS, room)
+    assert first.feed(call + part)[1] == b""
+    assert second.feed(call + part)[1] == call + part
+    assert second.is_capped
+
+    del first, second
+    assert room.left == 2_000

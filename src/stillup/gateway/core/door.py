@@ -72,6 +72,8 @@ class Entry(Struct, frozen=True):
         return self.reason in _OPENS
 
 
+_ELSEWHERE = (b"cross-site", b"same-site")
+"""Another site, or another port of this machine: both are web pages."""
 _OPENS = frozenset({Reason.LOCAL, Reason.TOKEN})
 _LOCAL = Entry(Reason.LOCAL)
 
@@ -103,7 +105,7 @@ class Door:
         origins = [value for name, value in telling if name == b"origin"]
         if not all(_may_come_from(value, host) for value in origins):
             return Entry(Reason.FOREIGN_ORIGIN)
-        if not origins and any(n == b"sec-fetch-site" and v.strip().lower() == b"cross-site" for n, v in telling):
+        if not origins and any(n == b"sec-fetch-site" and v.strip().lower() in _ELSEWHERE for n, v in telling):
             return Entry(Reason.FOREIGN_ORIGIN)  # with an origin that may come it is an editor's
         return self._known(headers, query) if self._needs_token else _LOCAL
 

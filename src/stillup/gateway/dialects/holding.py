@@ -36,13 +36,28 @@ class Holds(Enum):
     ALL = "all"
 
 
+class Room:
+    """How many bytes all requests together may hold back; ``left`` may be below nothing for a moment."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, most_bytes: int = 256 * 1024 * 1024) -> None:
+        self.left = most_bytes
+
+
 class HoldingWatch(Wrapping):
-    """A watch that hands out late what must not come in parts. ``is_capped``: it was too long, and went out."""
+    """A watch that hands out late what must not come in parts.
 
-    __slots__ = ("_has_let_go", "_held", "_holds", "_is_holding", "_looks", "_protocol", "_rule", "_size", "is_capped")
+    ``is_capped``: it was too long, or the ``room`` of all was used up, and it went out.
+    """
 
-    def __init__(self, watch: Watch, protocol: Protocol, holds: Holds) -> None:
+    __slots__ = (
+        "_has_let_go", "_held", "_holds", "_is_holding", "_looks", "_protocol", "_room", "_rule", "_size", "is_capped",
+    )  # fmt: skip
+
+    def __init__(self, watch: Watch, protocol: Protocol, holds: Holds, room: Room) -> None:
         super().__init__(watch)
+        self._room = room
         self._protocol = protocol
         self._rule = _RULES[protocol]
         self._holds = holds
@@ -63,7 +78,7 @@ class HoldingWatch(Wrapping):
         out = self._sorted(ready, is_over=flags & END > 0)
         if self.flags & ERROR:
             return self.flags, out
-        if self._size > LONGEST_HELD_BYTES:
+        if self._size > LONGEST_HELD_BYTES or (self._size and self._room.left < 0):
             self.is_capped = True
             out += self._let_go()
         self.flags |= flags & (END | ERROR)
@@ -77,7 +92,7 @@ class HoldingWatch(Wrapping):
         self._copy()
         self.flags |= self._inner.flags
         if fault is not None:
-            self._held.clear()
+            self._forget()
             return fault, rest
         return None, self._let_go() + rest
 
@@ -102,7 +117,7 @@ class HoldingWatch(Wrapping):
                 if self._rule.is_cut_short(event) or ((is_last or self._looks < _MOST_LOOKS) and self._is_sound()):
                     out.append(self._let_go())
                 elif is_last:
-                    self._held.clear()
+                    self._forget()
                     self._fail(Fault.MALFORMED, message="the arguments of a call are no JSON")
                     return b"".join(out)
         if is_over:
@@ -120,11 +135,21 @@ class HoldingWatch(Wrapping):
     def _hold(self, event: bytes) -> None:
         self._held.append(event)
         self._size += len(event)
+        self._room.left -= len(event)
+
+    def _forget(self) -> None:
+        self._held.clear()
+        self._room.left += self._size
+        self._size = 0
+
+    def __del__(self) -> None:
+        """A client that leaves takes its part of the room with it."""
+        self._room.left += self._size
 
     def _let_go(self) -> bytes:
         held = b"".join(self._held)
-        self._held.clear()
-        self._size, self._looks, self._is_holding = 0, 0, False
+        self._forget()
+        self._looks, self._is_holding = 0, False
         self._has_let_go = self._has_let_go or bool(held)
         return held
 
