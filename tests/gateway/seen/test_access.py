@@ -17,7 +17,7 @@ from stillup.gateway.seen import Ending
 from stillup.gateway.seen.access import MOST_BYTES, AccessLog, Descriptor, LogFile, Style
 from stillup.gateway.seen.make import equip, labels_for
 
-from .conftest import CLAUDE, KEY, MISTRAL, PROMPT, USAGE, Told, ask, try_
+from .conftest import KEY, MISTRAL, PROMPT, USAGE, Told, ask, try_
 
 NOW_S = datetime(2026, 4, 7, 14, 30, 5, 123_456, tzinfo=UTC).timestamp()
 
