@@ -48,7 +48,7 @@ class Seen:
 
     asked: int = 0
     broken: int = 0
-    at_second: int = 0
+    seams: int = 0
     troubles: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -59,13 +59,13 @@ class Seen:
         """One more."""
         self.asked += 1
         self.broken += done.broken
-        self.at_second += done.at_second
+        self.seams += done.seams
         if done.trouble:
             self.troubles[done.trouble] += 1
 
     def __str__(self) -> str:
         worst = "; ".join(f"{n} × {what}" for what, n in self.troubles.most_common(3))
-        return f"{self.good}/{self.asked} ({self.broken} answers broke off) {worst}".rstrip()
+        return f"{self.good}/{self.asked} ({self.broken} answers broke off, {self.seams} seams) {worst}".rstrip()
 
 
 def report(run: Run) -> str:
@@ -146,6 +146,7 @@ async def _all(program: Program, cell: Cell, failure: Failure, tasks: list[list[
 def _render(found: dict[Cell, Seen], tokens: dict[str, tuple[int, ...]], *, is_quick: bool) -> str:
     told = "; ".join(f"{name}: {', '.join(map(str, each))}" for name, each in tokens.items())
     asked, broken = sum(s.asked for s in found.values()), sum(s.broken for s in found.values())
+    seams = sum(s.seams for s in found.values())
     intro = (
         "## Agents at work\n\nClaude Code and Codex, the real programs, read a file, edit it, run a command and say "
         "what came out: four turns, each with words and a call of a tool but the last. The first upstream breaks off "
@@ -153,7 +154,8 @@ def _render(found: dict[Cell, Seen], tokens: dict[str, tuple[int, ...]], *, is_q
         "token of each turn and behind its last; the second goes on, in the same protocol or "
         f"another. Tokens of the turns: {told}. A task is completed when the program ends with 0 and its last words, "
         "the file is right, the command ran once, and the upstreams saw each turn once, with its results.\n\n"
-        f"{asked:,} tasks, in which {broken:,} answers broke off."
+        f"{asked:,} tasks, in which {broken:,} answers broke off: {seams:,} were gone on with, the others broke before "
+        "anything of them had reached the program, or behind their call."
     )
     wanted = [
         Wanted(f"{name}: tasks completed, of {sum(s.asked for s in mine)}", _share(mine), "≥", 100, " %")

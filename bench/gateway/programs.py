@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.request import urlopen
 
 import msgspec
 from msgspec.structs import replace
@@ -136,6 +138,8 @@ class Done:
     broken: int
     """Answers of the first upstream that went wrong."""
     at_second: int
+    seams: int
+    """Answers that were gone on with; the others had not reached the program yet, or ended behind their call."""
     tokens: tuple[int, ...] = ()
     """How many the first upstream had to say in each turn that it was asked for."""
 
@@ -149,16 +153,25 @@ async def run(
         home.mkdir()
         folder.mkdir()
         (folder / NOTE).write_text(BEFORE)
-        script = Behaviour(turns=_placed(program.turns, folder), verbatim=True)
+        # The pauses let the tokens out one by one; without them much of an answer is held with the call behind it.
+        script = Behaviour(turns=_placed(program.turns, folder), verbatim=True, gap_s=0.002)
         async with ProviderServer("A") as a, ProviderServer("B") as b:
             a.set(script)
             a.script([replace(script, failure=each.failure, after=each.after) if each else script for each in breaks])
             b.set(replace(script, keeps_rules=True, knows_its_end=True))
             async with _gateway(program, a, b, first or program.protocol, second, hedge_after_s) as url:
                 status, said, trouble = await _told(program, url, home, folder)
+                seams = await asyncio.to_thread(_seams, url)
             wrong = _wrong(folder, status, said, trouble) or _lost(a, b)
             tokens = tuple(_tokens(request, script) for request in a.requests)
-            return Done(wrong, a.counts.requests, a.counts.failed, b.counts.requests, tokens)
+            return Done(wrong, a.counts.requests, a.counts.failed, b.counts.requests, seams, tokens)
+
+
+def _seams(url: str) -> int:
+    """How many answers were gone on with, as the gateway counts them itself."""
+    with urlopen(f"{url}/metrics", timeout=5) as answer:
+        text = answer.read().decode()
+    return round(sum(map(float, re.findall(r"^stillup_gateway_continuations_total{.*} (\S+)$", text, re.MULTILINE))))
 
 
 def _tokens(request: Request, script: Behaviour) -> int:
