@@ -8,22 +8,21 @@ from math import inf
 
 
 class Alarm:
-    """Rings at a time of the steady clock that ``now`` tells."""
+    """Rings at a time of the steady clock that ``now`` tells. While it is off it holds on to nobody."""
 
-    __slots__ = ("_now", "_ring", "_timer", "at_s")
+    __slots__ = ("_now", "_timer", "at_s")
 
-    def __init__(self, now: Callable[[], float], ring: Callable[[], None]) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._ring = ring
         self._timer: asyncio.TimerHandle | None = None
         self.at_s = inf
         """When it rings; infinity while it is not set."""
 
-    def set(self, at_s: float, ring: Callable[[], None] | None = None) -> None:
-        """Ring then, and at no other time; once in another way where ``ring`` says how."""
+    def set(self, at_s: float, ring: Callable[[], None]) -> None:
+        """Ring then, and at no other time."""
         self.off()
         self.at_s = at_s
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, at_s - self._now()), self._due, ring or self._ring)
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, at_s - self._now()), self._due, ring)
 
     def off(self) -> None:
         """Do not ring."""

@@ -72,7 +72,7 @@ class Handling:
         self._why = Why.FIRST_CHOICE
         self._exchange: Exchange | None = None
         self._asked: Asked | None = None
-        self._alarm = Alarm(gateway.now, self._wake)
+        self._alarm = Alarm(gateway.now)
         self._continued: list[str] = []
         self._is_paused = False
         self._head_sent = False
@@ -211,7 +211,7 @@ class Handling:
             return
         # Also where nothing is to be done: what is held back has a winner, whose silence is a stall.
         if exchange.wake_at < self._alarm.at_s and not exchange.is_over:
-            self._alarm.set(exchange.wake_at)
+            self._alarm.set(exchange.wake_at, self._wake)
 
     def heard_end(self, n: int) -> None:
         """The end of try ``n``'s body."""
@@ -234,7 +234,7 @@ class Handling:
         if exchange.is_over:
             self._end()
         elif exchange.wake_at < self._alarm.at_s:
-            self._alarm.set(exchange.wake_at)
+            self._alarm.set(exchange.wake_at, self._wake)
 
     def _do(self, action: Action) -> None:
         match action:
@@ -374,7 +374,7 @@ class Handling:
             return
         now = self._gateway.now()
         if exchange.wake_at - now > _SLACK_S:  # bytes came meanwhile
-            self._alarm.set(exchange.wake_at)
+            self._alarm.set(exchange.wake_at, self._wake)
             return
         try:
             self._perform(exchange.tick(now))
@@ -391,10 +391,10 @@ class Handling:
             return
         self.is_over = True
         self._alarm.off()
-        self._asked = None  # its calls hold this
         if self._exchange is not None and not self._record.reason:  # the client left first
             self._record.reason = reason_of(self._tries, None, self._why.value)
         try:
             self._record.ended()
         finally:  # whatever could not be noted, its place is free
+            self._asked = self._exchange = None  # they hold this: it would be left for the collector
             self._gateway.over(self, self._record.passage)
