@@ -1,0 +1,1 @@
+"""Drills: an outage on purpose, what came through it, and the score. Pure but for the history's files."""
