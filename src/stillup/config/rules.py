@@ -123,6 +123,14 @@ def _pool(document: Document) -> Iterator[Complaint]:
         yield Complaint(("pool", "share"), "is true, and nobody is named to share with; allowed: with `url` beside it")
 
 
+def _drill(document: Document) -> Iterator[Complaint]:
+    known = [channel.id for channel in document.alerts.channels]
+    for place, name in enumerate(document.drill.remind_to):
+        if name not in known:
+            says = f"no channel is called {show(name)}{near(name, known)}; allowed: {', '.join(known) or 'none yet'}"
+            yield Complaint(("drill", "remind_to", place), says)
+
+
 _RULES: tuple[tuple[str, Callable[[Document], Iterator[Complaint]]], ...] = (
     ("sources", _floor),
     ("sources", _endpoints),
@@ -131,4 +139,5 @@ _RULES: tuple[tuple[str, Callable[[Document], Iterator[Complaint]]], ...] = (
     ("gateway", _users),
     ("pool", _pool),
     ("alerts", lambda document: alert_rules.complaints(document.alerts, document.services)),
+    ("drill", _drill),
 )

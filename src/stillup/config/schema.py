@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from stillup.config.alerts import Alerts
 from stillup.config.deferral import Deferral
+from stillup.config.drill import Drill
 from stillup.config.hub import Hub, Pool
 from stillup.config.kinds import Kind
 from stillup.config.vault import Vault
@@ -409,3 +410,4 @@ class Document(Struct, frozen=True, kw_only=True):
     kit: Kit = Kit()
     gateway: Gateway = Gateway()
     vault: Vault = Vault()
+    drill: Drill = Drill()
