@@ -312,7 +312,7 @@ class Handling:
 
     def _send_on(self, data: bytes) -> None:
         self._record.forwarded(data)
-        self._gateway.outbox.put(self._connection.send, self._connection.frame(data))
+        self._gateway.outbox.put(self._connection.send, self._connection.frame(data), size=len(data))
 
     def _answer(self, status: int, headers: Headers, body: bytes) -> None:
         self._record.status = status

@@ -14,6 +14,9 @@ from typing import Any
 from stillup.gateway.journal import Journal
 
 Now = Callable[[], float]
+MOST_BYTES = 1 << 20
+"""More than that waits for no turn's end: a turn may read megabytes of each of hundreds of streams before it is over,
+and as long as nothing is sent, nobody's slowness can hold its upstream back."""
 
 
 class Outbox:
@@ -23,15 +26,27 @@ class Outbox:
         self._journal = journal
         self._wall_s = wall_s
         self._waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self._waiting_bytes = 0
+        self._is_sending = False
 
-    def put(self, send: Callable[..., None], *args: object) -> None:
-        """Call ``send(*args)`` as soon as everything that was journalled before is written."""
+    def put(self, send: Callable[..., None], *args: object, size: int = 0) -> None:
+        """Call ``send(*args)`` as soon as everything that was journalled before is written; ``size`` is in bytes."""
+        if self._waiting_bytes > MOST_BYTES and not self._is_sending:
+            self.flush()
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.flush)
         self._waiting.append((send, args))
+        self._waiting_bytes += size
 
     def flush(self) -> None:
         """Write, then send, in the order in which it was put in."""
+        self._waiting_bytes, self._is_sending = 0, True
+        try:
+            self._write_and_send()
+        finally:
+            self._is_sending = False
+
+    def _write_and_send(self) -> None:
         if self._journal is not None:
             self._journal.commit(self._wall_s())
         waiting, self._waiting = self._waiting, []
