@@ -63,6 +63,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     first_s: float | None = None
     done_s: float
     shape: Shape
+    protocol: str = ""
+    """What its client spoke, as ``anthropic``."""
     ok: bool
     """The answer is whole, and is the right one."""
     says: str = ""
@@ -83,6 +85,19 @@ class Lane(Struct, frozen=True, kw_only=True):
     name: str
     backed: bool
     asked: tuple[Asked, ...]
+
+
+class Loss(Struct, frozen=True, kw_only=True):
+    """What one failed request came to: exactly what is lost."""
+
+    at_s: float
+    shape: Shape
+    protocol: str
+    says: str
+    missing_chars: int
+    """Of the answer never came; 0 where nobody can know."""
+    put_off: bool
+    """It is kept, and is asked again later."""
 
 
 class Alert(Struct, frozen=True, kw_only=True):
@@ -125,6 +140,9 @@ class Scene(Struct, frozen=True, kw_only=True):
     """None: alerts are no part of this scene."""
     steps: tuple[Step, ...] = ()
     happened: tuple[Happened, ...] = ()
+    injected: str = ""
+    """How the failure was made, as a sentence."""
+    aborted: bool = False
 
 
 class Drill(Struct, frozen=True, kw_only=True):
@@ -139,6 +157,75 @@ class Drill(Struct, frozen=True, kw_only=True):
     simulated: bool = True
     """False where real requests met the failure."""
     version: str = ""
+
+
+class Play(Struct, frozen=True, kw_only=True):
+    """A failure that is to be played.
+
+    ``name`` is as :class:`Scene` has it. ``upstream`` is who fails in a ``mode`` scene; empty: the first of the first
+    route. ``title`` says it in words where it was proposed by :func:`stillup.daemon.drill.possible`.
+    """
+
+    kind: Kind
+    name: str = ""
+    upstream: str = ""
+    title: str = ""
+
+    @property
+    def key(self) -> str:
+        """The same for what is the same practice: ``mode:529``, ``provider:claude``, ``all``."""
+        return f"{self.kind.value}:{self.name}" if self.name else self.kind.value
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """A drill that is to be run.
+
+    ``for_s`` is how long each failure stands at least: in the mirror it ends once every request that met it has ended;
+    on the gateway that runs it is exactly this. ``patience_s`` is how long a scripted client waits for the next piece of
+    an answer before it gives up; None: half as long again as the gateway's own patience with a stalled answer, 30 s at
+    least. ``together`` is how many scenes of the mirror are played side by side.
+    """
+
+    plays: tuple[Play, ...]
+    where: Where = Where.MIRROR
+    for_s: float = 0.0
+    patience_s: float | None = None
+    together: int = 1
+
+
+class What(StrEnum):
+    """What a moment tells."""
+
+    __hash__ = str.__hash__
+
+    BEGINS = "begins"
+    """A scene begins: it is being set up, and all is well."""
+    FAILS = "fails"
+    """The failure stands from now on."""
+    ASKED = "asked"
+    """A request is over: ``asked``, in ``lane``."""
+    HAPPENED = "happened"
+    """Something worth a line: ``says``."""
+    MENDED = "mended"
+    """The failure has ended."""
+    OVER = "over"
+    """The scene is over: ``scene``."""
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """What a drill tells of itself as it goes on; ``at_s`` is seconds since the drill began."""
+
+    what: What
+    at_s: float
+    number: int
+    """Of the scene, from 0; scenes that are played together take turns."""
+    of: int
+    """So many scenes."""
+    play: Play
+    says: str = ""
+    lane: str = ""
+    asked: Asked | None = None
+    scene: Scene | None = None
 
 
 class Score(Struct, frozen=True, kw_only=True):
