@@ -105,5 +105,4 @@ async def until_aborted(folder: Path, id: str, clock: Clock) -> None:  # noqa: A
         with suppress(OSError):
             if (folder / _ABORT).read_bytes()[:100] == id.encode():
                 return
-        await asyncio.sleep(0)
         await clock.sleep(_LOOK_S)

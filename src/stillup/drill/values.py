@@ -181,9 +181,9 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """A drill that is to be run.
 
     ``for_s`` is how long each failure stands at least: in the mirror it ends once every request that met it has ended;
-    on the gateway that runs it is exactly this. ``patience_s`` is how long a scripted client waits for the next piece of
-    an answer before it gives up; None: half as long again as the gateway's own patience with a stalled answer, 30 s at
-    least. ``together`` is how many scenes of the mirror are played side by side.
+    on the gateway that runs it is exactly this. ``patience_s`` is how long a scripted client waits for the next piece
+    of an answer before it gives up; None: half as long again as the gateway's own patience with a stalled answer, 30 s
+    at least. ``together`` is how many scenes of the mirror are played side by side.
     """
 
     plays: tuple[Play, ...]
