@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from stillup.catalog.load import catalogue
-from stillup.config import alert_rules
+from stillup.config import alert_rules, sla
 from stillup.config.kinds import stays_here
 from stillup.config.merge import merged, own_floor_s
 from stillup.config.schema import FLOOR_S, Document, ProbeOptions, SourceOptions, Upstream
@@ -140,4 +140,5 @@ _RULES: tuple[tuple[str, Callable[[Document], Iterator[Complaint]]], ...] = (
     ("pool", _pool),
     ("alerts", lambda document: alert_rules.complaints(document.alerts, document.services)),
     ("drill", _drill),
+    ("sla", lambda document: sla.complaints(document.sla)),
 )

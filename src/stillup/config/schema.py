@@ -14,6 +14,7 @@ from stillup.config.deferral import Deferral
 from stillup.config.drill import Drill
 from stillup.config.hub import Hub, Pool
 from stillup.config.kinds import Kind
+from stillup.config.sla import Sla
 from stillup.config.vault import Vault
 
 FLOOR_S = 60
@@ -411,3 +412,4 @@ class Document(Struct, frozen=True, kw_only=True):
     gateway: Gateway = Gateway()
     vault: Vault = Vault()
     drill: Drill = Drill()
+    sla: Sla = Sla()
