@@ -10,7 +10,7 @@ Where nothing of that is needed the body is the client's own, and the answer's b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -35,6 +35,7 @@ from stillup.gateway.dialects.requests import MAX_BODY_BYTES
 from stillup.gateway.dialects.said import Said
 from stillup.gateway.dialects.seam import Seam
 from stillup.gateway.dialects.stops import Stops, can_be_kept, cut_at
+from stillup.gateway.dialects.tool_names import Renamed, fitted, with_names
 from stillup.gateway.dialects.translated import (
     Between,
     Joint,
@@ -74,6 +75,8 @@ class Composed(Struct, frozen=True, kw_only=True):
     learned: Learned
     """What was known of the model when it was put together."""
     is_translated: bool = False
+    tools: Mapping[str, str] = {}
+    """The client's names of tools by those they have there, where that differs."""
     is_sealed_for_others: bool = False
     """Its thoughts' signatures are no good for the client: another model made them, or another prompt."""
     form: Form | None = None
@@ -128,7 +131,7 @@ class Composer:
         if protocol is Protocol.RESPONSES and self._pupil.is_chat_only(target.upstream):
             protocol = Protocol.OPENAI
         learned = self._pupil.of(target.upstream, turn.model)
-        ask, changes = self._translated(protocol, turn.model)
+        ask, changes, tools = self._translated(protocol, turn.model)
         body = ask.body
         form = None
         if said is not None and said.text:
@@ -155,6 +158,7 @@ class Composer:
             changes=changes,
             learned=learned,
             is_translated=is_translated,
+            tools=tools,
             is_sealed_for_others=ask.protocol is Protocol.ANTHROPIC and _is_other_model(turn.model, self._ask.model),
             form=form,
             said=said,
@@ -186,17 +190,17 @@ class Composer:
         is_guess = self._upstream(composed.turn.target.upstream).protocol is Protocol.OPENAI
         return is_guess and composed.protocol is Protocol.RESPONSES and b"model" not in body.lower()
 
-    def _translated(self, protocol: Protocol, model: str) -> tuple[Ask, tuple[str, ...]]:
+    def _translated(self, protocol: Protocol, model: str) -> tuple[Ask, tuple[str, ...], Mapping[str, str]]:
         ask = self._ask
         if is_same_dialect(protocol, ask.protocol):
             if _MARK in ask.body and ask.operation is not Operation.STORED:
                 with suppress(Untranslatable, NoJson):  # it only mentions the mark, in a body of some other shape
                     cleaned = dialect_of(protocol).cleaned(_plain(ask))
-                    return replace(ask, body=cleaned, headers=_without_coding(ask.headers)), ()
-            return ask, ()
+                    return replace(ask, body=cleaned, headers=_without_coding(ask.headers)), (), {}
+            return ask, (), {}
         dialect = dialect_of(protocol)
         losses = Losses()
-        prompt = replace(self._read_prompt(), model=model)
+        prompt, tools = fitted(replace(self._read_prompt(), model=model), protocol)
         write, find = dialect.write_prompt, partial(dialect.address, model, ask.stream)
         if ask.operation is Operation.COUNT_TOKENS:
             if dialect.count_prompt is None or dialect.count_address is None:
@@ -216,7 +220,7 @@ class Composer:
             body=body,
             model=model,
             stream=ask.stream,
-        ), tuple(f"{name} left out" for name in losses)
+        ), tuple(f"{name} left out" for name in losses), tools  # fmt: skip
 
     def _read_prompt(self) -> Prompt:
         if self._prompt is None:
@@ -276,7 +280,8 @@ class Composer:
         if self._ask.operation is not Operation.COUNT_TOKENS:
             reply = there.read_reply(data)
             reply = reply if reply.model else replace(reply, model=composed.turn.model)
-            return here.write_reply(cut_at(reply, composed.stops), self._ask, self._stamp)
+            reply = with_names(cut_at(reply, composed.stops), composed.tools)
+            return here.write_reply(reply, self._ask, self._stamp)
         if there.read_count is None or here.write_count is None:
             msg = "tokens cannot be counted there"
             raise Untranslatable(msg)
@@ -284,6 +289,8 @@ class Composer:
 
     def _between(self, composed: Composed) -> list[Between]:
         between: list[Between] = [Named(composed.turn.model)]
+        if composed.tools:
+            between.append(Renamed(composed.tools))
         if composed.is_sealed_for_others:
             between.append(Unsealed())
         if composed.said is not None:

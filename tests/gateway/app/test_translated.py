@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from stillup.gateway.core.values import Protocol
+from stillup.gateway.dialects.neutral import Prompt, Tool
+from stillup.gateway.dialects.tool_names import fitted
 from stillup.sim.provider.behaviour import Behaviour, Called, Failure, Reason
 from tests.gateway.app.conftest import PATHS, SPEECHES, STREAMS, Client, Speech, words
 from tests.gateway.app.test_going_on import ARGUMENTS, SCRIPT, TOOLS, ask_with, called, events, whole
@@ -40,6 +43,23 @@ async def test_several_calls_come_out_whole(speech, other, b, start):
     reply = await ask_with(Client(await start(b, chain=only(other))), speech, **TOOLS[speech.protocol])
 
     assert called(speech, reply) == [("look", ARGUMENTS), ("look", {"n": 2})]
+
+
+@pytest.mark.parametrize("other", ["openai", "gemini"])
+@pytest.mark.parametrize("speech", [MESSAGES, WHOLE_MESSAGES], ids=repr)
+async def test_a_tool_whose_name_is_too_long_there_is_called_by_its_own_name_here(speech, other, b, start):
+    name = "mcp__a_server_with_a_long_name__" + "look_" * 15
+    there, _ = fitted(Prompt(tools=(Tool(name=name),)), Protocol(other))
+    b.set(Behaviour(calls=(Called(name=there.tools[0].name, arguments=ARGUMENTS),)))
+
+    reply = await ask_with(
+        Client(await start(b, chain=only(other))), speech, tools=[{"name": name, "input_schema": {"type": "object"}}]
+    )
+
+    content = json.loads(reply.body)["content"] if not speech.stream else []
+    made = called(speech, reply) if speech.stream else [(c["name"], c["input"]) for c in content]
+    assert made == [(name, ARGUMENTS)]
+    assert name.encode() not in b.requests[-1].body
 
 
 @OTHERS
