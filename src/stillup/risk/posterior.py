@@ -1,0 +1,153 @@
+"""Hours a year of one alternating process: what was believed before, and what a record adds. Pure, seeded.
+
+Incidents begin at a steady rate while it is up (gamma prior), and their lengths are log-normal (normal-inverse-gamma
+prior; Gelman et al., Bayesian Data Analysis, 3rd ed., 3.3), no longer than ``LONGEST_H``. A length that is known only
+as "at least" is filled in by the distribution itself, draw by draw (data augmentation: Tanner and Wong, 1987).
+Hours a year are ``8766 r m / (1 + r m)`` with the rate ``r`` and the mean length ``m`` in years.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp, log, sqrt
+from random import Random
+from statistics import NormalDist, fmean
+
+from msgspec import Struct
+
+from stillup.risk.stretches import Seen
+from stillup.risk.values import HOURS_A_YEAR, Hours
+
+LONGEST_H = 14 * 24.0
+"""No outage of the record took longer; a heavy tail without an end would have no mean to speak of."""
+DRAWS = 1_000
+_NORMAL = NormalDist()
+_TINY = 1e-12
+
+
+class Prior(Struct, frozen=True, kw_only=True):
+    """What is believed of a subject: it weighs as ``shape`` incidents in ``years``, with ``lengths`` of them timed.
+
+    ``log_hours`` is the mean of ln(length in hours), ``spread2`` its variance, which is known as from ``freedom``
+    incidents.
+    """
+
+    shape: float
+    years: float
+    log_hours: float
+    lengths: float
+    spread2: float
+    freedom: float
+
+    def no_surer_than(self, shape: float, lengths: float, freedom: float) -> Prior:
+        """The same figures, weighing no more than so many incidents."""
+        times = min(1.0, shape / self.shape)
+        return Prior(
+            shape=self.shape * times,
+            years=self.years * times,
+            log_hours=self.log_hours,
+            lengths=min(self.lengths, lengths),
+            spread2=self.spread2,
+            freedom=min(self.freedom, freedom),
+        )
+
+
+class Draw(Struct, frozen=True):
+    """One of many possible truths: incidents a year of up time, and their mean hours."""
+
+    rate: float
+    mean_h: float
+
+    @property
+    def share(self) -> float:
+        """The share of the time in which it is down."""
+        years = self.rate * self.mean_h / HOURS_A_YEAR
+        return years / (1 + years)
+
+
+def after(prior: Prior, record: Seen) -> Prior:
+    """The belief after a record, where every incident's end was seen (those that are open are left out of lengths)."""
+    logs = [log(h) for h in record.ended]
+    return _with_lengths(
+        Prior(
+            shape=prior.shape + record.begun,
+            years=prior.years + record.up_years,
+            log_hours=prior.log_hours,
+            lengths=prior.lengths,
+            spread2=prior.spread2,
+            freedom=prior.freedom,
+        ),
+        logs,
+    )
+
+
+def draws(prior: Prior, record: Seen, random: Random, count: int = DRAWS) -> list[Draw]:
+    """Possible truths after the record, each as likely as the next."""
+    rates = Prior(
+        shape=prior.shape + record.begun,
+        years=prior.years + record.up_years,
+        log_hours=0.0,
+        lengths=1.0,
+        spread2=1.0,
+        freedom=1.0,
+    )
+    logs, least = [log(h) for h in record.ended], [log(h) for h in record.open]
+    belief = _with_lengths(prior, logs)
+    filled = [x + 0.5 for x in least]
+    out = []
+    for _ in range(count):
+        if least:
+            belief = _with_lengths(prior, [*logs, *filled])
+        spread2 = belief.freedom * belief.spread2 / (2 * random.gammavariate(belief.freedom / 2, 1.0))
+        mean = random.gauss(belief.log_hours, sqrt(spread2 / belief.lengths))
+        filled = [_beyond(x, mean, sqrt(spread2), random) for x in least]
+        rate = random.gammavariate(rates.shape, 1 / rates.years)
+        out.append(Draw(rate, mean_length(mean, spread2)))
+    return out
+
+
+def mean_length(log_hours: float, spread2: float) -> float:
+    """The mean of a log-normal length that ends at ``LONGEST_H``: its limited expected value."""
+    spread, most = sqrt(spread2), log(LONGEST_H)
+    within = _NORMAL.cdf((most - log_hours - spread2) / spread)
+    beyond = 1 - _NORMAL.cdf((most - log_hours) / spread)
+    return min(LONGEST_H, exp(min(log_hours + spread2 / 2, 50.0)) * within + LONGEST_H * beyond)
+
+
+def hours_of(shares: Sequence[float], weights: Sequence[float] | None = None, level: float = 0.9) -> Hours:
+    """Median and interval of hours a year, from shares of the time that are possible truths."""
+    order = sorted(range(len(shares)), key=shares.__getitem__)
+    weigh = weights or [1.0] * len(shares)
+    whole, so_far = sum(weigh), 0.0
+    wanted = [(1 - level) / 2, 0.5, (1 + level) / 2]
+    found: list[float] = []
+    for i in order:
+        so_far += weigh[i]
+        while len(found) < len(wanted) and so_far >= wanted[len(found)] * whole:
+            found.append(shares[i] * HOURS_A_YEAR)
+    low, mid, high = found
+    return Hours(mid, low, high, level)
+
+
+def _with_lengths(prior: Prior, logs: Sequence[float]) -> Prior:
+    if not logs:
+        return prior
+    count, mean = len(logs), fmean(logs)
+    lengths, freedom = prior.lengths + count, prior.freedom + count
+    squares = sum((x - mean) ** 2 for x in logs)
+    between = prior.lengths * count / lengths * (mean - prior.log_hours) ** 2
+    return Prior(
+        shape=prior.shape,
+        years=prior.years,
+        log_hours=(prior.lengths * prior.log_hours + count * mean) / lengths,
+        lengths=lengths,
+        spread2=(prior.freedom * prior.spread2 + squares + between) / freedom,
+        freedom=freedom,
+    )
+
+
+def _beyond(least: float, mean: float, spread: float, random: Random) -> float:
+    """A normal draw that is no less than ``least`` (by the inverse of its distribution)."""
+    left = 1 - _NORMAL.cdf((least - mean) / spread)
+    tail = max(left * random.random(), _TINY)
+    return max(least, mean - spread * _NORMAL.inv_cdf(tail)) if tail < 1 else least
