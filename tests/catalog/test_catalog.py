@@ -233,6 +233,27 @@ def test_a_promise_is_of_a_component_that_exists_and_says_whose_it_is_and_where_
 
 
 @by_id
+def test_a_table_of_credits_begins_at_the_promise_grows_and_says_how_it_is_claimed(service: Service):
+    for promise in (p for p in service.promises if p.steps):
+        assert promise.credit
+        assert promise.steps[0].below == promise.uptime
+        steps = [(s.below, s.credit) for s in promise.steps]
+        assert steps == sorted(steps, key=lambda s: -s[0]) == sorted(steps, key=lambda s: s[1])
+        assert promise.claim_days is None or promise.claim_months is None
+        assert bool(promise.claim) == (promise.claim_days is not None or promise.claim_months is not None)
+
+
+@by_id
+def test_a_plan_that_is_served_first_is_of_a_component_that_exists_and_says_where_that_stands(service: Service):
+    for one in service.precedence:
+        assert one.component in {"", *(c.id for c in service.components)}
+        assert one.plan
+        assert one.says
+        assert one.source.startswith("https://")
+        assert re.fullmatch(r"20\d\d(-\d\d){0,2}", one.as_of)
+
+
+@by_id
 def test_an_ability_says_how_it_is_reached_and_what_for_in_a_few_words(service: Service):
     for ability in service.abilities:
         assert ability.access

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from stat import S_ISREG
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -95,17 +95,47 @@ class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: str = ""
 
 
+class CreditStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of a table of credits: ``below`` this availability, this share of the bill."""
+
+    below: _Share
+    credit: _Share
+
+
 class Promise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the vendor promises in public of a component's availability.
 
     ``uptime`` is a share of the ``period``; absent: the vendor says that it promises none. ``plan`` is who gets it.
+    ``credit`` is what it gives back in words, ``steps`` the same as a table where the terms have one.
     """
 
     component: str = ""
     uptime: _Share | None = None
-    period: str = "month"
+    period: Literal["month", "quarter", "year"] = "month"
     plan: str
     credit: str = ""
+    steps: tuple[CreditStep, ...] = ()
+    measure: Literal["minutes", "intervals", "requests"] = "minutes"
+    """By the terms: minutes down of all; the average over intervals of five minutes; requests that failed of all."""
+    down_above: _Share = 0.0
+    """By ``minutes``: the share of failed requests above which a minute is down."""
+    claim: str = ""
+    """What must be filed, and where; empty where that was not found."""
+    claim_days: int | None = None
+    """Days after the end of the period until which it must be filed; or ``claim_months`` whole months."""
+    claim_months: int | None = None
+    claim_note: str = ""
+    """How sure the deadline is, where it does not stand in ``source`` itself."""
+    source: str
+    as_of: str
+
+
+class Precedence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan whose requests the vendor says it serves first when there are too many. No promise of availability."""
+
+    component: str = ""
+    plan: str
+    says: str
     source: str
     as_of: str
 
@@ -136,6 +166,7 @@ class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dependencies: tuple[Dependency, ...] = ()
     abilities: tuple[Ability, ...] = ()
     promises: tuple[Promise, ...] = ()
+    precedence: tuple[Precedence, ...] = ()
 
     def component(self, component_id: str) -> Component | None:
         """The component of that id."""
