@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stillup.gateway.dialects.neutral import Call, Calls, Ended, Reply, Stop, Text, Words
@@ -36,9 +36,14 @@ def test_words_that_are_held_come_before_a_call():
     assert list(cutter.pass_on([Words("a#"), call])) == [Words("a"), Words("#"), call]
 
 
-@given(st.text("ab#", max_size=40), st.lists(st.text("ab#", min_size=1, max_size=3), min_size=1, max_size=3), st.data())
-def test_it_is_the_same_text_however_it_comes(text, stops, data):
-    edges = sorted({0, len(text), *data.draw(st.lists(st.integers(0, len(text)), max_size=5))})
+@example("#aa", ["a", "#aa"], [2])
+@given(
+    st.text("ab#", max_size=40),
+    st.lists(st.text("ab#", min_size=1, max_size=3), min_size=1, max_size=3),
+    st.lists(st.integers(0, 40), max_size=5),
+)
+def test_it_is_the_same_text_however_it_comes(text, stops, cuts):
+    edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     pieces = [Words(text[a:b]) for a, b in pairwise(edges)]
     whole = cut_at(Reply(parts=(Text(text=text),)), stops)
 

@@ -19,7 +19,7 @@ def can_be_kept(stops: Sequence[str]) -> bool:
 
 
 class Stops:
-    """Ends a streamed answer before the first of these, wherever it is cut up; what may be one is held back."""
+    """Ends a streamed answer before whichever is whole first, wherever it is cut up; what may be one is held back."""
 
     __slots__ = ("_held", "_stops", "is_over")
 
@@ -69,8 +69,9 @@ def cut_at(reply: Reply, stops: Sequence[str]) -> Reply:
 
 
 def _first(text: str, stops: Sequence[str]) -> tuple[int, str] | None:
+    """The one that is whole first, as a model that says one letter after the other meets them, and where it begins."""
     found = [(text.find(stop), stop) for stop in stops if stop and stop in text]
-    return min(found) if found else None
+    return min(found, key=lambda one: (one[0] + len(one[1]), one[0])) if found else None
 
 
 def _may_begin(text: str, stops: Sequence[str]) -> int:
