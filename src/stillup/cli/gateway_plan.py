@@ -47,8 +47,8 @@ def show_plan(config: Config, environ: Mapping[str, str], model: str, *, as_json
     if not model:
         out.print("Upstreams", style="bold")
         out.print(_upstreams(plan))
-    for protocol, name, links in chains:
-        _tell(out, protocol, name, links)
+    for alike in _alike(chains):
+        _tell(out, alike)
     if model and not chains:
         out.print(plan.nobody(Protocol.ANTHROPIC, clean(model, 100)))
     for sentence in _limits(plan):
@@ -131,13 +131,24 @@ def _key(known: Known) -> str:
     return "the client's own" if known.provider is not None or known.spec.pass_credentials else "none"
 
 
-def _tell(out: Console, protocol: Protocol, name: str, links: tuple[Link, ...]) -> None:
-    out.print(f"\n{clean(name, 200)} ({protocol.value})", style="bold")
+def _alike(chains: list[_Chain]) -> list[list[_Chain]]:
+    """A route is the same for clients of every protocol, but for whom it is translated: it is told once."""
+    found: dict[object, list[_Chain]] = {}
+    for protocol, name, links in chains:
+        same = (name, tuple((x.upstream, x.model, x.says, x.target is None) for x in links))
+        found.setdefault(same, []).append((protocol, name, links))
+    return list(found.values())
+
+
+def _tell(out: Console, alike: list[_Chain]) -> None:
+    _, name, links = alike[0]
+    out.print(f"\n{clean(name, 200)} ({', '.join(protocol.value for protocol, _, _ in alike)})", style="bold")
+    translated = {link.upstream for _, _, those in alike for link in those if link.translated}
     lines = []
     used = [link for link in links if link.target]
     for number, link in enumerate(used, start=1):
         where = f"{link.upstream}/{link.model}" if link.model else link.upstream
-        spoken = f"; asked in {link.target.protocol.value}" if link.translated and link.target else ""
+        spoken = f"; asked in {link.target.protocol.value}" if link.upstream in translated and link.target else ""
         lines.append((f"{number:>3}.", clean(where, 200), clean(link.says, 200) + spoken))
     unused = [link for link in links if not link.target]
     for says in dict.fromkeys(link.says for link in unused):
