@@ -115,7 +115,7 @@ class Figures:
 
     def _common(self, one: Subject, other: Subject) -> list[float]:
         """Possible shares of a common cause, one for each draw."""
-        pair = (one, other) if one <= other else (other, one)
+        pair = (one, other) if str(one) <= str(other) else (other, one)
         if pair not in self._shared:
             random = self._random("shared", *pair)
             known = self._table.pair(*pair)
