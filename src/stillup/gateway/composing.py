@@ -78,7 +78,7 @@ class Composed(Struct, frozen=True, kw_only=True):
     tools: Mapping[str, str] = {}
     """The client's names of tools by those they have there, where that differs."""
     is_sealed_for_others: bool = False
-    """Its thoughts' signatures are no good for the client: another model made them, or another prompt."""
+    """Its thoughts' signatures are no good for the client: another model made them than its first choice."""
     form: Form | None = None
     said: Said | None = None
     writer: Writer | None = None
@@ -159,7 +159,7 @@ class Composer:
             learned=learned,
             is_translated=is_translated,
             tools=tools,
-            is_sealed_for_others=ask.protocol is Protocol.ANTHROPIC and _is_other_model(turn.model, self._ask.model),
+            is_sealed_for_others=ask.protocol is Protocol.ANTHROPIC and _is_stand_in(turn),
             form=form,
             said=said,
             writer=writer,
@@ -321,12 +321,16 @@ class Composer:
         return _JSON if is_array else _SSE
 
 
-def _is_other_model(model: str, asked: str) -> bool:
-    """Whether another model is asked, under whatever name: Claude's signatures are good in every cloud."""
-    if model == asked:
+def _is_stand_in(turn: Turn) -> bool:
+    """Whether another model is asked than the first choice, under whatever name it is.
+
+    What the client calls the first choice says nothing: a route may ask it as another model. Claude's signatures are
+    good in every cloud.
+    """
+    if not turn.place or turn.model == turn.first_model:
         return False
-    found = find_model(model)
-    return found is None or found is not find_model(asked)
+    found = find_model(turn.model)
+    return found is None or found is not find_model(turn.first_model)
 
 
 def _plain(ask: Ask) -> bytes:

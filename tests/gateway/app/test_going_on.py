@@ -344,6 +344,17 @@ async def test_a_stand_ins_signature_is_told_as_none_and_its_own_models_passes(s
         assert (UNSIGNED.encode() in reply.body) is is_marked
 
 
+async def test_a_first_choice_under_another_name_than_the_clients_is_no_stand_in(a, b, start):
+    a.set(thinking())
+    b.set(thinking())
+    client = Client(await start(a, b, chain=["a-anthropic/claude-simulated-2", "b-anthropic"]))
+
+    reply = await client.ask(MESSAGES)
+
+    assert b"signature_delta" in reply.body
+    assert UNSIGNED.encode() not in reply.body
+
+
 async def test_with_hold_no_thought_is_seen_that_was_cut(a, b, start):
     a.set(thinking(failure=Failure.CUT, after=3))
     b.set(thinking())

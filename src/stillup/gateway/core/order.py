@@ -51,6 +51,7 @@ def arrange(
     """
     ready: list[Turn] = []
     later: list[tuple[_Obstacle, Turn]] = []
+    first_model = chain[0].model or facts.model if chain else ""
     for place, target in enumerate(chain):
         if only is not None and target not in only:
             continue
@@ -59,7 +60,7 @@ def arrange(
         cell = host.cell(model, facts.operation)
         turn = Turn(
             target, model, keys.get(target.upstream, ""), place, host, cell, facts.stream, facts.body_bytes, now,
-            cell.breaker.epoch, host.breaker.epoch, cell.outage.epoch,
+            cell.breaker.epoch, host.breaker.epoch, cell.outage.epoch, first_model=first_model,
         )  # fmt: skip
         if target.service:
             cell.outage.refresh(view, target.service, target.component, model, now)

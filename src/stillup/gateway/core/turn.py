@@ -27,7 +27,7 @@ class Turn(Struct, eq=False):
     """One try.
 
     ``target``, ``model`` (as asked on the wire), ``key`` (a fingerprint), ``why`` and ``trickle`` are the exchange's to
-    read; ``place`` is the target's place in its chain, 0 for the first.
+    read; ``place`` is the target's place in its chain, 0 for the first, and ``first_model`` what that one is asked as.
 
     ``not_before`` is the monotonic time before which the upstream or its limit forbids to ask, None when it may be
     asked at once. ``hurried`` says that its hedge is due early, for it may find nobody at home: so it is with a
@@ -54,6 +54,7 @@ class Turn(Struct, eq=False):
     content: bool = False
     done: bool = False
     late_epoch: int = -1
+    first_model: str = ""
 
     @property
     def name(self) -> str:
