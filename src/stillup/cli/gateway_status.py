@@ -93,6 +93,7 @@ def _put_off(later: LaterStatus) -> str:
     if later.trouble:
         return clean(f"No request can be put off now: {later.trouble}.", 500)
     failed = f", {later.failed} failed" if later.failed else ""
+    failed += f", {later.unsure} unsure" if later.unsure else ""
     return f"Put off: {later.waiting} waiting, {later.answered} answered{failed} (`stillup later list`)."
 
 

@@ -35,6 +35,13 @@ class Deferral(Drills, frozen=True, kw_only=True):
             "`false` none. Default: those whose client asks for it with the header `x-stillup-defer: 1`"
         ),
     ] = None
+    defer_again: Annotated[
+        bool | None,
+        _says(
+            "Whether such a request is asked again after a crash when nobody can know whether it was answered: `true` "
+            "always, `false` never before you say so. Default: yes, unless its provider runs tools of its own for it"
+        ),
+    ] = None
     defer_days: Annotated[
         int, Meta(ge=1, le=365), _says("How long such a request, and then its answer, is kept at most")
     ] = 7

@@ -37,13 +37,14 @@ from stillup.gateway.faults.faults import Faults
 from stillup.gateway.handling import Handling
 from stillup.gateway.journal import Journal
 from stillup.gateway.later.later import Later
+from stillup.gateway.later.passing import is_to_wait
 from stillup.gateway.later.runner import Runner
 from stillup.gateway.lines import Lines
 from stillup.gateway.outbox import Outbox
 from stillup.gateway.own import HEALTH_PATHS, OwnPages, is_open_to_all
 from stillup.gateway.proxies import is_loopback
 from stillup.gateway.seen.passage import Ending
-from stillup.gateway.telling import id_lines, new_id
+from stillup.gateway.telling import estimate, id_lines, new_id
 from stillup.gateway.whom import Whom
 from stillup.gateway.wire.server import Connection, Incoming, Stop
 
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from stillup.clock import Clock
     from stillup.config.schema import Gateway as Settings
     from stillup.gateway.core.views import HealthView, Observer
-    from stillup.gateway.outlet import Outlet
     from stillup.gateway.plan import GatewayPlan
     from stillup.gateway.seen.facade import Seen
     from stillup.gateway.seen.passage import Passage
@@ -265,7 +265,7 @@ class Gateway:
         request_id = new_id()
         passage = self.seen.begin(ask, request_id, user)
         denied = (self._crowding(user) or self._allowance.ask(user, self.now(), self.clock.now())) if user else None
-        is_kept = self._is_kept(ask) and denied is None
+        is_kept = self.is_kept(ask) and denied is None
         entry = self.journal.begin(ask, request_id, self.wall_s()) if is_kept else None
         handling = Handling(self, connection, ask, passage, entry)
         if denied is not None:
@@ -273,32 +273,27 @@ class Gateway:
             return None
         chain = self.whom.chain(ask, handling.needs)
         if not chain and ask.operation is Operation.COUNT_TOKENS and self.plan.chain(ask.protocol, ask.model):
-            handling.estimate()
+            estimate(handling)
             return None
         if not chain:
             status = 404 if self.plan.upstreams else 503
             handling.refuse(Fault.BAD_REQUEST, self.whom.nobody(ask), status=status)
             return None
+        if is_to_wait(ask):
+            self.later.keep(handling)
+            return None
         # Our own token is nobody else's to see: a client that came in with one has no key to lend.
         keys = self.whom.keys(ask, chain, lend=not entered.key_is_token)
         if len(self._running) >= self.settings.max_concurrent:
             return self._wait(handling, chain, keys)
-        self._run(handling, chain, keys, self._patience)
+        self.run(handling, chain, keys)
         return handling
 
-    def ask_again(
-        self, ask: Ask, user: str, chain: tuple[Target, ...], keys: dict[str, KeyChoice], outlet: Outlet
-    ) -> tuple[Handling, Passage] | None:
-        """Ask what was put off; the answer goes to the outlet. None where there is no room for it, or no allowance."""
-        is_denied = user and self._allowance.ask(user, self.now(), self.clock.now()) is not None
-        if is_denied or self.is_stopping or len(self._running) >= self.settings.max_concurrent:
-            return None
-        request_id = new_id()
-        passage = self.seen.begin(ask, request_id, user)
-        entry = self.journal.begin(ask, request_id, self.wall_s()) if self._is_kept(ask) else None
-        handling = Handling(self, outlet, ask, passage, entry)
-        self._run(handling, chain, keys, self._patience)
-        return handling, passage
+    def has_room(self, user: str) -> bool:
+        """Whether what was put off may be asked now; it counts for its user as any other."""
+        if self.is_stopping or len(self._running) >= self.settings.max_concurrent:
+            return False
+        return not user or self._allowance.ask(user, self.now(), self.clock.now()) is None
 
     def _crowding(self, user: str) -> Denied | None:
         half = max(1, self.settings.max_concurrent // 2)
@@ -315,17 +310,21 @@ class Gateway:
         handling.wait_at_most(self._patience.deadline_s, "The gateway had no room for the request in time.")
         return handling
 
-    def _run(
-        self, handling: Handling, chain: tuple[Target, ...], keys: dict[str, KeyChoice], patience: Patience
+    def run(
+        self,
+        handling: Handling,
+        chain: tuple[Target, ...],
+        keys: dict[str, KeyChoice],
+        patience: Patience | None = None,
     ) -> None:
+        """Ask the chain, in room that there is."""
         ask = handling.ask
         self._running.add(handling)
         facts = Facts(ask.operation, ask.model, ask.stream, len(ask.body), len(ask.body) // 4)
         prints = {name: key.fingerprint for name, key in keys.items()}
         try:
-            handling.start(
-                self._composer(handling), facts, self.desk.choose(chain, facts, prints, self.now()), keys, patience
-            )
+            choice = self.desk.choose(chain, facts, prints, self.now())
+            handling.start(self._composer(handling), facts, choice, keys, patience or self._patience)
         except Exception as exc:  # noqa: BLE001 - of one that waited for room nobody else would hear
             handling.broke(exc)
 
@@ -337,7 +336,8 @@ class Gateway:
             Stamp(id=handling.passage.id.removeprefix("req_"), created_s=int(self.wall_s())),
         )
 
-    def _is_kept(self, ask: Ask) -> bool:
+    def is_kept(self, ask: Ask) -> bool:
+        """Whether the journal has it."""
         return self.keeps and ask.operation is Operation.GENERATE
 
     # --- what a handling asks of us
@@ -358,7 +358,7 @@ class Gateway:
             while self._queue and len(self._running) < self.settings.max_concurrent:
                 place = self._queue.pop(waiting := next(iter(self._queue)))
                 left_s = self._patience.deadline_s - (self.now() - place.since_s)
-                self._run(waiting, place.chain, place.keys, replace(self._patience, deadline_s=max(0.0, left_s)))
+                self.run(waiting, place.chain, place.keys, replace(self._patience, deadline_s=max(0.0, left_s)))
         finally:
             self._is_filling = False
 

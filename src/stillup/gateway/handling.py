@@ -38,9 +38,7 @@ from stillup.gateway.reading import classified, head_for_client
 from stillup.gateway.record import Record
 from stillup.gateway.seen.passage import Ending, Passage
 from stillup.gateway.telling import (
-    ESTIMATED,
     continued_lines,
-    estimated_count,
     id_lines,
     reason_of,
     refusal,
@@ -118,15 +116,10 @@ class Handling:
         self._answer_error(fault, says, status=status, retry_after_s=retry_after_s)
         self._end()
 
-    def estimate(self) -> None:
-        """Count its tokens by its length: whom it could be put to has no way to count them."""
-        body = estimated_count(self.ask)
-        if body is None:
-            self.refuse(Fault.UNSUPPORTED, "None of the upstreams counts tokens.")
-            return
-        self._record.ending, self._record.reason = Ending.ANSWERED, ESTIMATED
-        head = ((b"content-type", b"application/json"), *route_lines((), None, ESTIMATED, self._record.passage.id))
-        self._answer(200, head, body)
+    def tell(self, ending: Ending, reason: str, status: int, headers: Headers, body: bytes) -> None:
+        """Answer it ourselves: nobody is asked."""
+        self._record.ending, self._record.reason = ending, reason
+        self._answer(status, (*headers, *route_lines((), None, reason, self._record.passage.id)), body)
         self._end()
 
     def wait_at_most(self, seconds: float, says: str) -> None:

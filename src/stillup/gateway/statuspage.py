@@ -35,6 +35,8 @@ class LaterStatus(Struct, frozen=True, kw_only=True):
     waiting: int = 0
     answered: int = 0
     failed: int = 0
+    unsure: int = 0
+    """Nobody can know whether they were answered: they wait for a word."""
     trouble: str | None = None
 
 
@@ -45,6 +47,7 @@ def counts(items: Iterable[Item], trouble: str) -> LaterStatus:
         waiting=states.count(State.WAITING) + states.count(State.RUNNING),
         answered=states.count(State.ANSWERED),
         failed=states.count(State.FAILED),
+        unsure=states.count(State.UNSURE),
         trouble=trouble or None,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from stillup.gateway.core.actions import Refuse
 from stillup.gateway.core.fault import Fault
@@ -13,7 +14,11 @@ from stillup.gateway.dialects.base import KeyKind
 from stillup.gateway.dialects.dialect import dialect_of, is_same_dialect
 from stillup.gateway.dialects.errors import error_answer, error_event
 from stillup.gateway.dialects.trouble import said
+from stillup.gateway.seen.passage import Ending
 from stillup.gateway.wire.hops import end_to_end, header_value
+
+if TYPE_CHECKING:
+    from stillup.gateway.handling import Handling
 
 _LONGEST_WORDS = 2000
 _CLOUDS = (Protocol.BEDROCK, Protocol.VERTEX)
@@ -24,6 +29,15 @@ ESTIMATED = "estimated"
 
 Answer = tuple[int, Headers, bytes]
 """Status, headers and body."""
+
+
+def estimate(handling: Handling) -> None:
+    """Count a request's tokens by its length: whom it could be put to has no way to count them."""
+    body = estimated_count(handling.ask)
+    if body is None:
+        handling.refuse(Fault.UNSUPPORTED, "None of the upstreams counts tokens.")
+    else:
+        handling.tell(Ending.ANSWERED, ESTIMATED, 200, ((b"content-type", b"application/json"),), body)
 
 
 def estimated_count(ask: Ask) -> bytes | None:

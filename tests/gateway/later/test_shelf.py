@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from stillup.gateway.core.values import Operation, Protocol
@@ -53,12 +56,12 @@ def test_nothing_is_made_before_something_is_kept(tmp_path):
     assert not (tmp_path / "later").exists()
 
 
-def test_what_was_being_asked_waits_again(shelf):
+def test_what_was_being_asked_is_handed_out_to_be_settled(shelf):
     kept = shelf.add(item(1), REQUEST)
+    shelf.add(item(2), REQUEST)
     shelf.put(replace(kept, state=State.RUNNING, runs=1))
     other = again(shelf)
-    (found,) = other.items.values()
-    assert (found.state, found.runs, found.last) == (State.WAITING, 1, "the gateway ended while it was being asked")
+    assert [(i.id, i.state, i.runs) for i in other.left] == [(kept.id, State.RUNNING, 1)]
     other.close()
 
 
@@ -166,5 +169,74 @@ def test_a_folder_within_keeps_nobody_from_being_asked_again(shelf):
     shelf.put(replace(kept, state=State.RUNNING))
     (shelf.folder / "somebodys").mkdir()
     other = again(shelf)
-    assert [i.state for i in other.items.values()] == [State.WAITING]
+    assert [i.id for i in other.left] == [kept.id]
     other.close()
+
+
+@pytest.fixture
+def shared(tmp_path):
+    made = Shelf(tmp_path / "later", Bounds(most=6, most_bytes=100, days=1, shared=True), print)
+    assert made.is_ours(make=True)
+    yield made
+    made.close()
+
+
+def done(shelf, kept, **more):
+    over = replace(kept, state=State.ANSWERED, done_at_s=kept.kept_at_s, **more)
+    shelf.answer(over, Answer(status=200, headers=(), body=b""))
+
+
+def test_of_several_users_none_has_more_than_half(shared):
+    for n in (1, 2, 3):
+        shared.add(item(n, user="ann"), REQUEST)
+    with pytest.raises(Full):
+        shared.add(item(4, user="ann"), REQUEST)
+    for n in (5, 6, 7):
+        shared.add(item(n, user="bob"), REQUEST)
+    assert [i.user for i in shared.items.values()] == ["ann"] * 3 + ["bob"] * 3
+
+
+def test_nor_more_than_half_of_the_bytes(shared):
+    shared.add(replace(item(1, user="ann"), request_bytes=40), REQUEST)
+    with pytest.raises(Full):
+        shared.add(replace(item(2, user="ann"), request_bytes=11), REQUEST)
+    shared.add(replace(item(3, user="bob"), request_bytes=50), REQUEST)
+
+
+def test_room_is_made_within_ones_own_before_anybody_elses_answer_goes(shared):
+    ann, bob = [], []
+    for n in (1, 2, 3):
+        bob.append(shared.add(item(n, user="bob"), REQUEST))
+        ann.append(shared.add(item(n + 10, user="ann"), REQUEST))
+    done(shared, bob[0])
+    done(shared, ann[0])
+    added = shared.add(item(20, user="ann"), REQUEST)
+    assert [i.id for i in shared.items.values()] == [*(b.id for b in bob[:1]), *(
+        i.id for pair in zip(bob[1:], ann[1:], strict=True) for i in pair), added.id]  # fmt: skip
+
+
+def test_what_was_fetched_goes_before_an_answer_that_nobody_has_seen(shared):
+    kept = [shared.add(item(n, user=user), REQUEST) for n, user in enumerate(["ann", "bob", "cat"] * 2, 1)]
+    done(shared, kept[0])
+    done(shared, kept[1], fetched=True)
+    shared.add(item(9, user="ann"), REQUEST)
+    assert kept[1].id not in shared.items
+    assert kept[0].id in shared.items
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 60), st.booleans()), max_size=25))
+@settings(max_examples=60, deadline=None)
+def test_whatever_comes_nobody_passes_half_and_nothing_that_waits_is_lost(tmp_path_factory, asked):
+    shelf = Shelf(tmp_path_factory.mktemp("shelf") / "later", Bounds(most=6, most_bytes=200, shared=True), print)
+    assert shelf.is_ours(make=True)
+    waiting = set()
+    for n, (user, size, is_answered) in enumerate(asked):
+        with suppress(Full):
+            kept = shelf.add(replace(item(n % 256, user=user), id=f"later_{n:024x}", request_bytes=size), REQUEST)
+            done(shelf, kept) if is_answered else waiting.add(kept.id)
+        for name in "abc":
+            own = [i for i in shelf.items.values() if i.user == name]
+            assert len(own) <= 3
+            assert sum(i.size_bytes for i in own) <= 100
+        assert waiting <= shelf.items.keys()
+    shelf.close()

@@ -19,6 +19,8 @@ class State(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     ANSWERED = "answered"
+    UNSURE = "unsure"
+    """The gateway ended while it was being asked, nobody can know what came of it, and it waits for a word."""
     FAILED = "failed"
     """It was asked again, and what came of it does not pass: the error is kept as an answer is."""
 
@@ -29,6 +31,7 @@ class State(StrEnum):
 
 
 _OVER = (State.ANSWERED, State.FAILED)
+KEY_HEADER = b"idempotency-key"
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -36,7 +39,7 @@ class Item(Struct, frozen=True, kw_only=True):
 
     ``number`` is its place in line. ``request_id`` is the request's as it was first made, ``run_id`` that of the last
     time it was asked, both as in the journal. ``wanted`` says that its client asked for this by a header. ``digest``
-    tells whether two requests are the same.
+    tells whether two requests are the same. ``misses`` counts those times of which it is known that no answer came.
     """
 
     id: str
@@ -55,6 +58,7 @@ class Item(Struct, frozen=True, kw_only=True):
     digest: bytes = b""
     runs: int = 0
     run_id: str = ""
+    misses: int = 0
     last: str = ""
     """What came of the last time it was asked, where that was no answer."""
     done_at_s: float | None = None
@@ -88,6 +92,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+    run_id: str = ""
+    """Of the time it was asked that gave it: a kill may come before the state says that it is there."""
+    by: str = ""
 
     def __repr__(self) -> str:
         return f"Answer({self.status}, {len(self.body)} bytes)"
@@ -105,23 +112,34 @@ def request_of(ask: Ask) -> Request:
 
 
 def ask_of(item: Item, request: Request) -> Ask:
-    """The request again, without any credential."""
+    """The request again, without any credential.
+
+    It has an idempotency key, for whoever heeds one (no maker of models promises to; some who sell on do). The key is
+    the same until it is known that no answer came: else an error that somebody remembers would be the answer for ever.
+    """
+    told = blake2b(f"{item.id} {item.misses}".encode(), digest_size=16).hexdigest()
+    lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
     return Ask(
         protocol=item.protocol,
         operation=item.operation,
         method=request.method,
         path=request.path,
         query=request.query,
-        headers=tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers),
+        headers=(*lines, (KEY_HEADER, told.encode())),
         body=request.body,
         model=item.model,
         stream=item.stream,
     )
 
 
-def digest_of(ask: Ask, user: str) -> bytes:
-    """The same for the same request of the same user."""
-    told = blake2b(digest_size=16)
+def clients_key(ask: Ask) -> bytes:
+    """What its client calls it, so that it may say it again; empty where it says nothing."""
+    return next((value.strip() for name, value in ask.headers if name.lower() == KEY_HEADER), b"")
+
+
+def digest_of(ask: Ask, user: str, key: bytes = b"") -> bytes:
+    """The same for the same request of the same user, called the same."""
+    told = blake2b(key=blake2b(key, digest_size=16).digest() if key else b"", digest_size=16)
     for part in (user, ask.path, ask.model, str(ask.stream)):
         told.update(part.encode("utf-8", "surrogateescape") + b"\0")
     told.update(ask.body)

@@ -14,7 +14,7 @@ from stillup.gateway.dialects.base import KeyChoice, KeyKind, UpstreamSpec
 from stillup.gateway.dialects.keys import may_borrow
 
 HEADER = b"x-stillup-defer"
-_YES = (b"1", b"true", b"yes")
+_YES = (b"1", b"true", b"yes", b"queue")
 _NO = (b"0", b"false", b"no")
 _ENDS = (End.ALL_FAILED, End.LIMITED, End.DEADLINE)
 _OPERATIONS = (Operation.GENERATE, Operation.EMBED)
@@ -27,6 +27,11 @@ def says_so(ask: Ask) -> bool | None:
     """What the client's own header says; None where there is none, or none that can be read."""
     value = next((v.strip().lower() for name, v in ask.headers if name.lower() == HEADER), b"")
     return True if value in _YES else False if value in _NO else None
+
+
+def is_to_wait(ask: Ask) -> bool:
+    """Whether its client wants it put off though nobody has failed: it has its turn when somebody is well."""
+    return any(name.lower() == HEADER and value.strip().lower() == b"queue" for name, value in ask.headers)
 
 
 def is_wanted(ask: Ask, *, configured: bool | None) -> bool:

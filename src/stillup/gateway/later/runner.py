@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from stillup.gateway.handling import Handling
 from stillup.gateway.later.item import Item, State, ask_of
 from stillup.gateway.later.passing import is_ready
 from stillup.gateway.later.told import Tell, note_of
 from stillup.gateway.later.tray import Tray
 from stillup.gateway.seen.passage import Ending, Passage
+from stillup.gateway.telling import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from stillup.gateway.app import Gateway
     from stillup.gateway.core.status import Condition
     from stillup.gateway.core.values import Ask, Operation, Target
-    from stillup.gateway.handling import Handling
     from stillup.gateway.later.item import Answer
     from stillup.gateway.later.later import Later
 
@@ -43,6 +44,9 @@ class Runner:
         self._handling: Handling | None = None
         self._running = ""
         self._chains: dict[str, tuple[Target, ...]] = {}
+        self._served: dict[str, int] = {}
+        """When each user's was asked last, counted in turns: one who has put off a hundred holds up nobody else."""
+        self._turns = 0
         self._tray = Tray()
         self._news: list[Item] = []
         self._news_since_s = self._pruned_s = gateway.now()
@@ -74,7 +78,10 @@ class Runner:
     async def _turn(self) -> float:
         """Ask one, if one is due; how long to rest afterwards."""
         gateway, later = self._gateway, self._later
-        item = self._next() if later.is_working() else None
+        is_working = later.is_working()
+        for left in later.left() if is_working else ():
+            self._settle(left)
+        item = self._next() if is_working else None
         now = gateway.now()
         if now - self._pruned_s >= _PRUNE_EVERY_S:
             self._pruned_s = now
@@ -90,13 +97,14 @@ class Runner:
 
     def _next(self) -> Item | None:
         """The first in line whose upstreams may be well; one that somebody asked for goes before all."""
-        waiting = [item for item in self._later.items if item.state is State.WAITING]
-        if not waiting or self._gateway.is_stopping:
+        items = self._later.items
+        if not items or self._gateway.is_stopping:
             return None
-        hurried = next((item for item in waiting if item.id in self._hurried), None)
+        hurried = next((i for i in items if i.id in self._hurried and i.state in (State.WAITING, State.UNSURE)), None)
         if hurried is not None:
             return hurried
-        return next(self._ready(waiting), None)
+        waiting = [item for item in items if item.state is State.WAITING]
+        return min(self._ready(waiting), key=lambda item: self._served.get(item.user, 0), default=None)
 
     def _ready(self, waiting: list[Item]) -> Iterator[Item]:
         gateway, now = self._gateway, self._gateway.now()
@@ -141,33 +149,65 @@ class Runner:
         chain, keys = later.chain(ask)
         tray = self._tray = Tray()
         later.asked, later.refused, later.refused_passes = ask, None, False
-        begun = gateway.ask_again(ask, item.user, chain, keys, tray) if chain else None
-        if begun is None:  # no room, or its user's limit is reached
+        handling = self._begun(ask, item.user, tray) if chain else None
+        if handling is None:  # no room, or its user's limit is reached
             later.asked = None
             later.pauses.failed(_names(chain), gateway.now())
             return
-        self._handling, passage = begun
-        self._running = item.id
-        running = replace(item, state=State.RUNNING, runs=item.runs + 1, run_id=passage.id)
-        later.note(running)
+        self._handling, self._running = handling, item.id
+        self._turns += 1
+        self._served[item.user] = self._turns
+        running = replace(item, state=State.RUNNING, runs=item.runs + 1, run_id=handling.passage.id)
         try:
-            await tray.done.wait()
+            is_asked = await self._is_noted(running) and not (gateway.is_stopping or handling.is_over)
+            if is_asked:
+                gateway.run(handling, chain, keys)
+                await tray.done.wait()
         finally:
-            later.asked = None
-            handling, self._handling, self._running = self._handling, None, ""
-        if not handling.is_over:  # too large
-            handling.client_gone()
-        if self._later.is_kept(item):
-            self._came(running, tray, passage, chain, is_hurried=is_hurried)
+            later.asked, self._handling, self._running = None, None, ""
+            if not handling.is_over:  # too large, or it could not be noted
+                handling.client_gone()
+        if not is_asked:
+            later.note(item)
+            later.pauses.failed(_names(chain), gateway.now())
+        elif later.is_kept(item):
+            self._came(running, tray, handling.passage, chain, is_hurried=is_hurried)
+
+    def _begun(self, ask: Ask, user: str, tray: Tray) -> Handling | None:
+        """Its turn has come, and the journal knows; nobody is asked yet. None where there is no room, or allowance."""
+        gateway = self._gateway
+        if not gateway.has_room(user):
+            return None
+        request_id = new_id()
+        passage = gateway.seen.begin(ask, request_id, user)
+        entry = gateway.journal.begin(ask, request_id, gateway.wall_s()) if gateway.is_kept(ask) else None
+        gateway.journal.commit(gateway.wall_s())
+        return Handling(gateway, tray, ask, passage, entry)
+
+    async def _is_noted(self, running: Item) -> bool:
+        """The disk must know that it is asked before anybody is, or a kill in between would have it asked twice."""
+        later = self._later
+        if later.shelf is None or not later.note(running):
+            return False
+        await asyncio.to_thread(later.shelf.sync, running)
+        return True
+
+    def _settle(self, left: Item) -> None:
+        """What came of one that was being asked when the gateway before this one ended."""
+        answered = self._later.settle(left)
+        if answered is not None:
+            self._has_news(answered)
 
     def _came(self, item: Item, tray: Tray, passage: Passage, chain: tuple[Target, ...], *, is_hurried: bool) -> None:
         later, gateway = self._later, self._gateway
         if tray.is_whole and passage.ending is Ending.ANSWERED:
             later.pauses.worked(_names(chain))
-            self._over(item, State.ANSWERED, "", tray.taken, by=f"{passage.upstream}/{passage.model}")
+            by = f"{passage.upstream}/{passage.model}"
+            self._over(item, State.ANSWERED, "", replace(tray.taken, run_id=item.run_id, by=by), by=by)
             return
         if gateway.is_stopping:
-            later.note(replace(item, state=State.WAITING, last="the gateway was stopped while it was being asked"))
+            stopped = "the gateway was stopped while it was being asked"
+            later.note(replace(item, state=State.WAITING, last=stopped, misses=item.misses + 1))
             return
         why = later.refused.fault.says if later.refused is not None else "its answer broke off"
         if not tray.is_whole:
@@ -179,7 +219,7 @@ class Runner:
         else:
             if not is_hurried:
                 later.pauses.failed(_names(chain), gateway.now())
-            later.note(replace(item, state=State.WAITING, last=why))
+            later.note(replace(item, state=State.WAITING, last=why, misses=item.misses + 1))
 
     def _over(self, item: Item, state: State, says: str, answer: Answer | None = None, *, by: str = "") -> None:
         done = replace(
@@ -193,9 +233,12 @@ class Runner:
         )
         self._later.note(done, answer)
         self._chains.pop(item.id, None)
+        self._has_news(done)
+
+    def _has_news(self, item: Item) -> None:
         if not self._news:
             self._news_since_s = self._gateway.now()
-        self._news.append(done)
+        self._news.append(item)
 
     def _tell(self) -> None:
         news, self._news = self._news, []

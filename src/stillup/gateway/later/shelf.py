@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,10 +34,12 @@ class Bounds(Struct, frozen=True, kw_only=True):
     most: int = 200
     most_bytes: int = 256 * 1_048_576
     days: float = 7.0
+    shared: bool = False
+    """Of several users none may have more than half of it."""
 
 
 class Full(Exception):
-    """There is no room: everything that is kept still waits for its answer."""
+    """There is no room: everything that is kept, or all of it that is this user's, still waits for its answer."""
 
 
 class Shelf:
@@ -47,6 +50,8 @@ class Shelf:
         self.bounds = bounds
         self.items: dict[str, Item] = {}
         """By id, in line."""
+        self.left: list[Item] = []
+        """Those that were being asked when the process that had the folder before ended."""
         self._say = say
         self._lock: int | None = None
 
@@ -78,16 +83,14 @@ class Shelf:
             if path.name != "lock" and path.stem not in self.items:  # a draft's name begins with a dot
                 with suppress(OSError):  # a folder somebody made in there
                     path.unlink()
-        again = [item for item in self.items.values() if item.state is State.RUNNING]
-        for item in again:
-            self.put(replace(item, state=State.WAITING, last="the gateway ended while it was being asked"))
+        self.left = [item for item in self.items.values() if item.state is State.RUNNING]
 
     def add(self, item: Item, request: Request) -> Item:
         """Keep a request; its place in line is given here.
 
         :raises Full: there is no room for it.
         """
-        self._make_room(item.request_bytes)
+        self._make_room(item.request_bytes, item.user)
         number = max((other.number for other in self.items.values()), default=0) + 1
         item = replace(item, number=number)
         try:
@@ -106,7 +109,7 @@ class Shelf:
     def answer(self, item: Item, answer: Answer) -> None:
         """Keep what came back, and then that it did. So much the bounds may be passed by: it was paid for."""
         with suppress(Full):
-            self._make_room(item.answer_bytes, besides=1)
+            self._make_room(item.answer_bytes, item.user, besides=1)
         replace_file(self._at(item.id, "answer"), msgspec.msgpack.encode(answer))
         self.put(item)
 
@@ -142,16 +145,24 @@ class Shelf:
                 finally:
                     os.close(handle)
 
-    def _make_room(self, more_bytes: int, *, besides: int = 0) -> None:
+    def _make_room(self, more_bytes: int, user: str, *, besides: int = 0) -> None:
         bounds = self.bounds
-        over = [item for item in self.items.values() if item.state.is_over]
-        over.sort(key=lambda item: (not item.fetched, item.done_at_s or 0.0))
-        taken = sum(item.size_bytes for item in self.items.values())
-        while len(self.items) - besides >= bounds.most or taken + more_bytes > bounds.most_bytes:
+        if bounds.shared:
+            own = [item for item in self.items.values() if item.user == user]
+            self._give_way(own, user, more_bytes, max(1, bounds.most // 2) + besides, bounds.most_bytes // 2)
+        self._give_way([*self.items.values()], user, more_bytes, bounds.most + besides, bounds.most_bytes)
+
+    def _give_way(self, among: Sequence[Item], user: str, more_bytes: int, most: int, most_bytes: int) -> None:
+        """Answers go: those that were fetched first, one's own before others', of those whose have most."""
+        had = Counter(item.user for item in among)
+        over = [item for item in among if item.state.is_over]
+        over.sort(key=lambda i: (not i.fetched, i.user != user, -had[i.user], i.done_at_s or 0.0))
+        count, taken = len(among), sum(item.size_bytes for item in among)
+        while count >= most or taken + more_bytes > most_bytes:
             if not over:
                 raise Full
             oldest = over.pop(0)
-            taken -= oldest.size_bytes
+            count, taken = count - 1, taken - oldest.size_bytes
             self.drop(oldest)
 
     def _at(self, item_id: str, kind: str) -> Path:

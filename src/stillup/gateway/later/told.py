@@ -54,6 +54,14 @@ def put_off(item: Item, refuse: Refuse, protocol: Protocol) -> PutOff:
     return PutOff(status, (*headers, id_line), body, event)
 
 
+def queued(item: Item) -> PutOff:
+    """The answer to a request that its client wants to wait: nobody was asked yet."""
+    says = f"The request is kept as {item.id} and is asked when an upstream is well."
+    body = msgspec.json.encode({"id": item.id, "state": item.state.value, "url": f"{PATH}/{item.id}", "says": says})
+    lines = ((HEADER, item.id.encode("ascii")), (b"location", f"{PATH}/{item.id}".encode("ascii")))
+    return PutOff(202, (*_JSON, *lines), body, b"")
+
+
 def note_of(items: Sequence[Item]) -> Note:
     """One notification of all that came since the last."""
     answered = [item for item in items if item.state is State.ANSWERED]
