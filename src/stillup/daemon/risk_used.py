@@ -1,0 +1,120 @@
+"""What the gateway's journal says was asked and who answered, by the name of the model that was asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from stillup.errors import StoreError
+from stillup.gateway.core.values import Operation, Protocol
+from stillup.gateway.journal.read import Exchange, read_segment
+from stillup.gateway.journal.records import TryRecord
+from stillup.gateway.journal.segment import segments
+from stillup.risk.need import Tokens, Used
+
+MOST_BYTES = 256 << 20
+"""Of the journal, its newest; reading more would keep a person waiting."""
+_MOST_NAMES = 500
+
+
+class Heap(Struct):
+    """What one asked model came to."""
+
+    asked: int = 0
+    by: Counter[str] = field(default_factory=Counter)
+    tokens: Tokens = Tokens()
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """All of it: the hours from the oldest exchange that was read until now, and a heap by protocol and model."""
+
+    hours: float = 0.0
+    heaps: dict[tuple[str, str], Heap] = {}
+    is_cut: bool = False
+    """There is more, older, that was not read."""
+    trouble: str = ""
+
+    def of(self, fits: Callable[[str], bool]) -> Used | None:
+        """Of the models whose name fits; None where none was asked."""
+        heaps = [heap for (_, model), heap in self.heaps.items() if fits(model)]
+        if not heaps:
+            return None
+        by: Counter[str] = Counter()
+        tokens = Tokens()
+        for heap in heaps:
+            by += heap.by
+            tokens = tokens.plus(heap.tokens)
+        return Used(hours=self.hours, asked=sum(heap.asked for heap in heaps), by=dict(by), tokens=tokens)
+
+    def matching(self, pattern: str, before: tuple[str, ...] = ()) -> Used | None:
+        """Of the models that a route's pattern takes, and none of the routes before it."""
+        return self.of(lambda name: fnmatchcase(name, pattern) and not any(fnmatchcase(name, b) for b in before))
+
+    def most_asked(self, most: int) -> list[tuple[Protocol, str]]:
+        """The models that were asked most, by protocol."""
+        those = sorted(self.heaps.items(), key=lambda item: -item[1].asked)
+        known = {p.value: p for p in Protocol}
+        return [(known[protocol], model) for (protocol, model), _ in those if model and protocol in known][:most]
+
+
+def read_usage(folder: Path, now: datetime, most_bytes: int = MOST_BYTES) -> Usage:
+    """From the journal's newest files; empty where there is none. Blocks."""
+    try:
+        paths = segments(folder) if folder.is_dir() else []
+    except OSError as exc:
+        return Usage(trouble=f"the journal {folder} cannot be read: {exc.strerror or exc}")
+    heaps: dict[tuple[str, str], Heap] = {}
+    oldest, read = now.timestamp(), 0
+    for path in reversed(paths):
+        if read >= most_bytes:
+            return _usage(heaps, oldest, now, is_cut=True)
+        try:
+            read += path.stat().st_size
+            for _, exchange in read_segment(path):
+                _count(heaps, exchange)
+                oldest = min(oldest, exchange.at_s)
+        except FileNotFoundError:
+            continue  # deleted meanwhile: it was over its age
+        except (OSError, StoreError) as exc:
+            return Usage(trouble=str(exc))
+    return _usage(heaps, oldest, now, is_cut=False)
+
+
+def _usage(heaps: dict[tuple[str, str], Heap], oldest: float, now: datetime, *, is_cut: bool) -> Usage:
+    return Usage(hours=max(now.timestamp() - oldest, 0.0) / 3600, heaps=heaps, is_cut=is_cut)
+
+
+def _count(heaps: dict[tuple[str, str], Heap], exchange: Exchange) -> None:
+    """Tries of a drill are none of what people asked."""
+    begin = exchange.begin
+    name = (begin.protocol, begin.model)
+    tries = [one for one in exchange.tries if not one.drill]
+    asks = begin.operation in (Operation.GENERATE.value, Operation.EMBED.value)
+    if not asks or not tries or (name not in heaps and len(heaps) >= _MOST_NAMES):
+        return
+    heap = heaps.setdefault(name, Heap())
+    heap.asked += 1
+    good = next((one for one in reversed(tries) if one.ok), None)
+    if good is not None:
+        heap.by[good.upstream] += 1
+    for one in tries:
+        heap.tokens = heap.tokens.plus(_tokens(one, answers=int(one is good)))
+
+
+def _tokens(one: TryRecord, answers: int) -> Tokens:
+    """Anthropic counts what a cache held beside the input, all others inside it."""
+    read, write = one.cache_read_tokens or 0, one.cache_write_tokens or 0
+    given = one.input_tokens or 0
+    beside = one.protocol in (Protocol.ANTHROPIC.value, Protocol.BEDROCK.value, Protocol.VERTEX.value)
+    return Tokens(
+        answers=answers,
+        input_tokens=given if beside else max(given - read - write, 0),
+        output_tokens=one.output_tokens or 0,
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+    )
