@@ -8,6 +8,7 @@
     ├── CatalogError              70   no         us        a catalogue file breaks the format
     ├── BadDataError              65   no         user      an input file has lines that cannot be used
     ├── StoreError                70   no         us        the database cannot be opened, read or written
+    ├── BusError                  70   yes        us        the bus between processes does not answer, or cannot serve
     └── SourceError                    varies     varies    one source gave no data; never ends a program
         ├── Unreachable                yes        network   DNS, TCP, TLS, timeout, proxy
         ├── Refused                    varies     varies    the source answered with an HTTP error status
@@ -71,6 +72,12 @@ class BadDataError(StillupError):
 
 class StoreError(StillupError):
     """The database cannot be opened, read or written."""
+
+
+class BusError(StillupError):
+    """The bus between this installation's processes does not answer, or cannot do what is needed of it."""
+
+    retryable = True
 
 
 class SourceError(StillupError):
