@@ -72,7 +72,7 @@ class Table(Protocol):
         ...
 
     async def put(self, key: str, value: bytes, *, revision: int | None = None) -> int | None:
-        """Say it; the new revision. With ``revision`` only where that is the newest (0: where there is none), else None.
+        """Say it; its revision. With ``revision`` only where that is the newest (0: there is none yet), else None.
 
         :raises stillup.errors.BusError: the bus cannot take it now.
         """
