@@ -7,17 +7,17 @@ from here is then added to it, incident by incident.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from math import prod
 from random import Random
 
-from stillup.risk.joint import MOST, all_down_share, chain_weights, shared_after, together_lengths
+from stillup.risk.joint import MOST, all_down_share, chain_weights, groups_of, shared_after, together_lengths
 from stillup.risk.kin import Kin, kin
 from stillup.risk.posterior import DRAWS, Draw, Prior, draws, hours_of
 from stillup.risk.shipped import Table, shipped
 from stillup.risk.stretches import Seen, all_down, seen
-from stillup.risk.values import HOURS_A_YEAR, LOCAL, Alone, Basis, Subject, Together, Watched
+from stillup.risk.values import HOURS_A_YEAR, LOCAL, Alone, Basis, Hours, Subject, Together, Watched
 
 OWN_DAYS = 30.0
 """From so many days on a figure is called one's own; with fewer it says that it has them, beside its first basis."""
@@ -30,10 +30,19 @@ _LOCAL = Prior(shape=1.5, years=0.25, log_hours=0.0, lengths=1.0, spread2=1.0, f
 class Figures:
     """All figures of downtime (see ``values.Downtimes``); what was answered once is kept."""
 
-    def __init__(self, own: Mapping[Subject, Watched] | None = None, table: Table | None = None) -> None:
+    def __init__(
+        self,
+        own: Mapping[Subject, Watched] | None = None,
+        table: Table | None = None,
+        related: Callable[[Subject, Subject], Kin] = kin,
+    ) -> None:
+        self._kin = related
         self._own = dict(own or {})
         self._table = table or shipped()
         self._seen = {subject: seen(record) for subject, record in self._own.items()}
+        self._near = _betas(self._random("near"), self._table.near)
+        self._third = _betas(self._random("third"), self._table.third)
+        self._chains: dict[tuple[Subject, ...], tuple[list[float], list[float] | None]] = {}
         self._draws: dict[Subject, list[Draw]] = {}
         self._shared: dict[tuple[Subject, Subject], list[float]] = {}
 
@@ -71,8 +80,7 @@ class Figures:
                 basis=each[0].basis,
                 provenance=each[0].provenance,
             )
-        best = [a.subject for a in sorted(each, key=lambda a: a.hours.mid)[:MOST]]
-        shares, weights = self._chain(best)
+        shares, weights = self._chain(self._best(chain))
         basis, where = self._grounds_together(chain, each)
         return Together(
             subjects=chain,
@@ -82,22 +90,49 @@ class Figures:
             provenance=where,
         )
 
-    def _chain(self, chain: Sequence[Subject]) -> tuple[list[float], list[float] | None]:
+    def saved(self, subjects: Sequence[Subject], more: Subject) -> Hours:
+        """Hours a year that one more takes off a chain, from the same draws as ``together``, so that they fit.
+
+        :raises ValueError: there are no subjects.
+        """
+        before, after = self._best(subjects), self._best([*subjects, more])
+        if before == after:
+            return Hours(0.0, 0.0, 0.0)
+        first, weigh = self._chain(before)
+        then, weights = self._chain(after)
+        weights = weights or weigh
+        return hours_of([max(0.0, a - b) for a, b in zip(first, then, strict=True)], weights)
+
+    def _best(self, subjects: Sequence[Subject]) -> tuple[Subject, ...]:
+        """The chain without what adds nothing, in an order of its own: the best first, and no more than counts."""
+        return tuple(sorted(_apart(subjects), key=lambda s: (self.alone(s).hours.mid, str(s)))[:MOST])
+
+    def _chain(self, chain: tuple[Subject, ...]) -> tuple[list[float], list[float] | None]:
+        """Possible shares of the time in which all are down, and their weights where these are not all the same."""
+        if chain not in self._chains:
+            self._chains[chain] = self._of_chain(chain)
+        return self._chains[chain]
+
+    def _of_chain(self, chain: tuple[Subject, ...]) -> tuple[list[float], list[float] | None]:
         possible = [self._possible(s) for s in chain]
+        if len(chain) == 1:
+            return [d.share for d in possible[0]], None
         shared = {(i, j): self._common(chain[i], chain[j]) for i, j in combinations(range(len(chain)), 2)}
-        random = self._random("third", *chain)
+        groups = groups_of([s.service for s in chain])
         shares = [
             all_down_share(
                 [p[n].share for p in possible],
                 {pair: values[n] for pair, values in shared.items()},
-                random.betavariate(*self._table.third),
+                groups,
+                self._near[n],
+                self._third[n],
             )
             for n in range(DRAWS)
         ]
         together = self._seen_together(chain)
         if len(chain) == 2 or together is None:
             return shares, None
-        lengths = together_lengths(possible, together, random, DRAWS)
+        lengths = together_lengths(possible, together, self._random("lengths", *chain), DRAWS)
         weights = chain_weights(shares, together, lengths)
         return shares, weights if sum(weights) else None
 
@@ -119,10 +154,10 @@ class Figures:
         if pair not in self._shared:
             random = self._random("shared", *pair)
             known = self._table.pair(*pair)
-            belief = known.shared if known else self._table.kin[kin(*pair)]
+            belief = known.shared if known else self._table.kin[self._kin(*pair)]
             together = self._seen_together(pair)
             if together is None:
-                self._shared[pair] = [random.betavariate(*belief) for _ in range(DRAWS)]
+                self._shared[pair] = _betas(random, belief)
             else:
                 possible = self._possible(pair[0]), self._possible(pair[1])
                 lengths = together_lengths(possible, together, random, DRAWS)
@@ -157,7 +192,7 @@ class Figures:
         pairs = list(combinations(chain, 2))
         known = sum(self._table.pair(*p) is not None for p in pairs)
         seen_both = sum(self._seen_together(p) is not None for p in pairs)
-        kinds = [kin(*p) for p in pairs]
+        kinds = [self._kin(*p) for p in pairs]
         if known < len(pairs) and seen_both < len(pairs) and basis is Basis.OWN:
             basis = Basis.SHIPPED
         words = {
@@ -180,3 +215,7 @@ def _apart(subjects: Sequence[Subject]) -> tuple[Subject, ...]:
     """A whole service is down when a part of it is, so beside the part it adds nothing."""
     parts = {s.service for s in subjects if s.component is not None}
     return tuple(dict.fromkeys(s for s in subjects if s.component is not None or s.service not in parts))
+
+
+def _betas(random: Random, belief: tuple[float, float]) -> list[float]:
+    return [random.betavariate(*belief) for _ in range(DRAWS)]

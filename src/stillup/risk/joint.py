@@ -4,17 +4,18 @@ The model (common shocks, in the manner of Marshall and Olkin, 1967). A subject 
 the rarer one's downtime, a share ``b`` of two has one cause and takes both; so both are down ``p q + b min(p, q)`` of
 the time. Of more than two, every group of the chain may be down for one cause while the others are down on their own:
 ``sum over groups B of c(B) * product of p outside B``, with ``c`` of nobody 1, of two ``b min(p, q)``, and of more the
-least of its pairs times ``w`` for each beyond two: a cause that two share takes a third with the chance ``w``.
-No chain is down for longer than the best of it.
+least of its pairs times ``w`` for each service beyond two and ``v`` for each further part of a service: the chances
+that a cause that two share takes one more. No chain is down for longer than the best of it, or any two of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
-from math import exp, log
+from math import exp, log, prod
 from random import Random
 from statistics import fmean
+from typing import NamedTuple
 
 from stillup.risk.posterior import Draw, Prior, draws
 from stillup.risk.stretches import Seen
@@ -23,24 +24,42 @@ MOST = 6
 """A chain longer than this counts as its best so many: who is down with these is down."""
 _STEPS = 60
 _TRIES = 40
+
+
+class Group(NamedTuple):
+    """Some of a chain: its pairs, who else is in the chain, and how many beyond two are parts or services."""
+
+    pairs: tuple[tuple[int, int], ...]
+    rest: tuple[int, ...]
+    near: int
+    third: int
+
+
 Grid = tuple[Sequence[float], Sequence[float]]
 
 
-def all_down_share(alone: Sequence[float], shared: dict[tuple[int, int], float], third: float) -> float:
+def groups_of(services: Sequence[str]) -> list[Group]:
+    """Every group of a chain that one cause may take, the chain given by its services' names."""
+    everybody = range(len(services))
+    out = []
+    for size in range(2, len(services) + 1):
+        for group in combinations(everybody, size):
+            apart = max(len({services[i] for i in group}), 2)
+            rest = tuple(i for i in everybody if i not in group)
+            out.append(Group(tuple(combinations(group, 2)), rest, size - apart, apart - 2))
+    return out
+
+
+def all_down_share(
+    alone: Sequence[float], shared: Mapping[tuple[int, int], float], groups: Sequence[Group], near: float, third: float
+) -> float:
     """The share of the time in which all are down, by the formula of this module."""
-    count = len(alone)
     common = {pair: b * min(alone[pair[0]], alone[pair[1]]) for pair, b in shared.items()}
-    total = 0.0
-    for size in (0, *range(2, count + 1)):
-        for group in combinations(range(count), size):
-            cause = 1.0
-            if group:
-                cause = min(common[pair] for pair in combinations(group, 2)) * third ** (size - 2)
-            for i in range(count):
-                if i not in group:
-                    cause *= alone[i]
-            total += cause
-    return min(total, *alone)
+    total = prod(alone)
+    for group in groups:
+        cause = min(common[pair] for pair in group.pairs) * near**group.near * third**group.third
+        total += cause * prod(alone[i] for i in group.rest)
+    return min(total, *alone, *(alone[i] * alone[j] + c for (i, j), c in common.items()))
 
 
 def shared_after(

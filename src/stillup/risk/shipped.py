@@ -63,8 +63,10 @@ class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """By both names in order, with a ``+`` between."""
     kin: dict[Kin, tuple[float, float]]
     """``Pair.shared`` of two of which only their relation is known."""
+    near: tuple[float, float]
+    """A cause that takes a part of a service takes one more part of it as well: a beta distribution of that chance."""
     third: tuple[float, float]
-    """A cause that two share takes down a third that shares causes with both: a beta distribution of that chance."""
+    """A cause that two services share takes down a third that shares causes with both: likewise."""
 
     def figure(self, subject: Subject) -> tuple[str, Figure] | None:
         """The subject's own figure, else that of its service as a whole; with the name that it goes by."""
