@@ -29,7 +29,7 @@ def steps_of(answer: FirstAnswer, task: Capability | None) -> tuple[Step, ...]:
         parts_up=other_parts(answer.service, verdict, answer.components, answer.reports).up,
         choices=alternatives(answer.service, task, answer.elsewhere, answer.by_page),
         back_in_s=verdict.forecast.p50_s if verdict.forecast else None,
-        helpers=Helpers(gateway=answer.gateway) if answer.gateway is not None else None,
+        helpers=Helpers(gateway=answer.gateway, team=answer.team) if answer.gateway or answer.team else None,
         state_of=lambda s: answer.elsewhere.get(s, State.UNKNOWN),
     )
 

@@ -20,7 +20,9 @@ from stillup.clock import Clock
 from stillup.config import Config
 from stillup.daemon.advice import bases
 from stillup.daemon.jobs import forecaster, is_one_look, is_page, jobs_for, profile_of, spared
+from stillup.daemon.plan_steps import team_steps
 from stillup.daemon.rerouting import Neighbour, neighbour
+from stillup.daemon.team import TeamSteps
 from stillup.errors import Blame
 from stillup.model.evidence import Evidence
 from stillup.model.service import Capability, Family, State
@@ -74,6 +76,8 @@ class FirstAnswer(Struct, frozen=True, kw_only=True):
     """Those of ``elsewhere`` of which only the official page was read."""
     gateway: Neighbour | None = None
     """The gateway that runs beside on this machine."""
+    team: TeamSteps | None = None
+    """The team's own steps and those of plans, read where something is wrong."""
     elsewhere: dict[str, State] = {}
     """How others are, that could stand in or that it stands on: those asked for beside it by all sources, the rest by
     their pages."""
@@ -103,7 +107,9 @@ async def ask(
             reports = await _probes_beside(jobs, pages, net, clock, deadline_s)
     finally:
         gateway = await beside  # it has ended long ago
-    return structs.replace(judge(service, reports, claims, now), gateway=gateway)
+    answer = judge(service, reports, claims, now)
+    team = await asyncio.to_thread(team_steps, config) if answer.verdict.state.is_fault else None
+    return structs.replace(answer, gateway=gateway, team=team)
 
 
 async def ask_many(

@@ -75,5 +75,5 @@ def _helped(s: Situation, service: Service, helpers: Helpers, state_of: Callable
         may_reroute=helpers.may_reroute,
         alerts=helpers.alerts,
         told_at=helpers.told_at(incident) if helpers.told_at and incident else None,
-        team=helpers.team.of(service.id, likeliest) if helpers.team else (),
+        team=helpers.team.of(service.id, likeliest, s.verdict.state, state_of) if helpers.team else (),
     )

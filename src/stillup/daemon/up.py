@@ -10,7 +10,6 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import urandom
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
@@ -257,13 +256,14 @@ class _Up:
         )
 
     def _helpers(self) -> Helpers:
+        from stillup.daemon.plan_steps import PlanSteps, plans_folder
         from stillup.daemon.playbook import Helpers
-        from stillup.daemon.team import TeamSteps
+        from stillup.daemon.team import TeamSteps, team_folder
 
         folder = team_folder(self._config)
         if self._config.playbook.folder and folder is not None and not folder.is_dir():
             self._say(f"playbook.folder: {folder} is no folder yet; steps of your own come from Markdown files in it")
-        team = TeamSteps(folder, self._say)
+        team = TeamSteps(folder, self._say, PlanSteps(plans_folder(self._config), self._say))
         team.refresh()
         wanted = self._alerting.is_wanted
         return Helpers(
@@ -323,13 +323,6 @@ def _plainly(places: Places, say: Say) -> None:
     for name, where in places.rows(secrets=False):
         if name != "Gateway":
             say(f"{name.lower()}: {where}")
-
-
-def team_folder(config: Config) -> Path | None:
-    """Where the team's own steps are: as configured, else ``playbook`` beside the configuration file."""
-    if config.playbook.folder:
-        return Path(config.playbook.folder)
-    return config.path.absolute().parent / "playbook" if config.path is not None else None
 
 
 def check_keys(config: Config, services: Iterable[Service], environ: Mapping[str, str]) -> None:
