@@ -223,6 +223,7 @@ async def _page(
     form = form or _Form()
     texts = [turn.text for turn in form.before if turn.role == "assistant"]
     html = iter(await asyncio.to_thread(_all, texts))
+    drill = await asyncio.to_thread(site.practice.now) if site.practice is not None else ""
     return render(
         "chat.html",
         site=site,
@@ -238,6 +239,7 @@ async def _page(
         trouble=trouble,
         about=about,
         note=note,
+        drill_now=drill,
     )
 
 

@@ -46,16 +46,21 @@ def environment() -> Environment:
 def render(name: str, *, site: Site | None = None, **context: object) -> bytes:
     """A template as UTF-8 bytes.
 
-    With ``site`` it also gets ``board`` and ``now`` (unless they are handed over), ``chat``, ``vault``, ``reports``:
-    whether there is such a page.
+    With ``site`` it also gets ``board`` and ``now`` (unless they are handed over), and ``chat``, ``vault``, ``drills``
+    and ``reports``: whether there is such a page.
     """
-    told: dict[str, object] = {"board": None, "now": None, "chat": False, "vault": False, "reports": False}
+    told: dict[str, object] = {
+        "board": None,
+        "now": None,
+        **dict.fromkeys(("chat", "vault", "drills", "reports"), False),
+    }
     if site is not None:
         told = {
             "board": site.board(),
             "now": site.clock.now(),
             "chat": site.gateway is not None,
             "vault": site.vault is not None,
+            "drills": site.practice is not None,
             "reports": site.desk is not None,
         }
     return environment().get_template(name).render(told | context).encode("utf-8", "replace")

@@ -15,6 +15,7 @@ from stillup.secret import Secret
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
+    from stillup.drill.book import Practice
     from stillup.vault.store import Vault
 
 
@@ -38,6 +39,8 @@ class Site:
     """What lets the chat in at a gateway that has users; None where everybody on this machine may ask it."""
     vault: Callable[[], Vault] | None = None
     """Opens the store of conversations, for one request; None where its pages have no place. It blocks."""
+    practice: Practice | None = None
+    """The drills that were run, and what is next; None where their pages have no place."""
     token: Secret | None = None
     """What opens the private parts (chat, vault), and everything where the page is not public and not on loopback."""
     more_metrics: Sequence[Callable[[], bytes]] = field(default_factory=tuple)

@@ -6,8 +6,10 @@ from collections import Counter
 
 _BY_FIRST = {
     name: name
-    for name in ("static", "events", "metrics", "healthz", "readyz", "chat", "vault", "incidents", "compare", "method")
-}
+    for name in (
+        "static", "events", "metrics", "healthz", "readyz", "chat", "drills", "vault", "incidents", "compare", "method",
+    )
+}  # fmt: skip
 _BY_LAST = {"badge.svg": "badge", "feed.atom": "feed", "feed.json": "feed", "maintenances.ics": "feed",
             "report": "report", "history": "history"}  # fmt: skip
 
