@@ -36,6 +36,7 @@ COMMANDS = {
     "gateway": ("gateway", "One local address for your AI clients that outlives its providers' outages."),
     "later": ("later", "Requests that nobody could answer: kept, asked again when somebody can, and their answers."),
     "offline": ("offline", "What still works with no AI service at all, and what to prepare."),
+    "risk": ("risk", "What you depend on, what would take it all down, and what one more way would buy."),
     "plan": ("plan", "Write down, before it is needed, how work goes on without a service."),
     "kit": ("kit", "Prompts, templates and snippets: found and filled in with no network at all."),
     "vault": ("vault", "Your conversations in one private place: imported, searched, written out, gone on with."),

@@ -122,7 +122,7 @@ def _print_gains(out: Console, one: Surveyed, most: int) -> None:
     shown = _chosen(one.gains, most)
     if not shown:
         return
-    _head(out, "One more way would take off, a year (none costs while it stands by, but for an account)")
+    _head(out, "One more way would take off, a year (none costs while it stands by, but for its account)")
     rows = []
     for gain in shown:
         facts = [words.lacks(gain, one.need.services), _price(gain), gain.candidate.at_hand]
@@ -156,5 +156,6 @@ def _price(gain: Gain) -> str:
     if gain.cost is not None:
         return words.cost(gain.cost)
     if gain.candidate.free is not None:
-        return "free, at least in part" if gain.candidate.free else "paid"
+        part = "" if gain.candidate.subject.service == LOCAL else ", at least in part"
+        return f"free{part}" if gain.candidate.free else "paid"
     return ""

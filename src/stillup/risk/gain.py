@@ -80,7 +80,7 @@ def gains(
 ) -> tuple[Gain, ...]:
     """Each candidate that is no way yet, those that save most first.
 
-    Differences of less than a hundredth of what there is are none: then what is known comes before what is guessed,
+    Differences of less than a twentieth of what there is are none: then what is known comes before what is guessed,
     and the order of the candidates stands.
 
     ``price_of`` has the model of each candidate by its id, ``now`` is the first way's.
@@ -90,7 +90,7 @@ def gains(
         _gain(need, one, downtimes, price_of.get(one.id), now) for one in candidates if one.subject.service not in there
     ]
     whole = max(hours_of(need.subjects, downtimes).mid, 1e-9)
-    return tuple(sorted(found, key=lambda gain: (-round(gain.saved.mid / whole, 2), gain.basis is Basis.ASSUMED)))
+    return tuple(sorted(found, key=lambda gain: (-round(gain.saved.mid / whole * 20), gain.basis is Basis.ASSUMED)))
 
 
 def _gain(need: Need, one: Candidate, downtimes: Downtimes, model: Model | None, now: Model | None) -> Gain:
