@@ -14,6 +14,7 @@ def test_without_a_word_a_client_decides_and_what_is_kept_is_bounded():
     assert gateway.defer is None
     assert (gateway.defer_days, gateway.defer_max, gateway.defer_max_mb, gateway.defer_pause_s) == (7, 200, 256, 2.0)
     assert gateway.defer_notify
+    assert gateway.defer_again is None
     assert gateway.drill_users == ()
 
 
@@ -25,6 +26,7 @@ def test_it_can_be_set_from_the_file_and_from_variables():
     assert (gateway.defer, gateway.defer_days, gateway.defer_notify) == (True, 1, False)
     assert (gateway.defer_max, gateway.defer_pause_s) == (3, 0.0)
     assert parse_config("", {"STILLUP_GATEWAY__DEFER": "false"}).gateway.defer is False
+    assert parse_config("[gateway]\ndefer_again = false").gateway.defer_again is False
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from stillup.gateway.journal.read import read_exchanges
 from stillup.gateway.later.item import State
 from stillup.sim.provider.behaviour import Behaviour, Failure
 from tests.gateway.app.conftest import KEYS, MESSAGES, Client
@@ -77,6 +78,62 @@ async def test_where_there_are_users_one_sees_only_ones_own(start, a, tmp_path):
     assert json.loads((await client.send("GET", "/stillup/later", [bob])).body)["items"] == []
     assert json.loads((await client.send("POST", "/stillup/later/run", [bob])).body)["asked"] == 0
     assert len(json.loads((await client.send("GET", "/stillup/later", [ann])).body)["items"]) == 1
+
+
+async def test_who_waits_with_one_does_not_wait_behind_anothers_many(start, a, clock):
+    a.set(DOWN)
+    environ = KEYS | {"ANN": "dummy-token-of-ann-0123", "BOB": "dummy-token-of-bob-0123"}
+    gateway = await start(a, later=True, more=QUICK + USERS, patience=SHORT, environ=environ)
+    client = Client(gateway)
+    ann, bob = (("x-stillup-token", environ[name]) for name in ("ANN", "BOB"))
+    for n, who in enumerate((ann, ann, ann, bob)):
+        assert (await client.ask(MESSAGES, text=f"question {n}", headers=[DEFER, who])).status == 202
+    a.set()
+    clock.skip(600)
+    await until(lambda: all(item.state is State.ANSWERED for item in gateway.later.items))
+    asked = [n for request in list(a.requests)[-4:] for n in range(4) if b"question %d" % n in request.body]
+    assert asked == [0, 3, 1, 2]
+
+
+async def test_one_that_is_to_wait_asks_nobody_before_its_turn(start, a):
+    gateway = await start(a, later=True, more=QUICK, patience=SHORT, journal=True)
+    client = Client(gateway)
+    reply = await client.ask(MESSAGES, headers=[("x-stillup-defer", "queue")])
+    told = json.loads(reply.body)
+    assert (reply.status, told["state"], reply.header("x-stillup-later")) == (202, "waiting", told["id"])
+    await until(lambda: only(gateway).state is State.ANSWERED)
+    assert MESSAGES.ended(await get(client, f"/{told['id']}"))
+    gateway.outbox.flush()
+    put, asked = read_exchanges(gateway.journal.folder)
+    assert (put.id, put.outcome, put.tries) == (only(gateway).request_id, "deferred", ())
+    assert (asked.id, asked.outcome, len(asked.tries)) == (only(gateway).run_id, "answered", 1)
+    assert dict(a.requests[-1].headers)[b"idempotency-key"]
+
+
+async def test_what_its_client_calls_the_same_is_one_request_also_when_it_is_answered(start, a):
+    gateway = await start(a, later=True, more=QUICK, patience=SHORT)
+    client = Client(gateway)
+    queue, first, second = ("x-stillup-defer", "queue"), ("idempotency-key", "k1"), ("Idempotency-Key", "k2")
+    ids = {json.loads((await client.ask(MESSAGES, headers=[queue, first])).body)["id"] for _ in range(2)}
+    await until(lambda: all(item.state is State.ANSWERED for item in gateway.later.items))
+    ids.add(json.loads((await client.ask(MESSAGES, headers=[queue, first])).body)["id"])
+    assert len(ids) == 1
+    assert json.loads((await client.ask(MESSAGES, headers=[queue, second])).body)["id"] not in ids
+    await until(lambda: all(item.state is State.ANSWERED for item in gateway.later.items))
+    assert a.counts.requests == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "environ", "status"), [("defer = false", KEYS, 409), ("", {}, 409), ("defer_max_mb = 1", KEYS, 507)]
+)
+async def test_what_cannot_wait_is_refused_with_the_reason(start, a, more, environ, status):
+    bare = {} if environ else {"upstream": "pass_credentials = true"}
+    gateway = await start(a, later=True, more=more, patience=SHORT, environ=environ, **bare)
+    text = "x" * (2 << 20) if status == 507 else "hello"
+    reply = await Client(gateway).ask(MESSAGES, text, headers=[("x-stillup-defer", "queue")])
+    assert reply.status == status
+    assert reply.error["message"]
+    assert (gateway.later.items, a.counts.requests) == ((), 0)
 
 
 @pytest.mark.parametrize(
