@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from stillup.daemon.risk_candidates import for_route, for_task
@@ -23,7 +24,11 @@ from stillup.risk.survey import Risk, Surveyed, survey
 from stillup.risk.values import LOCAL, Basis, Downtimes
 
 if TYPE_CHECKING:
+    from stillup.clock import Clock
     from stillup.config import Config
+
+STANDS_S = 300.0
+"""So long an answer of the page stands."""
 
 NOT_IN_IT = (
     "Your own network, your machine, sign-ins, limits and unpaid bills are in none of these hours: nobody has figures.",
@@ -114,3 +119,26 @@ def _of_usage(usage: Usage) -> Iterator[str]:
         yield "The gateway's journal has nothing: how much each is used, and what a stand-in would cost, is not known."
     elif usage.is_cut:
         yield f"Of the journal the newest {usage.hours / 24:.0f} days were read."
+
+
+class Assessor:
+    """What the page asks: each answer stands for some minutes, and one is made at a time."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], clock: Clock) -> None:
+        self._config, self._environ, self._clock = config, environ, clock
+        self._lock = Lock()
+        self._answers: dict[Capability | None, tuple[float, Risk]] = {}
+
+    def __call__(self, task: Capability | None = None) -> Risk:
+        """Of one task, else of everything that is needed here. Blocks.
+
+        :raises stillup.errors.StillupError: a key's file, or the toolkit's, cannot be used.
+        """
+        with self._lock:
+            at_s = self._clock.monotonic_s()
+            kept = self._answers.get(task)
+            if kept is None or at_s - kept[0] >= STANDS_S:
+                tasks = (task,) if task is not None else ()
+                risk = assess(self._config, self._environ, self._clock.now(), tasks, chains=task is None)
+                kept = self._answers[task] = (at_s, risk)
+            return kept[1]

@@ -213,6 +213,7 @@ class _Up:
             return
         from stillup.daemon.archive import StoreArchive
         from stillup.daemon.board import first_board
+        from stillup.daemon.risk import Assessor
         from stillup.daemon.web import Serving
         from stillup.store import open_store
 
@@ -233,6 +234,7 @@ class _Up:
             gateway=gateway.address if gateway is not None else None,
             gateway_token=Secret(user) if user else None,
             vault=lambda: open_kept(self._config, self._environ),
+            risk=Assessor(self._config, self._environ, self._clock),
             token=self._token,
             more_metrics=[
                 self._alerting.metrics,

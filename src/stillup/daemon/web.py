@@ -15,6 +15,7 @@ from stillup.daemon.gateway import run_loop
 from stillup.daemon.sockets import open_sockets, room_for
 from stillup.errors import UsageError
 from stillup.hub.values import Desk, PoolDesk
+from stillup.model.service import Capability
 from stillup.model.verdict import Verdict
 from stillup.secret import Secret
 from stillup.web.accepting import Server
@@ -27,6 +28,7 @@ from stillup.web.wire import BACKLOG, configured
 if TYPE_CHECKING:
     import socket
 
+    from stillup.risk.survey import Risk
     from stillup.vault.store import Vault
 
 Say = Callable[[str], None]
@@ -56,6 +58,7 @@ class Serving:
         gateway: str | None = None,
         gateway_token: Secret | None = None,
         vault: Callable[[], Vault] | None = None,
+        risk: Callable[[Capability | None], Risk] | None = None,
         token: Secret | None = None,
         more_metrics: Sequence[Callable[[], bytes]] = (),
     ) -> None:
@@ -66,7 +69,7 @@ class Serving:
             "clock": clock,
             "archive": DiscreetArchive(archive) if settings.public and archive is not None else archive,
             "desk": desk, "pool": pool, "gateway": gateway,
-            "gateway_token": gateway_token, "vault": vault, "token": token,
+            "gateway_token": gateway_token, "vault": vault, "risk": risk, "token": token,
             "more_metrics": more_metrics,
         }  # fmt: skip
         self._sockets: list[socket.socket] = []

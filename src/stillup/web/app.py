@@ -21,6 +21,7 @@ from stillup.web import (
     pages,
     pool,
     reports,
+    risk,
     statuspage,
     vault,
 )
@@ -42,6 +43,7 @@ _ROUTES: tuple[Routes, ...] = (
     chat.routes,
     vault.routes,
     drills.routes,
+    risk.routes,
     history.routes,
     reports.routes,
     pool.routes,

@@ -52,7 +52,7 @@ def render(name: str, *, site: Site | None = None, **context: object) -> bytes:
     told: dict[str, object] = {
         "board": None,
         "now": None,
-        **dict.fromkeys(("chat", "vault", "drills", "reports"), False),
+        **dict.fromkeys(("chat", "vault", "risk", "drills", "reports"), False),
     }
     if site is not None:
         told = {
@@ -60,6 +60,7 @@ def render(name: str, *, site: Site | None = None, **context: object) -> bytes:
             "now": site.clock.now(),
             "chat": site.gateway is not None,
             "vault": site.vault is not None,
+            "risk": site.risk is not None,
             "drills": site.practice is not None,
             "reports": site.desk is not None,
         }

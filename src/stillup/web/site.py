@@ -10,12 +10,14 @@ from stillup.board import Archive, Board
 from stillup.clock import Clock
 from stillup.config.schema import Web
 from stillup.hub.values import Desk, PoolDesk
+from stillup.model.service import Capability
 from stillup.secret import Secret
 
 if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
     from stillup.drill.book import Practice
+    from stillup.risk.survey import Risk
     from stillup.vault.store import Vault
 
 
@@ -39,6 +41,8 @@ class Site:
     """What lets the chat in at a gateway that has users; None where everybody on this machine may ask it."""
     vault: Callable[[], Vault] | None = None
     """Opens the store of conversations, for one request; None where its pages have no place. It blocks."""
+    risk: Callable[[Capability | None], Risk] | None = None
+    """What is depended on, for one task or (None) for all that is used; None where its page has no place. It blocks."""
     practice: Practice | None = None
     """The drills that were run, and what is next; None where their pages have no place."""
     token: Secret | None = None
