@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from stillup.clock import Clock
     from stillup.config.schema import Gateway as Settings
     from stillup.gateway.core.views import HealthView, Observer
+    from stillup.gateway.outlet import Outlet
     from stillup.gateway.plan import GatewayPlan
     from stillup.gateway.seen.facade import Seen
     from stillup.gateway.seen.passage import Passage
@@ -127,7 +128,7 @@ class Gateway:
         self._allowance = Allowance((u.id, Bounds(u.requests_per_minute, u.usd_per_day)) for u in users)
         self._patience = patience or Patience(deadline_s=settings.deadline_s)
         self.whom = Whom(plan, clock.now)
-        told = say or _nobody
+        told = say or (lambda _: None)
         self.faults = Faults([u.id for u in plan.upstreams], self.now, self.desk.random, told)
         self.later = Later(self, later, told)
         self.runner = Runner(self, self.later)
@@ -262,12 +263,8 @@ class Gateway:
 
     def _begin(self, connection: Connection, ask: Ask, entered: Entry) -> Handling | None:
         user = entered.user
-        request_id = new_id()
-        passage = self.seen.begin(ask, request_id, user)
         denied = (self._crowding(user) or self._allowance.ask(user, self.now(), self.clock.now())) if user else None
-        is_kept = self.is_kept(ask) and denied is None
-        entry = self.journal.begin(ask, request_id, self.wall_s()) if is_kept else None
-        handling = Handling(self, connection, ask, passage, entry)
+        handling = self._made(connection, ask, user, is_kept=denied is None)
         if denied is not None:
             handling.refuse(Fault.RATE_LIMITED, denied.says, retry_after_s=denied.retry_after_s)
             return None
@@ -289,11 +286,22 @@ class Gateway:
         self.run(handling, chain, keys)
         return handling
 
-    def has_room(self, user: str) -> bool:
-        """Whether what was put off may be asked now; it counts for its user as any other."""
+    def _made(self, outlet: Outlet, ask: Ask, user: str, *, is_kept: bool = True) -> Handling:
+        request_id = new_id()
+        passage = self.seen.begin(ask, request_id, user)
+        is_kept = is_kept and self.keeps and ask.operation is Operation.GENERATE
+        entry = self.journal.begin(ask, request_id, self.wall_s()) if is_kept else None
+        return Handling(self, outlet, ask, passage, entry)
+
+    def begin_again(self, ask: Ask, user: str, outlet: Outlet) -> Handling | None:
+        """What was put off has its turn, and the journal knows; :meth:`run` asks. None without room or allowance."""
         if self.is_stopping or len(self._running) >= self.settings.max_concurrent:
-            return False
-        return not user or self._allowance.ask(user, self.now(), self.clock.now()) is None
+            return None
+        if user and self._allowance.ask(user, self.now(), self.clock.now()) is not None:
+            return None
+        handling = self._made(outlet, ask, user)
+        self.journal.commit(self.wall_s())
+        return handling
 
     def _crowding(self, user: str) -> Denied | None:
         half = max(1, self.settings.max_concurrent // 2)
@@ -335,10 +343,6 @@ class Gateway:
             self._shared,
             Stamp(id=handling.passage.id.removeprefix("req_"), created_s=int(self.wall_s())),
         )
-
-    def is_kept(self, ask: Ask) -> bool:
-        """Whether the journal has it."""
-        return self.keeps and ask.operation is Operation.GENERATE
 
     # --- what a handling asks of us
 
@@ -393,7 +397,3 @@ def _split(target: bytes) -> tuple[str | None, str]:
     """Path and query of a request's target; None for what is no path (an absolute URL, an asterisk)."""
     path, _, query = target.decode("latin-1").partition("?")
     return (path if path.startswith("/") else None), query.partition("#")[0]
-
-
-def _nobody(_: str) -> None:
-    """Nobody is told."""

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from stillup.gateway.handling import Handling
 from stillup.gateway.later.item import Item, State, ask_of
 from stillup.gateway.later.passing import is_ready
 from stillup.gateway.later.told import Tell, note_of
 from stillup.gateway.later.tray import Tray
 from stillup.gateway.seen.passage import Ending, Passage
-from stillup.gateway.telling import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from stillup.gateway.app import Gateway
     from stillup.gateway.core.status import Condition
     from stillup.gateway.core.values import Ask, Operation, Target
+    from stillup.gateway.handling import Handling
     from stillup.gateway.later.item import Answer
     from stillup.gateway.later.later import Later
 
@@ -149,7 +148,7 @@ class Runner:
         chain, keys = later.chain(ask)
         tray = self._tray = Tray()
         later.asked, later.refused, later.refused_passes = ask, None, False
-        handling = self._begun(ask, item.user, tray) if chain else None
+        handling = gateway.begin_again(ask, item.user, tray) if chain else None
         if handling is None:  # no room, or its user's limit is reached
             later.asked = None
             later.pauses.failed(_names(chain), gateway.now())
@@ -172,17 +171,6 @@ class Runner:
             later.pauses.failed(_names(chain), gateway.now())
         elif later.is_kept(item):
             self._came(running, tray, handling.passage, chain, is_hurried=is_hurried)
-
-    def _begun(self, ask: Ask, user: str, tray: Tray) -> Handling | None:
-        """Its turn has come, and the journal knows; nobody is asked yet. None where there is no room, or allowance."""
-        gateway = self._gateway
-        if not gateway.has_room(user):
-            return None
-        request_id = new_id()
-        passage = gateway.seen.begin(ask, request_id, user)
-        entry = gateway.journal.begin(ask, request_id, gateway.wall_s()) if gateway.is_kept(ask) else None
-        gateway.journal.commit(gateway.wall_s())
-        return Handling(gateway, tray, ask, passage, entry)
 
     async def _is_noted(self, running: Item) -> bool:
         """The disk must know that it is asked before anybody is, or a kill in between would have it asked twice."""
