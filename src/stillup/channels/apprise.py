@@ -52,7 +52,8 @@ class ByApprise:
     def _send(self, message: Message) -> Delivery:
         from apprise import NotifyType
 
-        kinds = {Kind.BACK: NotifyType.SUCCESS, Kind.DIGEST: NotifyType.INFO, Kind.TEST: NotifyType.INFO}
+        calm = dict.fromkeys((Kind.DIGEST, Kind.TEST, Kind.REMINDER), NotifyType.INFO)
+        kinds = {Kind.BACK: NotifyType.SUCCESS, **calm}
         result = self._apprise.notify(
             body=harmless(fitting(message, int(self._service.body_maxlen))),
             title=harmless(message.title),

@@ -16,7 +16,7 @@ from stillup.secret import Secret
 
 _TIMEOUT_S = 5.0
 _MOST = 600
-_CALM = (Kind.BACK, Kind.DIGEST, Kind.TEST)
+_CALM = (Kind.BACK, Kind.DIGEST, Kind.TEST, Kind.REMINDER)
 _BY_APPRISE = {"darwin": "macosx://", "win32": "windows://"}
 
 

@@ -15,6 +15,8 @@ class Kind(StrEnum):
     FLAPPING = "flapping"
     DIGEST = "digest"
     TEST = "test"
+    REMINDER = "reminder"
+    """Nothing is wrong: somebody is reminded of what they wanted to be reminded of."""
 
 
 class Reason(StrEnum):
@@ -40,6 +42,8 @@ class Reason(StrEnum):
     """The time of the digest has come, and something is in it."""
     TEST = "test"
     """Somebody asked for it."""
+    DRILL_DUE = "drill_due"
+    """No outage was practised for as long as the configuration says."""
 
     NOTHING_WRONG = "nothing_wrong"
     """Nothing that the rule watches for, and nothing open."""
