@@ -15,6 +15,7 @@ from stillup.catalog.models import Tier, models
 from stillup.catalog.providers import providers
 from stillup.config.kinds import stays_here
 from stillup.config.schema import Route, Upstream
+from stillup.drill.scenes import Seat
 from stillup.drill.workload import CLIENTS
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.local import find_local
@@ -40,26 +41,12 @@ _PAIR = (
 )
 
 
-class Seat(Struct, frozen=True, kw_only=True):
-    """One upstream, as far as a drill needs to know it."""
-
-    id: str
-    service: str
-    """The catalogue's, or its own id where nobody knows whose it is."""
-    clouds: tuple[str, ...]
-    is_local: bool
-
-
 class Layout(Struct, frozen=True, kw_only=True):
     """Everything that is mirrored. ``made_up``: no provider is configured, and this is a pair of ours."""
 
     plan: GatewayPlan
     seats: tuple[Seat, ...]
     made_up: bool
-
-    def seat(self, upstream: str) -> Seat | None:
-        """The upstream of that id."""
-        return next((seat for seat in self.seats if seat.id == upstream), None)
 
     @property
     def first(self) -> str:

@@ -39,9 +39,9 @@ class Client:
         self._now = now
         self._patience_s = patience_s
 
-    async def ask(self, question: Question) -> Came:
-        """Ask once; whatever goes wrong is an answer too."""
-        watch = _Watch(self._now)
+    async def ask(self, question: Question, begun: Callable[[], None] = lambda: None) -> Came:
+        """Ask once; whatever goes wrong is an answer too. ``begun`` is told when the first piece is there."""
+        watch = _Watch(self._now, begun)
         reading = Reading(question.protocol, streams=question.streams)
         head: dict[str, str] = {}
         says = await self._heard(question, reading, watch, head)
@@ -95,8 +95,9 @@ class Client:
 class _Watch:
     """When what came, and the longest wait."""
 
-    def __init__(self, now: Now) -> None:
+    def __init__(self, now: Now, begun: Callable[[], None]) -> None:
         self._now = now
+        self._begun = begun
         self.at_s = self._last_s = self.done_s = now()
         self.first_s: float | None = None
         self.silence_s = 0.0
@@ -104,7 +105,9 @@ class _Watch:
     def piece(self) -> None:
         """Something of the answer came."""
         now = self._now()
-        self.first_s = now if self.first_s is None else self.first_s
+        if self.first_s is None:
+            self.first_s = now
+            self._begun()
         self.silence_s = max(self.silence_s, now - self._last_s)
         self._last_s = now
 

@@ -31,7 +31,7 @@ class Worth(Struct, frozen=True, kw_only=True):
 
 def score_of(scene: Scene, lane: Lane) -> Score:
     """The score of one lane of a scene; alerts and steps are the scene's, the same for each lane."""
-    asked = lane.asked
+    asked = met(scene, lane)
     whole = sum(each.ok for each in asked)
     alerts = scene.alerts
     return Score(
@@ -47,9 +47,14 @@ def score_of(scene: Scene, lane: Lane) -> Score:
     )
 
 
-def losses(lane: Lane) -> tuple[Loss, ...]:
+def met(scene: Scene, lane: Lane) -> tuple[Asked, ...]:
+    """The requests that were under way while the failure stood; how the others went says nothing of it."""
+    return tuple(each for each in lane.asked if each.done_s >= scene.begins_s and each.at_s <= scene.ends_s)
+
+
+def losses(scene: Scene, lane: Lane) -> tuple[Loss, ...]:
     """What each failed request of a lane came to, in order of time."""
-    failed = sorted((each for each in lane.asked if not each.ok), key=lambda each: each.at_s)
+    failed = sorted((each for each in met(scene, lane) if not each.ok), key=lambda each: each.at_s)
     return tuple(
         Loss(
             at_s=each.at_s,
@@ -64,10 +69,10 @@ def losses(lane: Lane) -> tuple[Loss, ...]:
 
 
 def worth_of(drill: Drill) -> Worth:
-    """The share of all requests of a drill that ended whole and right, every request counting the same."""
-    lanes = [lane for scene in drill.scenes for lane in scene.lanes]
-    backed, count = _share(lane for lane in lanes if lane.backed)
-    alone, _ = _share(lane for lane in lanes if not lane.backed)
+    """The share of the requests that met a failure and ended whole and right, every request counting the same."""
+    lanes = [(lane.backed, met(scene, lane)) for scene in drill.scenes for lane in scene.lanes]
+    backed, count = _share(each for is_backed, asked in lanes if is_backed for each in asked)
+    alone, _ = _share(each for is_backed, asked in lanes if not is_backed for each in asked)
     return Worth(backed=backed, alone=alone, asked=count, says=_in_words(drill, backed, count))
 
 
@@ -83,8 +88,8 @@ def _in_words(drill: Drill, backed: float | None, count: int) -> str:
     return f"{how}; your own requests, whose answers were checked for their end, not for their words"
 
 
-def _share(lanes: Iterable[Lane]) -> tuple[float | None, int]:
-    asked = [each for lane in lanes for each in lane.asked]
+def _share(those: Iterable[Asked]) -> tuple[float | None, int]:
+    asked = tuple(those)
     return (sum(each.ok for each in asked) / len(asked) if asked else None), len(asked)
 
 

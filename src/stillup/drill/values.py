@@ -231,7 +231,8 @@ class Moment(Struct, frozen=True, kw_only=True):
 class Score(Struct, frozen=True, kw_only=True):
     """How a lane came through.
 
-    ``continuity`` is the share of its requests that ended with the whole and right answer and no error on the way.
+    ``continuity`` is the share of the requests that were under way while the failure stood, and ended with the whole
+    and right answer and no error on the way.
     ``without_answer_s`` is for how long in all there was nobody who answered: from a request that failed, or a silence
     longer than people put up with, to the next piece of an answer. ``switch_s`` is from the failure's beginning to the
     first answer by somebody else.
