@@ -17,7 +17,8 @@ from stillup.daemon.reminder import EVERY_S, FIRST_S, Reminding
 from stillup.drill.history import keep
 from stillup.testing import FakeClock
 
-sys.path[:0] = [str(Path(__file__).parent.parent / folder) for folder in ("drill", "channels")]
+sys.path.insert(0, str(Path(__file__).parent.parent / "drill"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "channels"))
 import drills
 from receivers import FAIL, TAKE, http_receiver
 
