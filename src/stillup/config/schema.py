@@ -14,6 +14,7 @@ from stillup.config.deferral import Deferral
 from stillup.config.drill import Drill
 from stillup.config.hub import Hub, Pool
 from stillup.config.kinds import Kind
+from stillup.config.later import Later
 from stillup.config.sla import Sla
 from stillup.config.vault import Vault
 
@@ -411,5 +412,6 @@ class Document(Struct, frozen=True, kw_only=True):
     kit: Kit = Kit()
     gateway: Gateway = Gateway()
     vault: Vault = Vault()
+    later: Later = Later()
     drill: Drill = Drill()
     sla: Sla = Sla()
