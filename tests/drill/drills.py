@@ -24,13 +24,13 @@ def lost(at_s: float, **rest) -> Asked:
 
 
 def backed(*more: Asked) -> Lane:
-    through = (asked(0.0), asked(2.2, upstream="b"), asked(2.6, 5.0, continued=True, upstream="b"), asked(7.0))
-    return Lane(name="with your backups", backed=True, asked=(*through, *more))
+    through = (asked(0.0), asked(2.2, upstream="b"), asked(2.6, 5.0, continued=True, upstream="b"))
+    return Lane(name="with your backups", backed=True, asked=(*through, asked(4.0, upstream="c"), asked(7.0), *more))
 
 
 def alone(*more: Asked) -> Lane:
-    through = (asked(0.0), lost(2.2), lost(2.6, got_chars=150), lost(3.0, put_off=True), asked(7.0))
-    return Lane(name="without them", backed=False, asked=(*through, *more))
+    through = (asked(0.0), lost(2.2), lost(2.6, got_chars=150), lost(3.0, put_off=True))
+    return Lane(name="without them", backed=False, asked=(*through, asked(4.0, upstream="c"), asked(7.0), *more))
 
 
 def scene(**rest) -> Scene:

@@ -18,16 +18,16 @@ import drills
 def test_the_finding_stands_first_and_what_it_was_played_with_is_said():
     text = markdown(drills.drill())
     assert text.splitlines()[0] == "# Drill of 2026-11-02 09:30 UTC"
-    assert text.splitlines()[2].startswith("**100 % continuity with your backups, 40 % without.**")
+    assert text.splitlines()[2].startswith("**100 % continuity with your backups, 25 % without.**")
     assert "scripted providers in the place of yours, no real one was asked" in text
 
 
 def test_a_score_is_told_term_by_term_for_both_lanes():
     text = markdown(drills.drill(drills.full_scene()))
     for row in (
-        "| Continuity | 100 % | 40 % |",
-        "| Errors seen | 0 of 4 requests | 3 of 5 requests |",
-        "| First answer by another | after 0.4 s | none came |",
+        "| Continuity | 100 % | 25 % |",
+        "| Errors seen | 0 of 3 requests | 3 of 4 requests |",
+        "| First answer by another | after 0.4 s | after 2.2 s |",
         "| Kept for later | 0 requests | 1 request |",
         "| Alerts delivered | 1 of 2 | 1 of 2 |",
     ):
@@ -44,7 +44,7 @@ def test_exactly_what_is_lost_is_listed_and_what_is_kept_is_not_called_lost():
 
 
 def test_many_losses_are_cut_and_counted():
-    scene = drills.scene(lanes=(drills.backed(*(drills.lost(float(n)) for n in range(90))),))
+    scene = drills.scene(lanes=(drills.backed(*(drills.lost(3 + n / 100) for n in range(90))),))
     assert "- and 50 more" in markdown(drills.drill(scene))
     assert "50 more requests that failed" in shown(drills.drill(scene))
 
@@ -79,7 +79,7 @@ def test_a_drill_that_was_broken_off_says_so_first():
 
 
 def test_nearly_all_is_never_said_to_be_all():
-    lane = drills.backed(*(drills.asked(float(n)) for n in range(1_000)), drills.lost(3.0))
+    lane = drills.backed(*(drills.asked(3 + n / 1_000) for n in range(1_000)), drills.lost(3.0))
     assert "| Continuity | 99 % |" in markdown(drills.drill(drills.scene(lanes=(lane,))))
 
 

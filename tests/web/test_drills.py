@@ -63,7 +63,7 @@ def test_nobody_comes_in_without_the_token(opened):
 
 def test_the_list_has_each_drill_with_its_finding_and_the_picture_of_all(page):
     text = page("/drills", *FEW).text
-    assert text.count("100 % continuity with your backups, 40 % without.") >= 2
+    assert text.count("100 % continuity with your backups, 25 % without.") >= 2
     assert 'href="/drills/20261102T093000-0a1b"' in text
     assert text.count("real requests") == 1
     assert "2 drills, the newest of 2 Nov 2026" in text

@@ -92,8 +92,8 @@ def practised(history: Iterable[Drill]) -> dict[str, Practised]:
     found: dict[str, Practised] = {}
     for drill in sorted(history, key=lambda d: d.at):
         for scene in drill.scenes:
-            scores = [score_of(scene, lane) for lane in scene.lanes if lane.backed and lane.asked]
-            if scores and not scene.aborted:
+            scores = [score_of(scene, lane) for lane in scene.lanes if lane.backed]
+            if any(score.requests for score in scores) and not scene.aborted:
                 key = Play(kind=scene.kind, name=scene.name).key
                 found[key] = Practised(drill.at, all(score.errors == 0 for score in scores))
     return found

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from stillup.drill.paint import paint
+from stillup.drill.score import met
 from stillup.drill.values import Asked, Lane, Scene
 from stillup.drill.words import became, count, line, seconds, share, what
 
@@ -148,9 +149,10 @@ def _says(scene: Scene) -> str:
         + (f" and hit {', '.join(line(h, 60) for h in scene.hit)}." if scene.hit else ".")
     ]
     for lane in scene.lanes:
-        right, later = sum(a.ok for a in lane.asked), sum(a.put_off and not a.ok for a in lane.asked)
-        lost = len(lane.asked) - right - later
-        told = [f"{right} of {count(len(lane.asked), 'request')} answered whole and right"]
+        asked = met(scene, lane)
+        right, later = sum(a.ok for a in asked), sum(a.put_off and not a.ok for a in asked)
+        lost = len(asked) - right - later
+        told = [f"{right} of {count(len(asked), 'request')} answered whole and right"]
         told += [f"{later} kept for later"] if later else []
         told += [f"{lost} lost"] if lost else []
         parts.append(f"{line(lane.name, 60)}: {', '.join(told)}.")

@@ -76,7 +76,7 @@ def played(scene: Scene) -> Played:
 
 
 def _came(scene: Scene, lane: Lane) -> Came:
-    failed = losses(lane)
+    failed = losses(scene, lane)
     shown = failed[:_MOST_LOST]
     return Came(
         name=line(lane.name, 60),
