@@ -30,9 +30,13 @@ if TYPE_CHECKING:
 STANDS_S = 300.0
 """So long an answer of the page stands."""
 
+_HISTORY = (
+    "Public history counts what official pages called an outage, of any part: much of it you would not have noticed, "
+    "and some that you did was never posted."
+)
 NOT_IN_IT = (
     "Your own network, your machine, sign-ins, limits and unpaid bills are in none of these hours: nobody has figures.",
-    "An official page's outage is longer and shorter than yours at once: it opens late, and a part of it may be hit.",
+    _HISTORY,
 )
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from stillup.catalog.models import Model, cost_usd
 from stillup.risk.need import Need, Used
-from stillup.risk.points import Shared, shared_by
+from stillup.risk.points import LIKELY, Shared, shared_by
 from stillup.risk.values import HOURS_A_YEAR, LOCAL, Basis, Downtimes, Hours, Subject
 
 BOUND_LEVEL = 0.8
@@ -80,8 +80,8 @@ def gains(
 ) -> tuple[Gain, ...]:
     """Each candidate that is no way yet, those that save most first.
 
-    Differences of less than a twentieth of what there is are none: then what is known comes before what is guessed,
-    and the order of the candidates stands.
+    Differences of less than a twentieth of what there is are none: then who is likely to fall with those that are
+    there comes last, and else the order of the candidates stands.
 
     ``price_of`` has the model of each candidate by its id, ``now`` is the first way's.
     """
@@ -90,7 +90,7 @@ def gains(
         _gain(need, one, downtimes, price_of.get(one.id), now) for one in candidates if one.subject.service not in there
     ]
     whole = max(hours_of(need.subjects, downtimes).mid, 1e-9)
-    return tuple(sorted(found, key=lambda gain: (-round(gain.saved.mid / whole * 20), gain.basis is Basis.ASSUMED)))
+    return tuple(sorted(found, key=lambda gain: (-round(gain.saved.mid / whole * 20), _falls_too(gain))))
 
 
 def _gain(need: Need, one: Candidate, downtimes: Downtimes, model: Model | None, now: Model | None) -> Gain:
@@ -108,6 +108,10 @@ def _gain(need: Need, one: Candidate, downtimes: Downtimes, model: Model | None,
         shares=shares,
         cost=cost(need.used, model, now, before.mid),
     )
+
+
+def _falls_too(gain: Gain) -> bool:
+    return any(s.all_of_them and s.sure >= LIKELY for s in gain.shares)
 
 
 def _leans(shared: Shared, service: str) -> bool:

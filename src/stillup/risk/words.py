@@ -65,7 +65,8 @@ def mark(point: Point) -> str:
 
 def saved(gain: Gain) -> str:
     """Hours a year that it takes off, and what is left."""
-    return f"{with_interval(gain.saved)}, leaves {hours(gain.left.mid)}"
+    guess = ", a guess" if gain.basis is Basis.ASSUMED else ""
+    return f"{with_interval(gain.saved)}, leaves {hours(gain.left.mid)}{guess}"
 
 
 def summary(risk: Risk) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stillup.web.site import Site
 
 _NO_STORE = {"cache-control": "no-store"}
-_MOST_GAINS = 6
+_MOST_GAINS = 4
 _TASKS = {task.value: task for task in Capability}
 
 

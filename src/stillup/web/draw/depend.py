@@ -1,4 +1,4 @@
-"""What depends on what: needs on the left, the services that answer them in the middle, what those stand on at right."""
+"""What depends on what: needs at left, the services that answer them in the middle, what those stand on at right."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def dependencies(surveyed: Sequence[Surveyed]) -> Markup:
     return paint(
         "depend.svg",
         height=_TOP + rows * _ROW,
-        needs=[Node(o.need.title, y, len(o.need.services) == 1) for o, y in zip(shown, left, strict=True)],
+        needs=[Node(_need(o), y, len(o.need.services) == 1) for o, y in zip(shown, left, strict=True)],
         services=[Node(_short(s), y, s in bare) for s, y in at_service.items()],
         clouds=[Node(name_of(c), y, c in likely) for c, y in at_cloud.items()],
         ways=list(_ways(shown, left, at_service)),
@@ -82,6 +82,10 @@ def _ways(shown: Sequence[Surveyed], left: Sequence[float], at_service: dict[str
 def _heights(count: int, rows: int) -> list[float]:
     """Spread over the whole height."""
     return [_TOP + (place + 0.5) * rows * _ROW / count for place in range(count)] if count else []
+
+
+def _need(one: Surveyed) -> str:
+    return one.need.title.replace(" through the gateway", " (gateway)")
 
 
 def _short(service: str) -> str:
