@@ -156,3 +156,14 @@ def test_what_is_not_set_up_cannot_be_served(offline):
     code, _, err = offline("serve", "--port", "0")
     assert code == 64
     assert "stillup offline install" in err
+
+
+def test_whether_an_outage_was_practised_is_advice_and_stands_in_the_list(offline):
+    code, out, _ = offline("check", "--json")
+    _, found = points(out)
+    assert (found["practice"]["works"], found["practice"]["needed"]) == (False, False)
+    assert found["practice"]["says"] == "no outage has been practised yet"
+    assert "stillup drill plan" in found["practice"]["todo"]
+    _, out, _ = offline("check", "--json", more="[drill]\nremind_days = 0\n")
+    assert "practice" not in points(out)[1]
+    assert code == 1

@@ -21,6 +21,10 @@ import msgspec
 from msgspec import Struct
 
 from stillup.catalog.providers import providers
+from stillup.daemon.drill_under_way import drills_folder
+from stillup.drill.due import Reason, due, words
+from stillup.drill.history import read
+from stillup.errors import StoreError
 from stillup.gateway.local import find_local
 from stillup.gateway.plan import GatewayPlan, resolve
 from stillup.gateway.upstreams import Known, Local
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 _PATIENCE_S = 120.0
 _MAX_BYTES = 1 << 20
 _NAMED = 3
+_NEWEST = 50
 _OK = 200
 
 
@@ -80,6 +85,7 @@ def check(
         _own_prompts(kit),
         _backups(load_toolkit(config.data_folder / "toolkit.json"), now),
         _reference(environ),
+        *_practised(config, now),
     )
 
 
@@ -200,6 +206,19 @@ def _backups(toolkit: Toolkit, now: datetime) -> Point:
     if is_fresh:
         return point(works=True, says=f"{says}, tested in the last {FRESH.days} days")
     return point(works=False, says=f"{says}, not tested of late", todo="`stillup alternatives --test`")
+
+
+def _practised(config: Config, now: datetime) -> Iterator[Point]:
+    """Advice, unless no reminders are wanted."""
+    try:
+        stands = due(read(drills_folder(config), _NEWEST).drills, now, config.drill.remind_days)
+    except StoreError as exc:
+        yield Point(id="practice", title="Practice", works=False, says=str(exc), needed=False)
+        return
+    if stands.reason is not Reason.NEVER_WANTED:
+        todo = "`stillup drill plan` proposes thirty minutes, `stillup drill run` plays them" if stands.is_due else ""
+        says = words(stands, now)
+        yield Point(id="practice", title="Practice", works=not stands.is_due, says=says, todo=todo, needed=False)
 
 
 def _conversations(config: Config) -> Point:

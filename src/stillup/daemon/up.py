@@ -16,6 +16,7 @@ from stillup.catalog.load import Service, catalogue
 from stillup.clock import SystemClock
 from stillup.daemon.gateway import STOPPING, Told, build, listen, run_loop, stop, warm_up
 from stillup.daemon.places import Places, client_line, keyless
+from stillup.daemon.reminder import Reminding
 from stillup.daemon.rerouting import Rerouter
 from stillup.daemon.sockets import open_sockets
 from stillup.daemon.traffic import TrafficObserver
@@ -172,6 +173,7 @@ class _Up:
         watching: Watching | None = None
         sharing: asyncio.Task[None] | None = None
         following: asyncio.Task[None] | None = None
+        reminding: asyncio.Task[None] | None = None
         try:
             await self._begin_page()
             self._alerting.start(self._page_url() or None)
@@ -179,13 +181,15 @@ class _Up:
             welcome(self._places())
             watching.start(listener_of(self._services))
             following = asyncio.create_task(Following(self._config, self._clock, self._say).go_on())
+            reminding = asyncio.create_task(Reminding(self._config, self._environ, self._clock, self._say).go_on())
             if self._sharing is not None:
                 sharing = asyncio.create_task(self._sharing.go_on())
             await told.until(1)
             self._say(STOPPING)
         finally:
-            if sharing is not None:
-                sharing.cancel()
+            for task in (sharing, reminding):
+                if task is not None:
+                    task.cancel()
             if following is not None:
                 following.cancel()
             await self._end(watching, told)
@@ -213,6 +217,7 @@ class _Up:
             return
         from stillup.daemon.archive import StoreArchive
         from stillup.daemon.board import first_board
+        from stillup.daemon.practice import Practising
         from stillup.daemon.risk import Assessor
         from stillup.daemon.web import Serving
         from stillup.store import open_store
@@ -234,6 +239,9 @@ class _Up:
             gateway=gateway.address if gateway is not None else None,
             gateway_token=Secret(user) if user else None,
             vault=lambda: open_kept(self._config, self._environ),
+            practice=Practising(
+                self._config, self._environ, self._clock, gateway.faults.shown if gateway is not None else tuple
+            ),
             risk=Assessor(self._config, self._environ, self._clock),
             token=self._token,
             more_metrics=[

@@ -28,6 +28,7 @@ from stillup.web.wire import BACKLOG, configured
 if TYPE_CHECKING:
     import socket
 
+    from stillup.drill.book import Practice
     from stillup.risk.survey import Risk
     from stillup.vault.store import Vault
 
@@ -58,6 +59,7 @@ class Serving:
         gateway: str | None = None,
         gateway_token: Secret | None = None,
         vault: Callable[[], Vault] | None = None,
+        practice: Practice | None = None,
         risk: Callable[[Capability | None], Risk] | None = None,
         token: Secret | None = None,
         more_metrics: Sequence[Callable[[], bytes]] = (),
@@ -69,7 +71,7 @@ class Serving:
             "clock": clock,
             "archive": DiscreetArchive(archive) if settings.public and archive is not None else archive,
             "desk": desk, "pool": pool, "gateway": gateway,
-            "gateway_token": gateway_token, "vault": vault, "risk": risk, "token": token,
+            "gateway_token": gateway_token, "vault": vault, "practice": practice, "risk": risk, "token": token,
             "more_metrics": more_metrics,
         }  # fmt: skip
         self._sockets: list[socket.socket] = []
