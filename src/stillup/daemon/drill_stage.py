@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -27,14 +27,21 @@ if TYPE_CHECKING:
 
 _AGAIN_WITHIN_S = 5.0
 """All is asked a second time where the first took no longer: then breakers have their part."""
+_WARM_ROUNDS = 2
+"""From so many answers the gateway learns how long these providers usually keep silent, as one in use has."""
 _PAUSE_S = 1.0
 _LEAST_PATIENCE_S, _PATIENCE = 30.0, 1.5
 _FOR_S = 3_600.0
 _MOST_ASKED = 600
 """Of one lane: a scene that stands for long is no load test."""
 
-Tell = Callable[..., None]
-"""Tells a moment of the scene: what, and the members of :class:`~stillup.drill.values.Moment` that go with it."""
+
+class Tell(Protocol):
+    """Tells a moment of a scene; the members are those of :class:`~stillup.drill.values.Moment`."""
+
+    def __call__(
+        self, what: What, *, says: str = "", lane: str = "", asked: Asked | None = None, scene: Scene | None = None
+    ) -> None: ...
 
 
 class Ground(Struct, frozen=True, kw_only=True):
@@ -99,7 +106,7 @@ class Stage:
         self.tell(What.BEGINS, says=self.scene.title)
         asks = questions(models)
         async with (
-            mirror(layout, ground.config, ground.clock, models, ground.say) as world,
+            mirror(layout, ground.config, ground.clock, models, _nobody) as world,
             clients(self.now, ground.patience_s) as client,
         ):
             self.world = world
@@ -113,7 +120,8 @@ class Stage:
     async def _play(self, fault: Fault, asks: Sequence[Question], beside: Beside | None) -> None:
         if self.ground.layout.made_up:
             self.happens("No provider is configured: two of the drill's own stand in, as they would be set up.")
-        await asyncio.gather(*(self._ask_all(lane, asks) for lane in self.world.lanes))
+        for _ in range(_WARM_ROUNDS):
+            await asyncio.gather(*(self._ask_all(lane, asks) for lane in self.world.lanes))
         begun = await self._under_way(fault, asks)
         self._break(fault)
         others = [] if beside is None else [beside(self)]
@@ -132,7 +140,7 @@ class Stage:
                     begun = asyncio.Event()
                     task = asyncio.create_task(self._ask(lane, each, begun.set))
                     tasks.append(task)
-                    await _either(task, begun)
+                    await either(task, begun)
         return tasks
 
     def _break(self, fault: Fault) -> None:
@@ -199,13 +207,16 @@ class Stage:
         """Whether it came to its end."""
         task = asyncio.create_task(work)
         try:
-            return await _either(task, self.ground.aborted)
+            return await either(task, self.ground.aborted)
         finally:
             task.cancel()
             await asyncio.wait((task,))
 
 
-async def _either(task: asyncio.Task[None], event: asyncio.Event) -> bool:
+_T = TypeVar("_T")
+
+
+async def either(task: asyncio.Task[_T], event: asyncio.Event) -> bool:
     """Wait for one of them; whether the task is done, whose error is raised here."""
     waiting = asyncio.create_task(event.wait())
     try:
@@ -220,6 +231,10 @@ async def _either(task: asyncio.Task[None], event: asyncio.Event) -> bool:
 
 def _continued(asked: Asked, upstream: str) -> Asked:
     return replace(asked, continued=True, upstream=upstream)
+
+
+def _nobody(_: str) -> None:
+    """What the mirror's gateways say is for nobody: there the drill is all there is."""
 
 
 def _named(layout: Layout) -> str:
