@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from stillup.catalog.clients import client_of, every_client, fill
+from stillup.catalog.clients import client_of, fill
 from stillup.cli.common import config_option, load
 from stillup.cli.gateway import UNAVAILABLE
 from stillup.cli.gateway_address import TOKEN_ENV, gateway_url, is_gateway
 from stillup.cli.say import say
+from stillup.daemon.pointing import with_variables
 from stillup.errors import UsageError
 
 if TYPE_CHECKING:
     from stillup.config import Config
-
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 @click.command(
@@ -56,17 +55,6 @@ def command(config_path: Path | None, words: tuple[str, ...]) -> int:
         from stillup.cli.child import run_child
 
         return run_child(arguments, environ)
-
-
-def with_variables(environ: Mapping[str, str], url: str, program: str, token: str = "") -> dict[str, str]:
-    """The environment for a program: every SDK's base URL, what this program needs besides, and no proxy to here."""
-    client = client_of(Path(program).name)
-    chosen = every_client().filled(url, token) | (client.filled(url, token) if client else {})
-    if any(environ.get(name) or environ.get(name.lower()) for name in _PROXIES):
-        host = url.removeprefix("http://").rpartition(":")[0].strip("[]")
-        for name in ("NO_PROXY", "no_proxy"):
-            chosen[name] = ",".join(filter(None, (environ.get("NO_PROXY") or environ.get("no_proxy"), host)))
-    return {**environ, **chosen}
 
 
 def with_arguments(words: tuple[str, ...], url: str) -> list[str]:

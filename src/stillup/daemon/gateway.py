@@ -184,7 +184,7 @@ class Told:
 def run_loop(main: Awaitable[None]) -> None:
     """Run on uvloop where there is one; a crash leaves no memory behind on the disk."""
     keep_memory_private()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_awaited(main))
 
 
@@ -192,7 +192,8 @@ async def _awaited(main: Awaitable[None]) -> None:
     await main
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where there is one."""
     try:
         import uvloop
     except ImportError:
