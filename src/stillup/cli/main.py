@@ -38,6 +38,7 @@ COMMANDS = {
     "offline": ("offline", "What still works with no AI service at all, and what to prepare."),
     "risk": ("risk", "What you depend on, what would take it all down, and what one more way would buy."),
     "plan": ("plan", "Write down, before it is needed, how work goes on without a service."),
+    "drill": ("drill", "An outage on purpose: what comes through it, and what you do by hand."),
     "kit": ("kit", "Prompts, templates and snippets: found and filled in with no network at all."),
     "vault": ("vault", "Your conversations in one private place: imported, searched, written out, gone on with."),
     "with": ("with_", "Run a program with its requests going through the gateway."),

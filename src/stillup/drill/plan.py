@@ -111,10 +111,7 @@ def propose(
     """The plan; ``by_hand`` are the steps that belong to a practice, by its key."""
     past, hands = practised(history), by_hand or {}
     reasons = {w.key: w for w in reversed(weak) if w.key}
-    ranked = sorted(
-        {play.key: play for play in reversed(possible)}.values(),
-        key=lambda play: _rank(play, past, reasons, possible),
-    )
+    ranked = _ranked(possible, past, reasons)
     room, chosen = minutes - BEFORE - AFTER, list[Item]()
     modes = 0
     left_out: list[Play] = []
@@ -138,14 +135,29 @@ def propose(
     )
 
 
-def _rank(
-    play: Play, past: Mapping[str, Practised], weak: Mapping[str, Weak], possible: Sequence[Play]
-) -> tuple[int, int, float, int]:
-    """The worst kinds first among equals: a month in which only ways to fail are practised leaves out the outage."""
-    reason = _reason(play, past, weak)
-    last = past.get(play.key)
-    place = next(n for n, each in enumerate(possible) if each.key == play.key)
-    return _RANK.index(reason), -_ORDER.index(play.kind), last.at.timestamp() if last else 0.0, place
+def _ranked(possible: Sequence[Play], past: Mapping[str, Practised], weak: Mapping[str, Weak]) -> Sequence[Play]:
+    """The most wanted first. One of each kind comes before a second of any, but for what went wrong the last time.
+
+    Among equals the worst kinds come first: a month in which only ways to fail are practised leaves out the outage.
+    """
+
+    def need(play: Play) -> tuple[int, float]:
+        last = past.get(play.key)
+        return _RANK.index(_reason(play, past, weak)), last.at.timestamp() if last else 0.0
+
+    plays = sorted({play.key: play for play in reversed(possible)}.values(), key=lambda p: (need(p), possible.index(p)))
+    nth: dict[str, int] = {}
+    seen = dict.fromkeys(Kind, 0)
+    for play in plays:
+        nth[play.key] = seen[play.kind]
+        seen[play.kind] += 1
+
+    def rank(play: Play) -> tuple[bool, int, int, int, float]:
+        why, last_s = need(play)
+        failed = why == _RANK.index(Reason.FAILED)
+        return not failed, 0 if failed else nth[play.key], why, -_ORDER.index(play.kind), last_s
+
+    return sorted(plays, key=rank)
 
 
 def _reason(play: Play, past: Mapping[str, Practised], weak: Mapping[str, Weak]) -> Reason:
@@ -177,9 +189,10 @@ def _in_order(items: Sequence[Item]) -> Iterator[Item]:
     if modes:
         first = min(modes, key=lambda item: _RANK.index(item.reason))
         names = ", ".join(item.plays[0].name for item in modes)
+        title = modes[0].title if len(modes) == 1 else f"{count(len(modes), 'way')} to fail: {names}"
         yield Item(
             plays=tuple(item.plays[0] for item in modes),
-            title=f"{count(len(modes), 'way')} to fail: {names}",
+            title=title,
             minutes=sum(item.minutes for item in modes),
             reason=first.reason,
             why=first.why,
