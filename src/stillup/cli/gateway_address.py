@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 TOKEN_ENV = "STILLUP_TOKEN"  # noqa: S105 - the name of a variable
 """Where a user's token for a gateway that needs one is looked for."""
+_NO_MORE: Mapping[str, str] = {}
 _MAX_BYTES = 8 * 1024 * 1024
 _OK, _NAME = 200, b'"service":"stillup gateway"'
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - replaced, not bound
@@ -32,10 +34,17 @@ def gateway_url(config: Config) -> str:
 
 
 def ask(
-    url: str, path: str, patience_s: float = 2.0, token: str = "", *, method: str = "GET", body: bytes | None = None
+    url: str,
+    path: str,
+    patience_s: float = 2.0,
+    token: str = "",
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    more: Mapping[str, str] = _NO_MORE,
 ) -> tuple[int, bytes] | None:
-    """Status and body of an answer; None where nobody answers as HTTP servers do."""
-    headers = {"x-stillup-token": token} if token else {}
+    """Status and body of an answer; None where nobody answers as HTTP servers do. ``more`` are header lines."""
+    headers = {**more, **({"x-stillup-token": token} if token else {})}
     parts = urlsplit(url)
     with closing(HTTPConnection(parts.hostname or "", parts.port or 80, timeout=patience_s)) as connection:
         try:

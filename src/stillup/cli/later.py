@@ -1,21 +1,27 @@
-"""``stillup later``: requests that the gateway put off because nobody could answer them."""
+"""``stillup later``: what waits until a service is well again: requests that nobody could answer, and commands."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from stillup.cli.common import color_option, config_option, json_option, load
+from stillup.cli.later_add import command as add
 from stillup.cli.say import put
+
+if TYPE_CHECKING:
+    from stillup.config import Config
+    from stillup.daemon.later_command import Command
 
 
 @click.group(
     name="later",
     invoke_without_command=True,
-    help="Requests that no upstream could answer, which the gateway has kept: it asks them again, in line, when one is "
-    "well. Without a subcommand: the list.",
+    help="What waits until a service is well again, in line: requests that no upstream could answer, which the gateway "
+    "asks again, and shell commands. Without a subcommand: the list.",
 )
 @json_option
 @color_option
@@ -40,13 +46,15 @@ def list_(context: click.Context, as_json: bool, color: bool | None, config_path
 
 
 def _show_list(config_path: Path | None, *, as_json: bool, color: bool | None) -> int:
+    from stillup.cli import later_commands as commands
     from stillup.cli.later_view import Kept
 
-    kept = Kept.of(load(config_path))
+    config = load(config_path)
+    kept, waiting = Kept.of(config), commands.commands_of(config)
     if as_json:
-        put(msgspec.json.encode([kept.facts(item) for item in kept.items]))
+        put(msgspec.json.encode([*map(kept.facts, kept.items), *map(commands.facts, waiting)]))
     else:
-        kept.print_list(color=color)
+        kept.print_list(waiting, color=color)
     return 0
 
 
@@ -68,9 +76,14 @@ def show(
     config_path: Path | None,
 ) -> int:
     """Print one."""
+    from stillup.cli import later_commands as commands
     from stillup.cli.later_view import Kept
 
-    kept = Kept.of(load(config_path or context.obj))
+    config = load(config_path or context.obj)
+    found = commands.find(config, id)
+    if found is not None:
+        return _show_command(config, found, raw=raw, as_json=as_json)
+    kept = Kept.of(config)
     item = kept.find(id)
     if raw:
         return kept.print_raw(item)
@@ -81,27 +94,61 @@ def show(
     return 0
 
 
+def _show_command(config: Config, found: Command, *, raw: bool, as_json: bool) -> int:
+    from stillup.cli import later_commands as commands
+
+    if raw:
+        return commands.print_raw(config, found)
+    if as_json:
+        output = commands.output_of(config, found)
+        put(msgspec.json.encode(commands.facts(found) | {"output": output}))
+    else:
+        commands.print_one(config, found)
+    return 0
+
+
 @command.command(
     name="run",
-    short_help="Ask one, or all, again now.",
-    help="Ask one again now, or all that wait, whatever is known of the upstreams. It takes the running gateway.",
+    short_help="Ask or run one, or all, now; or wait here.",
+    help="Ask a request again now, or run a command, whatever is known of the services; without ID all that wait. "
+    "Requests take the running gateway. With --wait commands run here when it is their time, until none waits. "
+    "Exit code 1 when a command that ran here did not succeed.",
 )
 @click.argument("id", metavar="[ID]", required=False)
+@click.option("--wait", "waits", is_flag=True, help="Run commands when what they wait for is well, until none waits.")
 @json_option
 @config_option
 @click.pass_context
-def run(context: click.Context, id: str | None, as_json: bool, config_path: Path | None) -> int:  # noqa: A002
-    """Have them asked."""
+def run(
+    context: click.Context,
+    id: str | None,  # noqa: A002
+    waits: bool,
+    as_json: bool,
+    config_path: Path | None,
+) -> int:
+    """Have them asked, and run."""
+    from stillup.cli import later_commands as commands
     from stillup.cli.later_view import Kept
 
-    kept = Kept.of(load(config_path or context.obj))
-    return kept.order("POST", f"/{kept.find(id).id}/run" if id else "/run", as_json=as_json)
+    config = load(config_path or context.obj)
+    if waits:
+        return commands.wait_here(config, id, as_json=as_json)
+    found = commands.find(config, id) if id else None
+    if found is not None:
+        return commands.run_now(config, [found], as_json=as_json)
+    waiting = [] if id else [c for c in commands.commands_of(config) if c.stage == "waiting"]
+    kept = Kept.of(config)
+    code = 0
+    if id or not waiting or any(not item.state.is_over for item in kept.items):
+        code = kept.order("POST", f"/{kept.find(id).id}/run" if id else "/run", as_json=as_json)
+    return max(code, commands.run_now(config, waiting, as_json=as_json)) if waiting else code
 
 
 @command.command(
     name="cancel",
     short_help="Forget one.",
-    help="Forget one, and its answer where there is one: nothing of it is kept. It takes the running gateway.",
+    help="Forget one, and its answer or output where there is one: nothing of it is kept. A command that runs is "
+    "stopped. For a request it takes the running gateway.",
 )
 @click.argument("id", metavar="ID")
 @json_option
@@ -109,7 +156,15 @@ def run(context: click.Context, id: str | None, as_json: bool, config_path: Path
 @click.pass_context
 def cancel(context: click.Context, id: str, as_json: bool, config_path: Path | None) -> int:  # noqa: A002
     """Forget it."""
+    from stillup.cli import later_commands as commands
     from stillup.cli.later_view import Kept
 
-    kept = Kept.of(load(config_path or context.obj))
+    config = load(config_path or context.obj)
+    found = commands.find(config, id)
+    if found is not None:
+        return commands.cancel(config, found)
+    kept = Kept.of(config)
     return kept.order("DELETE", f"/{kept.find(id).id}", as_json=as_json)
+
+
+command.add_command(add)

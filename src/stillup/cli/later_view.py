@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,11 +28,12 @@ from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
     from stillup.config import Config
+    from stillup.daemon.later_command import Command
 
 _SHORT_ID = 14
 _NARROW = 60
 """Columns; below it what a table can do without is left out."""
-_STYLES = {State.ANSWERED: "green", State.FAILED: "red", State.RUNNING: "yellow"}
+_STYLES = {State.ANSWERED: "green", State.FAILED: "red", State.UNSURE: "red", State.RUNNING: "yellow"}
 _OK = 200
 _DONE = (200, 202)
 _MOST_TEXT = 100_000
@@ -85,7 +87,7 @@ class Kept(Struct, frozen=True):
     def facts(self, item: Item) -> dict[str, Any]:
         """It for programs."""
         facts: dict[str, Any] = msgspec.to_builtins(item)
-        return {name: value for name, value in facts.items() if name != "digest"}
+        return {"kind": "request", **{name: value for name, value in facts.items() if name != "digest"}}
 
     def text(self, item: Item) -> str | None:
         """What the answer says; None while there is none."""
@@ -95,23 +97,30 @@ class Kept(Struct, frozen=True):
         body, coding = found
         return (answered(body, coding) or told(body, coding) or body.decode("utf-8", "replace"))[:_MOST_TEXT]
 
-    def print_list(self, *, color: bool | None) -> None:
-        """As a table."""
+    def print_list(self, commands: Sequence[Command], *, color: bool | None) -> None:
+        """Requests and commands as a table."""
         from rich.table import Table
 
-        if not self.items:
+        from stillup.cli import later_commands
+
+        if not self.items and not commands:
             click.echo("Nothing was put off.", err=True)
             return
         now, out = SystemClock().now(), console(color=color)
         is_narrow = out.width < _NARROW
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for name in ("id", "state", "") if is_narrow else ("id", "since", "model", "state", ""):
+        for name in ("id", "state", "") if is_narrow else ("id", "since", "what", "state", ""):
             table.add_column(name, overflow="fold", no_wrap=name in {"id", "state"})
         for item in self.items:
             since = clock_time(datetime.fromtimestamp(item.kept_at_s, UTC), now)
             of = () if is_narrow else (since, clean(item.model, 60))
             style = _STYLES.get(item.state, "")
             table.add_row(item.id[:_SHORT_ID], *of, item.state.value, _what(item), style=style)
+        for command in commands:
+            since = clock_time(datetime.fromtimestamp(command.added_at_s, UTC), now)
+            of = () if is_narrow else (since, clean(" ".join(command.words), 60))
+            style, told = later_commands.STYLES.get(command.stage, ""), later_commands.what(command)
+            table.add_row(command.id[:_SHORT_ID], *of, command.stage.value, told, style=style)
         out.print(table)
 
     def print_one(self, item: Item) -> None:

@@ -219,6 +219,7 @@ class _Up:
         from stillup.daemon.board import first_board
         from stillup.daemon.practice import Practising
         from stillup.daemon.risk import Assessor
+        from stillup.daemon.sla import Measuring
         from stillup.daemon.web import Serving
         from stillup.store import open_store
 
@@ -243,6 +244,7 @@ class _Up:
                 self._config, self._environ, self._clock, gateway.faults.shown if gateway is not None else tuple
             ),
             risk=Assessor(self._config, self._environ, self._clock),
+            sla=Measuring(self._config, self._store, self._clock),
             token=self._token,
             more_metrics=[
                 self._alerting.metrics,
