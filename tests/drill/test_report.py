@@ -44,7 +44,7 @@ def test_exactly_what_is_lost_is_listed_and_what_is_kept_is_not_called_lost():
 
 
 def test_many_losses_are_cut_and_counted():
-    scene = drills.scene(lanes=(drills.backed(*(drills.lost(3 + n / 100) for n in range(90))),))
+    scene = drills.scene(lanes=(drills.backed(*(drills.lost(3 + n / 100, says=f"error {n}") for n in range(90))),))
     assert "- and 50 more" in markdown(drills.drill(scene))
     assert "50 more requests that failed" in shown(drills.drill(scene))
 
@@ -126,3 +126,19 @@ def empty():
     from msgspec.structs import replace
 
     return replace(drills.drill(), scenes=())
+
+
+def test_the_same_loss_is_listed_once_with_all_its_times():
+    scene = drills.scene(lanes=(drills.backed(*(drills.lost(2.5 + n / 2) for n in range(6))),))
+    text = markdown(drills.drill(scene))
+    assert (
+        "- 6 times, at 2.5 s, 3.0 s, 3.5 s, 4.0 s and 2 other times, a stream (anthropic): 529 overloaded; "
+        "each 400 characters of the answer never came"
+    ) in text
+    assert text.count("529 overloaded") == 1
+
+
+def test_where_no_alert_had_to_go_out_nothing_is_claimed_of_them():
+    text = markdown(drills.drill(drills.scene(alerts=())))
+    assert "0 of 0" not in text
+    assert "Alerts: none had to go out." in text

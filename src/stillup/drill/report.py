@@ -21,7 +21,7 @@ from stillup.drill.words import KINDS, SHAPES, WHERES, count, line, seconds, sha
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_MOST_LOST, _MOST_LINES = 40, 100
+_MOST_LOST, _MOST_TIMES, _MOST_LINES = 40, 4, 100
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!&~])")
 _MARKS = {True: "✓", False: "✗", None: "?"}
 
@@ -76,23 +76,31 @@ def played(scene: Scene) -> Played:
 
 
 def _came(scene: Scene, lane: Lane) -> Came:
-    failed = losses(scene, lane)
-    shown = failed[:_MOST_LOST]
+    """The same loss is listed once, with all its times: a gateway says the same to each client that asks the same."""
+    alike: dict[tuple[object, ...], list[Loss]] = {}
+    for loss in losses(scene, lane):
+        alike.setdefault((loss.put_off, loss.shape, loss.protocol, loss.says, loss.missing_chars), []).append(loss)
+    shown = list(alike.values())[:_MOST_LOST]
     return Came(
         name=line(lane.name, 60),
         backed=lane.backed,
         score=score_of(scene, lane),
-        lost=tuple(_loss(loss) for loss in shown if not loss.put_off),
-        kept=tuple(_loss(loss) for loss in shown if loss.put_off),
-        more=len(failed) - len(shown),
+        lost=tuple(_loss(same) for same in shown if not same[0].put_off),
+        kept=tuple(_loss(same) for same in shown if same[0].put_off),
+        more=sum(map(len, list(alike.values())[_MOST_LOST:])),
     )
 
 
-def _loss(loss: Loss) -> str:
+def _loss(same: Sequence[Loss]) -> str:
+    loss = same[0]
     by = f" ({line(loss.protocol, 30)})" if loss.protocol else ""
     why = f": {line(loss.says)}" if loss.says else ""
-    never = f"; {count(loss.missing_chars, 'character')} of the answer never came" if loss.missing_chars else ""
-    return f"at {seconds(loss.at_s)}, {SHAPES[loss.shape]}{by}{why}{never}"
+    each = "each " if len(same) > 1 else ""
+    never = f"; {each}{count(loss.missing_chars, 'character')} of the answer never came" if loss.missing_chars else ""
+    times = list(dict.fromkeys(seconds(one.at_s) for one in same))
+    more = f" and {len(times) - _MOST_TIMES} other times" if len(times) > _MOST_TIMES else ""
+    often = f"{len(same)} times, " if len(same) > 1 else ""
+    return f"{often}at {', '.join(times[:_MOST_TIMES])}{more}, {SHAPES[loss.shape]}{by}{why}{never}"
 
 
 def facts(score: Score) -> Iterator[tuple[str, str]]:
@@ -107,7 +115,7 @@ def facts(score: Score) -> Iterator[tuple[str, str]]:
     yield "First answer by another", f"after {seconds(score.switch_s)}" if score.switch_s is not None else "none came"
     yield "Kept for later", count(score.put_off, "request")
     if score.alerts is not None:
-        yield "Alerts delivered", "{} of {}".format(*score.alerts)
+        yield "Alerts delivered", "{} of {}".format(*score.alerts) if score.alerts[1] else "none had to go out"
     if score.steps is not None:
         yield "Steps known done", "{} of {}".format(*score.steps)
 
@@ -212,7 +220,7 @@ def _scene(scene: Played) -> Iterator[str]:
 
 def _told(scene: Played) -> Iterator[str]:
     if scene.scene.alerts is not None:
-        yield from ("", "Alerts:", "")
+        yield from ("", "Alerts:" if scene.scene.alerts else "Alerts: none had to go out.", "")
         for alert in scene.scene.alerts:
             arrived = f"arrived at {seconds(alert.at_s)}" if alert.at_s is not None else "did not arrive"
             told = _safe(f"{line(alert.channel, 60)} {arrived}: {line(alert.says)}")
