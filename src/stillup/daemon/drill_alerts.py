@@ -23,6 +23,7 @@ from stillup.daemon.alerts import Alerting
 from stillup.drill.values import Alert
 from stillup.response.alerts.reasons import Kind
 from stillup.secret import Secret
+from stillup.store import open_store
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 PLAYED = "a drill of stillup's: nothing is really wrong"
 _MOST_BYTES = 256 * 1024
 _PATIENCE_S = 5.0
+_LOOK_S = 0.02
+_PARTY = "main"
 _DONE = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
 
 
@@ -125,7 +128,18 @@ class Rehearsal:
         self.is_wanted = bool(alerts.rules) and alerts.enabled
         self._receiver = receiver
         self._alerts = alerts
-        self.alerting = Alerting(replace(config, data=str(folder), alerts=alerts), {}, clock, say)
+        self._clock = clock
+        self._config = replace(config, data=str(folder), alerts=alerts)
+        self.alerting = Alerting(self._config, {}, clock, say)
+
+    async def commit(self, verdicts: Sequence[Verdict]) -> None:
+        """Keep verdicts as the monitor does, once alerts have begun: what was there before is nobody's news."""
+        with open_store(self._config.database) as store:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_S):
+                    while store.outbox.state(_PARTY) is None:
+                        await self._clock.sleep(_LOOK_S)
+            store.commit_step(verdicts, [], {})
 
     def expected(self, services: Sequence[str], state: str) -> tuple[tuple[str, str], ...]:
         """Which service has to be told over which channel."""
@@ -170,6 +184,7 @@ async def rehearse(
             if not made.is_wanted:
                 return (), {}
             made.alerting.start()
+            await made.commit(verdicts)
             made.alerting.show(Board(at=clock.now(), seq=1, simulated=PLAYED), verdicts)
             await receiver.until(made.expected(services, verdicts[0].state.value), _PATIENCE_S)
             # Its thread waits for what it sends to us.

@@ -155,7 +155,7 @@ class GreenPage:
         own = replace(config, alerts=replace(alerts, quiet_hours=(), rules=rules))
         return Rehearsal(
             own, receiver, self._clock, self._ground.say,
-            folder=folder / "alerts", services=[self._scenario.service], anyhow=True,
+            folder=folder, services=[self._scenario.service], anyhow=True,
         )  # fmt: skip
 
     async def _gateway(self, stack: AsyncExitStack, world: World, config: Config, loop: Closed) -> tuple[Rerouter, str]:
@@ -224,6 +224,8 @@ class GreenPage:
         green = "" if Family.OFFICIAL in verdict.families else "; the official page says that all is well"
         says = f"The verdict: {sure}{verdict.state.value.replace('_', ' ')}, by {sides}"
         told = Happened(self._at_s(verdict.at), f"{says}{green if verdict.state.is_fault else ''}.")
+        if self._happened and self._happened[-1].says == told.says:
+            return
         self._happened.append(told)
         self._tell(What.HAPPENED, says=told.says)
 
