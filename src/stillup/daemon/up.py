@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stillup.daemon.live import Feed, Listener
     from stillup.daemon.playbook import Helpers
     from stillup.daemon.sharing import Sharing
+    from stillup.daemon.sla import Measuring
     from stillup.daemon.web import Serving
     from stillup.gateway.app import Gateway
     from stillup.hub.desk import Hub
@@ -114,6 +115,7 @@ class _Up:
         self._desk = self._open_desk()
         self._page: Serving | None = None
         self._store: Store | None = None
+        self._measuring: Measuring | None = None
         self._token: Secret | None = None
         if config.web.enabled:
             from stillup.web.token import find_token
@@ -173,6 +175,7 @@ class _Up:
         watching: Watching | None = None
         sharing: asyncio.Task[None] | None = None
         following: asyncio.Task[None] | None = None
+        measuring: asyncio.Task[None] | None = None
         reminding: asyncio.Task[None] | None = None
         try:
             await self._begin_page()
@@ -182,6 +185,8 @@ class _Up:
             watching.start(listener_of(self._services))
             following = asyncio.create_task(Following(self._config, self._clock, self._say).go_on())
             reminding = asyncio.create_task(Reminding(self._config, self._environ, self._clock, self._say).go_on())
+            if self._measuring is not None:
+                measuring = asyncio.create_task(self._measuring.go_on())
             if self._sharing is not None:
                 sharing = asyncio.create_task(self._sharing.go_on())
             await told.until(1)
@@ -190,6 +195,8 @@ class _Up:
             for task in (sharing, reminding):
                 if task is not None:
                     task.cancel()
+            if measuring is not None:
+                measuring.cancel()
             if following is not None:
                 following.cancel()
             await self._end(watching, told)
@@ -227,6 +234,7 @@ class _Up:
             self._store = open_store(self._config.database)
         except StoreError as exc:
             self._say(f"the page has no past to show: {exc}")
+        self._measuring = Measuring(self._config, self._store, self._clock)
         gateway = self.gateway
         user = self._environ.get(_USER_TOKEN, "") if self._config.gateway.users else ""
         self._page = Serving(
@@ -244,7 +252,7 @@ class _Up:
                 self._config, self._environ, self._clock, gateway.faults.shown if gateway is not None else tuple
             ),
             risk=Assessor(self._config, self._environ, self._clock),
-            sla=Measuring(self._config, self._store, self._clock),
+            sla=self._measuring,
             token=self._token,
             more_metrics=[
                 self._alerting.metrics,
