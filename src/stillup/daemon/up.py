@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from os import urandom
 from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.clock import SystemClock
 from stillup.daemon.gateway import STOPPING, Told, build, listen, run_loop, stop, warm_up
+from stillup.daemon.later_line import line_of
 from stillup.daemon.places import Places, client_line, keyless
 from stillup.daemon.reminder import Reminding
 from stillup.daemon.rerouting import Rerouter
@@ -173,10 +174,8 @@ class _Up:
             await listen(self.gateway)
         told = Told()
         watching: Watching | None = None
-        sharing: asyncio.Task[None] | None = None
         following: asyncio.Task[None] | None = None
-        measuring: asyncio.Task[None] | None = None
-        reminding: asyncio.Task[None] | None = None
+        beside: list[asyncio.Task[None]] = []
         try:
             await self._begin_page()
             self._alerting.start(self._page_url() or None)
@@ -184,24 +183,28 @@ class _Up:
             welcome(self._places())
             watching.start(listener_of(self._services))
             following = asyncio.create_task(Following(self._config, self._clock, self._say).go_on())
-            reminding = asyncio.create_task(Reminding(self._config, self._environ, self._clock, self._say).go_on())
-            if self._measuring is not None:
-                measuring = asyncio.create_task(self._measuring.go_on())
-            if self._sharing is not None:
-                sharing = asyncio.create_task(self._sharing.go_on())
+            beside = [asyncio.create_task(work) for work in self._beside()]
             await told.until(1)
             self._say(STOPPING)
         finally:
-            for task in (sharing, reminding):
-                if task is not None:
-                    task.cancel()
-            if measuring is not None:
-                measuring.cancel()
+            for task in beside:
+                task.cancel()
             if following is not None:
                 following.cancel()
             await self._end(watching, told)
             if following is not None:
                 await asyncio.wait((following,))
+
+    def _beside(self) -> Iterator[Coroutine[None, None, None]]:
+        """What goes on beside everything else, until it is cancelled."""
+        common = (self._config, self._environ, self._clock)
+        yield Reminding(*common, self._say).go_on()
+        if self._config.later.run:
+            yield line_of(*common, self._say).go_on()
+        if self._measuring is not None:
+            yield self._measuring.go_on()
+        if self._sharing is not None:
+            yield self._sharing.go_on()
 
     async def _begin_page(self) -> None:
         """Serve the page; what is wrong with it, but for its address, stops nothing else."""
