@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,8 @@ def what(command: Command) -> str:
 
 def line_text(command: Command) -> str:
     """The command itself, in one line."""
-    return clean(" ".join(command.words), 200)
+    words = command.words
+    return clean(words[0] if len(words) == 1 else shlex.join(words), 200)
 
 
 def print_one(config: Config, command: Command) -> None:

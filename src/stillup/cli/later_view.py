@@ -118,7 +118,7 @@ class Kept(Struct, frozen=True):
             table.add_row(item.id[:_SHORT_ID], *of, item.state.value, _what(item), style=style)
         for command in commands:
             since = clock_time(datetime.fromtimestamp(command.added_at_s, UTC), now)
-            of = () if is_narrow else (since, clean(" ".join(command.words), 60))
+            of = () if is_narrow else (since, clean(later_commands.line_text(command), 60))
             style, told = later_commands.STYLES.get(command.stage, ""), later_commands.what(command)
             table.add_row(command.id[:_SHORT_ID], *of, command.stage.value, told, style=style)
         out.print(table)

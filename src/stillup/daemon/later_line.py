@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LOOK_S = 1.0
 _END_S = 0.1
 _PRUNE_EVERY_S = 3_600.0
+_AFTER_A_MISTAKE_S = 30.0
 _MB = 1_048_576
 _LOST = "whatever ran it ended with it: it may have run"
 _STOPPED = "it was stopped"
@@ -90,6 +91,10 @@ class Line:
                 self._say(f"commands that wait cannot be run: {why} ({self.commands.folder})")
             self._trouble = why
             return LOOK_S
+        except Exception as exc:  # noqa: BLE001 - a mistake of ours must not end it for all that still wait
+            told = {"message": "a command that waits could not be run", "exception": exc}
+            asyncio.get_running_loop().call_exception_handler(told)
+            return _AFTER_A_MISTAKE_S
         self._trouble = ""
         return rest_s
 
