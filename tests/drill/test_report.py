@@ -133,7 +133,7 @@ def test_the_same_loss_is_listed_once_with_all_its_times():
     text = markdown(drills.drill(scene))
     assert (
         "- 6 times, at 2.5 s, 3.0 s, 3.5 s, 4.0 s and 2 other times, a stream (anthropic): 529 overloaded; "
-        "each 400 characters of the answer never came"
+        "400 characters of each answer never came"
     ) in text
     assert text.count("529 overloaded") == 1
 

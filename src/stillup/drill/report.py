@@ -95,8 +95,8 @@ def _loss(same: Sequence[Loss]) -> str:
     loss = same[0]
     by = f" ({line(loss.protocol, 30)})" if loss.protocol else ""
     why = f": {line(loss.says)}" if loss.says else ""
-    each = "each " if len(same) > 1 else ""
-    never = f"; {each}{count(loss.missing_chars, 'character')} of the answer never came" if loss.missing_chars else ""
+    which = "each" if len(same) > 1 else "the"
+    never = f"; {count(loss.missing_chars, 'character')} of {which} answer never came" if loss.missing_chars else ""
     times = list(dict.fromkeys(seconds(one.at_s) for one in same))
     more = f" and {len(times) - _MOST_TIMES} other times" if len(times) > _MOST_TIMES else ""
     often = f"{len(same)} times, " if len(same) > 1 else ""
