@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from stillup.catalog.load import Promise, Service
+from stillup.catalog.load import Promise, Service, catalogue
 from stillup.daemon.sla_ledger import Ledger
 from stillup.daemon.sla_read import Part, Slots
 from stillup.daemon.spells import Span, down, meet, spells_of
+from stillup.errors import StillupError
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Confidence, Family, State
 from stillup.model.verdict import Verdict
-from stillup.risk.credit import Credit, credit
-from stillup.risk.sla import (
-    SLOT_S,
-    Budget,
-    Burn,
-    Measured,
-    Period,
-    Seen,
-    Side,
-    Slot,
-    budget,
-    burns,
-    measure,
-    quarter_of,
-)
+from stillup.risk.credit import credit
+from stillup.risk.sla import SLOT_S, Period, Seen, Side, Slot, budget, burns, lost, measure, month, quarter_of
+from stillup.risk.sla_report import Held, Report, Row
 from stillup.risk.values import Subject
 
 if TYPE_CHECKING:
+    from stillup.clock import Clock
     from stillup.config import Config
     from stillup.config.sla import Agreement
     from stillup.store.store import Store
@@ -41,49 +32,9 @@ _DAY_S = 86_400
 _BURN_S = 3 * _DAY_S + 3_600
 _MOST_CHANGES, _MOST_STRETCHES, _MOST_INCIDENTS = 20_000, 20_000, 2_000
 _MOST_TICKS = 3_000
+_STANDS_S, _MOST_ANSWERS = 60.0, 64
+_KEEP_S = 3_600.0
 _PEOPLE = (Family.CROWD, Family.SOCIAL, Family.SEARCH)
-
-
-class Row(Struct, frozen=True, kw_only=True):
-    """One side's word on one part of a service."""
-
-    measured: Measured
-    budget: Budget
-    burns: tuple[Burn, ...] = ()
-    """Only of a period that is going on, and only where tries or declarations are counted as they come."""
-    credit: Credit | None = None
-    days: tuple[float | None, ...] = ()
-    """Available, day by day of the period; None where nothing was seen."""
-
-
-class Held(Struct, frozen=True, kw_only=True):
-    """One part of a service and what it is held to."""
-
-    subject: Subject
-    name: str
-    target: float
-    because: str
-    """Where the target comes from."""
-    rows: tuple[Row, ...]
-    agreement: str = ""
-    """The plan whose terms the credits are by."""
-    bill: float | None = None
-    currency: str = "USD"
-
-
-class Report(Struct, frozen=True, kw_only=True):
-    """One service over one period."""
-
-    service: Service
-    period: Period
-    now_s: float
-    parts: tuple[Held, ...]
-    trouble: tuple[str, ...] = ()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the period has ended."""
-        return self.period.end_s <= self.now_s
 
 
 def report(
@@ -107,8 +58,6 @@ def report(
 
 def this_month(now: datetime) -> Period:
     """The month that it is, in UTC."""
-    from stillup.risk.sla import month
-
     return month(f"{now.astimezone(UTC):%Y-%m}")
 
 
@@ -178,7 +127,7 @@ def _row(
         budget=budget(measured, target),
         burns=burns(seen, now_s, target) if counts and _goes_on(period, now_s) else (),
         credit=due,
-        days=tuple(_days(seen, period)),
+        lost=tuple(lost(seen, period)),
     )
 
 
@@ -201,15 +150,6 @@ def _target(
     if promise is not None and promise.uptime is not None:
         return promise.uptime, f"the plan “{promise.plan}”"
     return config.sla.target / 100, "`sla.target`"
-
-
-def _days(seen: Seen, period: Period) -> Iterable[float | None]:
-    sums: dict[int, Slot] = {}
-    for number, slot in seen.within(period.begin_s, period.end_s):
-        day = int((number * SLOT_S - period.begin_s) // _DAY_S)
-        sums[day] = sums.get(day, Slot()) + slot
-    for day in range(round(period.length_s / _DAY_S)):
-        yield sums[day].good / sums[day].all if day in sums else None
 
 
 # -- what the database keeps for good ----------------------------------------------------------------------------------
@@ -281,3 +221,35 @@ def _slots(known: Sequence[Span], bad: Sequence[Span], slow: Sequence[Span]) -> 
                 out[number] = out.get(number, Slot()) + kind(stop - at)
                 at = stop
     return {n: Slot(max(0.0, s.good), s.bad, s.degraded) for n, s in out.items()}
+
+
+class Measuring:
+    """What the page asks: each answer stands for a minute, and one is made at a time."""
+
+    def __init__(self, config: Config, store: Store | None, clock: Clock) -> None:
+        self._config, self._store, self._clock = config, store, clock
+        self._lock = Lock()
+        self._answers: dict[tuple[str, str], tuple[float, Report]] = {}
+
+    def __call__(self, service: str, month_name: str) -> Report:
+        """One service in one month. Blocks.
+
+        :raises stillup.errors.StoreError: the database cannot be read.
+        """
+        with self._lock:
+            at_s, key = self._clock.monotonic_s(), (service, month_name)
+            kept = self._answers.get(key)
+            if kept is None or at_s - kept[0] >= _STANDS_S:
+                told = report(self._config, self._store, catalogue()[service], month(month_name), self._clock.now())
+                if len(self._answers) >= _MOST_ANSWERS:
+                    self._answers.clear()
+                kept = self._answers[key] = (at_s, told)
+            return kept[1]
+
+    async def go_on(self) -> None:
+        """Keep the sums of what is watched, every hour, until it is cancelled: single signals are deleted."""
+        while True:
+            await self._clock.sleep(_KEEP_S)
+            for service in self._config.services:
+                with suppress(StillupError):
+                    await asyncio.to_thread(self, service, this_month(self._clock.now()).name)

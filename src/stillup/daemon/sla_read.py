@@ -6,7 +6,8 @@ What says something of the user's own side alone (this machine, its network, a l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
+from statistics import median
 
 from msgspec import Struct
 
@@ -26,9 +27,10 @@ Part = tuple[str | None, Side]
 """A component (None: the service as a whole) as one side sees it."""
 Slots = dict[Part, dict[int, Slot]]
 
-_LEAST_S = 300.0
-"""A word of a page stands that long at least."""
+_LEAST_S, _MOST_S = 300.0, 3_600.0
+"""A word of a page stands that long at least, and at most."""
 _INTERVALS = 3
+"""… and three of its usual intervals in between."""
 
 
 class _Try(Struct, frozen=True):
@@ -108,6 +110,7 @@ def _stretches(
     """How the page said each component was, from when until when; a silent page says nothing."""
     book = Book(models)
     states: dict[str | None, State] = {}
+    stands = _stands(lines)
     for place, line in enumerate(lines):
         at_s = line.at.timestamp()
         if isinstance(line, Declared):
@@ -117,7 +120,7 @@ def _stretches(
         elif not states:
             states = {None: State.OPERATIONAL}
         next_s = lines[place + 1].at.timestamp() if place + 1 < len(lines) else end_s
-        until = min(next_s, end_s, at_s + _stands(line.source))
+        until = min(next_s, end_s, at_s + stands[line.source])
         if at_s < until:
             for component, state in states.items():
                 yield component, at_s, until, state
@@ -142,8 +145,17 @@ def _state(faults: Iterable[Entry], component: str | None) -> State:
     return worst(told, State.OPERATIONAL)
 
 
-def _stands(source: str) -> float:
-    return max(_LEAST_S, float(_INTERVALS * SOURCES[source].interval_s)) if source in SOURCES else _LEAST_S
+def _stands(lines: Sequence[Signal]) -> dict[str, float]:
+    """How long a word of each source stands: three of the intervals at which it was usually read."""
+    times: dict[str, list[float]] = {}
+    for line in lines:
+        told = times.setdefault(line.source, [])
+        if not told or line.at.timestamp() > told[-1]:
+            told.append(line.at.timestamp())
+    return {
+        source: min(_MOST_S, max(_LEAST_S, _INTERVALS * median([b - a for a, b in pairwise(told)] or [0.0])))
+        for source, told in times.items()
+    }
 
 
 def _split(begin_s: float, end_s: float) -> Iterator[tuple[int, float]]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import socket
 
     from stillup.drill.book import Practice
+    from stillup.risk.sla_report import Report as SlaReport
     from stillup.risk.survey import Risk
     from stillup.vault.store import Vault
 
@@ -61,6 +62,7 @@ class Serving:
         vault: Callable[[], Vault] | None = None,
         practice: Practice | None = None,
         risk: Callable[[Capability | None], Risk] | None = None,
+        sla: Callable[[str, str], SlaReport] | None = None,
         token: Secret | None = None,
         more_metrics: Sequence[Callable[[], bytes]] = (),
     ) -> None:
@@ -71,8 +73,8 @@ class Serving:
             "clock": clock,
             "archive": DiscreetArchive(archive) if settings.public and archive is not None else archive,
             "desk": desk, "pool": pool, "gateway": gateway,
-            "gateway_token": gateway_token, "vault": vault, "practice": practice, "risk": risk, "token": token,
-            "more_metrics": more_metrics,
+            "gateway_token": gateway_token, "vault": vault, "practice": practice, "risk": risk, "sla": sla,
+            "token": token, "more_metrics": more_metrics,
         }  # fmt: skip
         self._sockets: list[socket.socket] = []
         self._thread: Thread | None = None

@@ -10,7 +10,7 @@ what fails imagines one episode more, as large as the largest, or one slot where
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import sqrt
@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from stillup.risk.values import Subject
 
 SLOT_S = 300
+DAY_S = 86_400
 LEVEL = 0.9
 _Z = 1.6448536269514722
 """The 95 % quantile of the normal distribution: between minus and plus that lie 90 %."""
@@ -267,6 +268,15 @@ def _rate(seen: Seen, begin_s: float, end_s: float, target: float) -> float | No
     if total.all <= 0 or (seen.side.of_tries and total.all < _TRIES_ENOUGH and end_s - begin_s > SLOT_S):
         return None
     return total.bad / total.all / (1 - target)
+
+
+def lost(seen: Seen, period: Period) -> Iterator[float | None]:
+    """Seconds lost, day by day of a period; None where nothing was seen."""
+    days: dict[int, float] = {}
+    for number, slot in seen.within(period.begin_s, period.end_s):
+        day = int((number * SLOT_S - period.begin_s) // DAY_S)
+        days[day] = days.get(day, 0.0) + (SLOT_S * slot.bad / slot.all if seen.side.of_tries else slot.bad)
+    return (days.get(day) for day in range(round(period.length_s / DAY_S)))
 
 
 def month(name: str) -> Period:

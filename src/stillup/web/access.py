@@ -37,7 +37,7 @@ _HOST = re.compile(rb"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]
 _USUAL = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _MOST_HOPS = 20
 _OPEN_EVERYWHERE = frozenset({"static", "healthz", "readyz", "robots.txt", "favicon.ico", "favicon.svg"})
-_PRIVATE = frozenset({"chat", "drills", "risk", "vault"})
+_PRIVATE = frozenset({"chat", "drills", "risk", "sla", "vault"})
 
 
 class Reason(StrEnum):

@@ -22,6 +22,7 @@ from stillup.web import (
     pool,
     reports,
     risk,
+    sla,
     statuspage,
     vault,
 )
@@ -44,6 +45,7 @@ _ROUTES: tuple[Routes, ...] = (
     vault.routes,
     drills.routes,
     risk.routes,
+    sla.routes,
     history.routes,
     reports.routes,
     pool.routes,

@@ -21,7 +21,7 @@ OLD = timedelta(minutes=5)
 """A board is judged each minute: one that is older than that is no word on now."""
 _AHEAD = timedelta(minutes=5)
 _NOW = {"cache-control": "no-store"}
-_NOT_FOR_ROBOTS = ("chat", "drills", "risk", "vault", "events", "metrics", "*/report")
+_NOT_FOR_ROBOTS = ("chat", "drills", "risk", "sla", "vault", "events", "metrics", "*/report")
 _OPEN = "User-agent: *\n" + "".join(f"Disallow: /{part}\n" for part in _NOT_FOR_ROBOTS)
 _CLOSED = "User-agent: *\nDisallow: /\n"
 

@@ -31,7 +31,7 @@ _FIRST, _URGENT = 4, 16
 """So many of these before anybody is told of the new board; and of all that must be by then, at most."""
 _LONGEST = 200
 _PASSED = 2_000
-_NEVER = frozenset({"chat", "drills", "risk", "vault", "events", "metrics", "healthz", "readyz", "static"})
+_NEVER = frozenset({"chat", "drills", "risk", "sla", "vault", "events", "metrics", "healthz", "readyz", "static"})
 _NEVER_LAST = frozenset({"report", "reported", "reports"})
 _QUERIES = frozenset({b"", *(f"task={task.value}".encode() for task in Capability)})
 

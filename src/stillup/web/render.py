@@ -52,7 +52,7 @@ def render(name: str, *, site: Site | None = None, **context: object) -> bytes:
     told: dict[str, object] = {
         "board": None,
         "now": None,
-        **dict.fromkeys(("chat", "vault", "risk", "drills", "reports"), False),
+        **dict.fromkeys(("chat", "vault", "risk", "sla", "drills", "reports"), False),
     }
     if site is not None:
         told = {
@@ -61,6 +61,7 @@ def render(name: str, *, site: Site | None = None, **context: object) -> bytes:
             "chat": site.gateway is not None,
             "vault": site.vault is not None,
             "risk": site.risk is not None,
+            "sla": site.sla is not None,
             "drills": site.practice is not None,
             "reports": site.desk is not None,
         }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
     from stillup.drill.book import Practice
+    from stillup.risk.sla_report import Report as SlaReport
     from stillup.risk.survey import Risk
     from stillup.vault.store import Vault
 
@@ -43,6 +44,8 @@ class Site:
     """Opens the store of conversations, for one request; None where its pages have no place. It blocks."""
     risk: Callable[[Capability | None], Risk] | None = None
     """What is depended on, for one task or (None) for all that is used; None where its page has no place. It blocks."""
+    sla: Callable[[str, str], SlaReport] | None = None
+    """What was promised and measured of a service in a month; None where its page has no place. It blocks."""
     practice: Practice | None = None
     """The drills that were run, and what is next; None where their pages have no place."""
     token: Secret | None = None

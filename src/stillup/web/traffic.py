@@ -7,8 +7,8 @@ from collections import Counter
 _BY_FIRST = {
     name: name
     for name in (
-        "static", "events", "metrics", "healthz", "readyz", "chat", "drills", "risk", "vault", "incidents", "compare",
-        "method",
+        "static", "events", "metrics", "healthz", "readyz", "chat", "drills", "risk", "sla", "vault", "incidents",
+        "compare", "method",
     )
 }  # fmt: skip
 _BY_LAST = {"badge.svg": "badge", "feed.atom": "feed", "feed.json": "feed", "maintenances.ics": "feed",
