@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from stillup.daemon.later_command import Health
 from stillup.daemon.view import STANDS_S
@@ -21,8 +23,8 @@ LOOK_EVERY_S = 60.0
 """A look asks strangers' servers: that often at most, as a monitor does."""
 READ_EVERY_S = 5.0
 _WAIT_S = 1.0
-_NOT_WELL = "not operational"
-
+_TICK = timedelta(minutes=1)
+"""What stands *before* a time is read, and what was judged just now counts."""
 Verdicts = Mapping[str | None, "Verdict"]
 
 
@@ -56,10 +58,17 @@ def health_of(subject: str, verdicts: Verdicts) -> Health:
 
 
 class Healths:
-    """Asked by the line; a look is told from the first that was operational in a row."""
+    """Asked by the line; of looks the first that was operational in a row counts. ``look`` is how one looks."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        clock: Clock,
+        look: Callable[[str], Awaitable[Verdicts]] | None = None,
+    ) -> None:
         self._config, self._environ, self._clock = config, environ, clock
+        self._look = look or self._ask_all
         self._known: dict[str, Health] = {}
         self._asked_s: dict[str, float] = {}
         self._looked_s: dict[str, float] = {}
@@ -88,9 +97,10 @@ class Healths:
         self._looked_s[service] = now_s
         looked = await self._look(service)
         for subject in subjects:
-            before, found = self._known.get(subject), health_of(subject, looked)
-            lasts = before is not None and before.well_since_s is not None and found.well_since_s is not None
-            self._known[subject] = before if lasts and before is not None else found
+            before, found = self._known.get(subject, Health()), health_of(subject, looked)
+            if found.well_since_s is not None:  # one look has not seen what was a minute before
+                found = replace(found, well_since_s=before.well_since_s or self._clock.wall_s())
+            self._known[subject] = found
 
     def _watched(self, service: str) -> Verdicts | None:
         """What a running monitor says; None where none watches this service."""
@@ -104,11 +114,11 @@ class Healths:
                 fresh = now - timedelta(seconds=STANDS_S)
                 if not any(r.service == service and r.at >= fresh for r in store.reports()):
                     return None
-                return {v.component: v for v in store.standing(service, now)}
+                return {v.component: v for v in store.standing(service, now + _TICK)}
         except (StillupError, OSError):  # being moved, locked for long, or of a newer stillup
             return None
 
-    async def _look(self, service: str) -> Verdicts:
+    async def _ask_all(self, service: str) -> Verdicts:
         from stillup.catalog.load import find_service
         from stillup.daemon.ask import ask
 
