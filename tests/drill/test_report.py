@@ -74,7 +74,7 @@ def test_where_nothing_was_asked_nothing_is_claimed():
 
 def test_a_drill_that_was_broken_off_says_so_first():
     text = markdown(drills.drill(drills.scene(aborted=True), aborted=True))
-    assert "**Broken off: 100 % continuity" in text
+    assert "**Broken off; until then: 100 % continuity" in text
     assert "It was broken off." in text
 
 

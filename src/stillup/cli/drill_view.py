@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stillup.drill import report
 from stillup.drill.score import score_of, worth_of
 from stillup.drill.values import Drill, Play, Where
-from stillup.drill.words import count, line, seconds
+from stillup.drill.words import count, line, seconds, title
 from stillup.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ def print_list(drills: Sequence[Drill], out: Console) -> None:
     for drill in drills:
         worth = worth_of(drill)
         real = " (real requests)" if drill.where is Where.GATEWAY else ""
-        style = "green" if worth.is_whole else "yellow" if worth.backed is None or drill.aborted else "red"
+        style = "yellow" if worth.backed is None or drill.aborted else "green" if worth.is_whole else "red"
         out.print(Text.assemble((f"{drill.at:%Y-%m-%d %H:%M} UTC  ", "bold"), (drill.id, "dim"), real))
         out.print(Padding(Text(report.headline(worth, aborted=drill.aborted), style=style), (0, 0, 0, 2), expand=False))
         out.print(Padding(Text(f"{_scenes(drill)} · {seconds(drill.took_s)}"), (0, 0, 0, 2), expand=False))
 
 
 def _scenes(drill: Drill) -> str:
-    titles = [line(scene.title, 60) for scene in drill.scenes]
+    titles = [title(scene) for scene in drill.scenes]
     more = f" and {len(titles) - _SCENES} more" if len(titles) > _SCENES else ""
     return ", ".join(titles[:_SCENES]) + more
 
@@ -90,7 +90,7 @@ def print_outcome(drill: Drill, out: Console) -> None:
     from rich.text import Text
 
     worth = worth_of(drill)
-    style = "bold green" if worth.is_whole else "bold yellow" if worth.backed is None else "bold red"
+    style = "bold yellow" if worth.backed is None or drill.aborted else "bold green" if worth.is_whole else "bold red"
     out.print()
     out.print(Text(report.headline(worth, aborted=drill.aborted), style=style))
     out.print(Text(f"{worth.says[:1].upper()}{worth.says[1:]}."))

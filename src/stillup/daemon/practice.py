@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     from stillup.clock import Clock
     from stillup.config import Config
     from stillup.gateway.faults.drill import DrillStatus
+    from stillup.risk.survey import Risk
 
 _SHOWN = 60
 _POINTS = {What.NETWORK: Kind.ALL, What.SERVICE: Kind.PROVIDER, What.CLOUD: Kind.REGION}
 
 
 class Practising:
-    """Implements :class:`stillup.drill.book.Practice`. ``faults`` gives what the gateway of this process plays."""
+    """Implements :class:`stillup.drill.book.Practice`. ``faults`` gives what the gateway of this process plays.
+
+    ``risk`` is asked for what is weak; it takes a second, and its answer had better be kept for a while.
+    """
 
     def __init__(
         self,
@@ -40,8 +44,9 @@ class Practising:
         environ: Mapping[str, str],
         clock: Clock,
         faults: Callable[[], Sequence[DrillStatus]] = tuple,
+        risk: Callable[[], Risk] | None = None,
     ) -> None:
-        self._config, self._environ, self._clock, self._faults = config, environ, clock, faults
+        self._config, self._environ, self._clock, self._faults, self._risk = config, environ, clock, faults, risk
         self._folder = drills_folder(config)
 
     def book(self) -> Book:
@@ -49,15 +54,16 @@ class Practising:
 
         :raises StoreError: the folder cannot be read.
         """
-        kept, now = read(self._folder, _SHOWN), self._clock.now()
-        stands = due(kept.drills, now, self._config.drill.remind_days)
+        kept, now, config = read(self._folder, _SHOWN), self._clock.now(), self._config
+        stands = due(kept.drills, now, config.drill.remind_days)
+        plan, unread = None, list(kept.unread)
         try:
-            plan = proposal(self._config, self._environ, now, kept.drills, self._config.drill.minutes)
+            plan = proposal(config, self._environ, now, kept.drills, config.drill.minutes, risk=self._risk)
         except StillupError as exc:
-            return Book(
-                drills=kept.drills, unread=(*kept.unread, str(exc)), is_due=stands.is_due, stands=words(stands, now)
-            )
-        return Book(drills=kept.drills, unread=kept.unread, is_due=stands.is_due, stands=words(stands, now), plan=plan)
+            unread.append(str(exc))
+        return Book(
+            drills=kept.drills, unread=tuple(unread), is_due=stands.is_due, stands=words(stands, now), plan=plan
+        )
 
     def find(self, id: str) -> Drill | None:  # noqa: A002
         """The drill of that very id. Blocks.
@@ -87,15 +93,25 @@ def _fault(status: DrillStatus) -> str:
 # -- what is next -----------------------------------------------------------------------------------------------------
 
 
-def proposal(config: Config, environ: Mapping[str, str], now: datetime, history: Sequence[Drill], minutes: int) -> Plan:
+def proposal(
+    config: Config,
+    environ: Mapping[str, str],
+    now: datetime,
+    history: Sequence[Drill],
+    minutes: int,
+    *,
+    risk: Callable[[], Risk] | None = None,
+) -> Plan:
     """A drill of so many minutes, by what was practised, what is weak, and the steps that people do. Blocks.
 
     :raises stillup.errors.ConfigError: a key's file cannot be read.
     """
     from stillup.daemon.drill import possible
+    from stillup.daemon.risk import assess
 
     plays = possible(config, environ)
-    weak = [*weaknesses(config, now), *_risks(config, environ, now, plays)]
+    found = _risks(risk or (lambda: assess(config, environ, now)), plays)
+    weak = (*weaknesses(config, now), *found)
     return propose(plays, history, now, minutes, weak=weak, by_hand=steps_by_hand(config, environ, plays))
 
 
@@ -130,16 +146,14 @@ def _untested(toolkit: Toolkit, now: datetime) -> Iterator[Weak]:
             yield Weak(says=f"{_name(service)} did not work when it was tested: {line(trial.says)}")
 
 
-def _risks(config: Config, environ: Mapping[str, str], now: datetime, plays: Sequence[Play]) -> Iterator[Weak]:
+def _risks(risk: Callable[[], Risk], plays: Sequence[Play]) -> Iterator[Weak]:
     """Single points of failure, each with the practice that is about it; one of a practice, the surest."""
-    from stillup.daemon.risk import assess
-
     try:
-        risk = assess(config, environ, now)
+        surveyed = risk().surveyed
     except StillupError:  # the map says so itself where it is asked for; what is practised does not hang on it
         return
     known = {play.key for play in plays}
-    points = [(point, one.need.title) for one in risk.surveyed for point in one.points]
+    points = [(point, one.need.title) for one in surveyed for point in one.points]
     for point, need in sorted(points, key=lambda pair: -pair[0].sure):
         key = _key_of(point)
         if key in known:

@@ -240,6 +240,8 @@ class _Up:
         self._measuring = Measuring(self._config, self._store, self._clock)
         gateway = self.gateway
         user = self._environ.get(_USER_TOKEN, "") if self._config.gateway.users else ""
+        assessor = Assessor(self._config, self._environ, self._clock)
+        faults = gateway.faults.shown if gateway is not None else tuple
         self._page = Serving(
             self._config.web,
             self._clock,
@@ -251,10 +253,8 @@ class _Up:
             gateway=gateway.address if gateway is not None else None,
             gateway_token=Secret(user) if user else None,
             vault=lambda: open_kept(self._config, self._environ),
-            practice=Practising(
-                self._config, self._environ, self._clock, gateway.faults.shown if gateway is not None else tuple
-            ),
-            risk=Assessor(self._config, self._environ, self._clock),
+            practice=Practising(self._config, self._environ, self._clock, faults, assessor),
+            risk=assessor,
             sla=self._measuring,
             token=self._token,
             more_metrics=[

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from stillup.drill.score import score_of
 from stillup.drill.values import Drill, Kind, Play, Step
-from stillup.drill.words import KINDS, count
+from stillup.drill.words import count, title
 
 MINUTES = {Kind.MODE: 1, Kind.GREEN_PAGE: 4, Kind.PROVIDER: 4, Kind.REGION: 4, Kind.ALL: 5}
 """For playing a scene and reading what came of it; steps by hand come on top. A rule of thumb, not a measurement."""
@@ -125,7 +125,7 @@ def propose(
         room -= needs
         modes += play.kind is Kind.MODE
         reason, why = _why(play, past, reasons, now)
-        chosen.append(Item(plays=(play,), title=play.title or KINDS[play.kind], minutes=needs, reason=reason, why=why,
+        chosen.append(Item(plays=(play,), title=title(play), minutes=needs, reason=reason, why=why,
                            by_hand=steps))  # fmt: skip
     return Plan(
         minutes=minutes,
@@ -189,10 +189,10 @@ def _in_order(items: Sequence[Item]) -> Iterator[Item]:
     if modes:
         first = min(modes, key=lambda item: _RANK.index(item.reason))
         names = ", ".join(item.plays[0].name for item in modes)
-        title = modes[0].title if len(modes) == 1 else f"{count(len(modes), 'way')} to fail: {names}"
+        named = modes[0].title if len(modes) == 1 else f"{count(len(modes), 'way')} to fail: {names}"
         yield Item(
             plays=tuple(item.plays[0] for item in modes),
-            title=title,
+            title=named,
             minutes=sum(item.minutes for item in modes),
             reason=first.reason,
             why=first.why,

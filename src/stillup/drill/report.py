@@ -16,7 +16,7 @@ from stillup.drill.paint import paint
 from stillup.drill.plot import Point, scores, swim
 from stillup.drill.score import Worth, losses, score_of, worth_of
 from stillup.drill.values import Drill, Happened, Lane, Loss, Scene, Score, Step
-from stillup.drill.words import KINDS, SHAPES, WHERES, count, line, seconds, share
+from stillup.drill.words import SHAPES, WHERES, count, line, seconds, share, title
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -64,7 +64,7 @@ def played(scene: Scene) -> Played:
     stood = seconds(max(0.0, scene.ends_s - scene.begins_s))
     hit = f" and hit {', '.join(line(h, 60) for h in scene.hit)}" if scene.hit else ""
     return Played(
-        title=line(scene.title or f"{KINDS[scene.kind]}: {scene.name}"),
+        title=title(scene),
         says=f"The failure stood for {stood}{hit}.",
         injected=line(scene.injected, 400),
         lanes=tuple(_came(scene, lane) for lane in scene.lanes),
@@ -122,9 +122,9 @@ def facts(score: Score) -> Iterator[tuple[str, str]]:
 
 def headline(worth: Worth, *, aborted: bool) -> str:
     """The finding in one sentence."""
-    off = "Broken off: " if aborted else ""
+    off = "Broken off; until then: " if aborted else ""
     if worth.backed is None:
-        return f"{off}Nothing was asked, so nothing is known." if not off else f"{off}nothing was asked."
+        return "Broken off before anything was asked." if off else "Nothing was asked, so nothing is known."
     told = f"{share(worth.backed)} continuity with your backups"
     if worth.alone is not None:
         told += f", {share(worth.alone)} without"
@@ -155,7 +155,7 @@ def shown(drill: Drill) -> Markup:
 def page(drill: Drill, history: Sequence[Drill] = ()) -> str:
     """The report as one HTML file: no script, nothing that is loaded from elsewhere."""
     past = {old.id: old for old in (*history, drill)}
-    picture = scores([point_of(old) for old in past.values()]) if len(past) > 1 else ""
+    picture = scores([point_of(old) for old in past.values() if not old.aborted]) if len(past) > 1 else ""
     return paint("report.html", body=shown(drill), drill=drill, when=_when(drill.at), history=picture) + "\n"
 
 
@@ -209,9 +209,9 @@ def _scene(scene: Played) -> Iterator[str]:
         for name in dict.fromkeys(name for column in columns for name in column):
             yield f"| {name} | {' | '.join(column.get(name, '–') for column in columns)} |"
     for came in scene.lanes:
-        for title, rows in (("Exactly what is lost", came.lost), ("Kept, and asked again later", came.kept)):
+        for head, rows in (("Exactly what is lost", came.lost), ("Kept, and asked again later", came.kept)):
             if rows:
-                yield from ("", f"{title}, {_safe(came.name)}:", "")
+                yield from ("", f"{head}, {_safe(came.name)}:", "")
                 yield from (f"- {_safe(words)}" for words in rows)
         if came.more:
             yield f"- and {came.more} more"

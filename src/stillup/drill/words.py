@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillup.drill.values import Asked, Kind, Shape, Where
+from stillup.drill.values import Asked, Kind, Play, Scene, Shape, Where
 from stillup.sources.decode import clean
 from stillup.verdict.telling.units import span
 
@@ -49,6 +49,12 @@ def line(text: str, limit: int = _LINE) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """``1 request``, ``3,000 requests``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def title(play: Play | Scene) -> str:
+    """What fails, as a heading. Where an upstream's id comes first it stays as it is."""
+    told = line(play.title or KINDS[play.kind])
+    return told if play.kind is Kind.MODE else f"{told[:1].upper()}{told[1:]}"
 
 
 def what(asked: Asked) -> str:

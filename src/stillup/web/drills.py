@@ -19,7 +19,7 @@ from stillup.drill.plot import scores
 from stillup.drill.report import headline, markdown, page, point_of, shown
 from stillup.drill.score import worth_of
 from stillup.drill.values import Drill, Where
-from stillup.drill.words import count, line, seconds
+from stillup.drill.words import count, seconds, title
 from stillup.errors import StillupError
 from stillup.web.render import render
 
@@ -74,15 +74,16 @@ def _listed(site: Site) -> Response[bytes]:
         book = _practice(site).book()
     except StillupError as exc:
         trouble = str(exc)
+    whole = [point_of(drill) for drill in book.drills if not drill.aborted]
     body = render(
         "drills.html", site=site, book=book, trouble=trouble, drill_now=_practice(site).now(), command=command,
-        rows=[_row(drill) for drill in book.drills], picture=scores([point_of(drill) for drill in book.drills]),
+        rows=[_row(drill) for drill in book.drills], picture=scores(whole),
     )  # fmt: skip
     return _html(body)
 
 
 def _row(drill: Drill) -> Row:
-    titles = [line(scene.title, 60) for scene in drill.scenes]
+    titles = [title(scene) for scene in drill.scenes]
     more = f" and {count(len(titles) - _SCENES, 'more', 'more')}" if len(titles) > _SCENES else ""
     return Row(
         id=drill.id,
