@@ -3,7 +3,7 @@
 Makes a made-up export of each kind in a temporary folder (200 MB by default; the target is stated for 1000), reads it
 in a process of its own and tells megabytes a second (of the JSON inside, not of the zip) and the most memory that
 process ever had. It is measured by processor time, which is what an idle machine takes, for nothing here waits; the
-time on the clock stands beside it. The vault writes nothing here: see ``search.py`` for that half.
+time on the clock stands beside it. The vault writes nothing here: see ``whole.py`` for all of the way.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,20 +25,36 @@ from stillup.vault.importing import recognise, sources
 from stillup.vault.values import Conversation
 
 MB = 1_000_000
-WORDS = ["the", "a", "of", "and", "to", "in", "is", "it", "that", "for", "on", "with", "this", "have", "model", "was"]
 TARGET_MB_S, TARGET_MIB = 20, 200
+VOCABULARY, TEXTS = 60_000, 20_000
+ODD = ['"quoted"', "{x: [1]}", "\n\n```python\n", "\\path\\to"]
+WIDE = ["naïve", "日本", "🙂", "–"]
 
 
-def prose(dice: random.Random, length: int) -> str:
-    """Words with marks, quotes, brackets and a few letters that take more than a byte."""
-    said = []
-    while length > 0:
-        word = dice.choice(WORDS)
-        if dice.random() < 0.02:
-            word = dice.choice(['"quoted"', "{x: [1]}", "naïve", "日本", "\n\n```python\n", "🙂", "\\path\\to"])
-        said.append(word)
-        length -= len(word) + 1
-    return " ".join(said)
+def texts(dice: random.Random) -> list[str]:
+    """Messages of a kilobyte on average, some of 40: the n-th word as often as 1/n, and the longer the rarer.
+
+    Among them marks, quotes, brackets, and in a fifth of the messages letters that take more than a byte.
+    """
+    vowels, others = "aeiou", "bcdfghklmnprstvw"
+    words = [
+        "".join(dice.choice(others) + dice.choice(vowels) for _ in range(1 + min(n, 50_000).bit_length() // 5))
+        for n in range(VOCABULARY)
+    ]
+    shares = list(accumulate(0.02 if n % 3_000 == 7 else 1 / (n + 2) for n in range(VOCABULARY)))
+    plain, wide = (
+        [odd[n // 3_000 % len(odd)] if n % 3_000 == 7 else word for n, word in enumerate(words)]
+        for odd in (ODD, ODD + WIDE)
+    )
+    lengths = [min(int(dice.paretovariate(1.2) * 200), 40_000) // 6 for _ in range(TEXTS)]
+    return [
+        " ".join(dice.choices(plain if n % 5 else wide, cum_weights=shares, k=max(length, 1)))
+        for n, length in enumerate(lengths)
+    ]
+
+
+def moment(passed_s: int) -> str:
+    return (datetime(2023, 1, 2, tzinfo=UTC) + timedelta(seconds=passed_s)).isoformat(timespec="microseconds")
 
 
 def claude(number: int, texts: Iterator[str]) -> dict[str, object]:
@@ -46,15 +64,15 @@ def claude(number: int, texts: Iterator[str]) -> dict[str, object]:
             "text": "",
             "content": [{"type": "text", "text": next(texts), "citations": [], "start_timestamp": None}],
             "sender": "human" if n % 2 == 0 else "assistant",
-            "created_at": "2026-01-02T03:04:05.678901Z",
-            "updated_at": "2026-01-02T03:04:05.678901Z",
+            "created_at": moment(number * 600 + n * 40),
+            "updated_at": moment(number * 600 + n * 40),
             "attachments": [],
             "files": [],
         }
         for n in range(10)
     ]
-    head = {"uuid": f"c-{number}", "name": f"Talk {number}", "created_at": "2026-01-02T03:04:05Z"}
-    return head | {"updated_at": "2026-01-02T03:04:05Z", "chat_messages": messages}
+    head = {"uuid": f"c-{number}", "name": f"Talk {number}", "created_at": moment(number * 600)}
+    return head | {"updated_at": moment(number * 600 + 400), "chat_messages": messages}
 
 
 def chatgpt(number: int, texts: Iterator[str]) -> dict[str, object]:
@@ -63,7 +81,7 @@ def chatgpt(number: int, texts: Iterator[str]) -> dict[str, object]:
         message = {
             "id": str(n),
             "author": {"role": "user" if n % 2 == 0 else "assistant", "name": None, "metadata": {}},
-            "create_time": 1_767_000_000.123 + n,
+            "create_time": 1_700_000_000.123 + number * 600 + n * 40,
             "content": {"content_type": "text", "parts": [next(texts)]},
             "status": "finished_successfully",
             "metadata": {"model_slug": "gpt-5", "finish_details": {"type": "stop", "stop_tokens": [200002]}},
@@ -79,21 +97,21 @@ def code_line(number: int, texts: Iterator[str]) -> dict[str, object]:
     content = [{"type": "text", "text": next(texts)}]
     message: dict[str, object] = {"role": "user" if is_user else "assistant", "content": content}
     line = {"type": message["role"], "uuid": f"l{number}", "parentUuid": f"l{number - 1}" if number else None}
-    return line | {"sessionId": "s", "cwd": "/home/me", "timestamp": "2026-01-02T03:04:05Z", "message": message}
+    return line | {"sessionId": "s", "cwd": "/home/me", "timestamp": moment(number * 40), "message": message}
 
 
 def codex_line(number: int, texts: Iterator[str]) -> dict[str, object]:
     if number == 0:
-        return {"timestamp": "2026-01-02T03:04:05Z", "type": "session_meta", "payload": {"id": "s", "cwd": "/home/me"}}
+        return {"timestamp": moment(0), "type": "session_meta", "payload": {"id": "s", "cwd": "/home/me"}}
     kind, role = ("input_text", "user") if number % 2 else ("output_text", "assistant")
     payload = {"type": "message", "id": f"m{number}", "role": role, "content": [{"type": kind, "text": next(texts)}]}
-    return {"timestamp": "2026-01-02T03:04:05Z", "type": "response_item", "payload": payload}
+    return {"timestamp": moment(number * 40), "type": "response_item", "payload": payload}
 
 
 def gemini(number: int, texts: Iterator[str]) -> dict[str, object]:
     answer = "".join(f"<p>{line}</p>" for line in next(texts).replace("<", "&lt;").split("\n"))
     head = {"header": "Gemini Apps", "title": f"Prompted {number} " + next(texts)[:200], "products": ["Gemini Apps"]}
-    return head | {"time": "2026-01-02T03:04:05.678Z", "safeHtmlItem": [{"html": answer}]}
+    return head | {"time": moment(number * 600), "safeHtmlItem": [{"html": answer}]}
 
 
 KINDS: dict[str, tuple[str, Callable[[int, Iterator[str]], dict[str, object]]]] = {
@@ -109,15 +127,14 @@ def make(kind: str, size: int, folder: Path) -> tuple[Path, int]:
     """An export of about ``size`` bytes, and how many it has unpacked."""
     member, one = KINDS[kind]
     dice = random.Random(7)
-    pool = [prose(dice, int(dice.paretovariate(1.2) * 200)) for _ in range(2_000)]
-    pool = [text[:40_000] for text in pool]
-    texts = iter(lambda: dice.choice(pool), None)
+    pool = texts(dice)
+    drawn = iter(lambda: dice.choice(pool), None)
     written, number = 0, 0
     path = folder / (f"{kind}.zip" if member else f"{kind}.jsonl")
     packed = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) if member else None
     with packed.open(member, "w", force_zip64=True) if packed else path.open("wb") as file:
         while written < size:
-            raw = json.dumps(one(number, texts)).encode()
+            raw = json.dumps(one(number, drawn)).encode()
             raw = (b"[" if not number else b",\n") + raw if member else raw + b"\n"
             written += file.write(raw)
             number += 1

@@ -18,7 +18,8 @@ from stillup.gateway.dialects.neutral import Call, Foreign, Media, Part, Refused
 HASH_BYTES = 16
 _APART = 1024
 """Characters of base64 from which a medium stands apart: one image is often sent again and again."""
-_PACKED = 400
+_PACKED = 1_000
+"""Bytes from which a message is packed: in shorter ones half of the time would go for a tenth of the room."""
 _PLAIN, _ZLIB = b"\0", b"\1"
 _MOST_BYTES = 1 << 30
 _S = TypeVar("_S", bound=Struct)
@@ -128,6 +129,8 @@ def _damaged() -> StoreError:
 
 
 def _kept(part: Part, blobs: dict[bytes, bytes]) -> Struct:
+    if type(part) is Text and not part.citations and part.cache is None:
+        return _Text(text=part.text)  # nearly all of them, at a third of the cost
     if isinstance(part, Result):
         inner = tuple(_kept(one, blobs) for one in part.parts)
         return _as(_Result, part, parts=inner)

@@ -16,7 +16,7 @@ from stillup.vault.values import Importer, Read, Skipped
 from stillup.vault.write import Put, Ready, made_ready
 
 _AHEAD_BYTES = 16 * 1024 * 1024
-_BATCH_CHARACTERS = 16 * 1024 * 1024
+_BATCH_BYTES = 16 * 1024 * 1024
 _BATCH_READS = 2_000
 _BATCH_S = 2.0
 _MOST_SKIPPED = 1_000
@@ -75,6 +75,6 @@ def _piece(batch: Batch, reads: Iterator[_Coming], taken: Taken, clock: Clock) -
                 taken.skipped.append(read.what)
         else:
             taken.puts[batch.put(read.what, ready)] += 1
-        if count >= _BATCH_READS or batch.writer.waiting >= _BATCH_CHARACTERS or clock.monotonic_s() >= until:
+        if count >= _BATCH_READS or batch.writer.waiting >= _BATCH_BYTES or clock.monotonic_s() >= until:
             break
     return last

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from stillup.errors import UsageError
 from stillup.gateway.dialects.neutral import Call, Foreign, Media, Part, Refused, Result, Role, Text
-from stillup.vault.codec import HASH_BYTES, name_of, readable
+from stillup.vault.codec import HASH_BYTES, name_of
 from stillup.vault.values import Attachment
 
 MOST = 1_000_000
@@ -21,6 +21,22 @@ _UNSPACED = re.compile(
     "\U00020000-\U0003ffff]"
 )
 """Letters of scripts that put no space between words (and Korean, whose words take endings): each is a word here."""
+_OTHERS = bytes({*range(256)} - {0xE0, 0xE1, *range(0xE3, 0xEE), 0xEF, 0xF0})
+_UNSPACED_BYTES = re.compile(
+    rb"[\xe0\xe1\xe3-\xed\xef\xf0](?:(?<=\xe0)[\xb8-\xbb][\x80-\xbf]"
+    rb"|(?<=\xe1)(?:[\x80\x81\x9e\x9f][\x80-\xbf]|\x82[\x80-\x9f])|(?<=\xe3)[\x81-\x83\x90-\xbf][\x80-\xbf]"
+    rb"|(?<=\xe4)[\x80-\xb6\xb8-\xbf][\x80-\xbf]|(?<=[\xe5-\xe9\xeb\xec])[\x80-\xbf]{2}"
+    rb"|(?<=\xea)[\xb0-\xbf][\x80-\xbf]|(?<=\xed)(?:[\x80-\x9d][\x80-\xbf]|\x9e[\x80-\xaf])"
+    rb"|(?<=\xef)[\xa4-\xab][\x80-\xbf]|(?<=\xf0)[\xa0-\xbf][\x80-\xbf]{2})"
+)
+"""The same in UTF-8; most texts have none of the bytes that such a letter begins with."""
+_GAPS = bytes(ord(" ") if chr(byte).isspace() and byte < 0x80 else byte for byte in range(256))
+_WIDE_GAPS = re.compile(
+    rb"[\xc2\xe1-\xe3](?:(?<=\xc2)[\x85\xa0]|(?<=\xe1)\x9a\x80"
+    rb"|(?<=\xe2)(?:\x80[\x80-\x8a\xa8\xa9\xaf]|\x81\x9f)|(?<=\xe3)\x80\x80)"
+)
+"""White space beyond ASCII, and what it begins with."""
+_WIDE = bytes({*range(256)} - {0xC2, 0xE1, 0xE2, 0xE3})
 _TERM = re.compile(r'(?P<out>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 _MOST_TERMS = 32
 
@@ -33,10 +49,23 @@ def words_of(parts: Iterable[Part], attachments: Iterable[Attachment] = ()) -> s
     return "\n".join(piece for piece in pieces if piece)
 
 
-def indexed(text: str) -> str:
-    """The text as the index takes it."""
-    text = text[:MOST].replace("\0", " ")
-    return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", readable(text))
+def indexed(text: str) -> bytes:
+    """The text as the index takes it, in UTF-8."""
+    text = text[:MOST]
+    said = text.encode("utf-8", "replace").replace(b"\0", b" ")
+    if text.isascii() or not said.translate(None, _OTHERS):
+        return said
+    return _UNSPACED_BYTES.sub(lambda letter: b" %b " % letter[0], said)
+
+
+def spaced(text: str) -> bytes:
+    """The words with one space between them, in UTF-8: ``" ".join(text.split())`` in a third of the time."""
+    said = text.encode("utf-8", "replace").translate(_GAPS)
+    if not text.isascii() and said.translate(None, _WIDE):
+        said = _WIDE_GAPS.sub(b" ", said)
+    while b"  " in said:
+        said = said.replace(b"  ", b" ")
+    return said.strip(b" ")
 
 
 def chained(before: bytes, role: Role, parts: Iterable[Part], attachments: Iterable[Attachment] = ()) -> bytes:
@@ -54,9 +83,12 @@ def meaning(parts: Iterable[Part], attachments: Iterable[Attachment] = ()) -> by
 
     White space does not count, nor do thoughts, citations and other things that not every export has.
     """
+    parts, attachments = tuple(parts), tuple(attachments)
+    if len(parts) == 1 and type(parts[0]) is Text and not attachments:
+        return blake2b(b"\0" + spaced(parts[0].text), digest_size=HASH_BYTES).digest()  # nearly all of them
     digest = blake2b(digest_size=HASH_BYTES)
     for text in _meant(parts):
-        digest.update(b"\0" + " ".join(text.split()).encode("utf-8", "replace"))
+        digest.update(b"\0" + spaced(text))
     for one in attachments:
         digest.update(b"\1" + (name_of(one.data) if one.data is not None else one.name.encode("utf-8", "replace")))
     return digest.digest()
@@ -145,7 +177,7 @@ def query_of(text: str) -> Query:
 def _term(word: str, *, is_word: bool) -> str:
     """Quoted: nothing in it means anything to the index but ``*`` behind a word."""
     begins = is_word and word.endswith("*")
-    word = indexed(word).replace('"', " ")
+    word = indexed(word).decode().replace('"', " ")
     if not any(c.isalnum() for c in word):
         return ""
     return f'"{" ".join(word.split())}"' + ("*" if begins else "")

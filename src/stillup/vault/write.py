@@ -37,14 +37,14 @@ class Ready(Struct):
     stored: bytes
     digest: bytes
     meant: bytes
-    words: str
+    words: bytes
     blobs: dict[bytes, bytes]
     chain: bytes = b""
 
     @property
     def size(self) -> int:
         """About how much memory it takes."""
-        return len(self.stored) + 3 * len(self.words) + sum(map(len, self.blobs.values()))
+        return len(self.stored) + len(self.words) + sum(map(len, self.blobs.values()))
 
 
 class _There(Struct):
@@ -63,12 +63,12 @@ class Writer:
         self._db = db
         self._now_s = now_s
         self._ordinals = Ordinals(db)
-        self._words: dict[int, str] = {}
+        self._words: dict[int, bytes] = {}
         self._waiting = 0
 
     @property
     def waiting(self) -> int:
-        """Characters that wait to be indexed."""
+        """Bytes that wait to be indexed."""
         return self._waiting
 
     def finish(self) -> None:
@@ -271,7 +271,7 @@ class Writer:
             text = words.indexed(text_of(self._db, n))
             self._db.execute("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", (n, text))
 
-    def _await(self, n: int, text: str) -> None:
+    def _await(self, n: int, text: bytes) -> None:
         self._words[n] = text
         self._waiting += len(text)
 
@@ -301,7 +301,8 @@ def _is_first_words(title: str, ready: Sequence[Ready]) -> bool:
     Of a transcript that grew it sees the new messages only; the conversation keeps the title it has.
     """
     begins = " ".join(title.rstrip("….").split())
-    return any(" ".join(one.words[: 2 * len(title) + 80].split()).startswith(begins) for one in ready)
+    most = 2 * len(title.encode()) + 80
+    return any(" ".join(one.words[:most].decode("utf-8", "ignore").split()).startswith(begins) for one in ready)
 
 
 def made_ready(conversation: Conversation) -> list[Ready]:

@@ -44,6 +44,15 @@ def test_any_pieces_give_the_same_objects(objects, as_lines, ascii_only, sizes):
     assert all(raw[item.start : item.end] == item.raw for item in found)
 
 
+@given(objects=OBJECTS, sizes=st.lists(st.integers(1, 30), min_size=1))
+def test_what_no_decoder_would_take_is_found_in_the_same_places(objects, sizes):
+    raw = json.dumps([{"none": None} | one for one in objects]).encode()
+
+    refused = fed(raw.replace(b"null", b"nul?"), list(sizes))
+
+    assert [(item.start, item.end) for item in refused] == [(item.start, item.end) for item in fed(raw, sizes)]
+
+
 @given(objects=OBJECTS.filter(bool), sizes=st.lists(st.integers(1, 30), min_size=1))
 def test_going_on_behind_any_object_gives_the_others(objects, sizes):
     raw = json.dumps(objects).encode()

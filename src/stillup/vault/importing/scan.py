@@ -1,7 +1,8 @@
 """Objects in a JSON file of any size, one by one: those of an array, of several, or of one after the other.
 
 Only where objects begin and end is looked at, which is several times as quick as to parse; what is in between is for
-a real decoder. Memory is bounded by the bounds, whatever the file holds.
+a real decoder. It also tells where most objects end, by what it says of the comma behind them; brackets are counted
+here where it cannot: in what is no JSON, and in what is large. Memory is bounded, whatever the file holds.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from stillup.vault.importing.bounds import CHUNK_BYTES, ITEM_BYTES, ITEM_WEIGHT_BYTES, STRING_BYTES, said
 
@@ -29,6 +31,10 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _BETWEEN = re.compile(rb"[\s,\[\]]*+")
 _OPENS, _CLOSES, _QUOTE, _BACKSLASH = b"{[", b"}]", ord('"'), b"\\"
+_WHOLE_BYTES = 4 * CHUNK_BYTES
+"""Of a longer object the brackets are counted: it would be walked again with each chunk that comes."""
+_walk = msgspec.json.Decoder(Raw).decode
+_BEHIND = re.compile(r"trailing characters \(byte (\d+)\)")
 _PART_BYTES = 80
 """What Python takes for a value, besides its text; an object or array counts three times."""
 _LIGHT_BYTES = ITEM_WEIGHT_BYTES // _PART_BYTES // 2
@@ -60,6 +66,7 @@ class _Scan:
         "_at",
         "_depth",
         "_head",
+        "_is_last",
         "_is_lost",
         "_junk",
         "_kept",
@@ -77,7 +84,7 @@ class _Scan:
         self._parts: list[bytes] = []
         self._string: list[bytes] | None = None
         self._head = b""
-        self._is_lost = False
+        self._is_lost = self._is_last = False
         self._junk = -1
 
     def feed(self, chunk: bytes) -> Iterator[Item]:
@@ -91,6 +98,9 @@ class _Scan:
                 if self._depth and self._junk >= 0:
                     yield Item(start=self._junk, end=self._start, why="This is no JSON.")
                     self._junk = -1
+                if self._depth and (end := self._whole(data, at - 1)):
+                    at = end
+                    yield self._done(base + at)
             else:
                 at = self._on(data, at)
                 if self._depth == 0:
@@ -100,6 +110,9 @@ class _Scan:
         self._at = base + len(data) - len(self._rest)
 
     def finish(self) -> Iterator[Item]:
+        self._is_last = True
+        if self._rest and not self._depth:
+            yield from self.feed(b"")
         if self._depth:
             why = "The file ends in the middle of it: it was cut off."
             yield Item(start=self._start, end=self._at, why=why, head=self._head or b"".join(self._parts)[:_HEAD_BYTES])
@@ -118,6 +131,15 @@ class _Scan:
             self._parts = [b"{"]
             return found + 1
         return end
+
+    def _whole(self, data: bytes, start: int) -> int:
+        """Where the object ends that begins there; 0 where that is not seen yet, or its brackets are to be counted."""
+        end = _end_of(data, start)
+        if end > 0:
+            self._depth, self._parts = 0, [data[start:end]]
+        elif end == 0 and not self._is_last and len(data) - start < _WHOLE_BYTES:
+            self._depth, self._parts, self._rest = 0, [], data[start:]
+        return max(end, 0)
 
     def _on(self, data: bytes, at: int) -> int:
         """On to the object's end, or as far as there is data."""
@@ -184,6 +206,19 @@ class _Scan:
             why = f"It is made of more than {parts_here:,} parts, which no conversation is."
             return Item(start=start, end=end, why=why, head=raw[:_HEAD_BYTES])
         return Item(start=start, end=end, raw=raw)
+
+
+def _end_of(data: bytes, start: int) -> int:
+    """Where the JSON object ends that begins there; 0 where the data ends before it, -1 where it is none."""
+    try:
+        _walk(memoryview(data)[start:])
+    except msgspec.DecodeError as says:
+        if behind := _BEHIND.search(str(says)):
+            return data.rindex(b"}", start, start + int(behind[1]) - 1) + 1
+        return 0 if "truncated" in str(says) else -1
+    except RecursionError:
+        return -1
+    return data.rindex(b"}", start) + 1
 
 
 def _parts_in(raw: bytes) -> int:
