@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from stillup.daemon.risk_candidates import for_route, for_task
-from stillup.daemon.risk_needs import routes_needed, subject_of, tasks_here, tasks_needed
+from stillup.daemon.risk_needs import MOST_CHAINS, routes_needed, subject_of, tasks_here, tasks_needed
 from stillup.daemon.risk_record import own_record_or_none
 from stillup.daemon.risk_used import Usage, read_usage
 from stillup.gateway.local import find_local
@@ -60,15 +60,18 @@ def assess(
     toolkit = load_toolkit(config.data_folder / "toolkit.json")
     usage = read_usage(config.data_folder / "journal", now)
     wanted = tasks or tasks_here(config.services, toolkit)
-    needs = [
-        *tasks_needed(wanted, config.services, toolkit, local, plan, now),
-        *(routes_needed(plan, usage, config.services) if chains and config.gateway.enabled else ()),
-    ]
+    routes = routes_needed(plan, usage, config.services) if chains and config.gateway.enabled else []
+    needs = [*tasks_needed(wanted, config.services, toolkit, local, plan, now), *routes[:MOST_CHAINS]]
     offered = {need.id: _candidates(need, config, plan, environ, local, usage) for need in needs}
     of = {s for need in needs for s in need.services} | {c.subject.service for cs in offered.values() for c in cs}
     downtimes, trouble = downtimes_for(config, sorted(of), now)
     surveyed = tuple(survey(need, offered[need.id], downtimes) for need in needs)
-    return Risk(at=now, surveyed=surveyed, unknown=tuple(_unknown(config, plan, toolkit, usage, surveyed, trouble)))
+    unknown = list(_unknown(config, plan, toolkit, usage, surveyed, trouble))
+    if len(routes) > MOST_CHAINS:
+        unknown.insert(
+            0, f"Of {len(routes)} chains the {MOST_CHAINS} most used are shown; `stillup gateway plan` has all."
+        )
+    return Risk(at=now, surveyed=surveyed, unknown=tuple(unknown))
 
 
 def downtimes_for(config: Config, services: Iterable[str], now: datetime) -> tuple[Downtimes, str]:

@@ -20,6 +20,7 @@ from stillup.risk.need import Need
 from stillup.risk.values import LOCAL, Subject
 from stillup.secret import Secret
 
+_MOST_UPSTREAMS = 20
 _NO_KEY = Secret("none, nothing is asked")
 
 
@@ -34,7 +35,7 @@ def for_route(
     model = next((a for a in asked if fnmatchcase(a, name)), "") if "*" in name else name
     model = model or (need.ways[0].model if need.ways else "")
     upstreams = {subject_of(known): known for known in plan.known if not known.is_bare}
-    found = [_upstream(known, subject) for subject, known in upstreams.items()]
+    found = [_upstream(known, subject) for subject, known in list(upstreams.items())[:_MOST_UPSTREAMS]]
     found += [] if Subject(LOCAL) in upstreams else [_local(local)]
     have = {subject.service for subject in upstreams}
     for provider in providers().values():

@@ -23,7 +23,8 @@ from stillup.risk.values import LOCAL, Subject
 
 _SPOKEN = (Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.RESPONSES, Protocol.GEMINI)
 _HOMES = ((Protocol.ANTHROPIC, "anthropic"), (Protocol.OPENAI, "openai"), (Protocol.GEMINI, "gemini"))
-_MOST_CHAINS = 12
+MOST_CHAINS = 10
+"""So many are looked at; a gateway of many routes has them all in `stillup gateway plan`."""
 _MOST_ASKED = 4
 
 
@@ -43,7 +44,7 @@ def subject_of(known: Known) -> Subject:
 def routes_needed(plan: GatewayPlan, usage: Usage, services: Collection[str]) -> list[Need]:
     """A need for each route; without routes for the models that were asked most, else for the usual ones.
 
-    Chains that lead the same way are told once.
+    Chains that lead the same way are told once. Those of the most used come first.
     """
     found: dict[tuple[object, ...], Need] = {}
     for protocol, name, used in _asked(plan, usage, services):
@@ -54,7 +55,7 @@ def routes_needed(plan: GatewayPlan, usage: Usage, services: Collection[str]) ->
             need = Need(id=need.id, kind=need.kind, title=need.title, ways=need.ways, lacking=need.lacking,
                         used=used_by)  # fmt: skip
             found.setdefault(tuple((way.name, way.model) for way in need.ways) or (name,), need)
-    return list(found.values())[:_MOST_CHAINS]
+    return sorted(found.values(), key=lambda need: -(need.used.asked if need.used else 0))
 
 
 def _asked(

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from msgspec import Struct
 
 from stillup.catalog.models import Model, cost_usd
-from stillup.risk.need import Need, Used
+from stillup.risk.need import ENOUGH, Need, Used
 from stillup.risk.points import LIKELY, Shared, shared_by
 from stillup.risk.values import HOURS_A_YEAR, LOCAL, Basis, Downtimes, Hours, Subject
 
@@ -78,7 +78,7 @@ class Loss(Struct, frozen=True, kw_only=True):
 def gains(
     need: Need, candidates: Sequence[Candidate], downtimes: Downtimes, price_of: dict[str, Model], now: Model | None
 ) -> tuple[Gain, ...]:
-    """Each candidate that is no way yet, those that save most first.
+    """Each candidate that is no way yet, those that save most first; none where there are ways enough.
 
     Differences of less than a twentieth of what there is are none: then who is likely to fall with those that are
     there comes last, and else the order of the candidates stands.
@@ -86,6 +86,8 @@ def gains(
     ``price_of`` has the model of each candidate by its id, ``now`` is the first way's.
     """
     there = set(need.services)
+    if len(need.subjects) >= ENOUGH:
+        return ()
     found = [
         _gain(need, one, downtimes, price_of.get(one.id), now) for one in candidates if one.subject.service not in there
     ]
@@ -139,9 +141,9 @@ def difference(before: Hours, after: Hours) -> Hours:
 
 
 def losses(need: Need, downtimes: Downtimes) -> tuple[Loss, ...]:
-    """What each service or upstream of it is worth: those without which most is lost first."""
+    """What each service or upstream of it is worth: those without which most is lost first; of the first few ways."""
     chain, found = need.subjects, []
-    for subject in chain:
+    for subject in chain[:ENOUGH]:
         ways = [way for way in need.ways if way.subject == subject]
         rest = tuple(other for other in chain if other != subject)
         more = None

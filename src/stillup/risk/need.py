@@ -8,6 +8,9 @@ from msgspec import Struct
 
 from stillup.risk.values import LOCAL, Subject
 
+ENOUGH = 6
+"""So many ways that have different services are reckoned one by one; figures of more would be figures of nothing."""
+
 
 class Kind(StrEnum):
     """What it is that is needed."""

@@ -13,7 +13,7 @@ from math import log
 
 from msgspec import Struct
 
-from stillup.risk.need import Need, Way
+from stillup.risk.need import ENOUGH, Need, Way
 from stillup.risk.values import HOURS_A_YEAR, Downtimes, Subject
 
 _LEAST_HOURS = 1e-6
@@ -46,6 +46,10 @@ def redundancy(need: Need, downtimes: Downtimes) -> Redundancy:
     for way in need.ways:
         if way.subject in before:
             says = f"another model of {way.subject}: it helps where one model fails, not where the service does"
+            terms.append(Term(way=way.name, title=way.title, counts=0.0, left=left, says=says))
+            continue
+        if len(before) == ENOUGH:
+            says = f"beyond {ENOUGH} nothing more is reckoned"
             terms.append(Term(way=way.name, title=way.title, counts=0.0, left=left, says=says))
             continue
         so_far = (*before, way.subject)
