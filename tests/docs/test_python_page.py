@@ -1,4 +1,5 @@
-"""docs/python.md: each block is run, in the outage of 7 April 2026 as if it were now, and prints what it says."""
+"""docs/python.md, and Python in the README: each block runs in the outage of 7 April 2026 as if it were now, and prints
+what it says."""
 
 import ast
 import asyncio
@@ -17,12 +18,13 @@ from stillup.sim.world import World
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text()
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PAGES = (PAGE, (ROOT / "README.md").read_text())
+BLOCKS = [block for page in PAGES for block in re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)]
 NAMES_OF_RESULTS = {
     "Alternative", "Alternatives", "Back", "Capability", "Check", "Confidence", "Part", "Scope", "Through", "Tried",
     "Turns", "__version__",
 }  # fmt: skip
-MOMENT = datetime(2026, 4, 7, 14, 41, tzinfo=UTC)
+MOMENT = datetime(2026, 4, 7, 15, 5, tzinfo=UTC)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?Z")
 GATEWAY = """
 [gateway]
