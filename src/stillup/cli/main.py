@@ -34,6 +34,7 @@ COMMANDS = {
     "localise": ("localise", "Where the excess, or the shortfall, of a table lies."),
     "forecast": ("forecast", "How long it will take, and how sure that is."),
     "gateway": ("gateway", "One local address for your AI clients that outlives its providers' outages."),
+    "switch": ("switch", "Stay or switch, after an incident: an honest comparison."),
     "sla": ("sla", "Availability against a target, by side: error budgets, burn rates, credits."),
     "later": ("later", "Requests that nobody could answer: kept, asked again when somebody can, and their answers."),
     "offline": ("offline", "What still works with no AI service at all, and what to prepare."),

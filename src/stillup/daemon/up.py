@@ -230,6 +230,7 @@ class _Up:
         from stillup.daemon.practice import Practising
         from stillup.daemon.risk import Assessor
         from stillup.daemon.sla import Measuring
+        from stillup.daemon.switch import compare
         from stillup.daemon.web import Serving
         from stillup.store import open_store
 
@@ -256,6 +257,9 @@ class _Up:
             practice=Practising(self._config, self._environ, self._clock, faults, assessor),
             risk=assessor,
             sla=self._measuring,
+            switch=lambda service, incident: compare(
+                self._config, self._environ, catalogue()[service], self._clock.now(), incident=incident
+            ),
             token=self._token,
             more_metrics=[
                 self._alerting.metrics,

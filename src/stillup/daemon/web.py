@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from stillup.drill.book import Practice
     from stillup.risk.sla_report import Report as SlaReport
     from stillup.risk.survey import Risk
+    from stillup.risk.switch import Comparison
     from stillup.vault.store import Vault
 
 Say = Callable[[str], None]
@@ -63,6 +64,7 @@ class Serving:
         practice: Practice | None = None,
         risk: Callable[[Capability | None], Risk] | None = None,
         sla: Callable[[str, str], SlaReport] | None = None,
+        switch: Callable[[str, str | None], Comparison] | None = None,
         token: Secret | None = None,
         more_metrics: Sequence[Callable[[], bytes]] = (),
     ) -> None:
@@ -74,7 +76,7 @@ class Serving:
             "archive": DiscreetArchive(archive) if settings.public and archive is not None else archive,
             "desk": desk, "pool": pool, "gateway": gateway,
             "gateway_token": gateway_token, "vault": vault, "practice": practice, "risk": risk, "sla": sla,
-            "token": token, "more_metrics": more_metrics,
+            "switch": switch, "token": token, "more_metrics": more_metrics,
         }  # fmt: skip
         self._sockets: list[socket.socket] = []
         self._thread: Thread | None = None

@@ -95,6 +95,8 @@ def incident_page(site: Site, incident_id: str) -> bytes:
         grounds=_grounds(story),
         chart=draw.story_chart(story, name),
         leads=draw.lead_times(story),
+        # A public page says nothing of what its owner depends on.
+        may_compare=site.switch is not None and not site.settings.public,
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stillup.drill.book import Practice
     from stillup.risk.sla_report import Report as SlaReport
     from stillup.risk.survey import Risk
+    from stillup.risk.switch import Comparison
     from stillup.vault.store import Vault
 
 
@@ -46,6 +47,8 @@ class Site:
     """What is depended on, for one task or (None) for all that is used; None where its page has no place. It blocks."""
     sla: Callable[[str, str], SlaReport] | None = None
     """What was promised and measured of a service in a month; None where its page has no place. It blocks."""
+    switch: Callable[[str, str | None], Comparison] | None = None
+    """Stay or switch, of a service after an incident (None: the newest); None where it has no place. It blocks."""
     practice: Practice | None = None
     """The drills that were run, and what is next; None where their pages have no place."""
     token: Secret | None = None

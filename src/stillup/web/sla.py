@@ -20,6 +20,7 @@ from stillup.errors import StillupError
 from stillup.risk import sla_words
 from stillup.risk.sla import month as month_of
 from stillup.risk.sla_report import Report
+from stillup.risk.switch_words import TITLES, sections
 from stillup.web.draw import sla as draw_sla
 from stillup.web.render import render
 
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
 
 _NO_STORE = {"cache-control": "no-store"}
 _MONTHS = 13
+_LONGEST_ID = 80
 _STYLES = ("style.css", "draw.css", "sla.css")
 
 
 def routes(site: Site) -> Sequence[ControllerRouterHandler]:
-    """``/sla`` · ``/sla/report``; both take ``service`` and ``month``."""
+    """``/sla`` · ``/sla/report`` (of a ``service`` and ``month``) · ``/sla/switch`` (and ``incident``)."""
 
     @get("/sla")
     async def shown(service: FromQuery[str] = "", month: FromQuery[str] = "") -> Response[bytes]:
@@ -44,7 +46,11 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
     async def report(service: FromQuery[str] = "", month: FromQuery[str] = "") -> Response[bytes]:
         return _html(await asyncio.to_thread(_file, site, service, month))
 
-    return [shown, report]
+    @get("/sla/switch")
+    async def switch(service: FromQuery[str] = "", incident: FromQuery[str] = "") -> Response[bytes]:
+        return _html(await asyncio.to_thread(switch_page, site, service, incident[:_LONGEST_ID] or None))
+
+    return [shown, report, switch]
 
 
 def sla_page(site: Site, service: str, month: str) -> bytes:
@@ -63,6 +69,24 @@ def sla_page(site: Site, service: str, month: str) -> bytes:
         "sla.html", site=site, services=services, chosen=chosen, month=month, months=_months(site.clock.now()),
         reports=reports, trouble=trouble, w=sla_words, draw_sla=draw_sla,
     )  # fmt: skip
+
+
+def switch_page(site: Site, service: str, incident: str | None) -> bytes:
+    """Stay or switch.
+
+    :raises NotFoundException: it is not watched here.
+    """
+    chosen, _ = _chosen(site, service, "")
+    told, trouble = None, ""
+    if site.switch is None:
+        trouble = "Nothing is known here of what you depend on: it belongs to `stillup up`."
+    else:
+        try:
+            told = site.switch(chosen, incident)
+        except StillupError as exc:
+            trouble = str(exc)
+    parts = list(sections(told)) if told is not None else []
+    return render("switch.html", site=site, told=told, trouble=trouble, parts=parts, titles=TITLES)
 
 
 def report_file(reports: Sequence[Report]) -> bytes:
