@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import combinations
-from math import lgamma, log
+from math import log
 from pathlib import Path
 from statistics import fmean, median, variance
 from typing import NamedTuple
@@ -29,9 +29,10 @@ from downtime_data import YEAR_S, History, load, stamp
 from numpy.typing import NDArray
 
 from stillup.catalog.load import catalogue
+from stillup.risk.joint import possible_shared
 from stillup.risk.kin import Kin, kin
 from stillup.risk.posterior import Prior, after, mean_length
-from stillup.risk.shipped import Figure, Pair, Provenance, Table
+from stillup.risk.shipped import Figure, Pair, Provenance, Shared, Table
 from stillup.risk.stretches import Seen, all_down, seen
 from stillup.risk.values import HOURS_A_YEAR, Subject, Watched
 
@@ -44,11 +45,13 @@ IMPACT = 0.8
 1.2). It moves every length; how little it is known is in how little a shipped record weighs."""
 WIDE = 4.0
 """For vendors and years that the record has not: the variance of mean log lengths is so many times as much."""
-THIRD = (1.2, 1.8)
-"""Assumed, and wide: no record has enough of three vendors at once."""
-LEAST_SHAPE = 0.25
-"""Of two with nothing in common, it is not known that they have nothing in common."""
-GRID = ((np.arange(60) + 0.5) / 60) ** 2
+THIRD = (2.0, 1.0)
+"""Assumed: no record has enough of three vendors at once. What two share is mostly a cloud, and takes all on it."""
+LEAST_SHAPE, MOST_SHAPE = 0.3, 2.0
+"""Of two with nothing in common it is not known that they have nothing, and few vendors tell how alike their parts are."""
+NOTHING = {Kin.NONE: 0.5, Kin.SHARED: 0.3, Kin.STANDS_ON: 0.2, Kin.SAME: 0.0, Kin.LOCAL: 0.5}
+"""How likely such two are to share no cause at all. Assumed: no record is long enough to see that something never is."""
+GRID = np.array(possible_shared(Shared(none=0.0, share=(1.0, 1.0)))[0])
 Floats = NDArray[np.float64]
 
 
@@ -187,46 +190,37 @@ def dispersion(starts: Floats, begin: float, end: float) -> float:
     return float(max(1.0, sums.var() / sums.mean()))
 
 
-def kin_of(pairs: Sequence[Both], of: Kin) -> tuple[float, float]:
-    """The beta distribution of what such two share that makes their records likeliest, and not too narrow."""
+def kin_of(pairs: Sequence[Both], of: Kin) -> Shared:
+    """What two of a relation share: what makes their records likeliest, and is not too narrow."""
     if of is Kin.LOCAL:
-        return (0.5, 80.0)  # assumed: nobody's record has it
-    best, found = -np.inf, (LEAST_SHAPE, 10.0)
-    for mean in (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35, 0.45, 0.55):
-        for weight in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0):
-            if mean * weight < LEAST_SHAPE:
+        return Shared(none=NOTHING[of], share=(0.5, 40.0))  # assumed: nobody's record has it
+    best, found = -np.inf, Shared(none=NOTHING[of], share=(LEAST_SHAPE, 10.0))
+    for mean in (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35, 0.45, 0.55):
+        for weight in (1.0, 2.0, 4.0, 6.0, 8.0):
+            if not LEAST_SHAPE <= min(mean, 1 - mean) * weight <= MOST_SHAPE:
                 continue
-            dist = beta(mean * weight, (1 - mean) * weight)
-            score = sum(log(max(float((dist * b.likelihood).sum()), 1e-300)) for b in pairs)
-            score -= 0.5 * log(weight / 2.0) ** 2  # few vendors: no relation is known too well
+            tried = Shared(none=NOTHING[of], share=(round(mean * weight, 4), round((1 - mean) * weight, 4)))
+            weights = np.array(possible_shared(tried)[1])
+            score = sum(log(max(float((weights * b.likelihood).sum()), 1e-300)) for b in pairs)
             if score > best:
-                best, found = score, (round(mean * weight, 4), round((1 - mean) * weight, 4))
+                best, found = score, tried
     return found
 
 
-def beta(a: float, b: float) -> Floats:
-    """Weights of a beta distribution on ``GRID``, by its cells."""
-    edges = (np.arange(61) / 60) ** 2
-    fine = edges[:-1, None] + (edges[1:] - edges[:-1])[:, None] * (np.arange(20) + 0.5) / 20
-    logs = (a - 1) * np.log(fine) + (b - 1) * np.log1p(-fine) - (lgamma(a) + lgamma(b) - lgamma(a + b))
-    cells: Floats = np.exp(logs).mean(axis=1) * (edges[1:] - edges[:-1])
-    whole: Floats = cells / cells.sum()
-    return whole
-
-
-def pair(found: Both, of_kin: tuple[float, float]) -> Pair:
-    weights = beta(*of_kin) * found.likelihood
+def pair(found: Both, of_kin: Shared) -> Pair:
+    weights = np.array(possible_shared(of_kin)[1]) * found.likelihood
     weights /= weights.sum()
-    mean = float((weights * GRID).sum())
-    var = max(float((weights * (GRID - mean) ** 2).sum()), 1e-8)
+    some = weights[1:] / weights[1:].sum()
+    mean = float((some * GRID[1:]).sum())
+    var = max(float((some * (GRID[1:] - mean) ** 2).sum()), 1e-8)
     weight = min(max(mean * (1 - mean) / var - 1, 0.5), 200.0)
-    quantiles = np.interp([0.5, 0.05, 0.95], np.cumsum(weights), GRID)
-    times = tuple(round(1 + float(b) * min(found.shares) / (found.shares[0] * found.shares[1]), 2) for b in quantiles)
+    ends = GRID[np.searchsorted(np.cumsum(weights), [0.5, 0.05, 0.95]).clip(max=len(GRID) - 1)].tolist()
+    times = tuple(round(1 + b * min(found.shares) / (found.shares[0] * found.shares[1]), 2) for b in ends)
     return Pair(
         days=round(found.days),
         together=found.together,
         times=times,  # type: ignore[arg-type]
-        shared=(round(mean * weight, 4), round((1 - mean) * weight, 4)),
+        shared=Shared(none=round(float(weights[0]), 4), share=(round(mean * weight, 4), round((1 - mean) * weight, 4))),
     )
 
 
@@ -273,11 +267,13 @@ def main() -> int:
         return 64
     table = fit(history, stamp(args.until))
     print("peers", table.peers, "mean length", round(mean_length(table.peers.log_hours, table.peers.spread2), 2), "h")
-    print("kin", {k.value: v for k, v in table.kin.items()}, "third", table.third)
+    print("kin", {k.value: (v.none, v.share) for k, v in table.kin.items()}, "third", table.third)
     for name, known in table.figures.items():
         print(f"{name:26} {known.days:5.0f} days {known.incidents:4} outages {known.hours} {known.lengths_h}")
     for name, two in table.pairs.items():
-        print(f"{name:40} {two.days:5.0f} days {two.together:4} together, times {two.times}, shared {two.shared}")
+        print(
+            f"{name:40} {two.days:5.0f} days {two.together:4} together, times {two.times}, shared {two.shared.none, two.shared.share}"
+        )
     if not args.print:
         TARGET.write_bytes(msgspec.json.format(msgspec.json.encode(table), indent=1) + b"\n")
     return 0

@@ -21,6 +21,7 @@ from stillup.risk.values import HOURS_A_YEAR, Hours
 LONGEST_H = 14 * 24.0
 """No outage of the record took longer; a heavy tail without an end would have no mean to speak of."""
 DRAWS = 1_000
+_SOME = 50
 _NORMAL = NormalDist()
 _TINY = 1e-12
 
@@ -114,18 +115,17 @@ def mean_length(log_hours: float, spread2: float) -> float:
     return min(LONGEST_H, exp(min(log_hours + spread2 / 2, 50.0)) * within + LONGEST_H * beyond)
 
 
-def hours_of(shares: Sequence[float], weights: Sequence[float] | None = None, level: float = 0.9) -> Hours:
+def together_lengths(alone: Sequence[Sequence[Draw]], together: Seen, random: Random) -> list[float]:
+    """Possible mean hours of being down together, from what was seen and, before that, from the shortest of each."""
+    shortest = fmean(log(min(d.mean_h for d in each)) for each in list(zip(*alone, strict=True))[:_SOME])
+    prior = Prior(shape=1.0, years=1.0, log_hours=shortest - 1.0, lengths=1.0, spread2=1.4, freedom=5.0)
+    return [d.mean_h for d in draws(prior, together, random, len(alone[0]))]
+
+
+def hours_of(shares: Sequence[float], level: float = 0.9) -> Hours:
     """Median and interval of hours a year, from shares of the time that are possible truths."""
-    order = sorted(range(len(shares)), key=shares.__getitem__)
-    weigh = weights or [1.0] * len(shares)
-    whole, so_far = sum(weigh), 0.0
-    wanted = [(1 - level) / 2, 0.5, (1 + level) / 2]
-    found: list[float] = []
-    for i in order:
-        so_far += weigh[i]
-        while len(found) < len(wanted) and so_far >= wanted[len(found)] * whole:
-            found.append(shares[i] * HOURS_A_YEAR)
-    low, mid, high = found
+    found = sorted(shares)
+    low, mid, high = (found[int(q * len(found))] * HOURS_A_YEAR for q in ((1 - level) / 2, 0.5, (1 + level) / 2))
     return Hours(mid, low, high, level)
 
 

@@ -32,6 +32,14 @@ class Figure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Hours that a tenth, half and nine tenths of the outages stayed below, as the page tells them."""
 
 
+class Shared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What share of the rarer one's downtime two have for one cause: none at all, or else a beta distribution."""
+
+    none: float
+    """How likely it is that they share no cause."""
+    share: tuple[float, float]
+
+
 class Pair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much two of them fail together."""
 
@@ -40,8 +48,7 @@ class Pair(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """So many times both were down at once."""
     times: tuple[float, float, float]
     """So many times as often as independence says: estimate, and an interval of 90 %."""
-    shared: tuple[float, float]
-    """The share of the rarer one's downtime that both have for one cause: a beta distribution."""
+    shared: Shared
 
 
 class Provenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,7 +68,7 @@ class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     figures: dict[str, Figure]
     pairs: dict[str, Pair]
     """By both names in order, with a ``+`` between."""
-    kin: dict[Kin, tuple[float, float]]
+    kin: dict[Kin, Shared]
     """``Pair.shared`` of two of which only their relation is known."""
     near: tuple[float, float]
     """A cause that takes a part of a service takes one more part of it as well: a beta distribution of that chance."""
