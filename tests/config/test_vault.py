@@ -24,8 +24,9 @@ def test_what_is_said_of_the_vault_holds(tmp_path):
     assert vault.passphrase_file == str(tmp_path / "words")
 
 
-def test_the_variable_of_the_passphrase_is_no_setting():
-    config = parse_config("", {"STILLUP_VAULT_PASSPHRASE": "long enough"})
+def test_the_variables_of_the_passphrase_and_of_the_small_model_are_no_settings():
+    variables = {"STILLUP_VAULT_PASSPHRASE": "long enough", "STILLUP_OFFLINE_URL": "http://127.0.0.1:8791"}
+    config = parse_config("", variables)
     assert config.warnings == ()
 
 

@@ -23,7 +23,14 @@ _HOME = "STILLUP_HOME"
 # Read elsewhere (TOKEN by clients of a gateway, CATALOG by the catalogue), or on purpose by nobody: DATA belongs to the
 # benchmarks, and must never become `data`.
 _NOT_OURS = frozenset(
-    {"STILLUP_CONFIG", "STILLUP_CATALOG", "STILLUP_DATA", "STILLUP_TOKEN", "STILLUP_VAULT_PASSPHRASE"}
+    {
+        "STILLUP_CONFIG",
+        "STILLUP_CATALOG",
+        "STILLUP_DATA",
+        "STILLUP_TOKEN",
+        "STILLUP_VAULT_PASSPHRASE",
+        "STILLUP_OFFLINE_URL",
+    }
 )
 
 
