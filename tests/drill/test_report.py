@@ -19,7 +19,7 @@ def test_the_finding_stands_first_and_what_it_was_played_with_is_said():
     text = markdown(drills.drill())
     assert text.splitlines()[0] == "# Drill of 2026-11-02 09:30 UTC"
     assert text.splitlines()[2].startswith("**100 % continuity with your backups, 25 % without.**")
-    assert "scripted providers in the place of yours, no real one was asked" in text
+    assert "scripted providers stood in for yours, and no real one was asked" in text
 
 
 def test_a_score_is_told_term_by_term_for_both_lanes():

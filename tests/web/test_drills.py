@@ -91,7 +91,7 @@ def test_what_is_next_stands_there_with_why_and_the_steps_by_hand(page):
 
 def test_a_drill_is_shown_whole_with_its_pictures(page):
     text = page("/drills/20261102T093000-0a1b", *FEW).text
-    assert "A drill, not an outage:" in text
+    assert "A drill, not an outage." in text
     assert text.count('<svg class="plot"') == 2
     assert "Exactly what is lost, without them" in text
 

@@ -173,7 +173,7 @@ def _lines(drill: Drill) -> Iterator[str]:
     yield ""
     yield f"**{_safe(headline(worth, aborted=drill.aborted))}** {_safe(worth.says)}."
     yield ""
-    yield f"A drill, not an outage: {WHERES[drill.where]}."
+    yield f"A drill, not an outage. {WHERES[drill.where]}."
     yield f"It took {seconds(drill.took_s)}, {count(len(drill.scenes), 'scene')}; id `{drill.id}`."
     if len(drill.scenes) > 1:
         yield ""

@@ -15,8 +15,8 @@ SHAPES = {
     Shape.OTHER: "a request",
 }
 WHERES = {
-    Where.MIRROR: "played on this machine: scripted providers in the place of yours, no real one was asked",
-    Where.GATEWAY: "on the gateway that runs: real requests met the failure, no real provider was touched",
+    Where.MIRROR: "It was played on this machine: scripted providers stood in for yours, and no real one was asked",
+    Where.GATEWAY: "It was run on the gateway in use: real requests met the failure, and no real provider was touched",
 }
 KINDS = {
     Kind.MODE: "one upstream fails",
