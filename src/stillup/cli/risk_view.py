@@ -123,9 +123,10 @@ def _print_gains(out: Console, one: Surveyed, most: int) -> None:
     if not shown:
         return
     _head(out, "One more way would take off, a year (none costs while it stands by, but for its account)")
-    rows = []
+    rows, whom = [], ("", "it", "all of them")[min(len(one.need.services), 2)]
     for gain in shown:
-        facts = [words.lacks(gain, one.need.services), _price(gain), gain.candidate.at_hand]
+        common = f"in common with {whom}: {words.in_common(gain)}" if whom else ""
+        facts = [common, words.price(gain), gain.candidate.at_hand]
         facts += [gain.candidate.advantage] if gain.candidate.subject.service == LOCAL else [gain.candidate.access]
         says = "; ".join(clean(fact, 200) for fact in facts if fact)
         rows.append((words.saved(gain), clean(gain.candidate.title, 60), says))
@@ -150,12 +151,3 @@ def _chosen(gains: tuple[Gain, ...], most: int) -> list[Gain]:
     best = list(gains[:most])
     local = next((g for g in gains if g.candidate.subject.service == LOCAL), None)
     return [*best[: most - 1], local] if most and local is not None and local not in best else best
-
-
-def _price(gain: Gain) -> str:
-    if gain.cost is not None:
-        return words.cost(gain.cost)
-    if gain.candidate.free is not None:
-        part = "" if gain.candidate.subject.service == LOCAL else ", at least in part"
-        return f"free{part}" if gain.candidate.free else "paid"
-    return ""

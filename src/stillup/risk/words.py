@@ -6,7 +6,7 @@ from stillup.risk.gain import Cost, Gain, Loss
 from stillup.risk.need import Used
 from stillup.risk.points import LEAST, LIKELY, Point, What
 from stillup.risk.survey import Risk, Surveyed
-from stillup.risk.values import HOURS_A_YEAR, Basis, Hours
+from stillup.risk.values import LOCAL, Basis, Hours
 
 BASIS = {Basis.OWN: "seen from here", Basis.SHIPPED: "public history", Basis.ASSUMED: "a guess"}
 _MINUTES = 60.0
@@ -80,14 +80,21 @@ def summary(risk: Risk) -> str:
     return f"{len(bare)} of {len(risk.surveyed)} {hang} on a single service: {', '.join(bare)}."
 
 
-def lacks(gain: Gain, services: tuple[str, ...]) -> str:
-    """What it shares with all that are there; else that it shares nothing known."""
-    if not services:
+def in_common(gain: Gain) -> str:
+    """What it stands on with all that are there, with how sure that is: ``Cloudflare (0.13)``, ``nothing known``."""
+    those = [s for s in gain.shares if s.all_of_them and s.sure >= LEAST]
+    return ", ".join(f"{s.name} ({s.sure:.2g})" for s in those) or "nothing known"
+
+
+def price(gain: Gain) -> str:
+    """What it costs, as far as that is known; empty where it is not."""
+    if gain.cost is not None:
+        return cost(gain.cost)
+    if gain.candidate.free is None:
         return ""
-    all_of_them = [s for s in gain.shares if s.all_of_them and s.sure >= LEAST]
-    if not all_of_them:
-        return "shares nothing known with all of them" if len(services) > 1 else "shares nothing known with it"
-    return "shares " + ", ".join(f"{s.name} ({s.sure:.2g})" for s in all_of_them)
+    if not gain.candidate.free:
+        return "paid"
+    return "free" if gain.candidate.subject.service == LOCAL else "free, at least in part"
 
 
 def usd(value: float) -> str:
@@ -118,13 +125,6 @@ def lost(loss: Loss) -> str:
 
 def _span(value: float) -> str:
     return f"{value / 24:.0f} days" if value >= 48 else f"{value:.0f} h"
-
-
-def share_of_year(value: float) -> str:
-    """Hours a year as an availability: ``99.7 %``."""
-    up = max(0.0, 1 - value / HOURS_A_YEAR)
-    digits = 1 if up < 0.995 else 2 if up < 0.9995 else 3
-    return f"{100 * up:.{digits}f} %"
 
 
 def little(one: Surveyed) -> str:
