@@ -109,7 +109,7 @@ def test_the_plan_goes_from_the_small_to_the_worst_and_says_why(drill, tmp_path)
     assert "First mend: no backups are chosen for any task" in out
     assert "`stillup drill run provider:claude`" in out
     assert "- [ ] By hand: Tell the team in #ai" in out
-    assert out.index("too many requests") < out.index("Every provider is out of reach")
+    assert out.index("6 ways to fail: 429") < out.index("Every provider is out of reach")
     told = json.loads(drill("plan", "--minutes", "120", "--json")[1])
     assert told["minutes"] == 120
     assert sum(item["minutes"] for item in told["items"]) <= 112
