@@ -50,7 +50,7 @@ def command(
     from stillup.cli.sla_view import as_csv, as_values, render
 
     config = load(config_path)
-    reports = _reports(config, name, month_name, None if target is None else target / 100)
+    reports = _reports(config, name, month_name, None if target is None else round(target / 100, 10))
     for told in reports:
         for words in told.trouble:
             say(f"stillup: {words}")

@@ -146,10 +146,10 @@ def _target(
     if target is not None:
         return target, "as asked for"
     if agreement is not None and agreement.target is not None:
-        return agreement.target / 100, "your configuration"
+        return round(agreement.target / 100, 10), "your configuration"
     if promise is not None and promise.uptime is not None:
         return promise.uptime, f"the plan “{promise.plan}”"
-    return config.sla.target / 100, "`sla.target`"
+    return round(config.sla.target / 100, 10), "`sla.target`"
 
 
 # -- what the database keeps for good ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ what two vendors' pages call an outage is not the same thing; and a difference b
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -101,7 +101,7 @@ def likelier_down_less(one: Sequence[float], other: Sequence[float]) -> float:
     if not one or not other:
         return 0.5
     ordered = sorted(other)
-    wins = sum((bisect_left(ordered, a) + bisect_left(ordered, a + 1e-15)) / 2 for a in one)
+    wins = sum((bisect_left(ordered, a) + bisect_right(ordered, a)) / 2 for a in one)
     return wins / (len(one) * len(other))
 
 
