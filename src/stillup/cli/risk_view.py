@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from stillup.risk.gain import Gain
+    from stillup.risk.points import Shared
     from stillup.risk.survey import Risk, Surveyed
 
 _BESIDE = 96
@@ -56,12 +57,17 @@ def _print_need(out: Console, one: Surveyed, most: int) -> None:
     partly = [s for s in one.shared if not s.all_of_them or len(one.need.services) == 1]
     if partly:
         _head(out, "Shared by some")
-        _list(out, (("·", "dim", f"{s.name}: " + ", ".join(f"{name_of(x.service)} {x.confidence:.2g}" for x in s.by))
-                    for s in partly))  # fmt: skip
+        _list(out, (("·", "dim", _shared(s)) for s in partly))
     _print_gains(out, one, most)
     if one.losses:
         _head(out, "Without one of them")
         _list(out, (("–", "", f"{clean(loss.title, 100)}: {words.lost(loss)}") for loss in one.losses))
+
+
+def _shared(one: Shared) -> str:
+    by = ", ".join(f"{name_of(lean.service)} {lean.confidence:.2g}" for lean in one.by if lean.service != one.id)
+    itself = " itself" if any(lean.service == one.id for lean in one.by) else ""
+    return f"{one.name}{itself}: {by}"
 
 
 def _todo(what: What, todo: str) -> str:
@@ -122,7 +128,7 @@ def _print_gains(out: Console, one: Surveyed, most: int) -> None:
     shown = _chosen(one.gains, most)
     if not shown:
         return
-    _head(out, "One more way would take off, a year (none costs while it stands by, but for its account)")
+    _head(out, "One more way would take off, a year (standing by costs no more than the account)")
     rows, whom = [], ("", "it", "all of them")[min(len(one.need.services), 2)]
     for gain in shown:
         common = f"in common with {whom}: {words.in_common(gain)}" if whom else ""
