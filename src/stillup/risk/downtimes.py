@@ -58,22 +58,15 @@ class Figures:
         self._draws: dict[Subject, list[Draw]] = {}
         alike = _random("alike")
         self._common = [alike.gauss() for _ in range(DRAWS)]
+        self._alone: dict[Subject, Alone] = {}
         self._causes: dict[tuple[Subject, ...], list[float]] = {}
         self._chains: dict[tuple[Subject, ...], list[float]] = {}
 
     def alone(self, subject: Subject) -> Alone:
         """One subject; what nobody knows is assumed, and says so."""
-        possible = self._possible(subject)
-        known = grounds(subject, self._table, self._seen.get(subject, Seen()))
-        rates = sorted(d.rate * (1 - d.share) for d in possible)
-        return Alone(
-            subject=subject,
-            hours=hours_of([d.share for d in possible]),
-            basis=known.basis,
-            incidents_a_year=rates[len(rates) // 2],
-            days=known.days,
-            provenance=known.says,
-        )
+        if subject not in self._alone:
+            self._alone[subject] = self._of_one(subject)
+        return self._alone[subject]
 
     def together(self, subjects: Sequence[Subject]) -> Together:
         """All of them at once. The same twice counts once, and a service beside a part of it not at all.
@@ -106,6 +99,20 @@ class Figures:
     def possible_shares(self, subject: Subject) -> list[float]:
         """The shares of the time in which it may be down, each as likely as the next: the draws behind ``alone``."""
         return [d.share for d in self._possible(subject)]
+
+    def _of_one(self, subject: Subject) -> Alone:
+        possible = self._possible(subject)
+        known = grounds(subject, self._table, self._seen.get(subject, Seen()))
+        rates = sorted(d.rate * (1 - d.share) for d in possible)
+        return Alone(
+            subject=subject,
+            hours=hours_of([d.share for d in possible]),
+            basis=known.basis,
+            incidents_a_year=rates[len(rates) // 2],
+            days=known.days,
+            provenance=known.says,
+            degraded=self._degraded(subject),
+        )
 
     def _best(self, subjects: Sequence[Subject]) -> tuple[Subject, ...]:
         """The chain without what adds nothing, in an order of its own: the best first, and no more than counts."""
@@ -159,6 +166,13 @@ class Figures:
             record = self._seen.get(subject, Seen())
             self._draws[subject] = draws(self._before(subject), record, _random("alone", subject))
         return self._draws[subject]
+
+    def _degraded(self, subject: Subject) -> Hours | None:
+        found = self._table.figure(subject)
+        if found is None or found[1].degraded is None:
+            return None
+        belief = found[1].degraded.no_surer_than(*_SHIPPED)
+        return hours_of([d.share for d in draws(belief, Seen(), _random("degraded", subject))])
 
     def _before(self, subject: Subject) -> Prior:
         if subject.service == LOCAL:

@@ -66,6 +66,8 @@ class Alone(Struct, frozen=True, kw_only=True):
     """So many days of record it rests on; 0 where it is assumed."""
     provenance: str
     """Where the figure comes from, in a short sentence."""
+    degraded: Hours | None = None
+    """Beside the hours down: those that its page called degraded, where a public history tells the two apart."""
 
 
 class Together(Struct, frozen=True, kw_only=True):
