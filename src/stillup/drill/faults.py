@@ -22,6 +22,12 @@ SLOW_S = 12.0
 """How late a slow answer comes: more than anybody puts up with (:data:`stillup.drill.score.PUT_UP_WITH_S`)."""
 _SLOW_PACE_S = 0.05
 _LEAST, _MOST = 400, 599
+_PING_S = 1.0
+_SILENT = (Mode.HANG, Mode.PINGS, Mode.STALL)
+_QUICK = (
+    "The gateway bears silence for as long as it has learned from answers here, which are quicker than real ones: with "
+    "real providers it takes longer to switch."
+)
 _BY_SWITCH = (Mode.DNS, Mode.TLS)
 _OVERLOADED, _UNAVAILABLE = 529, 503
 _BY_PROVIDER = "The scripted provider in its place fails so itself, over a real connection."
@@ -79,7 +85,10 @@ def _mode(name: str) -> Fault:
         return Fault(behaviour=replace(WELL, headers_after_s=SLOW_S), says=_BY_PROVIDER)
     if mode is Mode.SLOW_FIRST_TOKEN:
         return Fault(behaviour=replace(WELL, first_token_after_s=SLOW_S), says=_BY_PROVIDER)
-    return Fault(behaviour=_failing(Failure(mode.value)), says=_BY_PROVIDER)
+    failing = _failing(Failure(mode.value))
+    if mode is Mode.PINGS:
+        failing = replace(failing, gap_s=_PING_S)
+    return Fault(behaviour=failing, says=f"{_BY_PROVIDER} {_QUICK}" if mode in _SILENT else _BY_PROVIDER)
 
 
 def _failing(failure: Failure, *, status: int = _UNAVAILABLE) -> Behaviour:
