@@ -182,4 +182,4 @@ def _mended(value: object) -> object:
 
 def readable(text: str) -> str:
     """The text with a question mark for what is no character."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

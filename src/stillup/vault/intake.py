@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
 
@@ -11,17 +12,16 @@ from msgspec import Struct, field
 
 from stillup.clock import Clock
 from stillup.vault.ahead import ahead
+from stillup.vault.apart import AHEAD_BYTES, LEAST_BYTES, Coming, coming, read_apart
+from stillup.vault.importing import size_bytes
 from stillup.vault.store import Batch, Vault
-from stillup.vault.values import Importer, Read, Skipped
-from stillup.vault.write import Put, Ready, made_ready
+from stillup.vault.values import Importer, Skipped
+from stillup.vault.write import Put
 
-_AHEAD_BYTES = 16 * 1024 * 1024
 _BATCH_BYTES = 16 * 1024 * 1024
-_BATCH_READS = 2_000
-_BATCH_S = 2.0
+_BATCH_READS = 5_000
+_BATCH_S = 5.0
 _MOST_SKIPPED = 1_000
-
-_Coming = tuple[Read, list[Ready]]
 
 
 class Taken(Struct):
@@ -48,7 +48,7 @@ def take(
     taken = Taken()
     mark = vault.mark_of(importer.name, path)
     taken.resumed = bool(mark)
-    with ahead(_made_ready(importer.read(source, mark)), _AHEAD_BYTES) as reads:
+    with _reading(source, importer, mark) as reads:
         for first in reads:
             with vault.batch(clock.wall_s()) as batch:
                 last = _piece(batch, chain((first,), reads), taken, clock)
@@ -58,23 +58,24 @@ def take(
     return taken
 
 
-def _made_ready(reads: Iterator[Read]) -> Iterator[tuple[_Coming, int]]:
-    for read in reads:
-        ready = [] if isinstance(read.what, Skipped) else made_ready(read.what)
-        yield (read, ready), sum(one.size for one in ready)
+def _reading(source: Path, importer: Importer, mark: str) -> AbstractContextManager[Iterator[Coming]]:
+    """In a process of its own where that is worth it, else in a thread."""
+    if type(importer).__module__.startswith("stillup.") and size_bytes(source) >= LEAST_BYTES:
+        return read_apart(source, importer, mark)
+    return ahead(((one, one.size) for one in coming(importer.read(source, mark))), AHEAD_BYTES)
 
 
-def _piece(batch: Batch, reads: Iterator[_Coming], taken: Taken, clock: Clock) -> Read:
+def _piece(batch: Batch, reads: Iterator[Coming], taken: Taken, clock: Clock) -> Coming:
     """Read on until there is enough for a transaction."""
     until = clock.monotonic_s() + _BATCH_S  # an import that is slow to read must show how far it is
-    for count, (read, ready) in enumerate(reads, start=1):
-        last = read
-        if isinstance(read.what, Skipped):
+    for count, one in enumerate(reads, start=1):
+        last = one
+        if one.skipped is not None:
             taken.skips += 1
             if len(taken.skipped) < _MOST_SKIPPED:
-                taken.skipped.append(read.what)
-        else:
-            taken.puts[batch.put(read.what, ready)] += 1
+                taken.skipped.append(Skipped(where=one.skipped[0], why=one.skipped[1]))
+        elif one.what is not None:
+            taken.puts[batch.put(one.what)] += 1
         if count >= _BATCH_READS or batch.writer.waiting >= _BATCH_BYTES or clock.monotonic_s() >= until:
             break
     return last

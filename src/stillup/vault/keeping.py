@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from stillup.errors import StoreError
 from stillup.vault.codec import blobs_in, name_of, unsqueezed
+from stillup.vault.ready import digest_of
 from stillup.vault.store import Vault
 from stillup.vault.words import indexed
-from stillup.vault.write import digest_of, text_of
+from stillup.vault.write import text_of
 
 _PAGE = 500
 _MOST = 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -16,12 +16,13 @@ from stillup.gateway.dialects.neutral import Role
 from stillup.secret import Secret
 from stillup.vault.codec import unpack, unsqueezed
 from stillup.vault.crypt import connect, faults
+from stillup.vault.ready import Talk, made_ready
 from stillup.vault.schema import prepare
 from stillup.vault.values import Attachment, Conversation, Turn
-from stillup.vault.write import Put, Ready, Writer
+from stillup.vault.write import Put, Writer
 
-_BUILT_AT_ONCE = "INSERT INTO words (words, rank) VALUES ('hashsize', 33554432)"
-"""The index takes a batch in one piece; in small ones, merging them takes as long again."""
+_BUILT = (("hashsize", 33_554_432), ("automerge", 16), ("crisismerge", 64))
+"""The index takes a batch in one piece, and merges pieces by sixteen: by four, merging takes as long as the rest."""
 _COLUMNS = "c.n, c.key, c.origin, c.id, c.title, c.service, c.place, c.began, c.changed, c.turns"
 
 
@@ -56,9 +57,9 @@ class Batch:
         self._now_s = now_s
         self.writer = Writer(db, now_s)
 
-    def put(self, conversation: Conversation, ready: Sequence[Ready] | None = None) -> Put:
-        """Keep it, or what is new in it; ``ready`` is it made ready."""
-        return self.writer.put(conversation, ready)
+    def put(self, what: Conversation | Talk) -> Put:
+        """Keep it, or what is new in it."""
+        return self.writer.put(what if isinstance(what, Talk) else made_ready(what))
 
     def mark(self, importer: str, path: str, mark: str) -> None:
         """So far was read."""
@@ -125,7 +126,7 @@ class Vault:
     def batch(self, now_s: float) -> Iterator[Batch]:
         """Write what was read, all of it or nothing."""
         with self.writing() as db:
-            db.execute(_BUILT_AT_ONCE)
+            db.executemany("INSERT INTO words (words, rank) VALUES (?, ?)", _BUILT)
             batch = Batch(db, now_s)
             yield batch
             batch.writer.finish()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from stillup.gateway.dialects.neutral import Role
-from stillup.vault.values import Conversation
+from stillup.vault.ready import Talk
 
 THREADED = frozenset({"gateway"})
 """Origins that know exchanges only: which of them belong together is seen by what they repeat."""
 _MOST = 20
 _NEAR_S = 3600.0
-
-Chain = Sequence[tuple[bytes, Role]]
-"""Of each turn: what names it together with all before it, and who said it."""
 
 
 class Twins:
@@ -23,30 +19,30 @@ class Twins:
     def __init__(self, db: Any) -> None:  # noqa: ANN401 - a connection of sqlite3 or of sqlcipher3
         self._db = db
 
-    def find(self, conversation: Conversation, chain: Chain) -> int | None:
+    def find(self, talk: Talk) -> int | None:
         """The number of the conversation that this one is, or goes on with; None where it is a new one.
 
         An origin that has ids knows best what is one conversation: two of one origin are the same only if all of it
         is, and when it began.
         """
-        chain = [link for link in chain if link[1] is not Role.SYSTEM]
+        chain = [(one.chain, one.role) for one in talk.turns if one.role != Role.SYSTEM]
         if not chain:
             return None
-        is_threaded = conversation.origin in THREADED
+        is_threaded = talk.origin in THREADED
         for number, origin, began, _ in self._having(chain[-1][0]):
-            if origin != conversation.origin or is_threaded or began == conversation.began_s:
+            if origin != talk.origin or is_threaded or began == talk.began_s:
                 return number
         shared = self._shared(chain)
-        has_answer = any(role is Role.ASSISTANT for _, role in chain[:shared])
+        has_answer = any(role == Role.ASSISTANT for _, role in chain[:shared])
         for number, origin, began, is_last in self._having(chain[shared - 1][0]) if shared else ():
             if is_threaded and origin in THREADED:
-                if has_answer or (is_last and _is_near(began, conversation.began_s)):
+                if has_answer or (is_last and _is_near(began, talk.began_s)):
                     return number
-            elif has_answer and is_last and origin != conversation.origin:  # many begin with the same words
+            elif has_answer and is_last and origin != talk.origin:  # many begin with the same words
                 return number
         return None
 
-    def _shared(self, chain: Chain) -> int:
+    def _shared(self, chain: list[tuple[bytes, str]]) -> int:
         """How many turns from the beginning on are kept already, in any conversation."""
         low, high = 0, len(chain)
         while low < high:

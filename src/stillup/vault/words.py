@@ -70,12 +70,12 @@ def spaced(text: str) -> bytes:
 
 def chained(before: bytes, role: Role, parts: Iterable[Part], attachments: Iterable[Attachment] = ()) -> bytes:
     """What names a message together with all before it: the same wherever the conversation comes from."""
-    return link(before, role, meaning(parts, attachments))
+    return link(before, role.value, meaning(parts, attachments))
 
 
-def link(before: bytes, role: Role, meant: bytes) -> bytes:
+def link(before: bytes, role: str, meant: bytes) -> bytes:
     """The same, of a message whose meaning is known already."""
-    return blake2b(before + meant + role.value.encode(), digest_size=HASH_BYTES).digest()
+    return blake2b(before + meant + role.encode(), digest_size=HASH_BYTES).digest()
 
 
 def meaning(parts: Iterable[Part], attachments: Iterable[Attachment] = ()) -> bytes:

@@ -11,10 +11,11 @@ from msgspec import Struct
 
 from stillup.gateway.dialects.neutral import Role
 from stillup.vault import words
-from stillup.vault.codec import HASH_BYTES, name_of, pack, readable, squeezed, unpack, unsqueezed
+from stillup.vault.codec import unpack, unsqueezed
 from stillup.vault.ordinal import Ordinals
+from stillup.vault.ready import Ready, Talk
 from stillup.vault.twins import THREADED, Twins
-from stillup.vault.values import Attachment, Conversation, Turn
+from stillup.vault.values import Attachment
 
 _KEY_DIGITS = 10
 
@@ -27,24 +28,6 @@ class Put(StrEnum):
     """It was there; messages were added to it, or one of them is another now."""
     KNOWN = "known"
     """All of it was there."""
-
-
-class Ready(Struct):
-    """A turn made ready; ``chain`` is set when it is known what stands before it."""
-
-    turn: Turn
-    name: str
-    stored: bytes
-    digest: bytes
-    meant: bytes
-    words: bytes
-    blobs: dict[bytes, bytes]
-    chain: bytes = b""
-
-    @property
-    def size(self) -> int:
-        """About how much memory it takes."""
-        return len(self.stored) + len(self.words) + sum(map(len, self.blobs.values()))
 
 
 class _There(Struct):
@@ -78,87 +61,81 @@ class Writer:
         self._words.clear()
         self._waiting = 0
 
-    def put(self, conversation: Conversation, ready: Sequence[Ready] | None = None) -> Put:
-        """Keep a conversation, or what is new in it; ``ready`` is it :func:`made_ready`, perhaps in another thread."""
-        ready = made_ready(conversation) if ready is None else ready
+    def put(self, talk: Talk) -> Put:
+        """Keep a conversation, or what is new in it."""
         found = self._db.execute(
-            "SELECT conversation FROM name WHERE origin = ? AND id = ?",
-            (conversation.origin, readable(conversation.id)),
+            "SELECT conversation FROM name WHERE origin = ? AND id = ?", (talk.origin, talk.id)
         ).fetchone()
         if found:
-            return self._merge(found[0], conversation, ready)
-        if not ready:  # it would only have given a name to something that is not here
+            return self._merge(found[0], talk)
+        if not talk.turns:  # it would only have given a name to something that is not here
             return Put.KNOWN
-        _chain(ready, {}, b"")
-        same = Twins(self._db).find(conversation, [(one.chain, one.turn.role) for one in ready])
+        _chain(talk.turns, {}, b"")
+        same = Twins(self._db).find(talk)
         if same is None:
-            self._add(conversation, ready)
+            self._add(talk)
             return Put.NEW
-        self._name(conversation, same)
-        return self._merge(same, conversation, ready, is_whole=True)
+        self._name(talk, same)
+        return self._merge(same, talk, is_whole=True)
 
-    def _add(self, conversation: Conversation, ready: Sequence[Ready]) -> None:
-        key = self._key(conversation)
-        times = [turn.at_s for turn in conversation.turns if turn.at_s is not None]
-        began = conversation.began_s if conversation.began_s is not None else min(times, default=None)
-        changed = conversation.changed_s if conversation.changed_s is not None else max(times, default=began)
-        title = readable(conversation.title)
+    def _add(self, talk: Talk) -> None:
+        times = talk.times_s
+        began = talk.began_s if talk.began_s is not None else min(times, default=None)
+        changed = talk.changed_s if talk.changed_s is not None else max(times, default=began)
+        turns: dict[str, Ready] = {}
+        for one in talk.turns:
+            turns.setdefault(one.name, one)  # an origin that gives an id twice: the first stands
         cursor = self._db.execute(
             "INSERT INTO conversation (key, origin, id, title, service, place, began, changed, turns) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                key, conversation.origin, readable(conversation.id), title, conversation.service,
-                readable(conversation.where), began, changed,
+                self._key(talk), talk.origin, talk.id, talk.title, talk.service, talk.where, began, changed,
+                len(turns),
             ),
         )  # fmt: skip
         number = cursor.lastrowid
-        self._name(conversation, number)
-        if title:
-            self._db.execute("INSERT INTO titles (rowid, text) VALUES (?, ?)", (number, words.indexed(title)))
+        self._name(talk, number)
+        if talk.title:
+            self._db.execute("INSERT INTO titles (rowid, text) VALUES (?, ?)", (number, words.indexed(talk.title)))
         default_s = changed if changed is not None else self._now_s
-        ids: set[str] = set()
-        place = 0
-        for one in ready:
-            if one.turn.id not in ids:  # an origin that gives an id twice: the first stands
-                ids.add(one.turn.id)
-                self._insert(number, place, one, one.name, default_s)
-                place += 1
-        self._db.execute("UPDATE conversation SET turns = ? WHERE n = ?", (place, number))
+        self._ordinals.look([*times, default_s] if len(times) < len(turns) else times)
+        for place, one in enumerate(turns.values()):
+            self._insert(number, place, one, one.name, default_s)
 
     # -- a conversation that is there -------------------------------------------------------------------------------
 
-    def _merge(self, number: int, conversation: Conversation, ready: Sequence[Ready], *, is_whole: bool = False) -> Put:
+    def _merge(self, number: int, talk: Talk, *, is_whole: bool = False) -> Put:
         """``is_whole``: it is known to begin where the conversation begins, though its ids are others."""
         origin, own = self._db.execute("SELECT origin, id FROM conversation WHERE n = ?", (number,)).fetchone()
-        is_threaded = origin == conversation.origin and origin in THREADED
-        is_own = (origin, own) == (conversation.origin, readable(conversation.id))
-        there, chains, place = self._there(number, conversation.origin, is_named=is_own or is_threaded)
+        is_threaded = origin == talk.origin and origin in THREADED
+        is_own = (origin, own) == (talk.origin, talk.id)
+        there, chains, place = self._there(number, talk.origin, is_named=is_own or is_threaded)
         last = max(there.values(), key=lambda one: one.place, default=None)
         known_chains = {name: one.chain for name, one in there.items()}
-        _chain(ready, known_chains, last.chain if last and not is_whole and not is_threaded else b"")
+        _chain(talk.turns, known_chains, last.chain if last and not is_whole and not is_threaded else b"")
         grew = False
-        default_s = conversation.changed_s if conversation.changed_s is not None else self._now_s
-        for one in ready:
+        default_s = talk.changed_s if talk.changed_s is not None else self._now_s
+        for one in talk.turns:
             name = one.name
             if (known := there.get(name)) is not None:
                 if is_own and not is_threaded and known.digest != one.digest:
                     self._replace(known.n, one)
                     grew = True
                 continue
-            if is_threaded and one.turn.role is Role.SYSTEM:
+            if is_threaded and one.role == Role.SYSTEM:
                 continue  # the first one stands
             known, stored = chains.get(one.chain), ""
             if known is None:
-                stored = name if is_own or is_threaded else f"{conversation.origin}:{readable(conversation.id)}:{name}"
+                stored = name if is_own or is_threaded else f"{talk.origin}:{talk.id}:{name}"
                 known = _There(self._insert(number, place, one, stored, default_s), place, one.digest, one.chain)
                 grew, place = True, place + 1
                 chains[one.chain] = known
             there[name] = known
             if stored != name:
-                self._also(number, conversation.origin, name, known.n)
+                self._also(number, talk.origin, name, known.n)
         if is_own and not is_threaded:
-            grew = self._order(number, ready, there) or grew
-        self._renew(number, conversation, ready, is_own=is_own)
+            grew = self._order(number, talk.turns, there) or grew
+        self._renew(number, talk, is_own=is_own)
         return Put.GREW if grew else Put.KNOWN
 
     def _there(self, number: int, origin: str, *, is_named: bool) -> tuple[dict[str, _There], dict[bytes, _There], int]:
@@ -188,21 +165,21 @@ class Writer:
         self._db.executemany("UPDATE message SET place = ? WHERE n = ?", enumerate(wanted))
         return True
 
-    def _renew(self, number: int, conversation: Conversation, ready: Sequence[Ready], *, is_own: bool) -> None:
+    def _renew(self, number: int, talk: Talk, *, is_own: bool) -> None:
         title, service, place = self._db.execute(
             "SELECT title, service, place FROM conversation WHERE n = ?", (number,)
         ).fetchone()
-        told = readable(conversation.title)
-        if told and told != title and (not title or (is_own and not _is_first_words(told, ready))):
+        told = talk.title
+        if told and told != title and (not title or (is_own and not _is_first_words(told, talk.turns))):
             if title:
                 self._db.execute(
                     "INSERT INTO titles (titles, rowid, text) VALUES ('delete', ?, ?)", (number, words.indexed(title))
                 )
             self._db.execute("INSERT INTO titles (rowid, text) VALUES (?, ?)", (number, words.indexed(told)))
             title = told
-        times = [turn.at_s for turn in conversation.turns if turn.at_s is not None]
-        began = [s for s in (conversation.began_s, *times) if s is not None]
-        changed = [s for s in (conversation.changed_s, *times) if s is not None]
+        times = talk.times_s
+        began = [s for s in (talk.began_s, *times) if s is not None]
+        changed = [s for s in (talk.changed_s, *times) if s is not None]
         self._db.execute(
             "UPDATE conversation SET title = :title, service = :service, place = :place, "
             "began = min(coalesce(began, :began), coalesce(:began, began)), "
@@ -210,8 +187,8 @@ class Writer:
             "turns = (SELECT count(*) FROM message WHERE conversation = :n) WHERE n = :n",
             {
                 "title": title,
-                "service": service or conversation.service,
-                "place": place or readable(conversation.where),
+                "service": service or talk.service,
+                "place": place or talk.where,
                 "began": min(began, default=None),
                 "changed": max(changed, default=None),
                 "n": number,
@@ -220,15 +197,15 @@ class Writer:
 
     # -- rows -------------------------------------------------------------------------------------------------------
 
-    def _name(self, conversation: Conversation, number: int) -> None:
+    def _name(self, talk: Talk, number: int) -> None:
         self._db.execute(
             "INSERT INTO name (origin, id, conversation) VALUES (?, ?, ?)",
-            (conversation.origin, readable(conversation.id), number),
+            (talk.origin, talk.id, number),
         )
 
-    def _key(self, conversation: Conversation) -> str:
+    def _key(self, talk: Talk) -> str:
         """What people call it: short, and the same in every vault."""
-        identity = f"{conversation.origin}\0{readable(conversation.id)}".encode()
+        identity = f"{talk.origin}\0{talk.id}".encode()
         whole = blake2b(identity, digest_size=32).hexdigest()
         for digits in range(_KEY_DIGITS, len(whole)):
             if not self._db.execute("SELECT 1 FROM conversation WHERE key = ?", (whole[:digits],)).fetchone():
@@ -236,14 +213,12 @@ class Writer:
         return whole
 
     def _insert(self, number: int, place: int, one: Ready, name: str, default_s: float) -> int:
-        turn = one.turn
-        n = self._ordinals.take(turn.at_s if turn.at_s is not None else default_s)
+        n = self._ordinals.take(one.at_s if one.at_s is not None else default_s)
         self._db.execute(
             "INSERT INTO message (n, conversation, place, id, role, at, model, parent, digest, chain, parts) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                n, number, place, name, turn.role.value, turn.at_s, readable(turn.model), readable(turn.parent),
-                one.digest, one.chain, one.stored,
+                n, number, place, name, one.role, one.at_s, one.model, one.parent, one.digest, one.chain, one.stored,
             ),
         )  # fmt: skip
         self._give(n, one)
@@ -253,14 +228,10 @@ class Writer:
     def _replace(self, n: int, one: Ready) -> None:
         """A message that is another now."""
         self.unindex(n)
-        turn = one.turn
         self._db.execute(
             "UPDATE message SET role = ?, at = ?, model = ?, parent = ?, digest = ?, chain = ?, parts = ? WHERE n = ?",
-            (
-                turn.role.value, turn.at_s, readable(turn.model), readable(turn.parent), one.digest, one.chain,
-                one.stored, n,
-            ),
-        )  # fmt: skip
+            (one.role, one.at_s, one.model, one.parent, one.digest, one.chain, one.stored, n),
+        )
         self._db.execute("DELETE FROM attachment WHERE message = ?", (n,))
         self._give(n, one)
         self._await(n, one.words)
@@ -277,13 +248,12 @@ class Writer:
 
     def _give(self, n: int, one: Ready) -> None:
         """Its blobs and attachments."""
-        for name, data in one.blobs.items():
+        for name, data in one.blobs:
             self._db.execute("INSERT OR IGNORE INTO blob (hash, data) VALUES (?, ?)", (name, data))
-        for place, attachment in enumerate(one.turn.attachments):
-            blob = None if attachment.data is None else name_of(attachment.data)
+        for place, given in enumerate(one.given):
             self._db.execute(
                 "INSERT INTO attachment (message, place, name, media_type, text, blob) VALUES (?, ?, ?, ?, ?, ?)",
-                (n, place, readable(attachment.name), readable(attachment.media_type), readable(attachment.text), blob),
+                (n, place, given.name, given.media_type, given.text, given.blob),
             )
 
 
@@ -305,38 +275,6 @@ def _is_first_words(title: str, ready: Sequence[Ready]) -> bool:
     return any(" ".join(one.words[:most].decode("utf-8", "ignore").split()).startswith(begins) for one in ready)
 
 
-def made_ready(conversation: Conversation) -> list[Ready]:
-    """The turns in the form in which they are stored. Pure, and half of the work."""
-    return [_ready(turn) for turn in conversation.turns]
-
-
-def _ready(turn: Turn) -> Ready:
-    packed, blobs = pack(turn.parts)
-    given: list[tuple[str, bytes | None]] = []
-    for attachment in turn.attachments:
-        blob = None if attachment.data is None else name_of(attachment.data)
-        if blob is not None and attachment.data is not None:
-            blobs[blob] = attachment.data
-        given.append((readable(attachment.name), blob))
-    return Ready(
-        turn=turn,
-        name=readable(turn.id),
-        stored=squeezed(packed),
-        digest=digest_of(packed, turn.role.value, given),
-        meant=words.meaning(turn.parts, turn.attachments),
-        words=words.indexed(words.words_of(turn.parts, turn.attachments)),
-        blobs=blobs,
-    )
-
-
-def digest_of(packed: bytes, role: str, attachments: Sequence[tuple[str, bytes | None]]) -> bytes:
-    """The digest of a message as it is kept."""
-    digest = blake2b(packed + role.encode(), digest_size=HASH_BYTES)
-    for name, blob in attachments:
-        digest.update(name.encode() + (blob or b""))
-    return digest.digest()
-
-
 def _chain(ready: Sequence[Ready], known: dict[str, bytes], last: bytes) -> None:
     """Name each turn together with what stands before it: its parent, else the turn before, else the last one kept."""
     chains = dict(known)
@@ -344,9 +282,9 @@ def _chain(ready: Sequence[Ready], known: dict[str, bytes], last: bytes) -> None
     if ready and ready[0].name in known:
         before = b""
     for one in ready:
-        turn, name = one.turn, one.name
-        stands_on = chains.get(readable(turn.parent), before) if turn.parent else before
-        one.chain = known.get(name) or words.link(stands_on, turn.role, one.meant)
+        name, role = one.name, one.role
+        stands_on = chains.get(one.parent, before) if one.parent else before
+        one.chain = known.get(name) or words.link(stands_on, role, one.meant)
         chains[name] = one.chain
-        if turn.role is not Role.SYSTEM:  # not every export has what the system was told
+        if role != Role.SYSTEM:  # not every export has what the system was told
             before = one.chain
