@@ -259,3 +259,8 @@ def test_a_stretch_that_is_cut_anywhere_adds_up_to_itself(cut):
     merge(parts, read([s for s in lines if s.at >= at], OCTOBER.begin_s + 240 * 60))
     assert parts == whole
     assert all(slot.all <= SLOT_S for slot in whole["api", Side.PROBE].values())
+
+
+def test_a_page_with_thousands_of_parts_fills_nothing(tmp_path):
+    lines = [declared(0, State.OPERATIONAL, component=f"part {n}") for n in range(3_000)]
+    assert len(read(lines, OCTOBER.begin_s + 60)) <= 200

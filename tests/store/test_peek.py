@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from stillup.model.incident import Incident
 from stillup.model.service import Confidence, State
 from stillup.model.verdict import Forecast, Verdict
 from stillup.store import Report, open_store
-from stillup.store.peek import peek
+from stillup.store.peek import peek, peek_recovered
 
 NOW = datetime(2026, 4, 7, 15, 4, tzinfo=UTC)
 
@@ -43,3 +44,21 @@ def test_a_missing_or_broken_file_says_nothing(content, tmp_path):
 def test_the_database_library_is_not_loaded(tmp_path):
     code = "import sys, stillup.store.peek; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False, timeout=60).returncode == 0
+
+
+def incident(minutes, over):
+    since = NOW + timedelta(minutes=minutes)
+    return Incident(
+        id=f"i{minutes}", service="claude", opened_at=since, since=since, state=State.MAJOR_OUTAGE,
+        confidence=Confidence.CONFIRMED, recovered_at=None if over is None else NOW + timedelta(minutes=over),
+    )  # fmt: skip
+
+
+def test_the_outage_that_was_over_last_is_found_as_long_as_that_was_lately(tmp_path):
+    path = tmp_path / "stillup.db"
+    assert peek_recovered(path, "claude", NOW) is None
+    with open_store(path) as store:
+        store.commit_step([], [incident(-90, -60), incident(-50, -20), incident(-10, None)], {})
+        assert peek_recovered(path, "claude", NOW - timedelta(hours=1)).id == "i-50"
+        assert peek_recovered(path, "claude", NOW) is None
+        assert peek_recovered(path, "chatgpt", NOW - timedelta(hours=1)) is None

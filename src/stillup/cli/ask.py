@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import click
 from stillup.cli.common import color_option, config_option, console, exit_code, json_option, load
 from stillup.cli.say import put
 from stillup.errors import UsageError
-from stillup.model.service import Capability
+from stillup.model.service import Capability, Confidence, State
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _SEEN = re.compile(r"([a-z_]+)=([0-9]{1,9})(?:/([0-9]{1,4})(m|min|h|d))?", re.IGNORECASE)
 _UNIT_S = {"m": 60, "min": 60, "h": 3600, "d": 86_400}
 _LONGEST_S = 7 * 86_400
+_WEIGHED_FOR = timedelta(days=2)
 
 
 @click.command(
@@ -131,9 +133,22 @@ def _answer(
 
     out = console(color=color)
     out.print(render_answer(answer, task, out.width))
+    _after_recovery(answer, config, out)
     if explain:
         put_reasons([answer], out)
     return exit_code(answer.verdict)
+
+
+def _after_recovery(answer: FirstAnswer, config: Config, out: Console) -> None:
+    """For two days after an outage that was seen from here and is over: where it can be weighed."""
+    from stillup.store.peek import peek_recovered
+
+    if answer.verdict.state is not State.OPERATIONAL:
+        return
+    service = answer.service.id
+    over = peek_recovered(config.database, service, answer.at - _WEIGHED_FOR)
+    if over is not None and over.confidence is Confidence.CONFIRMED:
+        out.print(f"\nStay or switch after its last outage? `stillup switch {service}`", style="dim")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Promise, Service, catalogue
-from stillup.daemon.sla_ledger import Ledger
+from stillup.daemon.sla_ledger import Ledger, tidy
 from stillup.daemon.sla_read import Part, Slots
 from stillup.daemon.spells import Span, down, meet, spells_of
 from stillup.errors import StillupError
@@ -253,3 +253,4 @@ class Measuring:
             for service in self._config.services:
                 with suppress(StillupError):
                     await asyncio.to_thread(self, service, this_month(self._clock.now()).name)
+            await asyncio.to_thread(tidy, self._config.data_folder / "sla", self._clock.now().timestamp())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import MsgspecError, Struct, json
 
-from stillup.daemon.sla_read import PAGES, PROBES, REQUESTS, Slots, merge, read
+from stillup.daemon.sla_read import MOST_PARTS, PAGES, PROBES, REQUESTS, Slots, merge, read
 from stillup.private import private_folder, replace_file
 from stillup.risk.sla import SLOT_S, Period, Side, Slot, month
 
@@ -27,7 +27,6 @@ _PRE_S = 3_600
 """A page tells how it is at each reading: an hour before is enough to know how it stood."""
 _MOST_SIGNALS = 200_000
 _MOST_BYTES = 32 << 20
-_MOST_PARTS = 200
 _LATE_S = 120
 """What is younger may still be written: it is shown, and not yet kept."""
 
@@ -108,7 +107,7 @@ class Ledger:
         except (OSError, MsgspecError) as exc:
             self._say(f"{path} cannot be used ({exc}); what the database still has is read anew")
             return None
-        if kept is None or kept.service != service or len(kept.parts) > _MOST_PARTS or not _is_sound(kept):
+        if kept is None or kept.service != service or len(kept.parts) > MOST_PARTS or not _is_sound(kept):
             self._say(f"{path} is no record of {service}; what the database still has is read anew")
             return None
         return kept

@@ -27,6 +27,9 @@ Part = tuple[str | None, Side]
 """A component (None: the service as a whole) as one side sees it."""
 Slots = dict[Part, dict[int, Slot]]
 
+MOST_PARTS = 200
+"""Parts of a service, each as one side sees it; more are left out."""
+
 _LEAST_S, _MOST_S = 300.0, 3_600.0
 """A word of a page stands that long at least, and at most."""
 _INTERVALS = 3
@@ -66,6 +69,8 @@ def merge(into: Slots, more: Slots) -> None:
 
 
 def _add(out: Slots, part: Part, number: int, slot: Slot) -> None:
+    if part not in out and len(out) >= MOST_PARTS:  # names come from pages
+        return
     slots = out.setdefault(part, {})
     slots[number] = slots.get(number, Slot()) + slot
 

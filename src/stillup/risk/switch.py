@@ -15,6 +15,7 @@ from msgspec import Struct
 from stillup.catalog.load import Precedence
 from stillup.risk.gain import Candidate, Cost
 from stillup.risk.values import Alone, Basis, Hours
+from stillup.risk.words import hours
 
 SURE = 0.95
 """How sure it must be that another is down less."""
@@ -160,11 +161,11 @@ def _why_stay(this: Alone, known: Sequence[Rival], there: Rival | None, rivals: 
         out.append(f"{least.candidate.title} was down less, by too little to pay for a move.")
     one = there or backup(rivals)
     if one is not None:
-        has = "is a backup already" if there else "would be one"
+        has = "is a backup already" if there else "would be a backup"
         guess = ", though its own record is a guess" if one.alone.basis is Basis.ASSUMED else ""
         out.append(
-            f"{one.candidate.title} {has}: with both, nobody answers for {_hours(one.both.mid)} a year "
-            f"({_hours(one.both.low)} to {_hours(one.both.high)}) instead of {_hours(this.hours.mid)}{guess}."
+            f"{one.candidate.title} {has}: with both, nobody answers for {hours(one.both.mid)} a year "
+            f"({hours(one.both.low)} to {hours(one.both.high)}) instead of {hours(this.hours.mid)}{guess}."
         )
     out.append("One incident moves a record of years by little; it is no reason by itself.")
     return out
@@ -173,7 +174,3 @@ def _why_stay(this: Alone, known: Sequence[Rival], there: Rival | None, rivals: 
 def _sure(chance: float) -> str:
     """Never nothing and never all."""
     return f"{min(99, max(1, round(chance * 100)))} % sure"
-
-
-def _hours(value: float) -> str:
-    return f"{value:.0f} h" if value >= 10 else f"{value:.1f} h" if value >= 1 else f"{value * 60:.0f} min"

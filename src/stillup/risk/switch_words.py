@@ -9,7 +9,7 @@ from msgspec import Struct
 from stillup.catalog.load import Precedence
 from stillup.risk.switch import Advice, Comparison, Lengths, Rival
 from stillup.risk.values import Alone, Basis
-from stillup.risk.words import BASIS, with_interval
+from stillup.risk.words import with_interval
 from stillup.sources.decode import clean
 from stillup.verdict.telling.units import percent, span
 
@@ -62,7 +62,7 @@ def _incident(told: Comparison, lengths: Lengths) -> Iterator[Line]:
 
 def _record(name: str, alone: Alone) -> Line:
     often = f", {alone.incidents_a_year:.0f} times a year" if alone.incidents_a_year is not None else ""
-    grounds = "a guess, between others" if alone.basis is Basis.ASSUMED else f"{BASIS[alone.basis]}: {alone.provenance}"
+    grounds = "a guess, between others" if alone.basis is Basis.ASSUMED else alone.provenance
     return Line(f"{name}: {with_interval(alone.hours)}{often}", grounds)
 
 
