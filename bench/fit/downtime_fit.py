@@ -48,9 +48,9 @@ WIDE = 4.0
 THIRD = (2.0, 1.0)
 """Assumed: no record has enough of three vendors at once. What two share is mostly a cloud, and takes all on it."""
 LEAST_SHAPE, MOST_SHAPE = 0.3, 2.0
-"""Of two with nothing in common it is not known that they have nothing, and few vendors tell how alike their parts are."""
+"""Of two with nothing in common it is not known that they have nothing; few vendors tell how alike their parts are."""
 NOTHING = {Kin.NONE: 0.5, Kin.SHARED: 0.3, Kin.STANDS_ON: 0.2, Kin.SAME: 0.0, Kin.LOCAL: 0.5}
-"""How likely such two are to share no cause at all. Assumed: no record is long enough to see that something never is."""
+"""How likely such two are to share no cause at all. Assumed: no record is long enough to see that it never happens."""
 GRID = np.array(possible_shared(Shared(none=0.0, share=(1.0, 1.0)))[0])
 Floats = NDArray[np.float64]
 
@@ -141,10 +141,13 @@ def figure(history: History, subject: Subject, record: Watched, peers: Prior, un
         belief=belief(peers, told),
         degraded=belief(peers, seen(hurt)),
         hours={k: round(v, 1) for k, v in sorted(by.items())},
-        lengths_h=tuple(round(lengths[int(q * len(lengths))], 2) for q in (0.1, 0.5, 0.9))
-        if len(lengths) > 9
-        else None,  # type: ignore[arg-type]
+        lengths_h=_three(lengths, (0.1, 0.5, 0.9)) if len(lengths) > 9 else None,
     )
+
+
+def _three(lengths: Sequence[float], at: tuple[float, float, float]) -> tuple[float, float, float]:
+    low, mid, high = (round(lengths[int(q * len(lengths))], 2) for q in at)
+    return low, mid, high
 
 
 def belief(peers: Prior, told: Seen) -> Prior:
@@ -215,11 +218,12 @@ def pair(found: Both, of_kin: Shared) -> Pair:
     var = max(float((some * (GRID[1:] - mean) ** 2).sum()), 1e-8)
     weight = min(max(mean * (1 - mean) / var - 1, 0.5), 200.0)
     ends = GRID[np.searchsorted(np.cumsum(weights), [0.5, 0.05, 0.95]).clip(max=len(GRID) - 1)].tolist()
-    times = tuple(round(1 + b * min(found.shares) / (found.shares[0] * found.shares[1]), 2) for b in ends)
+    each = min(found.shares) / (found.shares[0] * found.shares[1])
+    low, mid, high = (round(1 + b * each, 2) for b in (ends[1], ends[0], ends[2]))
     return Pair(
         days=round(found.days),
         together=found.together,
-        times=times,  # type: ignore[arg-type]
+        times=(mid, low, high),
         shared=Shared(none=round(float(weights[0]), 4), share=(round(mean * weight, 4), round((1 - mean) * weight, 4))),
     )
 
@@ -272,7 +276,8 @@ def main() -> int:
         print(f"{name:26} {known.days:5.0f} days {known.incidents:4} outages {known.hours} {known.lengths_h}")
     for name, two in table.pairs.items():
         print(
-            f"{name:40} {two.days:5.0f} days {two.together:4} together, times {two.times}, shared {two.shared.none, two.shared.share}"
+            f"{name:40} {two.days:5.0f} days {two.together:4} together, times {two.times}, "
+            f"shared {two.shared.none, two.shared.share}"
         )
     if not args.print:
         TARGET.write_bytes(msgspec.json.format(msgspec.json.encode(table), indent=1) + b"\n")

@@ -82,7 +82,7 @@ class Figures:
         basis, says = grounds_together(each, pairs)
         return Together(
             subjects=chain,
-            hours=hours_of(self._shares(self._best(chain))),
+            hours=hours_of(self.possible_shares(chain)),
             independent=HOURS_A_YEAR * prod(a.hours.mid / HOURS_A_YEAR for a in each),
             basis=basis,
             provenance=says,
@@ -93,15 +93,18 @@ class Figures:
 
         :raises ValueError: there are no subjects.
         """
-        before, after = self._shares(self._best(subjects)), self._shares(self._best([*subjects, more]))
+        before, after = self.possible_shares(subjects), self.possible_shares([*subjects, more])
         return hours_of([max(0.0, a - b) for a, b in zip(before, after, strict=True)])
 
-    def possible_shares(self, subject: Subject) -> list[float]:
-        """The shares of the time in which it may be down, each as likely as the next: the draws behind ``alone``."""
-        return [d.share for d in self._possible(subject)]
+    def possible(self, subject: Subject) -> list[Draw]:
+        """What may be true of one subject, each as likely as the next: what ``alone`` is made of."""
+        if subject not in self._draws:
+            record = self._seen.get(subject, Seen())
+            self._draws[subject] = draws(self._before(subject), record, _random("alone", subject))
+        return self._draws[subject]
 
     def _of_one(self, subject: Subject) -> Alone:
-        possible = self._possible(subject)
+        possible = self.possible(subject)
         known = grounds(subject, self._table, self._seen.get(subject, Seen()))
         rates = sorted(d.rate * (1 - d.share) for d in possible)
         return Alone(
@@ -113,6 +116,10 @@ class Figures:
             provenance=known.says,
             degraded=self._degraded(subject),
         )
+
+    def possible_shares(self, subjects: Sequence[Subject]) -> list[float]:
+        """The shares of the time in which all of them may be down, each as likely as the next."""
+        return self._shares(self._best(subjects))
 
     def _best(self, subjects: Sequence[Subject]) -> tuple[Subject, ...]:
         """The chain without what adds nothing, in an order of its own: the best first, and no more than counts."""
@@ -126,7 +133,7 @@ class Figures:
         return self._chains[chain]
 
     def _summed(self, chain: Sequence[Subject], causes: Mapping[Group, Sequence[float]]) -> list[float]:
-        alone = [self.possible_shares(s) for s in chain]
+        alone = [self._alone_shares(s) for s in chain]
         return [all_down_share([p[n] for p in alone], {g: b[n] for g, b in causes.items()}) for n in range(DRAWS)]
 
     def _cause(self, group: tuple[Subject, ...]) -> list[float]:
@@ -136,7 +143,7 @@ class Figures:
             grid, met = self._believed(group), self._met(group)
             if met:
                 smaller = {g: self._cause(tuple(group[i] for i in g)) for g in groups_of(len(group))[:-1]}
-                alone = [self.possible_shares(s) for s in group]
+                alone = [self._alone_shares(s) for s in group]
                 rarest = [min(p[n] for p in alone) for n in range(DRAWS)]
                 grid = after_meeting(grid, met, self._summed(group, smaller), rarest)
             self._causes[group] = drawn(grid, self._common, _random("cause", *group))
@@ -154,18 +161,15 @@ class Figures:
         together = self._seen_together(which)
         if together is None or not together.up_years:
             return None
-        lengths = together_lengths([self._possible(s) for s in which], together, _random("lengths", *which))
+        lengths = together_lengths([self.possible(s) for s in which], together, _random("lengths", *which))
         return Met(together.begun, [HOURS_A_YEAR * together.up_years / h for h in lengths])
 
     def _shared(self, one: Subject, other: Subject) -> Shared:
         known = self._table.pair(one, other)
         return known.shared if known else self._table.kin[self._kin(one, other)]
 
-    def _possible(self, subject: Subject) -> list[Draw]:
-        if subject not in self._draws:
-            record = self._seen.get(subject, Seen())
-            self._draws[subject] = draws(self._before(subject), record, _random("alone", subject))
-        return self._draws[subject]
+    def _alone_shares(self, subject: Subject) -> list[float]:
+        return [d.share for d in self.possible(subject)]
 
     def _degraded(self, subject: Subject) -> Hours | None:
         found = self._table.figure(subject)
