@@ -104,7 +104,7 @@ def _both(history: History, figures: Figures, pair: tuple[Subject, Subject], mom
         return None
     name = f"{pair[0]} + {pair[1]}"
     random = Random(name)
-    shares = figures.possible_shares(pair)
+    shares = figures.possible_together(pair)
     lengths = together_lengths([figures.possible(s) for s in pair], Seen(), random)
     played = sorted(
         _year(share * HOURS_A_YEAR, hours, days, random) / IMPACT for share, hours in zip(shares, lengths, strict=True)

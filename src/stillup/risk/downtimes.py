@@ -82,7 +82,7 @@ class Figures:
         basis, says = grounds_together(each, pairs)
         return Together(
             subjects=chain,
-            hours=hours_of(self.possible_shares(chain)),
+            hours=hours_of(self.possible_together(chain)),
             independent=HOURS_A_YEAR * prod(a.hours.mid / HOURS_A_YEAR for a in each),
             basis=basis,
             provenance=says,
@@ -93,7 +93,7 @@ class Figures:
 
         :raises ValueError: there are no subjects.
         """
-        before, after = self.possible_shares(subjects), self.possible_shares([*subjects, more])
+        before, after = self.possible_together(subjects), self.possible_together([*subjects, more])
         return hours_of([max(0.0, a - b) for a, b in zip(before, after, strict=True)])
 
     def possible(self, subject: Subject) -> list[Draw]:
@@ -117,8 +117,15 @@ class Figures:
             degraded=self._degraded(subject),
         )
 
-    def possible_shares(self, subjects: Sequence[Subject]) -> list[float]:
-        """The shares of the time in which all of them may be down, each as likely as the next."""
+    def possible_shares(self, subject: Subject) -> list[float]:
+        """The shares of the time in which one may be down, each as likely as the next; of all subjects in one order."""
+        return [d.share for d in self.possible(subject)]
+
+    def possible_together(self, subjects: Sequence[Subject]) -> list[float]:
+        """The shares of the time in which all of them may be down, likewise.
+
+        :raises ValueError: there are none.
+        """
         return self._shares(self._best(subjects))
 
     def _best(self, subjects: Sequence[Subject]) -> tuple[Subject, ...]:
@@ -133,7 +140,7 @@ class Figures:
         return self._chains[chain]
 
     def _summed(self, chain: Sequence[Subject], causes: Mapping[Group, Sequence[float]]) -> list[float]:
-        alone = [self._alone_shares(s) for s in chain]
+        alone = [self.possible_shares(s) for s in chain]
         return [all_down_share([p[n] for p in alone], {g: b[n] for g, b in causes.items()}) for n in range(DRAWS)]
 
     def _cause(self, group: tuple[Subject, ...]) -> list[float]:
@@ -143,7 +150,7 @@ class Figures:
             grid, met = self._believed(group), self._met(group)
             if met:
                 smaller = {g: self._cause(tuple(group[i] for i in g)) for g in groups_of(len(group))[:-1]}
-                alone = [self._alone_shares(s) for s in group]
+                alone = [self.possible_shares(s) for s in group]
                 rarest = [min(p[n] for p in alone) for n in range(DRAWS)]
                 grid = after_meeting(grid, met, self._summed(group, smaller), rarest)
             self._causes[group] = drawn(grid, self._common, _random("cause", *group))
@@ -167,9 +174,6 @@ class Figures:
     def _shared(self, one: Subject, other: Subject) -> Shared:
         known = self._table.pair(one, other)
         return known.shared if known else self._table.kin[self._kin(one, other)]
-
-    def _alone_shares(self, subject: Subject) -> list[float]:
-        return [d.share for d in self.possible(subject)]
 
     def _degraded(self, subject: Subject) -> Hours | None:
         found = self._table.figure(subject)
