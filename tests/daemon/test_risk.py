@@ -108,7 +108,11 @@ def test_without_a_key_a_stand_in_does_not_count_and_the_reason_stands_there(con
     needs, _ = looked(configured(CHAINS), keys={"FIRST_KEY": "dummy-1", "OWN_KEY": "dummy-3"})
     route = needs["route:anthropic:claude-*"].need
     assert [way.name for way in route.ways] == ["first", "box"]
-    assert [(way.name, bool(way.missing)) for way in route.lacking] == [("second", True)]
+    assert [way.name for way in route.lacking] == ["second"]
+    assert route.lacking[0].missing.startswith("set SECOND_KEY to its key")
+    found = {g.candidate.id: g.candidate for g in needs["route:openai:house-*"].gains}
+    assert found["upstream:second"].access.startswith("set SECOND_KEY to its key")
+    assert not found["upstream:second"].ready
 
 
 def test_no_key_stands_in_what_is_told(chained):
@@ -250,6 +254,7 @@ def test_what_a_stand_in_costs_comes_from_that_use(configured, tmp_path):
     needs, _ = looked(configured(CHAINS))
     costs = {g.candidate.id: g.cost for g in needs["route:anthropic:claude-*"].gains}
     assert costs["gemini"].usd_a_year > costs["gemini"].usd_standing_in > 0
+    assert costs["gemini"].usd_a_year_now > 0
     assert costs["upstream:own"] is None
 
 

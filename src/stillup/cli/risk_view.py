@@ -134,17 +134,9 @@ def _print_gains(out: Console, one: Surveyed, most: int) -> None:
         common = f"in common with {whom}: {words.in_common(gain)}" if whom else ""
         facts = [common, words.price(gain), gain.candidate.at_hand]
         facts += [gain.candidate.advantage] if gain.candidate.subject.service == LOCAL else [gain.candidate.access]
-        says = "; ".join(clean(fact, 200) for fact in facts if fact)
-        rows.append((words.saved(gain), clean(gain.candidate.title, 60), says))
-    if out.width >= _BESIDE:
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        for column in range(3):
-            grid.add_column(overflow="fold", no_wrap=column == 0)
-        for row in rows:
-            grid.add_row(*map(Text, row))
-        out.print(Padding(grid, (0, 0, 0, 2), expand=False))
-    else:
-        _list(out, (("+", "green", f"{title}: {figure}; {says}") for figure, title, says in rows))
+        says = "; ".join(clean(fact, 200) for fact in (words.saved(gain), *facts) if fact)
+        rows.append(("+", "green", f"{clean(gain.candidate.title, 60)}: {says}"))
+    _list(out, rows)
     if little := words.little(one):
         out.print(Padding(Text(little, style="dim"), (0, 0, 0, 2), expand=False))
     left = len(one.gains) - len(shown)

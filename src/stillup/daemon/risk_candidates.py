@@ -34,8 +34,11 @@ def for_route(
     protocol, _, name = need.id.removeprefix("route:").partition(":")
     model = next((a for a in asked if fnmatchcase(a, name)), "") if "*" in name else name
     model = model or (need.ways[0].model if need.ways else "")
-    upstreams = {subject_of(known): known for known in plan.known if not known.is_bare}
-    found = [_upstream(known, subject) for subject, known in list(upstreams.items())[:_MOST_UPSTREAMS]]
+    upstreams = {subject_of(known): known for known in plan.known if known.missing or not known.is_bare}
+    found = [
+        _upstream(known, subject, Protocol(protocol), model)
+        for subject, known in list(upstreams.items())[:_MOST_UPSTREAMS]
+    ]
     found += [] if Subject(LOCAL) in upstreams else [_local(local)]
     have = {subject.service for subject in upstreams}
     for provider in providers().values():
@@ -47,13 +50,16 @@ def for_route(
     return found
 
 
-def _upstream(known: Known, subject: Subject) -> Candidate:
+def _upstream(known: Known, subject: Subject, protocol: Protocol, model: str) -> Candidate:
+    there = _model_at(known.provider, protocol, model) if known.provider and not known.provider.is_local else None
     return Candidate(
+        model=there or "",
         id=f"upstream:{known.spec.id}",
         title=known.spec.id,
         subject=subject,
-        ready=True,
-        at_hand="an upstream of yours: it is only not in this chain",
+        ready=not known.missing,
+        access=known.missing.partition(": ")[2],
+        at_hand="an upstream of yours" if known.missing else "an upstream of yours: it is only not in this chain",
     )
 
 

@@ -49,7 +49,7 @@ def routes_needed(plan: GatewayPlan, usage: Usage, services: Collection[str]) ->
     found: dict[tuple[object, ...], Need] = {}
     for protocol, name, used in _asked(plan, usage, services):
         links = plan.links(protocol, name)
-        need = _route(plan, name, protocol, links)
+        need = _route(plan, name, protocol, links, usage.likeliest(name, used))
         if need.ways or need.lacking:
             used_by = usage.matching(name, used) if plan.routes else usage.of(name.__eq__)
             need = Need(id=need.id, kind=need.kind, title=need.title, ways=need.ways, lacking=need.lacking,
@@ -89,18 +89,20 @@ def _spoken(plan: GatewayPlan, pattern: str) -> Protocol | None:
     return next(as_it_is, usable[0][0] if usable else found[0][0])
 
 
-def _route(plan: GatewayPlan, name: str, protocol: Protocol, links: Sequence[Link]) -> Need:
+def _route(plan: GatewayPlan, name: str, protocol: Protocol, links: Sequence[Link], asked: str) -> Need:
+    """``asked`` is what the journal saw asked most of what the name stands for."""
     by_id = {known.spec.id: known for known in plan.known}
     ways: list[Way] = []
     lacking: list[Way] = []
     for link in links:
         known = by_id[link.upstream]
-        missing = "" if link.target is not None else link.says
+        why = known.missing.partition(": ")[2] if known.is_bare and known.missing else link.says
+        missing = "" if link.target is not None else why
         way = Way(
             name=link.upstream,
             title=f"{link.upstream}/{link.model}" if link.model and link.model != name else link.upstream,
             subject=subject_of(known),
-            model=link.model if find_model(link.model) else "",
+            model=link.model if find_model(link.model) else asked if link.model == name else "",
             key=known.key_from,
             by_gateway=True,
             note=_note(known, link),
@@ -113,7 +115,9 @@ def _route(plan: GatewayPlan, name: str, protocol: Protocol, links: Sequence[Lin
 
 
 def _note(known: Known, link: Link) -> str:
-    if known.is_bare or known.missing:
+    if known.missing:
+        return f"{link.says}; {known.missing.partition(': ')[2]}"
+    if known.is_bare:
         return f"{link.says}; no key of yours is there: only clients that bring their own reach it"
     return link.says
 

@@ -55,6 +55,12 @@ class Usage(Struct, frozen=True, kw_only=True):
         """Of the models that a route's pattern takes, and none of the routes before it."""
         return self.of(lambda name: fnmatchcase(name, pattern) and not any(fnmatchcase(name, b) for b in before))
 
+    def likeliest(self, pattern: str, before: tuple[str, ...] = ()) -> str:
+        """Of the models that a route's pattern takes the one that was asked most; empty where none was."""
+        those = (name for _, name in self.most_asked(_MOST_NAMES))
+        taken = (n for n in those if fnmatchcase(n, pattern) and not any(fnmatchcase(n, b) for b in before))
+        return next(taken, "")
+
     def most_asked(self, most: int) -> list[tuple[Protocol, str]]:
         """The models that were asked most, by protocol."""
         those = sorted(self.heaps.items(), key=lambda item: -item[1].asked)

@@ -98,7 +98,9 @@ def price(gain: Gain) -> str:
 
 
 def usd(value: float) -> str:
-    """``$0.40``, ``$12``, ``$1,200``."""
+    """``under $0.01``, ``$0.40``, ``$12``, ``$1,200``."""
+    if value < 0.01:
+        return "under $0.01"
     return f"${value:,.0f}" if value >= 10 else f"${value:,.2f}"
 
 
