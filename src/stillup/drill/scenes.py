@@ -115,7 +115,7 @@ def play_called(word: str, among: Sequence[Play]) -> Play:
     :raises UsageError: there is none of that name; it names what is near.
     """
     asked, _, upstream = word.partition("@")
-    found = next((play for play in among if asked in (play.key, play.name)), None)
+    found = next((play for play in among if asked and asked in (play.key, play.name)), None)
     mode = asked.removeprefix("mode:")
     if found is None and len(mode) == 3 and mode.isascii() and mode.isdecimal() and mode[0] in "45":
         found = Play(kind=Kind.MODE, name=mode)
