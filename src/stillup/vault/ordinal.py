@@ -48,6 +48,9 @@ class Ordinals:
         return number
 
     def _is_taken(self, number: int) -> bool:
-        if number in self._known:
-            return number in self._taken
-        return self._db.execute("SELECT 1 FROM message WHERE n = ?", (number,)).fetchone() is not None
+        if number in self._taken:
+            return True
+        return (
+            number not in self._known
+            and self._db.execute("SELECT 1 FROM message WHERE n = ?", (number,)).fetchone() is not None
+        )

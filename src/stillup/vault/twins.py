@@ -44,7 +44,9 @@ class Twins:
 
     def _shared(self, chain: list[tuple[bytes, str]]) -> int:
         """How many turns from the beginning on are kept already, in any conversation."""
-        low, high = 0, len(chain)
+        if not self._having(chain[0][0]):  # so it is with nearly all of an export
+            return 0
+        low, high = 1, len(chain)
         while low < high:
             middle = (low + high + 1) // 2
             if self._having(chain[middle - 1][0]):

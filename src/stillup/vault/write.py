@@ -18,6 +18,10 @@ from stillup.vault.twins import THREADED, Twins
 from stillup.vault.values import Attachment
 
 _KEY_DIGITS = 10
+_NEW_MESSAGE = (
+    "INSERT INTO message (n, conversation, place, id, role, at, model, parent, digest, chain, parts) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 class Put(StrEnum):
@@ -99,8 +103,10 @@ class Writer:
             self._db.execute("INSERT INTO titles (rowid, text) VALUES (?, ?)", (number, words.indexed(talk.title)))
         default_s = changed if changed is not None else self._now_s
         self._ordinals.look([*times, default_s] if len(times) < len(turns) else times)
-        for place, one in enumerate(turns.values()):
-            self._insert(number, place, one, one.name, default_s)
+        rows = [self._row(number, place, one, one.name, default_s) for place, one in enumerate(turns.values())]
+        self._db.executemany(_NEW_MESSAGE, rows)
+        for row, one in zip(rows, turns.values(), strict=True):
+            self._fill(row[0], one)
 
     # -- a conversation that is there -------------------------------------------------------------------------------
 
@@ -213,17 +219,22 @@ class Writer:
         return whole
 
     def _insert(self, number: int, place: int, one: Ready, name: str, default_s: float) -> int:
+        row = self._row(number, place, one, name, default_s)
+        self._db.execute(_NEW_MESSAGE, row)
+        self._fill(row[0], one)
+        return row[0]
+
+    def _row(self, number: int, place: int, one: Ready, name: str, default_s: float) -> tuple[int, *tuple[Any, ...]]:
         n = self._ordinals.take(one.at_s if one.at_s is not None else default_s)
-        self._db.execute(
-            "INSERT INTO message (n, conversation, place, id, role, at, model, parent, digest, chain, parts) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                n, number, place, name, one.role, one.at_s, one.model, one.parent, one.digest, one.chain, one.stored,
-            ),
+        return (
+            n, number, place, name, one.role, one.at_s, one.model, one.parent, one.digest, one.chain, one.stored,
         )  # fmt: skip
-        self._give(n, one)
+
+    def _fill(self, n: int, one: Ready) -> None:
+        """What belongs to a message, and what it is found by."""
+        if one.blobs or one.given:
+            self._give(n, one)
         self._await(n, one.words)
-        return n
 
     def _replace(self, n: int, one: Ready) -> None:
         """A message that is another now."""
