@@ -27,11 +27,13 @@ from stillup.risk.shipped import Shared
 
 MOST = 6
 """A chain longer than this counts as its best so many: who is down with these is down."""
+ODD = 0.03
+"""How likely two are to share as much as you like, all the same: two names may lead to one machine. Assumed."""
 STEPS = 60
 ALIKE = 0.8
 """How much what one group shares goes with what others share (a normal copula). Assumed."""
-_TRIES = 60
-_COARSE = 24
+_TRIES = 40
+_COARSE = 12
 _TINY = 1e-12
 _NORMAL = NormalDist()
 
@@ -71,13 +73,14 @@ def possible_shared(belief: Shared) -> tuple[list[float], list[float]]:
     ends = [(i / STEPS) ** 2 for i in range(STEPS + 1)]  # closer together where it matters
     cells = [((low + high) / 2, high - low) for low, high in pairwise(ends)]
     slab = [v ** (alpha - 1) * (1 - v) ** (beta - 1) * width for v, width in cells]
-    whole = sum(slab)
-    return [0.0, *(v for v, _ in cells)], [belief.none, *((1 - belief.none) * w / whole for w in slab)]
+    some, whole = 1 - belief.none, sum(slab)
+    weights = [some * ((1 - ODD) * w / whole + ODD * width) for w, (_, width) in zip(slab, cells, strict=True)]
+    return [0.0, *(v for v, _ in cells)], [belief.none, *weights]
 
 
 def mean_shared(belief: Shared) -> float:
     """The mean of what is believed."""
-    return (1 - belief.none) * belief.share[0] / sum(belief.share)
+    return (1 - belief.none) * ((1 - ODD) * belief.share[0] / sum(belief.share) + ODD / 2)
 
 
 def taking_more(pair: Grid, chances: Sequence[tuple[float, float]]) -> Grid:
