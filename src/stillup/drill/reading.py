@@ -25,7 +25,7 @@ class Reading:
         self.text = ""
         self.error = ""
         self.has_ended = False
-        self._calls: dict[object, list[str]] = {}
+        self._calls: dict[str, list[str]] = {}
         self._protocol = protocol
         self._streams = streams
         self._held = b""
@@ -93,7 +93,7 @@ class Reading:
     def _anthropic(self, event: Json) -> None:
         kind, block = event.get("type"), _dict(event.get("content_block"))
         if kind == "content_block_start" and block.get("type") == "tool_use":
-            self._calls[event.get("index")] = [str(block.get("name")), ""]
+            self._calls[str(event.get("index"))] = [str(block.get("name")), ""]
         elif kind == "content_block_delta":
             delta = _dict(event.get("delta"))
             self._say(delta.get("text"))
@@ -108,7 +108,7 @@ class Reading:
             for call in _rows(delta.get("tool_calls")):
                 function = _dict(call.get("function"))
                 if function.get("name"):
-                    self._calls.setdefault(call.get("index"), [str(function["name"]), ""])
+                    self._calls.setdefault(str(call.get("index")), [str(function["name"]), ""])
                 self._argue(call.get("index"), function.get("arguments"))
 
     def _responses(self, event: Json) -> None:
@@ -116,7 +116,7 @@ class Reading:
         if kind == "response.output_text.delta":
             self._say(event.get("delta"))
         elif kind == "response.output_item.added" and item.get("type") == "function_call":
-            self._calls[event.get("output_index")] = [str(item.get("name")), ""]
+            self._calls[str(event.get("output_index"))] = [str(item.get("name")), ""]
         elif kind == "response.function_call_arguments.delta":
             self._argue(event.get("output_index"), event.get("delta"))
         elif kind == "response.completed":
@@ -160,8 +160,8 @@ class Reading:
             self.text += text
 
     def _argue(self, index: object, text: object) -> None:
-        if isinstance(text, str) and index in self._calls:
-            self._calls[index][1] += text
+        if isinstance(text, str) and str(index) in self._calls:
+            self._calls[str(index)][1] += text
 
     def _called(self, call: object, member: str) -> None:
         """A call that came in one piece."""
@@ -169,7 +169,7 @@ class Reading:
         if isinstance(found.get("name"), str) and member in found:
             given = found[member]
             text = given if isinstance(given, str) else msgspec.json.encode(given).decode()
-            self._calls[len(self._calls)] = [found["name"], text]
+            self._calls[f"whole {len(self._calls)}"] = [found["name"], text]
 
 
 def error_in(value: object) -> str:

@@ -78,8 +78,7 @@ def worth_of(drill: Drill) -> Worth:
 
 def _in_words(drill: Drill, backed: float | None, count: int) -> str:
     if backed is None:
-        asker = "nobody asked" if drill.where is Where.GATEWAY else "nothing was asked"
-        return f"{asker} anything while the failure stood: that says nothing about what would come through"
+        return "nobody asked anything while the failure stood: that says nothing about what would come through"
     whole = round(backed * count)
     what = "request" if count == 1 else "requests"
     how = f"{whole} of {count} {what} ended with the whole answer and without an error"
