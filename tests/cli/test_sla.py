@@ -124,7 +124,13 @@ def test_without_a_database_it_says_what_would_measure(tmp_path, capsys):
 def test_a_name_that_a_spreadsheet_would_run_is_text():
     from stillup.cli.sla_view import _safe
 
-    assert [_safe(v) for v in ("=cmd()", "@x", "api", 1, None)] == ["'=cmd()", "'@x", "api", 1, None]
+    assert [_safe(v) for v in ("=cmd()", "\t@x", "\x1b[31mapi", 1, None)] == [
+        "'=cmd()",
+        "'@x",
+        "[31mapi",
+        1,
+        None,
+    ]
     assert as_csv([]).count("\n") == 1
     assert render([], 80) is not None
 

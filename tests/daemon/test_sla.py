@@ -264,3 +264,10 @@ def test_a_stretch_that_is_cut_anywhere_adds_up_to_itself(cut):
 def test_a_page_with_thousands_of_parts_fills_nothing(tmp_path):
     lines = [declared(0, State.OPERATIONAL, component=f"part {n}") for n in range(3_000)]
     assert len(read(lines, OCTOBER.begin_s + 60)) <= 200
+
+
+def test_signals_that_nobody_has_judged_yet_are_measured_all_the_same(tmp_path):
+    with open_store(tmp_path / "stillup.db") as store:
+        store.record([outcome(n, ok=n % 10 > 0) for n in range(100)])
+        told = report(parse_config(f"data = '{tmp_path}'"), store, CLAUDE, OCTOBER, BEGIN + timedelta(days=1))
+    assert rows(told, "api")[Side.PROBE].measured.available == 0.9

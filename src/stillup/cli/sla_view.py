@@ -192,5 +192,8 @@ def _round(value: float | None) -> float | None:
 
 
 def _safe(value: object) -> object:
-    """A name that a spreadsheet would take for a formula is written as text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
+    """A name in which nothing hides; one that a spreadsheet would take for a formula is written as text."""
+    if not isinstance(value, str):
+        return value
+    text = clean(value, 300)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -189,7 +190,7 @@ def _people(
     """
     known: list[Span] = []
     alarms: dict[str | None, list[Span]] = {None: []}
-    for at, until in zip(ticks, [*ticks[1:], end], strict=True):
+    for at, until in pairwise([*ticks, end]):
         told = [e for e in store.evidence_of_tick(service, at) if e.family in _PEOPLE]
         if at >= until or all(e.standing is Standing.NO_DATA for e in told):
             continue
