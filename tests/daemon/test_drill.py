@@ -212,6 +212,19 @@ async def test_abort_from_another_process_ends_it_and_keeps_what_was_seen(config
     assert read(folder).drills == (drill,)
 
 
+async def test_aborted_before_the_failure_began_nothing_counts_as_come_through(configured):
+    aborted = asyncio.Event()
+
+    def told(moment):
+        if moment.what is What.ASKED:
+            aborted.set()
+
+    drill = await played(configured(), "mode:529", told=told, aborted=aborted)
+    assert drill.aborted
+    assert worth_of(drill).backed is None
+    assert "still waiting" in drill.scenes[0].happened[-1].says
+
+
 async def test_aborted_before_it_began_it_plays_nothing_and_keeps_nothing(configured):
     config, aborted = configured(), asyncio.Event()
     aborted.set()

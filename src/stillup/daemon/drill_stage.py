@@ -81,6 +81,7 @@ class Stage:
         self.happened: list[Happened] = []
         self._began_s = ground.clock.monotonic_s()
         self._came: dict[str, list[Came]] = {}
+        self._open = 0
         self.answered = asyncio.Event()
         """Everything was asked once while the failure stands, with the backups."""
 
@@ -113,7 +114,7 @@ class Stage:
             self._asking = {lane.name: client(lane.gateway.address) for lane in world.lanes}
             self._came = {lane.name: [] for lane in world.lanes}
             whole = await self._unless_aborted(self._play(fault, asks, beside))
-            self._mend()
+            self._mend(whole=whole)
             lanes = tuple(self._lane(lane) for lane in world.lanes)
         return replace(self.scene, lanes=lanes, happened=tuple(self.happened), injected=fault.says, aborted=not whole)
 
@@ -161,13 +162,15 @@ class Stage:
                 if upstream not in self.hit:
                     server.set(WELL)
 
-    def _mend(self) -> None:
+    def _mend(self, *, whole: bool) -> None:
         self.world.well()
         for lane in self.world.lanes:
             lane.gateway.faults.end()
-        self.scene = replace(self.scene, ends_s=self.now())
-        if self.scene.begins_s:
-            self.tell(What.MENDED)
+        now = self.now()
+        self.scene = replace(self.scene, begins_s=self.scene.begins_s or now, ends_s=now)
+        if not whole:
+            self.happens(f"Broken off; {self._open} requests were still waiting, and count as nothing.")
+        self.tell(What.MENDED)
 
     async def _rounds(self, lane: MirrorLane, asks: Sequence[Question]) -> None:
         """Ask all, again where that was quick, and go on for as long as the failure is to stand."""
@@ -189,7 +192,9 @@ class Stage:
 
     async def _ask(self, lane: MirrorLane, question: Question, begun: Callable[[], None] = lambda: None) -> None:
         client: Client = self._asking[lane.name]
+        self._open += 1
         came = await client.ask(question, begun)
+        self._open -= 1
         self._came[lane.name].append(came)
         self.tell(What.ASKED, lane=lane.name, asked=came.asked)
 

@@ -49,7 +49,7 @@ def score_of(scene: Scene, lane: Lane) -> Score:
 
 def met(scene: Scene, lane: Lane) -> tuple[Asked, ...]:
     """The requests that were under way while the failure stood; how the others went says nothing of it."""
-    return tuple(each for each in lane.asked if each.done_s >= scene.begins_s and each.at_s <= scene.ends_s)
+    return tuple(each for each in lane.asked if each.done_s > scene.begins_s and each.at_s <= scene.ends_s)
 
 
 def losses(scene: Scene, lane: Lane) -> tuple[Loss, ...]:
