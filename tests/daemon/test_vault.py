@@ -9,7 +9,7 @@ import pytest
 
 from stillup.clock import SystemClock
 from stillup.config import parse_config
-from stillup.daemon.vault import Following, open_kept
+from stillup.daemon.vault import Following, often_opened, open_kept
 from stillup.errors import StoreError, UsageError
 from stillup.secret import Secret
 from stillup.vault.crypt import rewrite
@@ -82,3 +82,23 @@ def test_the_page_opens_a_vault_with_its_passphrase_and_asks_nobody(tmp_path):
     with pytest.raises(StoreError, match="no passphrase"):
         open_kept(config, {})
     open_kept(config, {"STILLUP_VAULT_PASSPHRASE": "long enough"}).close()
+
+
+def test_what_a_passphrase_becomes_is_remembered_and_another_one_is_seen(tmp_path):
+    config = parse_config(f'data = "{tmp_path}"')
+    path = tmp_path / "vault.db"
+    environ = {"STILLUP_VAULT_PASSPHRASE": "it's long"}
+    opened = often_opened(config, environ)
+    with pytest.raises(UsageError, match="no vault yet"):
+        opened()
+    open_vault(path).close()
+    opened().close()
+    rewrite(path, None, Secret("it's long"))
+    for _ in range(2):
+        with opened() as vault:
+            assert vault.newest(1) == []
+    rewrite(path, Secret("it's long"), Secret("longer still"))
+    with pytest.raises(StoreError, match="not the passphrase"):
+        opened()
+    environ["STILLUP_VAULT_PASSPHRASE"] = "longer still"
+    opened().close()

@@ -21,7 +21,7 @@ from stillup.daemon.reminder import Reminding
 from stillup.daemon.rerouting import Rerouter
 from stillup.daemon.sockets import open_sockets
 from stillup.daemon.traffic import TrafficObserver
-from stillup.daemon.vault import Following, open_kept
+from stillup.daemon.vault import Following, often_opened
 from stillup.daemon.watching import LateView, Say, Watching
 from stillup.errors import StillupError, StoreError, UsageError
 from stillup.gateway.plan import GatewayPlan, resolve
@@ -253,7 +253,7 @@ class _Up:
             pool=self._open_pool(),
             gateway=gateway.address if gateway is not None else None,
             gateway_token=Secret(user) if user else None,
-            vault=lambda: open_kept(self._config, self._environ),
+            vault=often_opened(self._config, self._environ),
             practice=Practising(self._config, self._environ, self._clock, faults, assessor),
             risk=assessor,
             sla=self._measuring,

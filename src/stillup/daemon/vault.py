@@ -17,6 +17,7 @@ from stillup.gateway.journal.segment import segments
 if TYPE_CHECKING:
     from stillup.clock import Clock
     from stillup.config import Config
+    from stillup.vault.crypt import RawKeys
     from stillup.vault.store import Vault
 
 LOOK_S = 60.0
@@ -25,8 +26,8 @@ _ANYWAY = 10
 _PROGRAM = (sys.executable, "-m", "stillup")
 
 
-def open_kept(config: Config, environ: Mapping[str, str]) -> Vault:
-    """The vault that is there, for nobody who could be asked for a passphrase.
+def open_kept(config: Config, environ: Mapping[str, str], keys: RawKeys | None = None) -> Vault:
+    """The vault that is there, for nobody who could be asked for a passphrase; ``keys`` for who opens it often.
 
     :raises stillup.errors.StillupError: there is none, or it cannot be opened.
     """
@@ -38,7 +39,16 @@ def open_kept(config: Config, environ: Mapping[str, str]) -> Vault:
     if not path.exists():
         msg = "There is no vault yet: `stillup vault import` makes one."
         raise UsageError(msg)
-    return open_vault(path, find_passphrase(config.vault, environ) if is_encrypted(path) else None)
+    passphrase = find_passphrase(config.vault, environ) if is_encrypted(path) else None
+    return open_vault(path, keys.of(path, passphrase) if keys and passphrase else passphrase)
+
+
+def often_opened(config: Config, environ: Mapping[str, str]) -> Callable[[], Vault]:
+    """The same for a page: what the passphrase becomes is remembered."""
+    from stillup.vault.crypt import RawKeys
+
+    keys = RawKeys()
+    return lambda: open_kept(config, environ, keys)
 
 
 class Following:

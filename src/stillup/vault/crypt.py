@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from hashlib import pbkdf2_hmac
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from stillup.secret import Secret
 from stillup.store.faults import of_sqlite
 
 _PLAIN = b"SQLite format 3\0"
+_SALT_BYTES, _KEY_BYTES, _ROUNDS = 16, 32, 256_000
 _CACHE_KB = 24_576
 _LOG_PAGES = 8_000
 """The log is folded in when it has so many: an import writes some pages again and again."""
@@ -37,6 +39,30 @@ def is_encrypted(path: Path) -> bool:
         msg = f"the vault {path} cannot be read: {exc.strerror}"
         raise _blamed(msg) from exc
     return bool(head) and head != _PLAIN
+
+
+class RawKeys:
+    """What a passphrase became, remembered for one vault that is opened again and again.
+
+    SQLCipher takes a tenth of a second for that each time: PBKDF2 with SHA-512, 256,000 rounds and the file's own salt.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[bytes, str] | None = None
+        self._key = Secret("")
+
+    def of(self, path: Path, passphrase: Secret) -> Secret:
+        """The key, in the form in which SQLCipher takes it in the place of a passphrase.
+
+        :raises StoreError: the vault cannot be read.
+        """
+        with _files(path), path.open("rb") as file:
+            salt = file.read(_SALT_BYTES)
+        if self._known != (salt, passphrase.reveal()):
+            raw = pbkdf2_hmac("sha512", passphrase.reveal().encode(), salt, _ROUNDS, _KEY_BYTES)
+            self._key = Secret(f"x'{raw.hex()}'")
+            self._known = (salt, passphrase.reveal())
+        return self._key
 
 
 def connect(path: Path, passphrase: Secret | None) -> Any:  # noqa: ANN401 - a connection of sqlite3 or of sqlcipher3
