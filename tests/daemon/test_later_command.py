@@ -45,7 +45,7 @@ def test_the_first_in_line_runs_when_what_it_waits_for_has_been_well_for_long_en
         ({}, "claude: not known yet"),
         ({"claude": Health(None, "major outage")}, "claude: major outage"),
         ({"claude": Health(None, "nobody knows how it is")}, "claude: nobody knows how it is"),
-        ({"claude": Health(900.0, "operational")}, "claude is operational again, and must be so for 20 s more"),
+        ({"claude": Health(900.0, "operational")}, "claude is operational again, and must be so for 120 s"),
     ],
 )
 def test_else_it_waits_and_says_why(health, says):

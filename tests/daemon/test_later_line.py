@@ -95,8 +95,8 @@ async def test_nothing_runs_while_what_it_waits_for_is_down(tmp_path):
     added = place.add("true")
     for _ in range(3):
         await place.line.turn()
-    assert place.commands.find(added.id).stage is Stage.WAITING
-    assert place.line.waits == {added.id: "claude: major outage"}
+    found = place.commands.find(added.id)
+    assert (found.stage, found.says) == (Stage.WAITING, "claude: major outage")
     down.health = Health(0.0, "operational")
     await place.line.turn()
     assert place.commands.find(added.id).stage is Stage.DONE

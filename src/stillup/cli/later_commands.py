@@ -96,7 +96,8 @@ def what(command: Command) -> str:
     """What came of it, or what it waits for."""
     if command.stage is Stage.WAITING:
         behind = f" and {command.after[:_SHORT_ID]}" if command.after else ""
-        return f"for {', '.join(command.subjects)}{behind}" if not command.hurried else "it is next"
+        why = command.says or f"for {', '.join(command.subjects)}{behind}"
+        return "it is next" if command.hurried else clean(why, 200)
     return "" if command.stage is Stage.RUNNING else clean(told_of(command), 200)
 
 

@@ -214,6 +214,5 @@ def _unwell(command: Command, health: Mapping[str, Health], now_s: float, well_f
         if found.well_since_s is None:
             return f"{subject}: {found.says}"
         if now_s - found.well_since_s < well_for_s:
-            left_s = well_for_s - (now_s - found.well_since_s)
-            return f"{subject} is operational again, and must be so for {left_s:.0f} s more"
+            return f"{subject} is operational again, and must be so for {well_for_s:.0f} s"
     return ""

@@ -58,8 +58,6 @@ class Line:
         self._all: list[Command] = []
         self._pruned_s = float("-inf")
         self._trouble = ""
-        self.waits: dict[str, str] = {}
-        """Why each waits, by id."""
 
     async def go_on(self) -> None:
         """Until it is cancelled. A command that runs then goes on."""
@@ -81,8 +79,6 @@ class Line:
 
     async def _tried(self, line: Lock) -> float:
         """A turn; what the disk refuses is said once."""
-        if not self.commands.folder.exists():  # nobody has added one: nothing is made for none
-            return LOOK_S
         try:
             rest_s = await self.turn() if line.taken() else LOOK_S
         except OSError as error:
@@ -111,7 +107,7 @@ class Line:
         if not any(c.stage is Stage.WAITING for c in everything):
             return LOOK_S
         found = await self._next(everything)
-        self.waits = found.waits
+        self._explain(everything, found.waits)
         if found.why is Why.SKIP and found.command is not None:
             self._over(replace(found.command, stage=Stage.SKIPPED, says=found.waits[found.command.id]))
             return 0.0
@@ -119,6 +115,15 @@ class Line:
             return LOOK_S
         await self._run(found.command)
         return self._settings.pause_s
+
+    def _explain(self, everything: Sequence[Command], waits: Mapping[str, str]) -> None:
+        """Others see in the file why each waits; it is written when that changes."""
+        for command in everything:
+            if waits.get(command.id, command.says) != command.says:
+                with self.commands.changing():
+                    found = self.commands.find(command.id)
+                    if found is not None and found.stage is Stage.WAITING:
+                        self.commands.put(replace(found, says=waits[command.id]))
 
     def _read(self) -> list[Command]:
         """What is in the folder; it is read again only when something in it was replaced."""

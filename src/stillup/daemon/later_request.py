@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -33,9 +33,9 @@ _VERSION = (b"anthropic-version", b"2023-06-01")
 
 class _Body(Struct):
     model: str = ""
-    messages: msgspec.Raw | None = None
-    input: msgspec.Raw | None = None
-    contents: msgspec.Raw | None = None
+    messages: Any = None
+    input: Any = None
+    contents: Any = None
 
 
 class Wanted(Struct, frozen=True):
@@ -143,7 +143,7 @@ def _with_model(body: bytes, model: str) -> bytes:
     return msgspec.json.encode({"model": model, **{k: v for k, v in members.items() if k != "model"}})
 
 
-class _Inner(Struct):
+class _Inner(Struct, frozen=True):
     message: str = ""
 
 
