@@ -39,6 +39,10 @@ def test_one_still_under_way_at_the_end_took_at_least_so_long():
     assert found.begun == 1
 
 
+def test_what_was_never_seen_up_has_been_down_at_least_so_long():
+    assert seen(watched([(0, 40), (60, 80)], [(0, 40), (60, 80)])).open == (60.0,)
+
+
 def test_down_before_and_after_a_short_gap_is_one_outage():
     found = seen(watched([(0, 20), (24, 40)], [(18, 20), (24, 26)]))
     assert found.ended == (8.0,)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from math import exp, log, sqrt
 from random import Random
 from statistics import NormalDist, fmean
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -22,6 +23,8 @@ LONGEST_H = 14 * 24.0
 """No outage of the record took longer; a heavy tail without an end would have no mean to speak of."""
 DRAWS = 1_000
 _SOME = 50
+_OPEN = 100
+"""Of more outages whose end was not seen, the longest so many are filled in, the others taken as they are."""
 _NORMAL = NormalDist()
 _TINY = 1e-12
 
@@ -66,9 +69,23 @@ class Draw(Struct, frozen=True):
         return years / (1 + years)
 
 
+class _Sums(NamedTuple):
+    """Of log lengths: how many, their sum and that of their squares."""
+
+    number: int
+    total: float
+    squares: float
+
+    @classmethod
+    def of(cls, logs: Sequence[float]) -> _Sums:
+        return cls(len(logs), sum(logs), sum(x * x for x in logs))
+
+    def and_(self, more: Sequence[float]) -> _Sums:
+        return _Sums(self.number + len(more), self.total + sum(more), self.squares + sum(x * x for x in more))
+
+
 def after(prior: Prior, record: Seen) -> Prior:
     """The belief after a record, where every incident's end was seen (those that are open are left out of lengths)."""
-    logs = [log(h) for h in record.ended]
     return _with_lengths(
         Prior(
             shape=prior.shape + record.begun,
@@ -78,7 +95,7 @@ def after(prior: Prior, record: Seen) -> Prior:
             spread2=prior.spread2,
             freedom=prior.freedom,
         ),
-        logs,
+        _Sums.of([log(h) for h in record.ended]),
     )
 
 
@@ -92,13 +109,15 @@ def draws(prior: Prior, record: Seen, random: Random, count: int = DRAWS) -> lis
         spread2=1.0,
         freedom=1.0,
     )
-    logs, least = [log(h) for h in record.ended], [log(h) for h in record.open]
-    belief = _with_lengths(prior, logs)
+    still = sorted(record.open)
+    told = _Sums.of([log(h) for h in (*record.ended, *still[:-_OPEN])])
+    least = [log(h) for h in still[-_OPEN:]]
+    belief = _with_lengths(prior, told)
     filled = [x + 0.5 for x in least]
     out = []
     for _ in range(count):
         if least:
-            belief = _with_lengths(prior, [*logs, *filled])
+            belief = _with_lengths(prior, told.and_(filled))
         spread2 = belief.freedom * belief.spread2 / (2 * random.gammavariate(belief.freedom / 2, 1.0))
         mean = random.gauss(belief.log_hours, sqrt(spread2 / belief.lengths))
         filled = [_beyond(x, mean, sqrt(spread2), random) for x in least]
@@ -129,19 +148,19 @@ def hours_of(shares: Sequence[float], level: float = 0.9) -> Hours:
     return Hours(mid, low, high, level)
 
 
-def _with_lengths(prior: Prior, logs: Sequence[float]) -> Prior:
-    if not logs:
+def _with_lengths(prior: Prior, told: _Sums) -> Prior:
+    if not told.number:
         return prior
-    count, mean = len(logs), fmean(logs)
+    count, mean = told.number, told.total / told.number
     lengths, freedom = prior.lengths + count, prior.freedom + count
-    squares = sum((x - mean) ** 2 for x in logs)
+    within = max(told.squares - count * mean**2, 0.0)
     between = prior.lengths * count / lengths * (mean - prior.log_hours) ** 2
     return Prior(
         shape=prior.shape,
         years=prior.years,
         log_hours=(prior.lengths * prior.log_hours + count * mean) / lengths,
         lengths=lengths,
-        spread2=(prior.freedom * prior.spread2 + squares + between) / freedom,
+        spread2=(prior.freedom * prior.spread2 + within + between) / freedom,
         freedom=freedom,
     )
 

@@ -2,7 +2,8 @@
 
 An incident that was already under way when a stretch of watching began is left out: given that it was up at some
 moment, what came after is told without it, and so the longer ones are not counted too often by those who watch in
-short stretches (length bias). One that was still under way when the watching ended counts, with "at least so long".
+short stretches (length bias). One that was still under way when the watching ended counts, with "at least so long", as
+does one that was never seen to end or begin.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def seen(record: Watched, bridge_s: float = BRIDGE_S) -> Seen:
         if whole_begin:
             (ended if whole_end else still).append(max((end - begin) / 3600, SHORTEST_H))
     total, lost = _length(watched), _length(down)
+    if lost and lost == total:  # never up: it began before, but to leave it out would be to know nothing
+        still = [lost / 3600]
     return Seen(
         up_years=(total - lost) / 3600 / HOURS_A_YEAR, days=total / 86_400, ended=tuple(ended), open=tuple(still)
     )
