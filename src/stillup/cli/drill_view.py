@@ -15,7 +15,7 @@ from stillup.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-_SCENES = 3
+_SCENES, _LOST = 3, 6
 
 
 def facts(drill: Drill, *, whole: bool = False) -> dict[str, Any]:
@@ -105,10 +105,10 @@ def _lost(drill: Drill) -> Iterator[str]:
         for came in scene.lanes:
             if came.backed and came.score.errors:
                 yield f"Lost in “{scene.title}”:"
-                yield from (f"  - {words}" for words in came.lost)
-                yield from (f"  - kept for later: {words}" for words in came.kept)
-                if came.more:
-                    yield f"  - and {came.more} more"
+                told = [*came.lost, *(f"kept for later: {words}" for words in came.kept)]
+                yield from (f"  - {words}" for words in told[:_LOST])
+                if came.more or len(told) > _LOST:
+                    yield f"  - and more: {count(came.score.errors, 'request')} in all, which the report has"
     alone = [score_of(scene, lane) for scene in drill.scenes for lane in scene.lanes if not lane.backed]
     failed, chars = sum(s.errors for s in alone), sum(s.lost_chars for s in alone)
     if failed:
