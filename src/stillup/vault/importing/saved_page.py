@@ -1,4 +1,4 @@
-"""A page of claude.ai, ChatGPT or Gemini that a browser has saved.
+"""A page of claude.ai, ChatGPT or Gemini that a browser has saved, as ``.html`` or ``.mhtml``.
 
 The pages' own marks say who says what; they change from time to time, and a page without any is named as such.
 """
@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from msgspec import Struct
 
 from stillup.gateway.dialects.neutral import Role, Text
+from stillup.vault.importing import mhtml
 from stillup.vault.importing.bounds import FILE_BYTES, ITEM_BYTES, MIB, said
-from stillup.vault.importing.bundle import Unreadable, checked
+from stillup.vault.importing.bundle import Stream, Unreadable, checked
 from stillup.vault.importing.fields import file_name, titled
 from stillup.vault.importing.html_text import Words, chunks, feed
 from stillup.vault.importing.marks import Mark, seal_of
@@ -45,12 +47,12 @@ class SavedPage:
 
     def recognises(self, source: Path) -> bool:
         """By its name and the marks of the pages in it."""
-        if source.suffix.lower() not in {".html", ".htm", ".xhtml"}:
+        if source.suffix.lower() not in {".html", ".htm", ".xhtml", *mhtml.SUFFIXES}:
             return False
         try:
             checked(source)
             with source.open("rb") as file:
-                following = chunks(utf8(file), _PAGE_BYTES)
+                following = chunks(utf8(_stream(source, file)[0]), _PAGE_BYTES)
                 tail = b""
                 while data := following():
                     if _MINE.search(tail + data):
@@ -75,12 +77,22 @@ class SavedPage:
                 return
             page = _Page()
             with source.open("rb") as file:
-                feed(page, chunks(utf8(file), _PAGE_BYTES))
+                stream, address = _stream(source, file)
+                page.look_for_address(address)
+                feed(page, chunks(utf8(stream), _PAGE_BYTES))
         except (Unreadable, OSError) as failed:
             why = str(failed) if isinstance(failed, Unreadable) else f"It cannot be read: {failed.strerror}."
             yield Read(what=Skipped(where=source.name, why=why), mark=mark, done_bytes=0)
             return
         yield from _reads(page, source, done, size)
+
+
+def _stream(source: Path, file: BinaryIO) -> tuple[Stream, str]:
+    """The page, and where it is from if the file says so."""
+    if source.suffix.lower() not in mhtml.SUFFIXES:
+        return file, ""
+    page = mhtml.Page(file)
+    return page, page.address
 
 
 class _Said(Struct):
@@ -116,7 +128,7 @@ class _Page:
         if tag == "title":
             self._in_title += 1
         elif tag in {"link", "meta"}:
-            self._look_for_address(attrib.get("href", "") or attrib.get("content", ""))
+            self.look_for_address(attrib.get("href", "") or attrib.get("content", ""))
         else:
             self._open = _speaker(tag, attrib)
 
@@ -144,9 +156,10 @@ class _Page:
 
     def comment(self, text: str) -> None:
         if "saved from url" in text or "Page saved" in text or "url:" in text:
-            self._look_for_address(text)
+            self.look_for_address(text)
 
-    def _look_for_address(self, text: str) -> None:
+    def look_for_address(self, text: str) -> None:
+        """The conversation's address, if it is in there."""
         if not self.address and (found := _ADDRESS.search(text[:4000])):
             self.address = found[0]
 
