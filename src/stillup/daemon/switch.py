@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, capabilities, catalogue
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _LOOKED_BACK = timedelta(days=3 * 365)
 _MOST_INCIDENTS = 2_000
 _MOST_RIVALS = 6
+_MOST_COUNTED = 10_000
 _ALWAYS_BEHIND = (
     "The wording of prompts: what was tuned for one model is to be tried anew with another.",
     "Fine-tuned models, and files, projects, memories and artifacts kept at the vendor.",
@@ -184,7 +186,8 @@ def _moves(config: Config, environ: Mapping[str, str], service: Service) -> Iter
     """What goes along, with how much of it there is."""
     kept = _in_vault(config, environ, service.id)
     if kept:
-        yield f"{kept:,} conversations in the vault: `stillup vault continue ID --with MODEL` goes on with each."
+        more = " or more" if kept == _MOST_COUNTED else ""
+        yield f"{kept:,}{more} conversations in the vault: `stillup vault continue ID --with MODEL` goes on with each."
     else:
         yield "Conversations, once they are in the vault (`stillup vault import` reads exports and transcripts)."
     yield "Prompts and templates of the kit: plain text, though to be tried with the other model."
@@ -196,7 +199,7 @@ def _in_vault(config: Config, environ: Mapping[str, str], service: str) -> int:
 
     try:
         with open_kept(config, environ) as vault:
-            return sum(1 for _ in vault.every(service=service))
+            return sum(1 for _ in islice(vault.every(service=service), _MOST_COUNTED))
     except (StillupError, OSError):
         return 0
 
