@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -233,3 +234,13 @@ def test_no_more_are_kept_than_may_be(place):
     place.add("true")
     with pytest.raises(UsageError, match="2 commands wait already"):
         place.commands.add(replace(place.add("true"), id=new_id()), 2)
+
+
+async def test_one_that_was_added_in_the_same_tick_of_the_file_systems_clock_is_seen_too(place):
+    await place.done(place.add("true"))
+    seen = place.commands.folder.stat().st_mtime_ns
+    await place.line.turn()
+    added = place.add("true")
+    os.utime(place.commands.folder, ns=(seen, place.line._seen))
+    (found,) = await place.done(added)
+    assert found.stage is Stage.DONE

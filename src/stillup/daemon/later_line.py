@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0
 _END_S = 0.1
+_ANYWAY = 5
 _PRUNE_EVERY_S = 3_600.0
 _AFTER_A_MISTAKE_S = 30.0
 _MB = 1_048_576
@@ -54,7 +55,7 @@ class Line:
         self._settings, self._environ, self._clock = config.later, environ, clock
         self._healths = healths
         self._say, self._tell = say, tell
-        self._seen = -1
+        self._seen, self._looks = -1, 0
         self._all: list[Command] = []
         self._pruned_s = float("-inf")
         self._trouble = ""
@@ -126,10 +127,14 @@ class Line:
                         self.commands.put(replace(found, says=waits[command.id]))
 
     def _read(self) -> list[Command]:
-        """What is in the folder; it is read again only when something in it was replaced."""
+        """What is in the folder; while nothing in it waits, it is read only when something in it was replaced.
+
+        And now and then anyway: two changes within one tick of the file system's clock look like one.
+        """
         changed = self.commands.folder.stat().st_mtime_ns if self.commands.folder.exists() else 0
-        if changed != self._seen or any(not c.stage.is_over for c in self._all):
-            self._seen, self._all = changed, self.commands.read()
+        self._looks += 1
+        if changed != self._seen or self._looks >= _ANYWAY or any(not c.stage.is_over for c in self._all):
+            self._seen, self._all, self._looks = changed, self.commands.read(), 0
         return self._all
 
     async def _next(self, everything: Sequence[Command]) -> Next:
