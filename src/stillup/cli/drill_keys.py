@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from stillup.cli.drill_live import Lines
     from stillup.drill.values import Step
 
+_MOST_BYTES = 4_096
 _YES, _NO, _SKIP = ("y", "yes"), ("n", "no"), ("s", "skip")
 
 Ask = Callable[["Step"], Awaitable[bool | None]]
@@ -68,7 +70,7 @@ async def _typed(aborted: asyncio.Event) -> str:
 
     def read() -> None:
         if not line.done():
-            line.set_result(sys.stdin.readline())
+            line.set_result(os.read(sys.stdin.fileno(), _MOST_BYTES).decode("utf-8", "replace"))
 
     off = asyncio.create_task(aborted.wait())
     try:
