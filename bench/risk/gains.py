@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from random import Random
 
-from coverage import Case, all_cases
+from held import Case, all_cases
 from worlds import World, world
 
 from stillup.risk.downtimes import Figures

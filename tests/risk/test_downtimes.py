@@ -172,7 +172,7 @@ def test_down_all_the_time_is_not_taken_for_up():
 
 
 def test_intervals_of_nine_in_ten_hold_the_truth_of_simulated_providers_nine_times_in_ten():
-    """A seeded few of the worlds of ``python bench/risk coverage``: three tails, four lengths of record, bursts."""
+    """Some of the worlds of ``python bench/risk/run.py coverage``: three tails, four lengths of record, bursts."""
     held, asked = Counter(), Counter()
     for number in range(48):
         random = Random(number)

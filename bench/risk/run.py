@@ -1,7 +1,7 @@
 """Figures of downtime, judged.
 
-python bench/risk coverage [--worlds 40] [--seed 1]
-STILLUP_DATA=/path/to/data python bench/risk ordered [--data DIR] [--until 2025-01-01]
+python bench/risk/run.py coverage [--worlds 40] [--seed 1]
+STILLUP_DATA=/path/to/data python bench/risk/run.py ordered [--data DIR] [--until 2025-01-01]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "fit")]
 
-from coverage import table, tries  # noqa: E402 - of this folder
+from held import table, tries  # noqa: E402 - of this folder
 
 
 def coverage(worlds: int, seed: int) -> int:
