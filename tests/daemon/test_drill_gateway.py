@@ -135,6 +135,7 @@ async def test_what_fails_for_everybody_is_an_error_with_its_reason(running, bes
     else:
         assert found.continuity == 1.0
         assert found.switch_s is not None
+        assert "Requests through the gateway are rerouted." in [step.says for step in scene.steps if step.done]
     assert gateway.faults.shown() == ()
 
 

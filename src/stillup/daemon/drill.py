@@ -15,9 +15,10 @@ from stillup.clock import SystemClock
 from stillup.daemon.drill_gateway import Switch, Watched
 from stillup.daemon.drill_green import GreenPage
 from stillup.daemon.drill_layout import layout_of
-from stillup.daemon.drill_people import People, asked_of
+from stillup.daemon.drill_people import People, asked_of, steps_of, verdicts_of
 from stillup.daemon.drill_stage import Ground, Stage, either
 from stillup.daemon.drill_under_way import UnderWay, drills_folder, running, until_aborted
+from stillup.daemon.rerouting import neighbour
 from stillup.drill.faults import fault_of
 from stillup.drill.history import id_of, keep
 from stillup.drill.scenes import every_play, hit_by
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _MOST_PLAYS = 100
 _MOST_S = 3_600.0
+_PATIENCE_S = 2.0
 _PEOPLE = (Kind.PROVIDER, Kind.REGION, Kind.ALL)
 """Scenes that somebody is told of, and has steps for."""
 
@@ -129,14 +131,14 @@ class _Run:
             if self._ground.aborted.is_set():
                 return
             tell = self._teller(number, play)
-            scene = await self._by_hand_too(await self._scene(play, tell))
-            self._played[number] = scene
+            self._played[number] = await self._scene(play, tell)
+            scene = self._played[number] = await self._by_hand_too(self._played[number])
             tell(What.OVER, scene=scene)
 
     async def _scene(self, play: Play, tell: Tell) -> Scene:
         ground = self._ground
         if ground.wanted.where is Where.GATEWAY:
-            return await Watched(ground, play, tell, Switch.of(ground.config, self._environ)).run()
+            return await self._on_gateway(play, tell)
         if play.kind is Kind.GREEN_PAGE:
             return await GreenPage(ground, play, tell).run()
         if play.kind not in _PEOPLE:
@@ -144,6 +146,15 @@ class _Run:
         people = People()
         scene = await Stage(ground, play, tell).run(people.beside)
         return replace(scene, alerts=people.alerts, steps=people.steps)
+
+    async def _on_gateway(self, play: Play, tell: Tell) -> Scene:
+        """No alerts are part of it: of tries that a drill touched the monitor is told nothing."""
+        ground = self._ground
+        scene = await Watched(ground, play, tell, Switch.of(ground.config, self._environ)).run()
+        if play.kind not in _PEOPLE:
+            return scene
+        gateway = await neighbour(ground.config, self._environ, _PATIENCE_S)
+        return replace(scene, steps=steps_of(ground, verdicts_of(ground, scene.hit), gateway, {}))
 
     async def _by_hand_too(self, scene: Scene) -> Scene:
         """One scene's steps are asked at a time; nobody is asked once the drill is aborted."""

@@ -95,7 +95,6 @@ def layout_of(config: Config, environ: Mapping[str, str]) -> Layout:
         known=masked,
         routes=routes,
         specs={k.spec.id: k.spec for k in masked},
-        standin_usd_per_day=config.gateway.standin_usd_per_day,
         standin_max_usd=config.gateway.standin_max_usd_per_million,
     )
     return Layout(plan=plan, seats=tuple(map(_seat, masked)), made_up=made_up)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 BACKED, ALONE = "with your backups", "without them"
 _FREE = "127.0.0.1:0"
 _PROJECT = "drill"
+_LEAST_AT_ONCE = 256
+"""The workload asks more at once than one person does, and is not to be turned away for that."""
 
 
 class MirrorLane(Struct, frozen=True, kw_only=True):
@@ -137,7 +139,14 @@ def _lane(
     name: str, plan: GatewayPlan, config: Config, clock: Clock, folder: Path, say: Callable[[str], None]
 ) -> MirrorLane:
     settings = replace(
-        config.gateway, listen=_FREE, hosts=(), users=(), journal=True, journal_sync="none", defer_notify=False
+        config.gateway,
+        listen=_FREE,
+        hosts=(),
+        users=(),
+        journal=True,
+        journal_sync="none",
+        defer_notify=False,
+        max_concurrent=max(_LEAST_AT_ONCE, config.gateway.max_concurrent),
     )
     own = replace(config, data=str(folder), gateway=settings)
     rerouter = Rerouter(plan, clock, _Deaf(), saves=True)

@@ -22,7 +22,8 @@ from stillup.model.verdict import Verdict
 from stillup.response import playbook
 
 if TYPE_CHECKING:
-    from stillup.daemon.drill_stage import Stage
+    from stillup.daemon.drill_stage import Ground, Stage
+    from stillup.daemon.playbook import Gateway
 
 ByHand = Callable[[Step], Awaitable[bool | None]]
 """Asks a person whether a step is done; None: nobody has said."""
@@ -38,8 +39,7 @@ class People(Struct):
     async def beside(self, stage: Stage) -> None:
         """While the failure stands: tell whoever is to be told, and see what of the playbook is done by itself."""
         ground = stage.ground
-        services = down_in(stage)
-        verdicts = [_verdict(service, ground.clock.now()) for service in services]
+        verdicts = verdicts_of(ground, stage.hit)
         if not verdicts:
             stage.happens("The catalogue does not know the services that fail, so no alert and no playbook is theirs.")
             return
@@ -49,7 +49,8 @@ class People(Struct):
         if not self.alerts:
             stage.happens("No alert is configured: nobody would have been told.")
         await stage.answered.wait()
-        self.steps = tuple(_steps(stage, verdicts, told))[:_MOST_STEPS]
+        backed = next(lane for lane in stage.world.lanes if lane.backed)
+        self.steps = steps_of(ground, verdicts, backed.rerouter, told)
 
 
 async def asked_of(scene: Scene, by_hand: ByHand) -> Scene:
@@ -61,10 +62,18 @@ async def asked_of(scene: Scene, by_hand: ByHand) -> Scene:
     return replace(scene, steps=tuple(steps))
 
 
-def down_in(stage: Stage) -> tuple[str, ...]:
-    """The services that are down in a scene, as far as the catalogue knows them."""
-    seats = [seat for seat in stage.ground.layout.seats if seat.id in stage.hit]
-    return tuple(dict.fromkeys(s.service for s in seats if s.service in catalogue()))[:_MOST_SERVICES]
+def verdicts_of(ground: Ground, hit: Sequence[str]) -> tuple[Verdict, ...]:
+    """What would be said of the services whose upstreams fail, as far as the catalogue knows them."""
+    services = dict.fromkeys(seat.service for seat in ground.layout.seats if seat.id in hit)
+    known = [service for service in services if service in catalogue()][:_MOST_SERVICES]
+    return tuple(_verdict(service, ground.clock.now()) for service in known)
+
+
+def steps_of(
+    ground: Ground, verdicts: Sequence[Verdict], gateway: Gateway | None, told: Mapping[str, datetime]
+) -> tuple[Step, ...]:
+    """The playbook of each service, as it would stand; what several have in common is in it once."""
+    return tuple(_steps(ground, verdicts, gateway, told))[:_MOST_STEPS]
 
 
 def _verdict(service: str, now: datetime) -> Verdict:
@@ -82,12 +91,12 @@ def _verdict(service: str, now: datetime) -> Verdict:
     )
 
 
-def _steps(stage: Stage, verdicts: Sequence[Verdict], told: Mapping[str, datetime]) -> Iterator[Step]:
-    """The playbook of each service, as it would stand; what several have in common is in it once."""
-    ground, backed = stage.ground, next(lane for lane in stage.world.lanes if lane.backed)
+def _steps(
+    ground: Ground, verdicts: Sequence[Verdict], gateway: Gateway | None, told: Mapping[str, datetime]
+) -> Iterator[Step]:
     down = {verdict.service: verdict.state for verdict in verdicts}
     helpers = Helpers(
-        gateway=backed.rerouter,
+        gateway=gateway,
         may_reroute=True,
         alerts=bool(told),
         told_at=told.get,
