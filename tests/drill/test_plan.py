@@ -55,7 +55,7 @@ def test_what_went_wrong_the_last_time_comes_before_all_else():
     plan = propose(POSSIBLE, history, NOW, BEFORE + AFTER + 1)
     assert plan.plays == (MODES[5],)
     assert plan.items[0].reason is Reason.FAILED
-    assert "something was lost when it was practised 3 days ago" in plan.items[0].why
+    assert "something was lost when it was last practised, 3 days ago" in plan.items[0].why
 
 
 def test_what_is_known_to_be_weak_comes_before_what_was_never_practised():

@@ -9,6 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from stillup.drill.values import Drill
+from stillup.drill.words import ago
 
 
 class Reason(StrEnum):
@@ -77,11 +78,10 @@ def words(stands: Due, now: datetime) -> str:
         case Reason.NONE_YET:
             return "no outage has been practised yet"
         case Reason.LONG_AGO:
-            return f"the last drill was {_days(now, stands.last)} ago"
+            return f"the last drill was {_ago(now, stands.last)}"
         case Reason.RECENT:
-            return f"practised {_days(now, stands.last)} ago; the next drill is due {stands.at:%Y-%m-%d}"
+            return f"practised {_ago(now, stands.last)}; the next drill is due {stands.at:%Y-%m-%d}"
 
 
-def _days(now: datetime, last: datetime | None) -> str:
-    days = (now - last).days if last is not None else 0
-    return "less than a day" if days < 1 else f"{days} day{'s' if days != 1 else ''}"
+def _ago(now: datetime, last: datetime | None) -> str:
+    return ago((now - last).days if last is not None else 0)

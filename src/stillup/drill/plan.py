@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from stillup.drill.score import score_of
 from stillup.drill.values import Drill, Kind, Play, Step
-from stillup.drill.words import count, title
+from stillup.drill.words import ago, count, title
 
 MINUTES = {Kind.MODE: 1, Kind.GREEN_PAGE: 4, Kind.PROVIDER: 4, Kind.REGION: 4, Kind.ALL: 5}
 """For playing a scene and reading what came of it; steps by hand come on top. A rule of thumb, not a measurement."""
@@ -171,16 +171,16 @@ def _reason(play: Play, past: Mapping[str, Practised], weak: Mapping[str, Weak])
 
 def _why(play: Play, past: Mapping[str, Practised], weak: Mapping[str, Weak], now: datetime) -> tuple[Reason, str]:
     reason, last = _reason(play, past, weak), past.get(play.key)
-    ago = count((now - last.at).days, "day") if last else ""
+    when = ago((now - last.at).days) if last else ""
     match reason:
         case Reason.FAILED:
-            return reason, f"something was lost when it was practised {ago} ago"
+            return reason, f"something was lost when it was last practised, {when}"
         case Reason.WEAK:
             return reason, weak[play.key].says
         case Reason.NEVER:
             return reason, "never practised"
         case Reason.LONG_AGO:
-            return reason, f"last practised {ago} ago"
+            return reason, f"last practised {when}"
 
 
 def _in_order(items: Sequence[Item]) -> Iterator[Item]:

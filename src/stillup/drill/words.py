@@ -41,6 +41,11 @@ def share(value: float) -> str:
     return f"{min(99, max(1, round(value * 100)))} %" if value > 0.0 else "0 %"
 
 
+def ago(days: int) -> str:
+    """``less than a day ago``, ``3 days ago``."""
+    return f"{count(days, 'day')} ago" if days >= 1 else "less than a day ago"
+
+
 def line(text: str, limit: int = _LINE) -> str:
     """One clean line of what a provider, a client or a configuration says."""
     return clean(text, limit)
