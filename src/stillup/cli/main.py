@@ -36,7 +36,7 @@ COMMANDS = {
     "gateway": ("gateway", "One local address for your AI clients that outlives its providers' outages."),
     "switch": ("switch", "Stay or switch, after an incident: an honest comparison."),
     "sla": ("sla", "Availability against a target, by side: error budgets, burn rates, credits."),
-    "later": ("later", "Requests that nobody could answer: kept, asked again when somebody can, and their answers."),
+    "later": ("later", "What waits until a service is well again: requests that nobody could answer, commands."),
     "offline": ("offline", "What still works with no AI service at all, and what to prepare."),
     "risk": ("risk", "What you depend on, what would take it all down, and what one more way would buy."),
     "plan": ("plan", "Write down, before it is needed, how work goes on without a service."),
