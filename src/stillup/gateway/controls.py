@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from stillup.gateway.faults.drill import Unfit
-from stillup.gateway.later.item import Item
+from stillup.gateway.later.item import Item, State
 from stillup.gateway.later.told import HEADER, PATH
 from stillup.gateway.own import JSON
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from stillup.gateway.wire.server import Incoming
 
 FAULT_PATH = "/stillup/fault"
+_WAITING = (State.WAITING, State.RUNNING)
+"""Of those of which nobody knows whether they were answered each wants a word of its own."""
 _GONE = "nothing is kept under that id: it was never there, or is not yours, was cancelled, or was given up"
 _OFF = "nothing is put off here: `gateway.defer` is false, or this gateway has no data folder"
 
@@ -119,7 +121,7 @@ class Controls:
         if not later.is_on:
             _say(outlet, 409, _OFF)
             return
-        waiting = [item for item in later.items if item.user == user and not item.state.is_over]
+        waiting = [item for item in later.items if item.user == user and item.state in _WAITING]
         for item in waiting:
             self._gateway.runner.hurry(item)
         outlet.answer(202, JSON, msgspec.json.encode({"asked": len(waiting)}))

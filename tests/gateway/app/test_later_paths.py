@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from stillup.gateway.journal.read import read_exchanges
 from stillup.gateway.later.item import State
+from stillup.gateway.later.shelf import Bounds, Shelf
 from stillup.sim.provider.behaviour import Behaviour, Failure
 from tests.gateway.app.conftest import KEYS, MESSAGES, Client
 from tests.gateway.app.putting_off import DEFER, DOWN, QUICK, SHORT, get, only, put_off, until
@@ -108,6 +110,31 @@ async def test_one_that_is_to_wait_asks_nobody_before_its_turn(start, a):
     assert (put.id, put.outcome, put.tries) == (only(gateway).request_id, "deferred", ())
     assert (asked.id, asked.outcome, len(asked.tries)) == (only(gateway).run_id, "answered", 1)
     assert dict(a.requests[-1].headers)[b"idempotency-key"]
+
+
+async def test_one_that_may_have_been_answered_is_asked_again_only_by_its_own_name(start, a, tmp_path):
+    a.set(DOWN)
+    first = await start(a, later=True, more="defer_pause_s = 3600", patience=SHORT)
+    ids = [await put_off(Client(first), MESSAGES, text=text) for text in ("one", "two")]
+    await first.stop(0.0)
+    shelf = Shelf(tmp_path / "later", Bounds(), print)
+    assert shelf.is_ours()
+    for item_id in ids:
+        shelf.put(replace(shelf.items[item_id], state=State.RUNNING, runs=1, run_id="req_of_the_dead"))
+    shelf.close()
+    a.set()
+    told, before = [], a.counts.requests
+    gateway = await start(a, later=True, more=f"{QUICK}\ndefer_again = false", patience=SHORT, say=told.append)
+    client = Client(gateway)
+    await until(lambda: [item.state for item in gateway.later.items] == [State.UNSURE] * 2)
+    assert [line.partition(":")[0] for line in told] == ids
+    assert "nobody knows what came of it; `stillup later run" in told[0]
+    assert json.loads((await client.send("POST", "/stillup/later/run")).body)["asked"] == 0
+    assert (await client.send("POST", f"/stillup/later/{ids[1]}/run")).status == 202
+    await until(lambda: gateway.later.find(ids[1], "").state is State.ANSWERED)
+    assert (gateway.later.find(ids[0], "").state, a.counts.requests) == (State.UNSURE, before + 1)
+    status = json.loads((await client.send("GET", "/stillup/status")).body)["later"]
+    assert (status["unsure"], status["answered"], status["waiting"]) == (1, 1, 0)
 
 
 async def test_what_its_client_calls_the_same_is_one_request_also_when_it_is_answered(start, a):
