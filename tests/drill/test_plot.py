@@ -86,6 +86,13 @@ def test_odd_times_stay_inside_the_picture(stood):
             assert 0 <= float(value.rstrip("%")) <= 100, (key, value)
 
 
+@pytest.mark.parametrize(("whole_s", "last"), [(8.0, "8 s"), (90.0, "90 s"), (3_000.0, "50 min"), (86_400.0, "24 h")])
+def test_the_scale_is_in_seconds_minutes_or_hours(whole_s, last):
+    long = drills.asked(0.0, whole_s)
+    picture = swim(drills.scene(ends_s=whole_s, lanes=(Lane(name="x", backed=True, asked=(long,)),)))
+    assert f">{last}</text>" in picture
+
+
 def test_the_scores_stand_in_the_order_of_time_with_the_backups_and_without():
     past = [point_of(drills.drill(days_ago=days)) for days in (0, 30, 60)]
     picture = scores(past)

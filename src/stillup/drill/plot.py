@@ -24,6 +24,8 @@ _LEAST_WIDE = 0.6
 _ROW, _HEAD = 12, 22
 _LEFT, _RIGHT = 11.0, 98.0
 """Per cent: the scale of the scores is written to the left."""
+_MOST_TICKS, _NEAR_THE_END = 6, 0.96
+_UNITS = ((3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200)
 NOTHING = Markup()
 
@@ -134,12 +136,14 @@ def _place(at_s: float, whole_s: float) -> float:
 
 
 def _ticks(whole_s: float) -> list[tuple[float, str, str]]:
-    step = next((s for s in _STEPS_S if whole_s / s <= 6), whole_s / 6)
+    step = next((s for s in _STEPS_S if whole_s / s <= _MOST_TICKS), whole_s / _MOST_TICKS)
+    unit, name = next((seconds_in, name) for seconds_in, name in _UNITS if step >= seconds_in or name == "s")
     marks = [n * step for n in range(int(whole_s / step) + 1)]
-    return [
-        (_place(m, whole_s), f"{m:g} s", "start" if m == 0 else "end" if m > whole_s * 0.96 else "middle")
-        for m in marks
-    ]
+    return [(_place(m, whole_s), f"{m / unit:.3g} {name}", _anchor(m / whole_s)) for m in marks]
+
+
+def _anchor(where: float) -> str:
+    return "start" if where == 0 else "end" if where > _NEAR_THE_END else "middle"
 
 
 def _says(scene: Scene) -> str:
