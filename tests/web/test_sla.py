@@ -155,6 +155,12 @@ def test_the_report_is_one_file_that_needs_nothing_else():
     assert "Claude in April 2026" in text
 
 
+def test_the_report_is_saved_and_not_shown_for_the_pages_policy_would_refuse_its_style(page):
+    answer = page("/sla/report?service=claude&month=2026-04")
+    assert answer.headers["content-disposition"] == 'attachment; filename="stillup-sla-claude-2026-04.html"'
+    assert "style-src 'self'" in answer.headers["content-security-policy"]
+
+
 def test_the_drawings_are_sound_and_say_in_words_what_they_show():
     held = made_up().parts[0]
     budget_drawn = str(burn_down(held))
