@@ -1,5 +1,6 @@
 """Looks from Python: what they say in an outage, in calm and where nothing can be read, and what they refuse."""
 
+import gc
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from stillup.kit.toolkit import Toolkit
 from stillup.registry import usable_sources
 from stillup.sim.load import load
 from stillup.sim.world import World
+from tests.docs.test_python_page import few_sources
 
 
 @pytest.fixture
@@ -32,10 +34,11 @@ async def test_in_an_outage_of_a_cloud_a_look_says_what_the_command_line_says(tm
     scenario = load("2026-04-07")
     clock = ScaledClock(scenario.starts.replace(hour=15, minute=5), 1.0)
     async with World(scenario, clock) as world:
-        path = configured(tmp_path, world.config())
+        path = configured(tmp_path, few_sources(world.config()))
         more = {"config": path, "environ": world.environ(), "clock": clock, "deadline_s": 20.0}
         found = await stillup.check("Anthropic", **more)
         instead = await stillup.alternatives("claude", task="coding", **more)
+    gc.collect()
     assert (found.service, found.name, found.is_down, found.is_up) == ("claude", "Claude", True, False)
     assert found.headline == "Claude: partial outage, confirmed"
     assert found.since < found.at
@@ -48,6 +51,8 @@ async def test_in_an_outage_of_a_cloud_a_look_says_what_the_command_line_says(tm
     assert "claude" not in {choice.service for choice in instead.choices}
 
 
+# A connection that is given up while it opens leaves its socket to the collector (aiohttp): on a busy machine, some are.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 OFF = "".join(f"[sources.{spec.id}]\nenabled = false\n" for spec in usable_sources())
 
 

@@ -238,9 +238,9 @@ rules = [{ id = "all", channels = ["ops"] }]
     assert "goes on by itself: second." in out
     assert "Alerts tell ops by themselves." in out
     assert "is kept and asked again (`stillup later list`)" in out
-    assert "    Claude is away, use GitHub Copilot or Gemini; Ada knows more, at PLACE." in out
+    assert "    Claude is away, use ChatGPT or GitHub Copilot; Ada knows more, at PLACE." in out
     assert "In the kit: Mine (`mine`)" in out
-    assert "claude and chatgpt together" in out
+    assert "Claude and ChatGPT together" in out
     assert "sk-not" not in out
 
 

@@ -93,10 +93,13 @@ class Through:
     async def __aenter__(self) -> Self:
         if self._wants_own or not await self._find():
             self._begin()
+            starting = asyncio.create_task(asyncio.to_thread(self._start))
             try:
-                await asyncio.to_thread(self._start)
+                await asyncio.shield(starting)
             except asyncio.CancelledError:
-                self._end()
+                await asyncio.wait({starting})  # a thread cannot be cancelled, and it would outlive the context
+                if starting.exception() is None:
+                    await asyncio.to_thread(self._end)
                 raise
         return self
 

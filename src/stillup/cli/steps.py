@@ -44,7 +44,7 @@ def table_of(steps: Sequence[Step]) -> Table:
         left += step.done is Done.TO_DO
         mark = Text(_MARKS.get(step.done) or f"{left}.", style=_STYLES[step.done])
         words = Text(step.says)
-        if step.team:
+        if step.team and not step.note:  # what comes from a plan says which
             words.append(" (your team)", style="dim")
         if step.note:
             words.append(f" ({step.note})", style="dim")

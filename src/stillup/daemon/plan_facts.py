@@ -140,7 +140,7 @@ def facts_for(
     local = find_local(environ)
     plan = resolve(config, environ, () if config.gateway.upstreams else local)
     chain = _chain(plan, service)
-    others = _stand_ins(service, tasks, config)
+    others = _stand_ins(service, tasks, config, [k.spec.service or "" for k in chain])
     subjects = _subjects(service, others, chain)
     downtimes = figures([s.service for s in subjects]) if figures else None
     return PlanFacts(
@@ -163,12 +163,18 @@ def facts_for(
     )
 
 
-def _stand_ins(service: Service, tasks: Sequence[Capability], config: Config) -> tuple[StandIn, ...]:
-    """What is chosen in the toolkit, in its order; then the catalogue's first, those that share least first."""
+def _stand_ins(
+    service: Service, tasks: Sequence[Capability], config: Config, chain: Sequence[str]
+) -> tuple[StandIn, ...]:
+    """What is chosen in the toolkit, in its order; then what the gateway can ask anyway; then the catalogue's first.
+
+    Of the catalogue's those come first that share least with the service.
+    """
     toolkit = load_toolkit(config.data_folder / "toolkit.json")
     chosen = {b.service: b for task in tasks for b in toolkit.tasks.get(task, ())}
     fit = [s for s in stand_ins(service, tasks[0]) if all(ability(s, task) for task in tasks)]
-    more = [s for s in sorted(fit, key=lambda s: len(in_common(service, s))) if s.id not in chosen]
+    by_sharing = sorted(fit, key=lambda s: (s.id not in chain, len(in_common(service, s))))
+    more = [s for s in by_sharing if s.id not in chosen]
     rows = [_stand_in(name, tasks[0], service, backup) for name, backup in chosen.items()]
     return (*rows, *(_stand_in(s.id, tasks[0], service) for s in more[: max(0, _MOST_OTHERS - len(rows))]))
 
@@ -176,7 +182,7 @@ def _stand_ins(service: Service, tasks: Sequence[Capability], config: Config) ->
 def _stand_in(name: str, task: Capability, instead_of: Service, backup: Backup | None = None) -> StandIn:
     chosen = backup is not None
     if name == LOCAL:
-        return StandIn(service=name, name="a model on this machine", chosen=chosen, tested=backup)
+        return StandIn(service=name, name=name_of(Subject(LOCAL)), chosen=chosen, tested=backup)
     service = catalogue().get(name)
     if service is None:
         return StandIn(service=name, name=name, chosen=chosen, tested=backup)
@@ -199,6 +205,13 @@ def _chain(plan: GatewayPlan, service: Service) -> list[Known]:
     through = next((chain for chain in chains if any(k.spec.service == service.id for k in chain)), None)
     usable = through if through is not None else []
     return [k for k in usable if not k.is_bare or k.spec.service == service.id]
+
+
+def name_of(subject: Subject) -> str:
+    """A subject of the risk figures as people call it."""
+    if subject.service == LOCAL:
+        return "a model on this machine"
+    return catalogue()[subject.service].name if subject.service in catalogue() else str(subject)
 
 
 def _subjects(service: Service, others: Sequence[StandIn], chain: Sequence[Known]) -> list[Subject]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from stillup.catalog.without import Without, without
-from stillup.daemon.plan_facts import PlanFacts, StandIn
+from stillup.daemon.plan_facts import PlanFacts, StandIn, name_of
 from stillup.daemon.plan_steps import Level
 from stillup.kit.toolkit import FRESH, LOCAL
 from stillup.risk.values import Alone, Together
@@ -58,7 +58,7 @@ def _slow(f: PlanFacts) -> Iterator[str]:
 
 
 def _part(f: PlanFacts) -> Iterator[str]:
-    yield f"See which part it is (`stillup {f.service.id}`), and go on with what still works."
+    yield f"Go on with the part that still works; `stillup {f.service.id}` says which."
     parts = {c.id: c.name for c in f.service.components}
     if "web" in parts and "api" in parts:
         by_api = " or ".join(filter(None, (parts.get("code"), _CHAT_PAGE)))
@@ -92,6 +92,7 @@ def _down(f: PlanFacts) -> Iterator[str]:
         yield f"Take prompts from the kit: {', '.join(f'`stillup kit fill {p.name}`' for p in f.prompts[:2])}."
     yield from dict.fromkeys(w.check for w in _of(f))
     yield from (w.waits for w in _of(f))
+    yield f"Put in line what can run by itself once it is back: `stillup later add --for {f.service.id} -- COMMAND`."
     yield _tell(f)
 
 
@@ -137,6 +138,7 @@ def _back(f: PlanFacts) -> Iterator[str]:
     yield "Fetch what waited (`stillup later list`), and send the rest one by one, oldest first."
     yield from dict.fromkeys(f"Look once more at what was made meanwhile. {w.check}" for w in _of(f))
     yield "Tell those who were told."
+    yield f"Weigh whether to stay with it: `stillup switch {f.service.id}`."
     yield "Write down what was missing, and put it into this plan."
 
 
@@ -149,7 +151,7 @@ def rests_on(f: PlanFacts) -> Iterator[str]:
             f"({_range(alone.hours.low, alone.hours.high, alone.hours.level)}); {_grounds(alone)}"
         )
     if together is not None:
-        names = " and ".join(str(s) for s in together.subjects)
+        names = " and ".join(map(name_of, together.subjects))
         yield (
             f"{names} together: {_hours(together.hours.mid)} a year "
             f"({_range(together.hours.low, together.hours.high, together.hours.level)}); {_grounds(together)}"
