@@ -45,6 +45,12 @@ IMPACT = 0.8
 1.2). It moves every length; how little it is known is in how little a shipped record weighs."""
 WIDE = 4.0
 """For vendors and years that the record has not: the variance of mean log lengths is so many times as much."""
+COVERS = {
+    "aws": "EC2, load balancing and S3 of N. Virginia",
+    "gcp": "Compute Engine and networking of any region",
+    "vertex": "any part in any region",
+    "cloudflare": "any part but single cities",
+}
 THIRD = (2.0, 1.0)
 """Assumed: no record has enough of three vendors at once. What two share is mostly a cloud, and takes all on it."""
 LEAST_SHAPE, MOST_SHAPE = 0.3, 2.0
@@ -97,7 +103,7 @@ def fit(history: History, until: float) -> Table:
 def recent(history: History, subject: Subject, until: float) -> Watched:
     record = history.watched(subject, until - YEARS * YEAR_S, until)
     for years in range(YEARS + 1, MOST_YEARS + 1):
-        if seen(record).begun >= ENOUGH or not record.watched:
+        if seen(record).begun >= ENOUGH:
             break
         record = history.watched(subject, until - years * YEAR_S, until)
     return record
@@ -138,6 +144,7 @@ def figure(history: History, subject: Subject, record: Watched, peers: Prior, un
         days=round(told.days),
         until=datetime.fromtimestamp(record.watched[-1][1], UTC).date().isoformat(),
         incidents=told.begun,
+        covers=COVERS.get(str(subject), ""),
         belief=belief(peers, told),
         degraded=belief(peers, seen(hurt)),
         hours={k: round(v, 1) for k, v in sorted(by.items())},

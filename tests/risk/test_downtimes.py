@@ -52,6 +52,13 @@ def test_a_component_that_has_no_history_goes_by_its_service_as_a_whole():
     assert "claude as a whole" in Figures().alone(Subject("claude", "mobile")).provenance
 
 
+def test_what_of_a_cloud_a_figure_is_of_is_said():
+    assert (
+        "aws (EC2, load balancing and S3 of N. Virginia), 835 days to 2023-04-16"
+        in Figures().alone(Subject("aws")).provenance
+    )
+
+
 def test_a_model_of_ones_own_is_assumed():
     found = Figures().alone(Subject(LOCAL))
     assert found.basis is Basis.ASSUMED

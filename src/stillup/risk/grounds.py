@@ -42,7 +42,8 @@ def grounds(subject: Subject, table: Table, record: Seen) -> Grounds:
     if found:
         name, figure = found
         whole = "" if name == str(subject) else " as a whole"
-        says = f"public incident history of {name}{whole}, {figure.days:.0f} days to {figure.until}"
+        covers = f" ({figure.covers})" if figure.covers else ""
+        says = f"public incident history of {name}{whole}{covers}, {figure.days:.0f} days to {figure.until}"
         return Grounds(Basis.SHIPPED, figure.days, f"{says}, {figure.incidents} outages{also}")
     if subject.service == LOCAL:
         return Grounds(Basis.ASSUMED, 0.0, f"assumed: a machine that is now and then off or at its limits{also}")

@@ -23,6 +23,8 @@ class Figure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     days: float
     until: str
     incidents: int
+    covers: str = ""
+    """What of it the record is of, where that is not plain."""
     belief: Prior
     """After the record, from ``Table.peers``."""
     degraded: Prior | None = None
