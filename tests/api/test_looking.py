@@ -17,6 +17,10 @@ from stillup.sim.load import load
 from stillup.sim.world import World
 from tests.docs.test_python_page import few_sources
 
+# A connection that is given up while it opens leaves its socket to the collector (aiohttp), as happens under load.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+OFF = "".join(f"[sources.{spec.id}]\nenabled = false\n" for spec in usable_sources())
+
 
 @pytest.fixture
 def patient(monkeypatch):
@@ -49,11 +53,6 @@ async def test_in_an_outage_of_a_cloud_a_look_says_what_the_command_line_says(tm
     assert instead.task is stillup.Capability.CODING
     assert instead.best.state is stillup.State.OPERATIONAL
     assert "claude" not in {choice.service for choice in instead.choices}
-
-
-# A connection that is given up while it opens leaves its socket to the collector (aiohttp): on a busy machine, some are.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-OFF = "".join(f"[sources.{spec.id}]\nenabled = false\n" for spec in usable_sources())
 
 
 def test_code_without_a_loop_looks_too(tmp_path):

@@ -18,7 +18,7 @@ from stillup.sim.provider.behaviour import Behaviour, Failure
 from stillup.sim.provider_server import ProviderServer
 from stillup.sim.world import World
 
-# A connection that is given up while it opens leaves its socket to the collector (aiohttp): on a busy machine, some are.
+# A connection that is given up while it opens leaves its socket to the collector (aiohttp), as happens under load.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text()
