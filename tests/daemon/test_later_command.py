@@ -119,6 +119,7 @@ def test_what_a_program_needs_to_find_its_way_is_kept_and_nothing_else():
     environ = {
         "PATH": "/bin", "HOME": "/home/ann", "LC_ALL": "C", "ANTHROPIC_API_KEY": "dummy", "MYSQL_PWD": "x",
         "HTTPS_PROXY": "http://ann:pass@proxy", "XDG_DATA_HOME": "/x", "PYTHONPATH": "https://u:secret@host/x",
+        "XDG_ODD": "\udcff",
     }  # fmt: skip
     assert kept_environment(environ) == {"HOME": "/home/ann", "LC_ALL": "C", "PATH": "/bin", "XDG_DATA_HOME": "/x"}
     assert left_out(environ | {"SSH_AUTH_SOCK": "/x"}, ("ANTHROPIC_API_KEY",)) == ()

@@ -88,12 +88,15 @@ def _command(
 ) -> Command:
     from stillup.cli.later_commands import full_id
     from stillup.clock import SystemClock
-    from stillup.daemon.later_command import Command, has_key, kept_environment
+    from stillup.daemon.later_command import Command, has_key, is_text, kept_environment
     from stillup.daemon.later_health import check_subject
     from stillup.daemon.later_shelf import Commands, commands_folder, new_id
 
     if os.name != "posix":
         msg = "commands that wait need a POSIX system"
+        raise UsageError(msg)
+    if not all(is_text(word) for word in (*words, str(folder.absolute()))):
+        msg = "a command that waits is kept as text; a word of it, or its folder's name, is none (UTF-8)"
         raise UsageError(msg)
     if any(has_key(word) for word in words):
         msg = (

@@ -106,12 +106,21 @@ _KEY = re.compile(
 def kept_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What a program needs to find its way; no variable that is not known to be harmless, and none that holds a key."""
     names = (n for n in environ if n in _KEPT or n.startswith(_KEPT_BEGINNINGS))
-    return {name: environ[name] for name in sorted(names) if not has_key(environ[name])}
+    return {name: environ[name] for name in sorted(names) if is_text(environ[name]) and not has_key(environ[name])}
 
 
 def left_out(environ: Mapping[str, str], wants: Sequence[str]) -> tuple[str, ...]:
     """The names of variables that a command may miss: they sound like secrets, and nobody asked for them."""
     return tuple(sorted(n for n in environ if _SOUNDS_SECRET.search(n) and n not in (*wants, *_OF_THE_RUNNER)))
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be written down: what the system hands over may be any bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def has_key(text: str) -> bool:

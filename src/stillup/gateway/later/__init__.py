@@ -7,5 +7,5 @@
     Runner: an upstream of its chain is well again ◄──────┘
        └─► a Handling of its own, its answer into a Tray ─► Shelf ─► told; GET /stillup/later/ID
 
-It is asked *at least* once more: a gateway that is killed in the middle asks again when it is back.
+Killed in the middle, a gateway that is back sees what came of it (``left``): a whole answer is never asked for again.
 """
