@@ -165,6 +165,22 @@ async def test_the_page_is_served_beside_the_gateway_and_knows_where_the_chat_as
         assert await running.ended() == 0
 
 
+async def test_the_page_shows_drills_and_that_one_is_under_way_on_this_gateway(started, tmp_path):
+    async with started() as running:
+        gateway = address_in(await running.until("listens on"))
+        page = (await running.until("page: ")).split()[2]
+        headers = {"authorization": f"Bearer {(tmp_path / 'data' / 'web.token').read_text().strip()}"}
+        fault = {"upstream": "a", "mode": "529", "for_s": 60}
+        async with aiohttp.ClientSession(headers=headers) as client:
+            for is_under_way in (False, True):
+                async with client.get(f"{page}/drills") as got:
+                    text = await got.text()
+                assert "no outage has been practised yet" in text
+                assert "provider:claude" in text
+                assert ("a fails with 529" in text) is is_under_way
+                await client.post(f"{gateway}/stillup/fault", json=fault, headers={"authorization": ""})
+
+
 async def test_no_line_has_the_token_in_it(started, tmp_path):
     async with started() as running:
         await running.until("data: ")
