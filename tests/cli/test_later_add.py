@@ -154,6 +154,8 @@ def test_a_request_waits_for_the_next_gateway_where_none_runs(said, place, body,
     (item,) = read_items(place.parent / "data" / "later")
     assert f"{item.id[:14]} is asked when an upstream is well" in told
     assert "no gateway runs" in told
+    assert "nobody was asked yet" in " ".join(said("later", "list").split())
+    assert "waiting: nobody was asked yet" in said("later", "show", item.id)
     request = read_request(place.parent / "data" / "later", item.id)
     assert (request.path, item.model, item.state) == (path, model, "waiting")
     assert json.loads(request.body) == body | ({} if "contents" in body else {"model": model})

@@ -115,7 +115,7 @@ class Kept(Struct, frozen=True):
             since = clock_time(datetime.fromtimestamp(item.kept_at_s, UTC), now)
             of = () if is_narrow else (since, clean(item.model, 60))
             style = _STYLES.get(item.state, "")
-            table.add_row(item.id[:_SHORT_ID], *of, item.state.value, _what(item), style=style)
+            table.add_row(item.id[:_SHORT_ID], *of, item.state.value, self._what(item), style=style)
         for command in commands:
             since = clock_time(datetime.fromtimestamp(command.added_at_s, UTC), now)
             of = () if is_narrow else (since, clean(later_commands.line_text(command), 60))
@@ -127,10 +127,10 @@ class Kept(Struct, frozen=True):
         """State and answer."""
         now = SystemClock().now()
         since = clock_time(datetime.fromtimestamp(item.kept_at_s, UTC), now)
-        click.echo(
-            clean(f"{item.id}: {item.model or item.operation.value}, put off {since} ({fault_words(item.why)})", 300)
-        )
-        click.echo(clean(f"{item.state.value}{' ' if item.state is State.ANSWERED else ': '}{_what(item)}", 500))
+        why = f" ({fault_words(item.why)})" if item.why else ""
+        click.echo(clean(f"{item.id}: {item.model or item.operation.value}, put off {since}{why}", 300))
+        colon = " " if item.state is State.ANSWERED else ": "
+        click.echo(clean(f"{item.state.value}{colon}{self._what(item)}", 500))
         if item.run_id:
             click.echo(clean(f"In the journal: {item.run_id}", 100))
         text = self.text(item)
@@ -165,6 +165,12 @@ class Kept(Struct, frozen=True):
             click.echo("It is forgotten." if method == "DELETE" else "It is asked as soon as its turn comes.")
         return 0
 
+    def _what(self, item: Item) -> str:
+        """What came of it, or why it waits."""
+        if item.state is State.RUNNING and not self.url:
+            return "the gateway ended while it was being asked; the next that runs sees what came of it"
+        return _what(item)
+
     def _answer(self, item: Item) -> tuple[bytes, str] | None:
         """The answer's bytes and content coding."""
         if not item.state.is_over:
@@ -198,7 +204,7 @@ def _what(item: Item) -> str:
     """What came of it, or why it waits."""
     if item.state is State.ANSWERED:
         return clean(f"by {item.answered_by}{'' if item.fetched else ', not fetched yet'}", 200)
-    why = item.last or fault_words(item.why)
+    why = item.last or (fault_words(item.why) if item.why else "nobody was asked yet")
     times = f" (asked again {item.runs} times)" if item.runs > 1 else ""
     return clean(f"{why}{times}", 300)
 
