@@ -130,7 +130,7 @@ async def test_killed_while_it_is_asked_it_waits_for_a_word_where_nobody_may_pay
 
 async def test_without_a_journal_the_answers_own_file_is_the_witness(a, tmp_path):
     states = []
-    for nth in range(1, 9):
+    for nth in range(1, 7):  # a state, an answer, a state: each drafted, then put in place
         folder = tmp_path / str(nth)
         folder.mkdir()
         kept, before = Kept(folder, a.url, journal="false"), a.counts.requests
@@ -139,4 +139,4 @@ async def test_without_a_journal_the_answers_own_file_is_the_witness(a, tmp_path
         assert a.counts.requests - before <= 1
         states.append(kept.item().state)
     assert set(states) <= {State.ANSWERED, State.UNSURE}
-    assert states.count(State.ANSWERED) >= 4
+    assert states.count(State.ANSWERED) >= 3
