@@ -14,18 +14,28 @@ from stillup.vault.values import Turn
 _DECIDED = re.compile(
     r"\b(?:we(?:'ll| will| have)? (?:decided?|agreed?|go(?:ing)? with|us(?:e|ing)|keep|chose|choose)|"
     r"let['’]s (?:go with|use|keep|do|take)|(?:I|i)(?:['’]ll| will) (?:go with|use|take|keep)|decision|decided|"
-    r"agreed|the plan is|from now on|instead of|must(?: not)?|should not|never|always)\b",
+    r"agreed|the plan is|from now on|instead of|must(?: not)?|should not|never|always|"
+    r"wir (?:nehmen|machen|lassen|haben beschlossen)|(?:ent|be)schlossen|entschieden|ab jetzt|immer|nie(?:mals)?|"
+    r"on (?:prend|garde|utilise|a décidé)|décidé|d['’]accord|désormais|plutôt que|toujours|jamais|"
+    r"(?:vamos a|hemos decidido|usaremos|quedamos)|decidido|de acuerdo|a partir de ahora|en lugar de|siempre|nunca)\b"
+    r"|決め|決定|採用|决定|确定|采用",
     re.IGNORECASE,
 )
 _OPEN = re.compile(
     r"\b(?:to ?do|open (?:question|point|issue)s?|still (?:need|have to|to do|missing|open|fails?)|next steps?|"
-    r"remaining|not yet|later|follow[- ]up|unclear|unsure|pending|left to do|need(?:s)? to|fixme)\b",
+    r"remaining|not yet|later|follow[- ]up|unclear|unsure|pending|left to do|need(?:s)? to|fixme|"
+    r"offen(?:e[nrs]?)?|noch (?:nicht|offen|zu)|nächste[nr]? Schritte?|später|unklar|fehlt|"
+    r"reste à|pas encore|prochaines? étapes?|plus tard|à faire|à vérifier|il manque|"
+    r"pendientes?|todavía no|aún no|falta(?:n)?|próximos? pasos?|más tarde|por hacer)\b"
+    r"|未定|未解決|まだ|次の|待办|尚未|未解决|下一步|还没",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\d+[.)]|#+)\s*")
 _SHORT, _LONG = 12, 300
+_SHORT_UNSPACED = 5
+"""Characters of a sentence without a space in it: Chinese and Japanese say much in few."""
 _MOST_POINTS = 8
 _LATE = 0.5
 """Open points are looked for in this last part of the conversation: what was open before was perhaps done since."""
@@ -61,7 +71,8 @@ def _points(said: Iterable[tuple[Role, str]], pattern: re.Pattern[str]) -> Itera
     for _, text in said:
         for sentence in _SENTENCE.split(_CODE.sub(" ", text[:100_000])):
             point = " ".join(_BULLET.sub("", sentence).replace("**", "").split())
-            if _SHORT <= len(point) <= _LONG and pattern.search(point) and point.lower() not in seen:
+            least = _SHORT if " " in point else _SHORT_UNSPACED
+            if least <= len(point) <= _LONG and pattern.search(point) and point.lower() not in seen:
                 seen.add(point.lower())
                 yield point
 
