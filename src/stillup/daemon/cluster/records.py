@@ -16,10 +16,21 @@ MOST_BYTES = 1 << 20
 """Of one record; a larger batch of signals is several."""
 
 
-class Heard(Struct, frozen=True, kw_only=True, tag_field="is", tag="heard"):
+class Read(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which reading of which source signals come from: whoever reads next counts no post again."""
+
+    service: str
+    source: str
+    at: datetime
+
+
+class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="is", tag="heard"):
     """Signals of one reading, or of one turn of a process that sees things itself."""
 
     signals: tuple[Signal, ...]
+    by: str = ""
+    """Whose they are, where others could see the same: equal counts of two replicas are two."""
+    read: Read | None = None
     trace: str = ""
     """Whose doing it was, as W3C ``traceparent``."""
 
@@ -80,7 +91,7 @@ def unpack(body: bytes) -> Said:
 
 def id_of(said: Heard) -> str:
     """An id that the same signals have again: what is published twice is in the log once."""
-    return blake2b(msgspec.msgpack.encode(said.signals), digest_size=16).hexdigest()
+    return blake2b(msgspec.msgpack.encode((said.by, said.signals)), digest_size=16).hexdigest()
 
 
 def minute_id(partition: str, at: datetime) -> str:
