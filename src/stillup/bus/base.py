@@ -71,6 +71,13 @@ class Table(Protocol):
         """
         ...
 
+    async def entries(self) -> list[Entry]:
+        """All that is said, the longest unchanged first.
+
+        :raises stillup.errors.BusError: the bus does not answer.
+        """
+        ...
+
     async def put(self, key: str, value: bytes, *, revision: int | None = None) -> int | None:
         """Say it; its revision. With ``revision`` only where that is the newest (0: there is none yet), else None.
 
