@@ -8,13 +8,14 @@ import pytest
 from stillup.daemon.archive import StoreArchive
 from stillup.daemon.jobs import profile_of
 from stillup.daemon.live import Live
-from stillup.daemon.spells import down, meet, record_of, seconds, spells_of
+from stillup.daemon.spells import down, record_of, seconds, spells_of
 from stillup.daemon.story import MOST_MOMENTS, Kept, tell
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
 from stillup.model.service import Confidence, Family, Layer, Problem, Scope, Stage, State
 from stillup.model.signal import Alive, Counted, Declared, Outcome
 from stillup.model.verdict import Verdict
+from stillup.risk.stretches import meet
 from stillup.store import Key, open_store
 from stillup.testing import FakeClock
 from stillup.verdict.monitor import Monitor

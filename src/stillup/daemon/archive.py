@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 from stillup.board import Joint, Record, Story
 from stillup.catalog.load import catalogue
 from stillup.clock import Clock
-from stillup.daemon.spells import Span, down, meet, record_of, seconds, spells_of
+from stillup.daemon.spells import Span, down, record_of, seconds, spells_of
 from stillup.daemon.story import AROUND, Kept, tell, window, worst_of
 from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
 from stillup.model.service import Confidence, Family
 from stillup.model.verdict import Verdict
 from stillup.registry import SOURCES
+from stillup.risk.stretches import meet
 
 if TYPE_CHECKING:
     from stillup.store.store import Store

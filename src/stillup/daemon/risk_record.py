@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from stillup.daemon.spells import Span, Spell, down, meet, spells_of
+from stillup.daemon.spells import Span, Spell, down, spells_of
 from stillup.errors import StoreError
 from stillup.model.service import Confidence, State
+from stillup.risk.stretches import meet
 from stillup.risk.values import Subject, Watched
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from stillup.catalog.load import Promise, Service, catalogue
 from stillup.daemon.sla_ledger import Ledger, tidy
 from stillup.daemon.sla_read import Part, Slots
-from stillup.daemon.spells import Span, down, meet, spells_of
+from stillup.daemon.spells import Span, down, spells_of
 from stillup.errors import StillupError
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Confidence, Family, State
@@ -21,6 +21,7 @@ from stillup.model.verdict import Verdict
 from stillup.risk.credit import credit
 from stillup.risk.sla import SLOT_S, Period, Seen, Side, Slot, budget, burns, lost, measure, month, quarter_of
 from stillup.risk.sla_report import Held, Report, Row
+from stillup.risk.stretches import meet
 from stillup.risk.values import Subject
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from stillup.board import Day, Record
 from stillup.model.service import Confidence, State, worst
 from stillup.model.verdict import Verdict
+from stillup.risk.stretches import meet
 
 Span = tuple[datetime, datetime]
 _DAY = timedelta(days=1)
@@ -61,20 +62,6 @@ def _onsets(changes: Sequence[Verdict]) -> list[datetime | None]:
 def down(spells: Iterable[Spell]) -> list[Span]:
     """When it was in a confirmed outage."""
     return [s.span for s in spells if s.sure and s.state.is_outage]
-
-
-def meet(left: Sequence[Span], right: Sequence[Span]) -> list[Span]:
-    """Where both are; each is in order and does not overlap itself."""
-    out, i, j = [], 0, 0
-    while i < len(left) and j < len(right):
-        begin, end = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
-        if begin < end:
-            out.append((begin, end))
-        if left[i][1] <= right[j][1]:
-            i += 1
-        else:
-            j += 1
-    return out
 
 
 def seconds(spans: Iterable[Span]) -> float:

@@ -9,7 +9,9 @@ does one that was never seen to end or begin.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from math import isfinite
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -21,6 +23,7 @@ SHORTEST_H = 1 / 60
 """Shorter ones count as this long: no probe tells seconds apart."""
 
 Stretch = tuple[float, float]
+T = TypeVar("T", float, datetime)
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -74,9 +77,10 @@ def tidy(stretches: Iterable[Stretch]) -> list[Stretch]:
     return out
 
 
-def meet(left: Sequence[Stretch], right: Sequence[Stretch]) -> list[Stretch]:
-    """Where both are; each is tidy."""
-    out, i, j = [], 0, 0
+def meet(left: Sequence[tuple[T, T]], right: Sequence[tuple[T, T]]) -> list[tuple[T, T]]:
+    """Where both are, in whatever units; each is in order and does not overlap itself."""
+    out: list[tuple[T, T]] = []
+    i = j = 0
     while i < len(left) and j < len(right):
         begin, end = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
         if begin < end:
