@@ -77,12 +77,12 @@ def read_apart(source: Path, importer: Importer, mark: str) -> Iterator[Iterator
     """
     program = (sys.executable, "-P", "-m", "stillup.vault.apart", importer.name, os.fspath(source), mark)
     with subprocess.Popen(program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own
-        try:
-            frames = _frames(cast("BinaryIO", process.stdout))
-            with ahead(((frame, len(frame)) for frame in frames), AHEAD_BYTES) as packed:
+        frames = _frames(cast("BinaryIO", process.stdout))
+        with ahead(((frame, len(frame)) for frame in frames), AHEAD_BYTES) as packed:
+            try:
                 yield _unpacked(packed)
-        finally:
-            process.kill()
+            finally:
+                process.kill()  # before the thread is waited for, which may be reading from it
 
 
 def _frames(pipe: BinaryIO) -> Iterator[bytes]:
