@@ -1,0 +1,1 @@
+"""What `stillup run` runs: each role of a cluster in a file of its own, with one entry, `serve(here)`."""
