@@ -1,0 +1,8 @@
+"""The page and the gateway as other folders of tests build them."""
+
+from __future__ import annotations
+
+from tests.gateway.app.conftest import a, b, clock, no_proxy, raw, start
+from tests.web.conftest import made_up_site, opened, serve, serve_with, site_of
+
+__all__ = ["a", "b", "clock", "made_up_site", "no_proxy", "opened", "raw", "serve", "serve_with", "site_of", "start"]
