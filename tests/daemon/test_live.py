@@ -9,6 +9,7 @@ import pytest
 
 from stillup.catalog.load import find_service
 from stillup.config import Setting
+from stillup.daemon.cluster.machine import in_time
 from stillup.daemon.jobs import profile_of
 from stillup.daemon.live import Live
 from stillup.errors import Unreachable
@@ -138,8 +139,9 @@ async def test_a_reading_that_arrives_after_its_minute_belongs_to_the_minute_it_
         state=State.MAJOR_OUTAGE,
         component="web",
     )
-    assert driven._in_time(late, START + timedelta(minutes=5, seconds=3)).at == START + timedelta(minutes=5, seconds=3)
-    assert driven._in_time(msgspec.structs.replace(late, at=START - timedelta(hours=1)), START) is None
+    now, judged = START + timedelta(minutes=5, seconds=3), driven._machine.judged
+    assert in_time(late, judged, now).at == now
+    assert in_time(msgspec.structs.replace(late, at=START - timedelta(hours=1)), judged, now) is None
 
 
 def quarters(minute, about):
@@ -175,9 +177,8 @@ async def test_a_wall_clock_set_back_does_not_stop_the_judging(live):
     for _ in range(5):
         await clock.advance(60)
         event = driven._event_now()
-        driven._arrived.append(
-            Declared(at=event, service="claude", source="statuspage", state=State.MAJOR_OUTAGE, component="web")
-        )
+        down = Declared(at=event, service="claude", source="statuspage", state=State.MAJOR_OUTAGE, component="web")
+        driven.take([down])
         await driven.judge(event + timedelta(seconds=60))
     assert heard.changes[-1].state.is_fault
 
@@ -195,7 +196,7 @@ async def test_a_database_that_cannot_be_written_is_said_and_the_changes_wait_fo
             state=State.DEGRADED,
             component="api",
         )
-        driven._arrived.append(fault)
+        driven.take([fault])
         await driven.judge(START + timedelta(minutes=5))
     assert heard.changes[-1].state.is_fault
     assert len(heard.troubles) == 1

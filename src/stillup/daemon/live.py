@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from msgspec import structs
 
 from stillup.clock import Clock
+from stillup.daemon.cluster.machine import Machine
+from stillup.daemon.unsaved import Unsaved
 from stillup.errors import StoreError
-from stillup.model.evidence import Evidence
-from stillup.model.incident import Incident
-from stillup.model.signal import Counted, Signal
+from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
 from stillup.sources.poller import Poller, Report
-from stillup.store import Key
 from stillup.store import Report as KeptReport
 from stillup.verdict.monitor import Monitor
 from stillup.verdict.settings import TICK_S
@@ -26,12 +25,8 @@ if TYPE_CHECKING:
     from stillup.store.store import Store
 
 
-_LATE = timedelta(minutes=5)
 _FIRST_READINGS_S = 5.0  # of real time: more than any first reading's deadline
-_SIGNALS_KEPT = 100_000
 _REPORTS_KEPT = 1_000
-_CHANGES_KEPT = 100_000
-_TICKS_KEPT = 1_440
 
 
 class Listener(Protocol):
@@ -97,6 +92,7 @@ class Live:
         kept: Container[str] | None = None,
     ) -> None:
         self.monitor = monitor
+        self._machine = Machine(monitor)
         self._kept = kept
         self._standing = tuple(standing)
         self._clock = clock
@@ -105,10 +101,8 @@ class Live:
         self._keep = keep
         self._feeds = feeds
         self._pruned: date | None = None
-        self._arrived: list[Signal] = []
         self._reports: list[KeptReport] = []
-        self._unsaved = _Unsaved(kept)
-        self._judged: datetime | None = None
+        self._unsaved = Unsaved(kept)
         self._judged_steady_s = 0.0
         self._heard: set[tuple[str, str]] = set()
         self._asked = 0
@@ -130,26 +124,14 @@ class Live:
 
     def take(self, signals: Iterable[Signal]) -> None:
         """Take in signals that no poller read; they are judged with the next minute, and recorded like all others."""
-        now = self._event_now()
-        self._arrived += [in_time for s in signals if (in_time := self._in_time(s, now))]
-
-    def _in_time(self, signal: Signal, now: datetime) -> Signal | None:
-        if self._judged is None or signal.at > self._judged:
-            return signal
-        # The past that a source tells at its first reading is of use only before the first minute is judged.
-        if signal.at <= self._judged - _LATE:
-            return None
-        if isinstance(signal, Counted):
-            # The quarter of an hour that was over a moment ago must not be taken for the one that has begun.
-            return structs.replace(signal, at=now, until=signal.until or signal.at)
-        return structs.replace(signal, at=now)
+        self._machine.hear(signals, self._event_now())
 
     def _event_now(self) -> datetime:
-        wall = self._clock.now()
-        if self._judged is None:
+        wall, judged = self._clock.now(), self._machine.judged
+        if judged is None:
             return wall
-        steady = self._judged + timedelta(seconds=max(0.001, self._clock.monotonic_s() - self._judged_steady_s))
-        return max(wall, steady) if wall > self._judged else steady
+        steady = judged + timedelta(seconds=max(0.001, self._clock.monotonic_s() - self._judged_steady_s))
+        return max(wall, steady) if wall > judged else steady
 
     async def run(self, poller: Poller) -> NoReturn:
         """Poll and judge until cancelled."""
@@ -178,16 +160,17 @@ class Live:
         for feed in self._feeds:
             self.take(feed(now))
         tick = datetime.fromtimestamp(now.timestamp() // TICK_S * TICK_S, UTC)
-        arrived, self._arrived = self._arrived, []
-        changes = self.monitor.step(tick, arrived)
-        changes += self._still_so(tick, changes)
-        self._judged, self._judged_steady_s = tick, self._clock.monotonic_s() - (now - tick).total_seconds()
+        step = self._machine.minute(tick)
+        if self._standing:
+            step.changes += self._still_so(tick, step.changes)
+            step.evidence = self._machine.grounds(step.changes)
+        self._judged_steady_s = self._clock.monotonic_s() - (now - tick).total_seconds()
         if self._store is not None:
-            self._unsaved.add(self.monitor, tick, arrived, changes)
+            self._unsaved.add(step)
             await self._save(self._store)
             await self._prune(self._store, tick)
-        self._listener.judged(tick, changes)
-        return changes
+        self._listener.judged(tick, step.changes)
+        return step.changes
 
     def _still_so(self, tick: datetime, changes: Sequence[Verdict]) -> list[Verdict]:
         """What stood when the monitor was restored and stands: said once, for nobody here has heard of it."""
@@ -210,50 +193,11 @@ class Live:
         """Put everything unsaved on the disk; what cannot be written is said, kept, and tried again next minute."""
         batch, reports = self._unsaved, self._reports
         try:
-            dropped = await asyncio.to_thread(_write, store, batch, reports)
+            dropped = await asyncio.to_thread(batch.write, store, reports)
         except StoreError as exc:
             self._listener.trouble(str(exc))
             del self._reports[:-_REPORTS_KEPT]
             return
-        self._unsaved, self._reports = _Unsaved(self._kept), self._reports[len(reports) :]
+        self._unsaved, self._reports = Unsaved(self._kept), self._reports[len(reports) :]
         if dropped:
             self._listener.trouble(f"{dropped} signals cannot be stored and were left out")
-
-
-class _Unsaved:
-    """What was judged and is not on the disk yet; bounded, so that a full disk does not fill the memory too."""
-
-    def __init__(self, kept: Container[str] | None) -> None:
-        self._kept = kept
-        self.signals: list[Signal] = []
-        self.changes: list[Verdict] = []
-        self.incidents: dict[str, Incident] = {}
-        self.evidence: dict[Key, tuple[Evidence, ...]] = {}
-        self.ticks: list[tuple[datetime, list[str]]] = []
-
-    def add(self, monitor: Monitor, tick: datetime, signals: Sequence[Signal], changes: Sequence[Verdict]) -> None:
-        self.signals += [s for s in signals if self._is_kept(s.service)]
-        del self.signals[:-_SIGNALS_KEPT]
-        self.ticks.append((tick, [service for service in monitor.known() if self._is_kept(service)]))
-        del self.ticks[:-_TICKS_KEPT]
-        self.incidents |= {i.id: i for i in monitor.incidents() if self._is_kept(i.service)}
-        changes = [c for c in changes if self._is_kept(c.service)]
-        if len(self.changes) + len(changes) > _CHANGES_KEPT:
-            return
-        self.changes += changes
-        told: dict[str, Key] = {}
-        for change in changes:  # the grounds of a minute are the service's, kept once, beside its first change
-            told.setdefault(change.service, Key.of(change))
-        self.evidence |= {key: tuple(monitor.evidence(service)) for service, key in told.items()}
-
-    def _is_kept(self, service: str) -> bool:
-        return self._kept is None or service in self._kept
-
-
-def _write(store: Store, batch: _Unsaved, reports: Sequence[KeptReport]) -> int:
-    """Write a batch; how many of its signals had to be left out."""
-    store.commit_step(batch.changes, list(batch.incidents.values()), batch.evidence)
-    store.watch(batch.ticks)
-    dropped = store.record(batch.signals)
-    store.save_reports(list(reports))
-    return dropped

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stillup.errors import BadDataError
-from stillup.model.signal import Signal
+from stillup.model.service import Problem
+from stillup.model.signal import At, Name, Signal
 
 MOST_BYTES = 1 << 20
 """Of one record; a larger batch of signals is several."""
@@ -21,7 +22,7 @@ class Read(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     service: str
     source: str
-    at: datetime
+    at: At
 
 
 class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="is", tag="heard"):
@@ -38,26 +39,26 @@ class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="is
 class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """So many crowd reports of one kind in a minute; ``sketch`` tells their networks apart when parts are added up."""
 
-    service: str
+    service: Name
     count: Annotated[int, Meta(ge=0, le=1_000_000_000)]
-    component: str | None = None
-    region: str | None = None
-    problem: str | None = None
+    component: Name | None = None
+    region: Name | None = None
+    problem: Problem | None = None
     sketch: bytes = b""
 
 
 class Partial(Struct, frozen=True, kw_only=True, tag_field="is", tag="partial"):
     """What one replica has counted of one minute so far: its newest word on a minute replaces all before it."""
 
-    replica: str
-    end: datetime
+    replica: Name
+    end: At
     parts: tuple[Part, ...]
 
 
 class Minute(Struct, frozen=True, kw_only=True, tag_field="is", tag="minute"):
     """Everything up to ``at`` is judged now, with what stands before this in the log."""
 
-    at: datetime
+    at: At
     owner: str
     fence: int
     """The number of the lease under which it was said; greater with each owner."""
