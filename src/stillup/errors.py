@@ -8,7 +8,8 @@
     ├── CatalogError              70   no         us        a catalogue file breaks the format
     ├── BadDataError              65   no         user      an input file has lines that cannot be used
     ├── StoreError                70   no         us        the database cannot be opened, read or written
-    ├── BusError                  70   yes        us        the bus between processes does not answer, or cannot serve
+    ├── BusError                  70   yes        us        the bus between processes does not answer
+    │   └── BusRefused            70   no         us        what answers cannot serve: waiting will not mend it
     └── SourceError                    varies     varies    one source gave no data; never ends a program
         ├── Unreachable                yes        network   DNS, TCP, TLS, timeout, proxy
         ├── Refused                    varies     varies    the source answered with an HTTP error status
@@ -75,9 +76,15 @@ class StoreError(StillupError):
 
 
 class BusError(StillupError):
-    """The bus between this installation's processes does not answer, or cannot do what is needed of it."""
+    """The bus between this installation's processes does not answer, or cannot take something now."""
 
     retryable = True
+
+
+class BusRefused(BusError):
+    """What answers cannot serve: wrong credentials, no JetStream, somebody else's stream, a newer stillup's, lost records."""
+
+    retryable = False
 
 
 class SourceError(StillupError):
