@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from stillup.config import cluster
 from stillup.config.alert_rules import kind_of
 from stillup.config.kinds import stays_here
 from stillup.config.schema import Document
@@ -20,6 +21,7 @@ def cautions(document: Document) -> Iterator[str]:
     yield from _open_key_files(document)
     yield from _in_the_clear(document)
     yield from _addresses(document)
+    yield from cluster.cautions(document.cluster)
     if document.web.public and document.web.base_url is None:
         yield "web.public: without `web.base_url` the links in feeds begin with whatever name a reader asked by"
     for source_id in document.sources:
@@ -30,7 +32,7 @@ def cautions(document: Document) -> Iterator[str]:
 def _open_key_files(document: Document) -> Iterator[str]:
     options = [o for s in document.sources.values() for o in (s.everywhere, *s.services.values())]
     files = [o.key_file for o in options] + [u.key_file for u in document.gateway.upstreams]
-    files += [u.token_file for u in document.gateway.users]
+    files += [*(u.token_file for u in document.gateway.users), *cluster.key_files(document.cluster)]
     files += [name for c in document.alerts.channels for name in (c.url_file, c.secret_file)]
     for name in dict.fromkeys(f for f in files if f):
         try:

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     TIME = "time"
     ZONE = "zone"
     REGION = "region"
+    BUS = "bus"
 
 
 class Wrong(Struct, frozen=True):
@@ -128,6 +129,25 @@ def _listen(text: str, _folder: Path) -> str | Wrong:
     return text
 
 
+def _bus(text: str, _folder: Path) -> str | Wrong:
+    from urllib.parse import urlsplit
+
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return Wrong("has a character in it that no address has")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return Wrong("is not an address")
+    if parts.scheme not in ("nats", "tls"):
+        return Wrong("does not begin with nats:// or tls://")
+    if parts.username is not None or parts.password is not None:
+        return Wrong("has credentials in it; they belong where `cluster.password_env` or `cluster.token_env` says")
+    if not parts.hostname or port == 0 or parts.path.strip("/") or parts.query or parts.fragment:
+        return Wrong("is more or less than a host and a port")
+    return text.rstrip("/")
+
+
 def _path(text: str, folder: Path) -> str | Wrong:
     if not text or "\0" in text:
         return Wrong("is not a path")
@@ -200,6 +220,7 @@ RULES: dict[Kind, Rule] = {
     Kind.ID: Rule("letters, digits, `.`, `_` and `-`", _matching(_ID)),
     Kind.HOP: Rule("`upstream/model` or `upstream`", _matching(_HOP)),
     Kind.NETWORK: Rule("an address or a network, as `10.0.0.0/8` or `2001:db8::/32`", _network),
+    Kind.BUS: Rule("`nats://host:port`, or `tls://host:port` for an encrypted connection", _bus),
     Kind.CONTROL: Rule("an http or https URL without credentials, or `dns:NAME` to look up a name only", _control),
     Kind.CHANNEL: Rule(
         "`https://…` (a webhook), `mailto:…`, `smtp://…` or `smtps://…` (mail), `desktop`, or an Apprise URL", _channel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from stillup.catalog.load import catalogue
-from stillup.config import alert_rules, sla
+from stillup.config import alert_rules, cluster, sla
 from stillup.config.kinds import stays_here
 from stillup.config.merge import merged, own_floor_s
 from stillup.config.schema import FLOOR_S, Document, ProbeOptions, SourceOptions, Upstream
@@ -131,6 +131,11 @@ def _drill(document: Document) -> Iterator[Complaint]:
             yield Complaint(("drill", "remind_to", place), says)
 
 
+def _cluster(document: Document) -> Iterator[Complaint]:
+    channels = [channel.id for channel in document.alerts.channels]
+    return cluster.complaints(document.cluster, document.watchdog, channels)
+
+
 _RULES: tuple[tuple[str, Callable[[Document], Iterator[Complaint]]], ...] = (
     ("sources", _floor),
     ("sources", _endpoints),
@@ -141,4 +146,5 @@ _RULES: tuple[tuple[str, Callable[[Document], Iterator[Complaint]]], ...] = (
     ("alerts", lambda document: alert_rules.complaints(document.alerts, document.services)),
     ("drill", _drill),
     ("sla", lambda document: sla.complaints(document.sla)),
+    ("cluster", _cluster),
 )

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from stillup.config.alerts import Alerts
+from stillup.config.cluster import Cluster, Watchdog
 from stillup.config.deferral import Deferral
 from stillup.config.drill import Drill
 from stillup.config.hub import Hub, Pool
@@ -415,3 +416,5 @@ class Document(Struct, frozen=True, kw_only=True):
     later: Later = Later()
     drill: Drill = Drill()
     sla: Sla = Sla()
+    cluster: Cluster = Cluster()
+    watchdog: Watchdog = Watchdog()
