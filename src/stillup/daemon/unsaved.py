@@ -61,9 +61,13 @@ class Unsaved:
 
         :raises stillup.errors.StoreError: it cannot be written now.
         """
-        store.commit_step(self.changes, list(self.incidents.values()), self.evidence)
+        tick = self.ticks[-1][0] if self.ticks and self._log else None
+        store.commit_step(self.changes, list(self.incidents.values()), self.evidence, tick=tick)
         store.watch(self.ticks)
-        dropped = store.record(signal for _, signal in self.signals)
+        if self._log:  # last: what the log's number vouches for is there
+            dropped = store.record_from(self._log, self.seq, self.signals)
+        else:
+            dropped = store.record(signal for _, signal in self.signals)
         store.save_reports(list(reports))
         return dropped
 

@@ -1,0 +1,205 @@
+"""One partition judged from its log by this process: where it begins, what follows from each record, what is told.
+
+:meth:`Judging.begin` finds the newest checkpoint that fits; :meth:`Judging.follow` reads the log from there. What was
+judged before is judged again on the way and comes to the same; whoever wrote it first has written it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+
+from stillup.daemon.cluster.checkpoints import SHELF, Checkpoint, Checkpoints, Meant, begun_from, take
+from stillup.daemon.cluster.machine import LogJudge, Step, Why
+from stillup.daemon.cluster.pooled import Total, counts
+from stillup.errors import BusError
+
+if TYPE_CHECKING:
+    from stillup.bus.base import Bus, Log, Record
+    from stillup.clock import Clock
+    from stillup.daemon.cluster.partitions import Partition
+    from stillup.daemon.cluster.saving import Saver
+    from stillup.verdict.monitor import Monitor
+
+BIRTHS = "births"
+"""The table of when each log began: what is known of one that is gone is not taken for that of the one after it."""
+_EVERY = timedelta(minutes=5)
+_LOG_KEPT = timedelta(hours=24)
+"""So much of a log is kept even where no checkpoint needs it: for states that no version reads any more."""
+_MARKS = timedelta(minutes=30)
+
+Say = Callable[[str], None]
+
+
+class Told(Protocol):
+    """Who hears of judged minutes, once the judge has caught up with the log. Must not block."""
+
+    def judged(self, monitor: Monitor, step: Step, trace: str) -> None:
+        """A minute was judged."""
+
+
+class Means(Struct, frozen=True, kw_only=True):
+    """What judges of every partition are handed.
+
+    ``fresh`` makes the monitor of some services that begins from nothing, ``restored`` one from its state; it raises
+    :class:`~stillup.errors.BadDataError`. ``total`` adds up the counts of several replicas.
+    """
+
+    bus: Bus
+    clock: Clock
+    say: Say
+    fresh: Callable[[Sequence[str]], Monitor]
+    restored: Callable[[bytes], Monitor]
+    total: Total = counts
+
+
+class Judging:
+    """A partition's judge in this process."""
+
+    def __init__(self, partition: Partition, means: Means, saver_of: Callable[[str], Saver], told: Told) -> None:
+        """``saver_of`` gives what writes to the database, by the name of a log that is never another's."""
+        self.partition = partition
+        self._means = means
+        self._saver_of = saver_of
+        self._told = told
+        self.log: Log = means.bus.log(partition.log)
+        self._checkpoints = Checkpoints(means.bus.shelf(SHELF), partition.name, means.say)
+        self._profiles = partition.profiles
+        self._birth = ""
+        self._pending: Checkpoint | None = None
+        self._kept_at: datetime | None = None
+        self._marks: list[tuple[datetime, int]] = []
+        self.saver: Saver
+        self.judge: LogJudge
+        self.resumed = False
+        """It goes on from a checkpoint."""
+        self.ahead = 0
+        """Minutes that were said before their time, by a clock that is wrong."""
+
+    async def begin(self) -> int:
+        """Find where to begin; the number of the newest record, up to which there is something to catch up with.
+
+        :raises stillup.errors.BusError: the bus does not answer.
+        """
+        oldest, newest = await self.log.ends()
+        self._birth = await self._born(newest)
+        meant = Meant(
+            profiles=self._profiles, birth=self._birth, now=await self._means.bus.now(), oldest=oldest, newest=newest
+        )
+        found = await self._checkpoints.newest(meant)
+        judge = begun_from(found, self._restored, self._means.say)
+        self.resumed = judge is not None
+        if judge is None:
+            judge = LogJudge(self._means.fresh(self.partition.services), self.partition.services, self._means.total)
+            judge.seq = oldest - 1
+            if newest >= oldest:
+                self._say(f"is judged from the beginning of its log ({newest - oldest + 1} records)")
+        self.judge = judge
+        self.saver = self._saver_of(f"{self.partition.name}/{self._birth}")
+        self.saver.seq = judge.seq
+        self._kept_at = judge.judged
+        return newest
+
+    async def follow(self, until: int | None = None) -> None:
+        """Read on; up to record ``until`` (a catching up, of which nobody is told), else until cancelled."""
+        if until is not None and self.judge.seq >= until:
+            return
+        records = self.log.read(self.judge.seq)
+        try:
+            async for record in records:
+                await self._take(record, is_new=until is None)
+                if until is not None and self.judge.seq >= until:
+                    return
+        finally:
+            close = getattr(records, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _take(self, record: Record, *, is_new: bool) -> None:
+        applied = self.judge.apply(record)
+        if applied.lost:
+            self._say(f"{applied.lost} records of its log are gone: what they said is not judged")
+        if applied.reason is Why.AHEAD:
+            self.ahead += 1
+            if self.ahead == 1:
+                self._say("a minute was said that has not begun: some replica's clock is wrong; it is passed over")
+        step = applied.step
+        if step is None:
+            return
+        self.saver.add(step)
+        if is_new:
+            self._told.judged(self.judge.machine.monitor, step, applied.trace)
+        else:
+            await self.saver.room()
+        await self._checkpoint(step)
+
+    # -- checkpoints --------------------------------------------------------------------------------------------------
+
+    async def _checkpoint(self, step: Step) -> None:
+        """Take one if it is time, and keep the one that was taken once the database has all of it."""
+        if not self._marks or step.at - self._marks[-1][0] >= _MARKS:
+            self._marks.append((step.at, step.seq))
+        is_time = bool(step.changes) or self._kept_at is None or step.at - self._kept_at >= _EVERY
+        if self._pending is None and is_time:
+            self._pending = take(self.judge, self._profiles, self._birth)
+        await self.keep()
+
+    async def keep(self) -> None:
+        """Keep the checkpoint that waits, if the database has everything before it."""
+        pending = self._pending
+        if pending is None or pending.seq > self.saver.seq:
+            return
+        try:
+            await self._checkpoints.keep(pending)
+        except BusError as exc:
+            self._say(f"its checkpoint cannot be kept, and is tried again: {exc}")
+            return
+        self._pending, self._kept_at = None, pending.judged
+        await self._trim(pending.judged)
+
+    async def keep_last(self) -> None:
+        """At a peaceful end: write what waits, and leave a checkpoint for whoever goes on."""
+        await self.saver.flush()
+        if self.judge.judged is not None and self.saver.seq == self.judge.seq:
+            self._pending = take(self.judge, self._profiles, self._birth)
+            await self.keep()
+
+    async def _trim(self, now: datetime) -> None:
+        """Let records go that nobody will read: those before every checkpoint kept, and older than a day."""
+        old = [seq for at, seq in self._marks if at < now - _LOG_KEPT]
+        if not old or not self._checkpoints.oldest_seq:
+            return
+        self._marks = [(at, seq) for at, seq in self._marks if at >= now - _LOG_KEPT]
+        try:
+            await self.log.trim(min(old[-1], self._checkpoints.oldest_seq))
+        except BusError:
+            return  # another time
+
+    def _restored(self, kept: Checkpoint) -> LogJudge:
+        judge = LogJudge(self._means.restored(kept.monitor), self.partition.services, self._means.total)
+        judge.go_on(kept.seq, kept.judged, kept.reads, kept.pooled)
+        return judge
+
+    async def _born(self, newest: int) -> str:
+        """When this log began: said once, by whoever judged it first; anew when the bus has lost the log."""
+        table = self._means.bus.table(BIRTHS)
+        while True:
+            entry = await table.get(self.partition.name)
+            if entry is not None and entry.value is not None:
+                birth, _, reached = entry.value.decode("ascii", "replace").partition(" ")
+                if not reached.isdigit() or int(reached) <= newest:
+                    await table.put(self.partition.name, f"{birth} {newest}".encode(), revision=entry.revision)
+                    return birth
+                self._say("its log is gone from the bus, and begins anew")
+            birth = f"{await self._means.bus.now():%Y%m%dT%H%M%S}"
+            said = await table.put(
+                self.partition.name, f"{birth} {newest}".encode(), revision=entry.revision if entry else 0
+            )
+            if said is not None:
+                return birth
+
+    def _say(self, text: str) -> None:
+        self._means.say(f"partition {self.partition.name} {text}")

@@ -1,0 +1,145 @@
+"""Judged minutes on their way into the database: nothing waits for it, and nothing is lost or written twice by it.
+
+What cannot be written waits; when too much waits, all of it is let go and the judge begins anew from its checkpoint
+once the database is back: the log still has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING, NoReturn
+
+from stillup.daemon.unsaved import Unsaved
+from stillup.errors import StoreError
+from stillup.store import Report as KeptReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stillup.clock import Clock
+    from stillup.daemon.cluster.machine import Step
+    from stillup.store.store import Store
+
+MOST_STEPS = 1_440
+_MOST_SIGNALS = 100_000
+_BATCH = 60
+_AGAIN_S = 5.0
+_REPORTS_KEPT = 1_000
+
+
+class BeginAnew(Exception):
+    """More was judged than could wait for the database, which is back now."""
+
+
+class Saver:
+    """Writes steps in their order. ``log`` is the name under which the database knows where it stands.
+
+    ``store`` None: nothing is written, and everything counts as written. ``say`` is told of trouble once, and of its
+    end.
+    """
+
+    def __init__(self, store: Store | None, log: str, clock: Clock, say: Callable[[str], None]) -> None:
+        self._store = store
+        self._log = log
+        self._clock = clock
+        self._say = say
+        self._steps: deque[Step] = deque()
+        self._signals = 0
+        self._reports: list[KeptReport] = []
+        self._news = asyncio.Event()
+        self._done = asyncio.Event()
+        self._overflowed = False
+        self._fails = ""
+        self.seq = 0
+        """Everything up to this record of the log is written."""
+
+    @property
+    def waiting(self) -> int:
+        """Minutes that wait."""
+        return len(self._steps)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written; empty where it can."""
+        return self._fails
+
+    def add(self, step: Step) -> None:
+        """Let a minute be written."""
+        if self._store is None:
+            self.seq = step.seq
+            return
+        if not self._overflowed:
+            self._steps.append(step)
+            self._signals += len(step.arrived)
+        if len(self._steps) > MOST_STEPS or self._signals > _MOST_SIGNALS:
+            self._overflowed = True
+            self._steps.clear()
+            self._signals = 0
+        self._news.set()
+
+    def report(self, report: KeptReport) -> None:
+        """Let it be written how a reading went."""
+        self._reports.append(report)
+        del self._reports[:-_REPORTS_KEPT]
+
+    async def room(self) -> None:
+        """Wait while much waits and the database takes it: a long log is not read faster than it can be written."""
+        while self._store is not None and len(self._steps) >= 2 * _BATCH and not self._fails:
+            self._done.clear()
+            await self._done.wait()
+
+    async def flush(self) -> None:
+        """Write what waits, as far as it can be done at once."""
+        while self._steps and not self._fails and self._store is not None:
+            self._done.clear()
+            await self._done.wait()
+
+    async def run(self) -> NoReturn:
+        """Write until cancelled.
+
+        :raises BeginAnew: too much had to be let go, and the database is back.
+        """
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._steps or self._overflowed:
+                if await self._write():
+                    if self._overflowed:
+                        raise BeginAnew
+                else:
+                    await self._clock.sleep(_AGAIN_S)
+
+    async def _write(self) -> bool:
+        """Write the oldest of what waits; whether it was."""
+        if self._store is None:
+            return True
+        steps, reports = list(islice(self._steps, _BATCH)), tuple(self._reports)
+        batch = Unsaved(log=self._log)
+        for step in steps:
+            batch.add(step)
+        try:
+            # A thread goes on when we are cancelled: what it writes is harmless twice.
+            dropped = await asyncio.to_thread(batch.write, self._store, reports)
+        except StoreError as exc:
+            self._trouble(str(exc))
+            self._done.set()
+            return False
+        self._trouble("")
+        self._reports = [r for r in self._reports if r not in reports]
+        if steps and not self._overflowed:
+            for _ in steps:
+                self._signals -= len(self._steps.popleft().arrived)
+            self.seq = batch.seq
+        if dropped:
+            self._say(f"{dropped} signals cannot be stored and were left out")
+        self._done.set()
+        return True
+
+    def _trouble(self, why: str) -> None:
+        if why and not self._fails:
+            self._say(f"{why}; what is judged waits for the database, and the log has it")
+        elif self._fails and not why:
+            self._say("the database is back: what waited is written")
+        self._fails = why
