@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -164,3 +165,12 @@ def test_what_cannot_be_played_is_refused_with_what_can(drill, arguments, says):
 def test_where_no_drill_is_under_way_there_is_none_to_end(drill):
     code, _, err = drill("abort")
     assert (code, err.strip()) == (1, "No drill is under way.")
+
+
+def test_on_a_terminal_the_plan_is_set_out_within_its_width(drill, monkeypatch):
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "60")):
+        monkeypatch.setenv(name, value)
+    _, out, _ = drill("plan", "--color")
+    words = re.sub(r"\x1b\[[0-9;]*m", "", out)
+    assert "**" not in words
+    assert max(map(len, words.splitlines())) <= 60

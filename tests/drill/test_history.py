@@ -87,3 +87,13 @@ def test_a_file_in_the_folders_place_says_so(tmp_path):
         keep(tmp_path / "drills", drill())
     with pytest.raises(StoreError, match="cannot be read"):
         read(tmp_path / "drills")
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-27T06:00:00"])
+def test_a_time_that_no_drill_can_have_is_named_and_the_rest_is_there(tmp_path, at):
+    keep(tmp_path, drill(5))
+    path = keep(tmp_path, drill())
+    path.write_text(path.read_text().replace("2026-11-27T06:00:00Z", at))
+    kept = read(tmp_path)
+    assert kept.drills == (drill(5),)
+    assert "time" in kept.unread[0]

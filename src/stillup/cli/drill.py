@@ -44,10 +44,14 @@ command.add_command(run)
     "--minutes", type=click.IntRange(5, 240), metavar="N", help="How long it may take. Default: `drill.minutes`."
 )
 @json_option
+@color_option
 @config_option
 @click.pass_context
-def plan(context: click.Context, minutes: int | None, as_json: bool, config_path: Path | None) -> int:
+def plan(
+    context: click.Context, minutes: int | None, as_json: bool, color: bool | None, config_path: Path | None
+) -> int:
     """Print it."""
+    from stillup.cli import drill_view
     from stillup.clock import SystemClock
     from stillup.daemon.drill_under_way import drills_folder
     from stillup.daemon.practice import proposal
@@ -62,7 +66,7 @@ def plan(context: click.Context, minutes: int | None, as_json: bool, config_path
     if as_json:
         put(msgspec.json.encode(proposed))
     else:
-        click.echo("\n".join(lines(proposed)))
+        drill_view.print_markdown("\n".join(lines(proposed)) + "\n", console(color=color))
     return 0
 
 

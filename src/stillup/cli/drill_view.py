@@ -76,7 +76,11 @@ def print_scenes(plays: Sequence[Play], out: Console) -> None:
 
 def print_report(drill: Drill, out: Console) -> None:
     """The report: set out on a terminal, as Markdown elsewhere."""
-    text = report.markdown(drill)
+    print_markdown(report.markdown(drill), out)
+
+
+def print_markdown(text: str, out: Console) -> None:
+    """Set out on a terminal, as it is elsewhere."""
     if not out.is_terminal:
         out.file.write(text)
         return

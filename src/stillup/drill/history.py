@@ -20,6 +20,8 @@ MOST_BYTES = 16 << 20
 """No file of ours is larger, and none that is gets read."""
 _ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}")
 _SUFFIX = ".json"
+_FIRST_YEAR, _LAST_YEAR = 2000, 9000
+"""A file may have been written by somebody else: of these each zone of the world has the time."""
 
 
 class Kept(Struct, frozen=True):
@@ -99,5 +101,8 @@ def _read(path: Path) -> Drill:
     drill = msgspec.json.decode(path.read_bytes(), type=Drill)
     if drill.id != path.stem:
         msg = f"it says that it is the drill {drill.id[:50]!r}"
+        raise ValueError(msg)
+    if drill.at.tzinfo is None or not _FIRST_YEAR <= drill.at.year <= _LAST_YEAR:
+        msg = "the time that it names is none that a drill can have"
         raise ValueError(msg)
     return drill
