@@ -46,7 +46,7 @@ def test_a_plan_is_written_beside_the_configuration_and_can_be_read_back(stillup
     plan = read_plan(path)
     assert (plan.service, plan.tasks) == ("claude", (Capability.CODING,))
     assert set(plan.steps) == set(Level)
-    assert stillup()[1].startswith("coding: when claude is not there, for coding\n")
+    assert stillup()[1].startswith("coding: when Claude is not there, for coding\n")
 
 
 @pytest.mark.parametrize("task", list(Capability))
@@ -254,3 +254,16 @@ def test_hostile_words_of_the_kit_and_the_configuration_make_no_steps_and_no_mar
     steps = read_plan(Path(stillup.folder / "coding.md")).steps[Level.DOWN]
     assert all("rm -rf" not in step.says for step in steps)
     assert stillup("coding")[1].startswith("Nothing has changed")
+
+
+def test_what_a_plan_rests_on_is_said_in_words(stillup):
+    _, out, _ = stillup("coding", "--print")
+    (rests,) = (line for line in out.splitlines() if line.startswith("- Claude is down about"))
+    assert "in 90 % of cases); public incident history of claude" in rests
+
+
+def test_the_name_in_a_plan_of_somebody_elses_cannot_steer_the_terminal(stillup):
+    stillup("coding")
+    path = stillup.folder / "coding.md"
+    path.write_text(path.read_text().replace("plan: coding", "plan: co\x1b]0;title\x07ding"))
+    assert stillup()[1].startswith("co]0;titleding: when Claude is not there")

@@ -130,6 +130,7 @@ def _tell(kept: Kept, facts: PlanFacts) -> None:
 
 
 def _list(config: Config, *, as_json: bool) -> int:
+    from stillup.catalog.load import catalogue
     from stillup.daemon.plan_steps import plans_folder, read_plans
 
     folder = plans_folder(config)
@@ -142,7 +143,8 @@ def _list(config: Config, *, as_json: bool) -> int:
         click.echo(f"No plan is there yet ({folder}): `stillup plan coding` writes one.")
     for plan in plans:
         steps = sum(map(len, plan.steps.values()))
-        click.echo(f"{plan.name}: when {plan.service} is not there, for {', '.join(plan.tasks) or 'any task'}")
+        name = catalogue()[plan.service].name
+        click.echo(f"{plan.name}: when {name} is not there, for {', '.join(plan.tasks) or 'any task'}")
         click.echo(f"  {steps} steps · {plan.path}")
     return 0
 

@@ -15,6 +15,7 @@ from stillup.daemon.plan_facts import PlanFacts, StandIn, name_of
 from stillup.daemon.plan_steps import Level
 from stillup.kit.toolkit import FRESH, LOCAL
 from stillup.risk.values import Alone, Together
+from stillup.risk.words import BASIS
 
 _CHAT_PAGE = "the chat page of `stillup up` (/chat)"
 
@@ -185,8 +186,8 @@ def _tests(f: PlanFacts) -> Iterator[str]:
 
 
 def _grounds(figure: Alone | Together) -> str:
-    basis = figure.basis.value
-    return figure.provenance if figure.provenance.startswith(basis) else f"{basis}: {figure.provenance}"
+    basis = BASIS[figure.basis]
+    return figure.provenance if figure.provenance.startswith((basis, "public ")) else f"{basis}: {figure.provenance}"
 
 
 def _hours(hours: float) -> str:
@@ -194,4 +195,4 @@ def _hours(hours: float) -> str:
 
 
 def _range(low: float, high: float, level: float) -> str:
-    return f"{_hours(low)} to {_hours(high)} in {level:.0%} of cases"
+    return f"{_hours(low)} to {_hours(high)} in {level * 100:.0f} % of cases"

@@ -29,12 +29,14 @@ from stillup.daemon.team import MOST_STEPS, TeamSteps, items, read_text, step_of
 from stillup.errors import BadDataError
 from stillup.model.service import Capability, State
 from stillup.response.playbook import Step
+from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
     from stillup.config import Config
 
 MOST_PLANS = 100
 _SUFFIX = ".md"
+_MAX_NAME = 80
 _ASIDE = re.compile(r"\.(new|old)\.md\Z")
 """Written beside a plan, for its owner to compare."""
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
@@ -204,7 +206,7 @@ def read_plan(path: Path) -> ReadPlan:
         raise BadDataError(msg)
     return ReadPlan(
         path=path,
-        name=front.get("plan") or path.stem,
+        name=clean(front.get("plan") or path.stem, _MAX_NAME),
         service=service,
         tasks=tuple(Capability(word) for word in words),
         steps=_steps(text, path),
