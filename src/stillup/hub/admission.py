@@ -39,8 +39,11 @@ class Admitted(Struct, frozen=True):
     """What becomes of a report, and under which numbers its sender and networks stand for today."""
 
     reason: Reason
+    sender: int = 0
     near: int = 0
     wide: int = 0
+    said: int = 0
+    """What was said by whom, as a number."""
     wait_s: float = 0.0
 
     def __repr__(self) -> str:
@@ -70,9 +73,20 @@ class Gate:
             debts.note(number, until_s)
         said = sender ^ self._salt(report) or 1
         if self._folds.until(said) > now_s:
-            return Admitted(Reason.FOLDED, near, wide)
+            return Admitted(Reason.FOLDED, sender, near, wide, said)
         self._folds.note(said, now_s + FOLDED_S)
-        return Admitted(Reason.ADMITTED, near, wide)
+        return Admitted(Reason.ADMITTED, sender, near, wide, said)
+
+    def heard(self, found: Admitted, now_s: float, cost: float) -> None:
+        """Another replica, under the same key, has taken a report."""
+        self._key.turn(now_s)
+        if self._age != self._key.age:
+            self.forget()
+        numbers = found.sender, found.near, found.wide
+        owed, _ = self._owed(numbers, now_s, cost)
+        for (_, debts), number, until_s in zip(self._rates, numbers, owed, strict=True):
+            debts.note(number, until_s)
+        self._folds.note(found.said, now_s + FOLDED_S)
 
     def forget(self) -> None:
         """The key has gone, and the numbers say nothing any more."""

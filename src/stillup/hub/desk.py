@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from math import ceil
 from threading import Lock
 from typing import NoReturn
 
 from stillup.hub.address import Own, origin_of
-from stillup.hub.admission import API_COST, Gate
+from stillup.hub.admission import API_COST, Admitted, Gate
+from stillup.hub.crowd import leaf_of
 from stillup.hub.keyed import DailyKey, Entropy
-from stillup.hub.token import Forms
-from stillup.hub.values import Admission, Counted, CrowdReport, Minute, Reason
+from stillup.hub.notes import Noted
+from stillup.hub.token import FormBook, Forms
+from stillup.hub.values import Admission, CrowdReport, Minute, Reason
 from stillup.hub.weight import Counts, Weights
-from stillup.hub.windows import WINDOW_S, Leaf, Windows
-from stillup.model.signal import Alive, Signal
-from stillup.model.signal import Counted as CountedSignal
-
-SOURCE = "hub"
+from stillup.hub.windows import Windows
+from stillup.model.signal import Signal
 
 _SAYS = {
     Reason.ADMITTED: (202, "Thank you. Together with what people on other networks say it decides."),
@@ -39,34 +38,31 @@ def refused(reason: Reason, retry_after_s: float | None = None) -> Admission:
     return Admission(reason=reason, status=status, says=says, retry_after_s=wait_s)
 
 
-class Hub:
-    """A :class:`~stillup.hub.values.Desk`. Calls take some twenty microseconds and may come from any thread.
+class Intake:
+    """Takes reports or refuses them, and says what each of them counts; what becomes of those is left to others.
 
-    ``entropy`` gives so many random bytes; ``began`` is when this process began. ``services`` are those it takes
-    reports of: whoever judges hears of each that it is alive. ``own`` are networks whose senders each count for
-    themselves. No address is kept: neither stored, nor logged, nor in any repr.
+    Calls take some twenty microseconds and may come from any thread. ``entropy`` gives so many random bytes; ``began``
+    is when this process began. ``own`` are networks whose senders each count for themselves. No address is kept:
+    neither stored, nor logged, nor in any repr. ``key`` and ``forms`` are those that replicas share.
     """
 
     def __init__(
         self,
         entropy: Entropy,
         began: datetime,
-        services: Iterable[str] = (),
         *,
         own: Iterable[str] = (),
         is_open: bool = True,
+        key: DailyKey | None = None,
+        forms: FormBook | None = None,
     ) -> None:
         self._lock = Lock()
         self._is_open = is_open
         self._own = Own(own)
-        self._key = DailyKey(entropy)
-        self._forms = Forms(entropy, began.timestamp())
+        self._key = key if key is not None else DailyKey(entropy)
+        self._forms = forms if forms is not None else Forms(entropy, began.timestamp())
         self._gate = Gate(self._key)
-        self._weights = Weights(self._key, began.timestamp())
-        self._windows = Windows()
-        self._services = dict.fromkeys(services, False)
-        """Whether the judgement has heard of the source."""
-        self._alive_s = 0
+        self._weights = Weights(self._key)
         self.reasons: Counter[Reason] = Counter()
         self.counts: Counter[Counts] = Counter()
 
@@ -96,54 +92,14 @@ class Hub:
         if form is not None:
             self._forms.spend(form)
         if found.reason is Reason.ADMITTED:
-            self._count(report, found.near, found.wide, now_s)
+            counts, alone = self._weights.weigh(report, found.near, found.wide, now_s)
+            self.counts[counts] += 1
+            self._taken(report, found, Noted(found, alone, form or 0, cost), counts, now_s)
         return refused(found.reason)
 
-    def _count(self, report: CrowdReport, near: int, wide: int, now_s: float) -> None:
-        counts, held = self._weights.weigh(report, near, wide, now_s)
-        self.counts[counts] += 1
-        if counts is Counts.COUNTED:
-            leaf = Leaf(report.component, report.region, report.problem)
-            self._windows.add(report.service, leaf, held, now_s)
-            self._services.setdefault(report.service, False)
-
-    def due(self, now: datetime) -> Sequence[Signal]:
-        """What has gathered since the last call, as signals of the source ``hub``; each minute is told once."""
-        with self._lock:
-            self._key.turn(now.timestamp())
-            self._roll(now)
-            told: list[Signal] = []
-            for window in self._windows.untold():
-                for service, counts in window.counted.items():
-                    told += [_signal(service, leaf, n, window.end_s) for leaf, n in counts.items()]
-            if self._windows.over_s != self._alive_s:
-                self._alive_s = self._windows.over_s
-                told += self._alive()
-            return told
-
-    def _alive(self) -> list[Signal]:
-        at = datetime.fromtimestamp(self._alive_s, UTC)
-        told: list[Signal] = []
-        for service, is_known in self._services.items():
-            if not is_known:
-                # Without a first count nobody would learn that none is usual, until the first one comes.
-                told.append(CountedSignal(at=at, service=service, source=SOURCE, window_s=WINDOW_S, count=0))
-                self._services[service] = True
-            told.append(Alive(at=at, service=service, source=SOURCE))
-        return told
-
-    def minutes(self, service: str, now: datetime) -> tuple[datetime, tuple[Minute, ...]]:
-        """What other hubs are told: the end of the newest minute that is over, and those of the last quarter hour."""
-        with self._lock:
-            self._roll(now)
-            told = tuple(
-                Minute(end=datetime.fromtimestamp(end_s, UTC), counts=tuple(_given(counts)))
-                for end_s, counts in self._windows.last(service)
-            )
-            return datetime.fromtimestamp(self._windows.over_s, UTC), told
-
-    def _roll(self, now: datetime) -> None:
-        self._windows.roll(now.timestamp(), self._weights)
+    def _taken(self, report: CrowdReport, found: Admitted, noted: Noted, counts: Counts, now_s: float) -> None:
+        """A report was admitted; ``noted`` is what other replicas are to know of it."""
+        raise NotImplementedError
 
     def metrics(self) -> bytes:
         """What became of reports so far, in Prometheus' text format."""
@@ -162,26 +118,48 @@ class Hub:
         return self._gate.size_bytes + self._weights.size_bytes
 
     def __repr__(self) -> str:
-        return f"Hub({dict(self.reasons)})"
+        return f"{type(self).__name__}({dict(self.reasons)})"
 
     def __reduce__(self) -> NoReturn:
         msg = "a desk is never pickled"
         raise TypeError(msg)
 
 
-def _signal(service: str, leaf: Leaf, n: int, end_s: int) -> CountedSignal:
-    return CountedSignal(
-        at=datetime.fromtimestamp(end_s, UTC),
-        service=service,
-        source=SOURCE,
-        window_s=WINDOW_S,
-        count=n,
-        component=leaf.component,
-        region=leaf.region,
-        problem=leaf.problem,
-    )
+class Hub(Intake):
+    """A :class:`~stillup.hub.values.Desk` of one process. ``services`` are those it takes reports of."""
 
+    def __init__(
+        self,
+        entropy: Entropy,
+        began: datetime,
+        services: Iterable[str] = (),
+        *,
+        own: Iterable[str] = (),
+        is_open: bool = True,
+    ) -> None:
+        super().__init__(entropy, began, own=own, is_open=is_open)
+        self._windows = Windows(services, began.timestamp())
+        self._age = 0
 
-def _given(counts: Counter[Leaf]) -> Iterable[Counted]:
-    for leaf, n in sorted(counts.items(), key=lambda item: tuple(map(str, item[0]))):
-        yield Counted(count=n, component=leaf.component, region=leaf.region, problem=leaf.problem)
+    def _taken(self, report: CrowdReport, found: Admitted, noted: Noted, counts: Counts, now_s: float) -> None:  # noqa: ARG002 - there are no others
+        self._turn(now_s)
+        if counts is Counts.COUNTED:
+            self._windows.add(report.service, leaf_of(report), found.wide, now_s)
+
+    def due(self, now: datetime) -> Sequence[Signal]:
+        """What has gathered since the last call, as signals of the source ``hub``; each minute is told once."""
+        with self._lock:
+            self._key.turn(now.timestamp())
+            self._turn(now.timestamp())
+            return self._windows.due(now.timestamp())
+
+    def minutes(self, service: str, now: datetime) -> tuple[datetime, tuple[Minute, ...]]:
+        """What other hubs are told: the end of the newest minute that is over, and those of the last quarter hour."""
+        with self._lock:
+            return self._windows.minutes(service, now.timestamp())
+
+    def _turn(self, now_s: float) -> None:
+        if self._age != self._key.age:
+            self._age = self._key.age
+            self._windows.roll(now_s)  # what is over by now was said under the old key, and counts by it
+            self._windows.leave()

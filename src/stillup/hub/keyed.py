@@ -34,11 +34,14 @@ class DailyKey:
         """Destroy a key that has lived its day, or that is older than the clock can explain, and make a new one."""
         if -_SET_BACK_S <= now_s - self._born_s < DAY_S:
             return
+        self._use(self._entropy(_KEY_BYTES), now_s)
+
+    def _use(self, key: bytes, born_s: float) -> None:
         # The old hasher holds the key too: CPython overwrites its state when it is let go of, below.
         self._key[:] = bytes(_KEY_BYTES)
-        self._key[:] = self._entropy(_KEY_BYTES)
+        self._key[:] = key
         self._hasher = blake2b(key=self._key, digest_size=_HASH_BYTES)
-        self._born_s = now_s
+        self._born_s = born_s
         self.age += 1
 
     def number(self, part: bytes) -> int:
@@ -53,3 +56,30 @@ class DailyKey:
     def __reduce__(self) -> NoReturn:
         msg = "a key is never pickled"
         raise TypeError(msg)
+
+
+class SharedKey(DailyKey):
+    """A day's key that replicas share: whoever is given none in time makes do with one of their own.
+
+    ``born_s`` tells which it is: 0 of one that nobody else has.
+    """
+
+    __slots__ = ("born_s",)
+
+    def __init__(self, entropy: Entropy) -> None:
+        super().__init__(entropy)
+        self.born_s = 0
+
+    def share(self, key: bytes, born_s: int) -> None:
+        """Use this one from now on, until its day is over."""
+        if born_s != self.born_s:
+            self.born_s = born_s
+            self._use(key, float(born_s))
+
+    def turn(self, now_s: float) -> None:
+        """Make one of our own where there is none that lives still."""
+        # The next shared one is on its way: a minute is more than that takes.
+        if -_SET_BACK_S <= now_s - self._born_s < DAY_S + (60.0 if self.born_s else 0.0):
+            return
+        self.born_s = 0
+        super().turn(now_s)

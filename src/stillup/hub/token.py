@@ -2,6 +2,9 @@
 
 A token is an issue time and a number, signed. The number counts the forms, so one bit each remembers which came back:
 exactly, in two megabytes, for sixteen million forms. A form that was opened sixteen million forms ago is stale.
+
+Replicas of a hub share the key, and tell each other which forms came back: their numbers are random, and each is kept
+until it would be stale.
 """
 
 from __future__ import annotations
@@ -11,8 +14,9 @@ from collections.abc import Callable
 from hashlib import blake2b
 from hmac import compare_digest
 from struct import Struct as Packed
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
+from stillup.hub.debts import Debts
 from stillup.hub.values import Reason
 
 LIFETIME_S = 3_600
@@ -25,6 +29,19 @@ _AHEAD_S = 60
 _HEAD = Packed(">QQ")  # milliseconds, number
 _MAC_BYTES = 16
 _TEXT_LENGTH = -(-(_HEAD.size + _MAC_BYTES) * 4 // 3)
+
+
+class FormBook(Protocol):
+    """Makes tokens and knows which came back; times are seconds since the epoch."""
+
+    def issue(self, now_s: float) -> str:
+        """A token for a form that is opened now."""
+
+    def check(self, token: str, now_s: float) -> int | Reason:
+        """The form's number, for :meth:`spend`; else why it is not taken."""
+
+    def spend(self, number: int) -> None:
+        """Note that a form came back."""
 
 
 class Forms:
@@ -44,7 +61,7 @@ class Forms:
         self._newest += 1
         self._mark(self._newest, used=False)  # its place belonged to a form of long ago
         head = _HEAD.pack(max(0, int(now_s * 1000)), self._newest)
-        return urlsafe_b64encode(head + self._mac(head)).decode().rstrip("=")
+        return urlsafe_b64encode(head + _signed(self._signer, head)).decode().rstrip("=")
 
     def check(self, token: str, now_s: float) -> int | Reason:
         """The form's number, for :meth:`spend`; else why it is not taken."""
@@ -55,7 +72,7 @@ class Forms:
         issued_ms, number = _HEAD.unpack(head)
         if issued_ms < self._began_ms:  # its key is gone, so nobody can tell whether it was ours
             return Reason.STALE
-        if not compare_digest(mac, self._mac(head)):
+        if not compare_digest(mac, _signed(self._signer, head)):
             return Reason.FORGED
         aged_s = now_s - issued_ms / 1000
         if not -_AHEAD_S <= aged_s <= LIFETIME_S or self._newest - number >= self._remembered:
@@ -65,11 +82,6 @@ class Forms:
     def spend(self, number: int) -> None:
         """Note that a form came back."""
         self._mark(number, used=True)
-
-    def _mac(self, head: bytes) -> bytes:
-        signer = self._signer.copy()
-        signer.update(head)
-        return signer.digest()
 
     def _is_used(self, number: int) -> bool:
         byte, bit = divmod(number % self._remembered, 8)
@@ -92,6 +104,67 @@ class Forms:
     def __reduce__(self) -> NoReturn:
         msg = "a key is never pickled"
         raise TypeError(msg)
+
+
+class SharedForms:
+    """A :class:`FormBook` of one of several replicas, under a key that they share; 0 is no form's number.
+
+    It remembers 131,072 forms that came back in two megabytes; when there are more within an hour the oldest could come
+    again, and is bounded like any other report then.
+    """
+
+    __slots__ = ("_began_ms", "_entropy", "_newest_s", "_signer", "_used")
+
+    def __init__(self, entropy: Callable[[int], bytes], began_s: float) -> None:
+        self._entropy = entropy
+        self._used = Debts(1 << 17)
+        self._newest_s = began_s
+        self.share(entropy(32), began_s)
+
+    def share(self, key: bytes, born_s: float) -> None:
+        """Sign with another key from now on; forms that were opened before are stale."""
+        self._signer = blake2b(key=key, digest_size=_MAC_BYTES)
+        self._began_ms = int(born_s * 1000)
+
+    def issue(self, now_s: float) -> str:
+        """A token for a form that is opened now."""
+        number = int.from_bytes(self._entropy(8)) or 1
+        head = _HEAD.pack(max(0, int(now_s * 1000)), number)
+        return urlsafe_b64encode(head + _signed(self._signer, head)).decode().rstrip("=")
+
+    def check(self, token: str, now_s: float) -> int | Reason:
+        """The form's number, for :meth:`spend`; else why it is not taken."""
+        raw = _bytes(token)
+        if raw is None:
+            return Reason.FORGED
+        head, mac = raw[: _HEAD.size], raw[_HEAD.size :]
+        issued_ms, number = _HEAD.unpack(head)
+        # Replicas' clocks differ a little: a form may be older than its key by as much.
+        if issued_ms < self._began_ms - _AHEAD_S * 1000:
+            return Reason.STALE
+        if not compare_digest(mac, _signed(self._signer, head)) or not number:
+            return Reason.FORGED
+        if not -_AHEAD_S <= now_s - issued_ms / 1000 <= LIFETIME_S:
+            return Reason.STALE
+        self._newest_s = max(self._newest_s, now_s)
+        return Reason.REPLAYED if self._used.until(number) else int(number)
+
+    def spend(self, number: int) -> None:
+        """Note that a form came back, here or at another replica."""
+        self._used.note(number, self._newest_s + LIFETIME_S + _AHEAD_S)
+
+    def __repr__(self) -> str:
+        return "SharedForms(****)"
+
+    def __reduce__(self) -> NoReturn:
+        msg = "a key is never pickled"
+        raise TypeError(msg)
+
+
+def _signed(signer: blake2b, head: bytes) -> bytes:
+    signer = signer.copy()
+    signer.update(head)
+    return signer.digest()
 
 
 def _bytes(token: str) -> bytes | None:
