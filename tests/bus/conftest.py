@@ -9,8 +9,11 @@ import pytest
 
 from stillup.bus.base import Bus
 from stillup.bus.limits import LogLimits
-from stillup.bus.local import LocalBus
+from stillup.bus.open import open_bus
 from stillup.clock import SystemClock
+from tests.cluster.conftest import nats, nats_server
+
+__all__ = ["nats", "nats_server"]
 
 Opens = Callable[..., Awaitable[Bus]]
 
@@ -56,18 +59,20 @@ async def reads() -> AsyncIterator[Callable[[AsyncIterator], Reader]]:
         await reader.stop()
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["one process", "nats"])
 async def opens(request: pytest.FixtureRequest) -> AsyncIterator[Opens]:
     """Opens the bus of this test, each time as another process would."""
     clock = SystemClock()
-    one: list[LocalBus] = []
+    where = request.getfixturevalue("nats") if request.param == "nats" else None
+    opened: list[Bus] = []
 
     async def open_it(limits: LogLimits | None = None) -> Bus:
-        one.append(LocalBus(clock, limits)) if not one else None
-        return one[0]
+        if where is not None or not opened:
+            opened.append(await open_bus(where, clock, limits=limits))
+        return opened[-1]
 
     yield open_it
-    for bus in one:
+    for bus in opened:
         await bus.close()
 
 

