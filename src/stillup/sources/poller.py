@@ -8,7 +8,7 @@ ahead); bounds on the network are real seconds.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from random import Random
@@ -78,7 +78,8 @@ class Poller:
 
     ``rng`` gives each job its phase now and the jitter of back-offs later; seed it with the installation's id to keep
     the phases over restarts. ``on_reading`` must not block; what it raises ends the poller. At most ``at_once``
-    readings run together in :meth:`run`; each is given up after ``reading_s`` real seconds.
+    readings run together in :meth:`run`; each is given up after ``reading_s`` real seconds. ``since`` is when another
+    process has read sources last, by service and source, so that what it counted is not counted again.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Poller:
         *,
         at_once: int = 16,
         reading_s: float = 60.0,
+        since: Mapping[tuple[str, str], datetime] | None = None,
     ) -> None:
         self._net = net
         self._clock = clock
@@ -99,6 +101,8 @@ class Poller:
         self._at_once = at_once
         self._reading_s = reading_s
         self._tracks = [_Track(job, rules_for(job.setting, rng.random())) for job in jobs]
+        for track in self._tracks:
+            track.since = (since or {}).get((track.job.service.id, track.job.spec.id))
 
     @property
     def size(self) -> int:

@@ -6,7 +6,9 @@ judged before is judged again on the way and comes to the same; whoever wrote it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from stillup.clock import Clock
     from stillup.daemon.cluster.partitions import Partition
     from stillup.daemon.cluster.saving import Saver
+    from stillup.model.incident import Incident
     from stillup.verdict.monitor import Monitor
 
 BIRTHS = "births"
@@ -45,7 +48,8 @@ class Means(Struct, frozen=True, kw_only=True):
     """What judges of every partition are handed.
 
     ``fresh`` makes the monitor of some services that begins from nothing, ``restored`` one from its state; it raises
-    :class:`~stillup.errors.BadDataError`. ``total`` adds up the counts of several replicas.
+    :class:`~stillup.errors.BadDataError`. ``past`` gives incidents of these services from the database, for forecasts;
+    it blocks. ``total`` adds up the counts of several replicas.
     """
 
     bus: Bus
@@ -53,6 +57,7 @@ class Means(Struct, frozen=True, kw_only=True):
     say: Say
     fresh: Callable[[Sequence[str]], Monitor]
     restored: Callable[[bytes], Monitor]
+    past: Callable[[Sequence[str]], Sequence[Incident]] = lambda _: ()
     total: Total = counts
 
 
@@ -92,31 +97,40 @@ class Judging:
         found = await self._checkpoints.newest(meant)
         judge = begun_from(found, self._restored, self._means.say)
         self.resumed = judge is not None
-        if judge is None:
-            judge = LogJudge(self._means.fresh(self.partition.services), self.partition.services, self._means.total)
-            judge.seq = oldest - 1
-            if newest >= oldest:
-                self._say(f"is judged from the beginning of its log ({newest - oldest + 1} records)")
-        self.judge = judge
+        self.judge = judge if judge is not None else await self._from_the_beginning(oldest, newest)
         self.saver = self._saver_of(f"{self.partition.name}/{self._birth}")
-        self.saver.seq = judge.seq
-        self._kept_at = judge.judged
+        self.saver.seq = self.judge.seq
+        self._kept_at = self.judge.judged
         return newest
+
+    async def _from_the_beginning(self, oldest: int, newest: int) -> LogJudge:
+        """A judge of all that the log has; of what lies before it only the incidents are known."""
+        services, since = self.partition.services, await self._means.bus.now()
+        if newest >= oldest:
+            self._say(f"is judged from the beginning of its log ({newest - oldest + 1} records)")
+            since = await self._first(oldest)
+        monitor = self._means.fresh(services)
+        past = await asyncio.to_thread(self._means.past, services)
+        monitor.remember(i for i in past if i.recovered_at is not None and i.recovered_at < since)
+        judge = LogJudge(monitor, services, self._means.total)
+        judge.seq = oldest - 1
+        return judge
+
+    async def _first(self, oldest: int) -> datetime:
+        async with _reading(self.log, oldest - 1) as records:
+            async for record in records:
+                return record.at
+        return await self._means.bus.now()
 
     async def follow(self, until: int | None = None) -> None:
         """Read on; up to record ``until`` (a catching up, of which nobody is told), else until cancelled."""
         if until is not None and self.judge.seq >= until:
             return
-        records = self.log.read(self.judge.seq)
-        try:
+        async with _reading(self.log, self.judge.seq) as records:
             async for record in records:
                 await self._take(record, is_new=until is None)
                 if until is not None and self.judge.seq >= until:
                     return
-        finally:
-            close = getattr(records, "aclose", None)
-            if close is not None:
-                await close()
 
     async def _take(self, record: Record, *, is_new: bool) -> None:
         applied = self.judge.apply(record)
@@ -203,3 +217,15 @@ class Judging:
 
     def _say(self, text: str) -> None:
         self._means.say(f"partition {self.partition.name} {text}")
+
+
+@asynccontextmanager
+async def _reading(log: Log, after: int) -> AsyncIterator[AsyncIterator[Record]]:
+    """A reading of a log that is closed at once when it is left."""
+    records = log.read(after)
+    try:
+        yield records
+    finally:
+        close = getattr(records, "aclose", None)
+        if close is not None:
+            await close()

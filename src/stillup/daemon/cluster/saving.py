@@ -36,11 +36,11 @@ class BeginAnew(Exception):
 class Saver:
     """Writes steps in their order. ``log`` is the name under which the database knows where it stands.
 
-    ``store`` None: nothing is written, and everything counts as written. ``say`` is told of trouble once, and of its
-    end.
+    ``store`` gives the database, in a thread: it raises :class:`~stillup.errors.StoreError` while there is none to be
+    had. ``say`` is told of trouble once, and of its end.
     """
 
-    def __init__(self, store: Store | None, log: str, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(self, store: Callable[[], Store], log: str, clock: Clock, say: Callable[[str], None]) -> None:
         self._store = store
         self._log = log
         self._clock = clock
@@ -67,9 +67,6 @@ class Saver:
 
     def add(self, step: Step) -> None:
         """Let a minute be written."""
-        if self._store is None:
-            self.seq = step.seq
-            return
         if not self._overflowed:
             self._steps.append(step)
             self._signals += len(step.arrived)
@@ -86,15 +83,14 @@ class Saver:
 
     async def room(self) -> None:
         """Wait while much waits and the database takes it: a long log is not read faster than it can be written."""
-        while self._store is not None and len(self._steps) >= 2 * _BATCH and not self._fails:
+        while len(self._steps) >= 2 * _BATCH and not self._fails:
             self._done.clear()
             await self._done.wait()
 
     async def flush(self) -> None:
-        """Write what waits, as far as it can be done at once."""
-        while self._steps and not self._fails and self._store is not None:
-            self._done.clear()
-            await self._done.wait()
+        """Write what waits, as far as it can be done at once; nobody runs :meth:`run` any more."""
+        while self._steps and await self._write():
+            pass
 
     async def run(self) -> NoReturn:
         """Write until cancelled.
@@ -113,15 +109,13 @@ class Saver:
 
     async def _write(self) -> bool:
         """Write the oldest of what waits; whether it was."""
-        if self._store is None:
-            return True
         steps, reports = list(islice(self._steps, _BATCH)), tuple(self._reports)
         batch = Unsaved(log=self._log)
         for step in steps:
             batch.add(step)
         try:
             # A thread goes on when we are cancelled: what it writes is harmless twice.
-            dropped = await asyncio.to_thread(batch.write, self._store, reports)
+            dropped = await asyncio.to_thread(lambda: batch.write(self._store(), reports))
         except StoreError as exc:
             self._trouble(str(exc))
             self._done.set()

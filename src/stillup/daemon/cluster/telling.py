@@ -1,0 +1,112 @@
+"""What a partition's judge says, on its way to everybody: the newest minute of each service, once the bus takes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NoReturn
+
+from stillup.daemon.cluster.publish import BOARDS, VERDICTS, Publisher, Shown, Word, pack, pack_board
+from stillup.errors import BusError
+
+if TYPE_CHECKING:
+    from stillup.board import Board, ServiceBoard
+    from stillup.bus.base import Bus
+    from stillup.clock import Clock
+    from stillup.daemon.cluster.machine import Step
+    from stillup.daemon.cluster.partitions import Partition
+    from stillup.model.verdict import Verdict
+    from stillup.verdict.monitor import Monitor
+
+_AGAIN_S = 0.5
+
+
+class Telling:
+    """Of one partition, under one lease. ``made`` makes the board of a minute and gives it to :meth:`show`."""
+
+    def __init__(
+        self,
+        partition: Partition,
+        bus: Bus,
+        clock: Clock,
+        fence: int,
+        say: Callable[[str], None],
+        made: Callable[[datetime, Sequence[Verdict]], None] = lambda _at, _changes: None,
+    ) -> None:
+        self._partition = partition
+        self._clock = clock
+        self._fence = fence
+        self._say = say
+        self.made = made
+        self._publishers = {name: Publisher(bus.table(name)) for name in (VERDICTS, BOARDS)}
+        self._due: dict[tuple[str, str], tuple[datetime, bytes]] = {}
+        self._news = asyncio.Event()
+        self._boards: dict[str, ServiceBoard] = {}
+        self._fails = False
+        self.told_at: datetime | None = None
+        """The newest minute that everybody was told."""
+
+    def judged(self, monitor: Monitor, step: Step, trace: str) -> None:
+        """Tell of a minute."""
+        self.say_now(monitor, step.at, step.seq, trace)
+        try:
+            self.made(step.at, step.changes)
+        except Exception as exc:  # noqa: BLE001 - whatever the page is to show, the verdict is told
+            self._say(f"the board of partition {self._partition.name} cannot be made: {type(exc).__name__}: {exc}")
+
+    def say_now(self, monitor: Monitor, at: datetime, seq: int, trace: str = "") -> None:
+        """Tell how things stand at ``at``."""
+        for service in self._partition.services:
+            word = Word(
+                at=at,
+                service=service,
+                seq=seq,
+                fence=self._fence,
+                verdicts=tuple(monitor.verdicts(service).values()),
+                evidence=tuple(monitor.evidence(service)),
+                partition=self._partition.name,
+                trace=trace,
+            )
+            self._put(VERDICTS, service, at, pack(word))
+
+    def show(self, board: Board, changes: Sequence[Verdict]) -> None:  # noqa: ARG002 - a reader of boards
+        """Tell what pages show; what stands as it was is not told again."""
+        for service, shown in board.services.items():
+            if self._boards.get(service) is not shown:
+                self._boards[service] = shown
+                value = pack_board(Shown(at=board.at, board=shown, resumed=board.resumed))
+                self._put(BOARDS, service, board.at, value)
+
+    def _put(self, table: str, key: str, at: datetime, value: bytes) -> None:
+        self._due.pop((table, key), None)
+        self._due[table, key] = (at, value)
+        self._news.set()
+
+    async def run(self) -> NoReturn:
+        """Write what is to be told, until cancelled. While the bus is away only the newest of each is kept."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._due:
+                # Verdicts first: gateways wait for them.
+                table, key = min(self._due, key=lambda k: k[0] != VERDICTS)
+                at, value = self._due[table, key]
+                if not await self._tell(table, key, at, value):
+                    await self._clock.sleep(_AGAIN_S)
+                elif self._due.get((table, key)) == (at, value):
+                    del self._due[table, key]
+
+    async def _tell(self, table: str, key: str, at: datetime, value: bytes) -> bool:
+        try:
+            await self._publishers[table].put(key, at, value)
+        except BusError as exc:
+            if not self._fails:
+                self._say(f"what is judged cannot be told: {exc}")
+            self._fails = True
+            self._publishers[table].forget()
+            return False
+        if table == VERDICTS:
+            self.told_at = at
+        self._fails = False
+        return True
