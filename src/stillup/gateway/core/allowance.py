@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -36,6 +37,18 @@ def crowding(at_work: Iterable[str], user: str, most: int) -> Denied | None:
     return Denied(_CROWDING_S, f"you have {most} requests here, and others are to have room too; wait for one to end")
 
 
+class Others(Protocol):
+    """What the same users did at other replicas of the gateway."""
+
+    def requests(self, user: str, now: float) -> int:
+        """Requests of the last minute."""
+        ...
+
+    def usd(self, user: str, day: str) -> float:
+        """US dollars of a day, in ISO 8601."""
+        ...
+
+
 class _Account:
     __slots__ = ("bounds", "day", "recent", "usd")
 
@@ -50,10 +63,21 @@ class _Account:
 
 
 class Allowance:
-    """Counts of a running gateway; a restart forgives them. A request under way when the money ends is finished."""
+    """Counts of a running gateway; a restart forgives them. A request under way when the money ends is finished.
+
+    With ``others`` the bounds are those of all replicas together, as far as this one has heard of them.
+    """
 
     def __init__(self, bounds: Iterable[tuple[str, Bounds]]) -> None:
         self._accounts = {user: _Account(bound) for user, bound in bounds}
+        self._asking: dict[str, None] = {}
+        self._paying: dict[str, None] = {}
+        self.others: Others | None = None
+
+    @property
+    def users(self) -> Iterable[str]:
+        """Whose accounts there are."""
+        return self._accounts.keys()
 
     def ask(self, user: str, now: float, at: datetime) -> Denied | None:
         """Count a request, or say why not; what is denied is not counted. ``at`` is an aware wall-clock time."""
@@ -63,18 +87,37 @@ class Allowance:
         most, usd = account.bounds.requests_per_minute, account.bounds.usd_per_day
         if usd is not None:
             here = at.astimezone(UTC)
-            if account.spent_on(here.date()) >= usd:
+            if account.spent_on(here.date()) + self._elsewhere(user, here.date()) >= usd:
                 left_s = _DAY_S - (here.hour * 3600 + here.minute * 60 + here.second)
                 return Denied(left_s, f"your budget of {usd:g} USD a day is used up; it begins anew at 00:00 UTC")
         if most is not None:
             recent = account.recent
-            while recent and recent[0] + _WINDOW_S <= now:  # as it is told below, to the last bit
-                recent.popleft()
-            if len(recent) >= most:
-                wait_s = recent[0] + _WINDOW_S - now if recent else _WINDOW_S
-                return Denied(wait_s, f"you may make {most} requests a minute here")
+            _forget(recent, now)
+            there = self.others.requests(user, now) if self.others is not None else 0
+            if len(recent) + there >= most:
+                return Denied(_wait_s(recent, most, there, now), f"you may make {most} requests a minute here")
             recent.append(now)
+            self._asking[user] = None
         return None
+
+    def asked(self, now: float) -> dict[str, int]:
+        """Requests of the last minute by user, of those who made any and whose number is bounded."""
+        asked: dict[str, int] = {}
+        for user in [*self._asking]:
+            recent = self._accounts[user].recent
+            _forget(recent, now)
+            if recent:
+                asked[user] = len(recent)
+            else:
+                del self._asking[user]
+        return asked
+
+    def spent(self, day: date) -> dict[str, float]:
+        """US dollars of a day by user, here and since the start, of those who spent any."""
+        return {user: usd for user in self._paying if (usd := self._accounts[user].spent_on(day)) > 0.0}
+
+    def _elsewhere(self, user: str, day: date) -> float:
+        return self.others.usd(user, day.isoformat()) if self.others is not None else 0.0
 
     def spend(self, user: str, usd: float | None, at: datetime) -> None:
         """Put what a request cost on the user's account, on the day on which it ended."""
@@ -84,3 +127,16 @@ class Allowance:
         today = at.astimezone(UTC).date()
         account.usd = account.spent_on(today) + usd
         account.day = today
+        self._paying[user] = None
+
+
+def _forget(recent: deque[float], now: float) -> None:
+    while recent and recent[0] + _WINDOW_S <= now:  # as it is told to who has to wait, to the last bit
+        recent.popleft()
+
+
+def _wait_s(recent: deque[float], most: int, there: int, now: float) -> float:
+    """Until one of one's own is a minute old; of requests elsewhere only their pace is known."""
+    if there and most:
+        return _WINDOW_S / most
+    return recent[0] + _WINDOW_S - now if recent else _WINDOW_S

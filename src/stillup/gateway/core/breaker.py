@@ -13,8 +13,12 @@ from __future__ import annotations
 
 from math import inf, log
 from random import Random
+from typing import TYPE_CHECKING
 
 from stillup.gateway.core.slots import WINS, Slots
+
+if TYPE_CHECKING:
+    from stillup.gateway.core.fault import Fault
 
 _FAULT = log(0.5 / 0.01)
 _GOOD = log(0.5 / 0.99)
@@ -40,7 +44,10 @@ class Breaker:
     ``until`` is monotonic seconds. Nothing here reads a clock or makes up randomness.
     """
 
-    __slots__ = ("closed", "closed_at", "epoch", "evidence", "evidence_at", "level", "lost", "slots", "until", "wins")
+    __slots__ = (
+        "closed", "closed_at", "epoch", "evidence", "evidence_at", "fault", "heard", "level", "lost", "slots", "until",
+        "wins",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.closed = True
@@ -52,6 +59,10 @@ class Breaker:
         self.wins = 0
         self.lost = 0
         """Trickles lost by silence since it opened."""
+        self.heard = False
+        """Whether it is open by another replica's word alone."""
+        self.fault: Fault | None = None
+        """What opened it last; whoever tells it of a fault sets this."""
         self.closed_at = -inf
         self.slots = Slots()
 
@@ -114,6 +125,32 @@ class Breaker:
             self._close(now)
         return self.epoch
 
+    def believe(self, for_s: float, level: int, fault: Fault | None, now: float) -> bool:
+        """Another replica opened its own: leave the upstream alone as long. True when that opened this one.
+
+        One that is open already goes on as it is: put off again and again by whoever fails for a reason of his own, it
+        would never look for itself.
+        """
+        if not self.closed:
+            return False
+        self.level = max(level, self.level if now - self.closed_at < _STEADY_S else -1)
+        self.closed, self.heard, self.fault, self.lost = False, True, fault, 0
+        self.until = now + for_s
+        self._turn_over()
+        return True
+
+    def relieved(self, now: float, *, by_all: bool) -> None:
+        """Another replica had good answers: what was only heard is over when nobody says so any more.
+
+        What was seen here itself may be looked at again now.
+        """
+        if self.closed:
+            return
+        if self.heard and by_all:
+            self._close(now)
+        else:
+            self.until = min(self.until, now)
+
     def _open(self, now: float, random: Random, longest_s: float, retry_after_s: float | None) -> None:
         soon = not self.closed or now - self.closed_at < _STEADY_S
         self.level = min(self.level + 1, 10) if soon else 0
@@ -123,12 +160,12 @@ class Breaker:
             pause = min(retry_after_s, _LONGEST_SAID_S)
         if self.closed:
             self.lost = 0
-        self.closed = False
+        self.closed = self.heard = False
         self.until = now + pause
         self._turn_over()
 
     def _close(self, now: float) -> None:
-        self.closed = True
+        self.closed, self.heard = True, False
         self.closed_at = now
         self.evidence = 0.0
         self._turn_over()

@@ -18,7 +18,7 @@ that is a trickle holds its slot from :meth:`Desk.choose` on, so it is ended too
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from random import Random
 
@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from stillup.gateway.core.breaker import LONGEST_HERE_S, LONGEST_S, OPENS_AT, Breaker
 from stillup.gateway.core.budget import RetryBudget
-from stillup.gateway.core.fault import MEANINGS, Fault, Meaning, Whose
+from stillup.gateway.core.fault import MEANINGS, Fault, Whose
 from stillup.gateway.core.health import Book
 from stillup.gateway.core.limits import headroom
 from stillup.gateway.core.order import arrange
@@ -59,7 +59,14 @@ class Desk:
         self.view = view or NoView()
         self.random = random or Random()  # noqa: S311 - jitter, no secret
         self.budget = RetryBudget()
+        self.news: Callable[[], None] = _nobody
+        """Called when an upstream or a key was shut or is open again; it must not block or raise."""
         self._book = Book()
+
+    @property
+    def book(self) -> Book:
+        """All that is remembered: what other replicas tell is entered there."""
+        return self._book
 
     def choose(
         self,
@@ -132,8 +139,8 @@ class Desk:
         """
         if turn.done or turn.content or turn.hurried or _lateness(turn, now) < 1:
             return
-        breaker, meaning = turn.cell.breaker, MEANINGS[Fault.SLOW_FIRST_TOKEN]
-        if self._tell(breaker, turn.cell_epoch, turn, meaning, meaning.weight, now, None):
+        breaker, fault = turn.cell.breaker, Fault.SLOW_FIRST_TOKEN
+        if self._tell(breaker, turn.cell_epoch, turn, fault, MEANINGS[fault].weight, now, None):
             turn.late_epoch = breaker.epoch
 
     def answering(self, turn: Turn, now: float) -> None:
@@ -147,6 +154,7 @@ class Desk:
         breaker = turn.cell.breaker
         if turn.late_epoch == breaker.epoch:
             turn.cell_epoch = breaker.take_back(turn.late_epoch, now)
+            self.news()
 
     def settled(
         self,
@@ -214,9 +222,12 @@ class Desk:
             if cell.gaps is None:
                 cell.gaps = Gaps()
             cell.gaps.samples.add(longest_gap_s)
+        was_shut = not (cell.breaker.closed and host.breaker.closed)
         cell.breaker.good(turn.cell_epoch, now)
         host.breaker.good(turn.host_epoch, now)
         cell.outage.good(turn.outage_epoch, now)
+        if was_shut and (cell.breaker.closed or host.breaker.closed):
+            self.news()
         lane = host.known_lane(cell, turn.key)
         if lane is not None:
             lane.worked(turn.began)
@@ -227,38 +238,54 @@ class Desk:
         meaning = MEANINGS[fault]
         cell, host = turn.cell, turn.host
         if meaning.whole:
-            self._tell(host.breaker, turn.host_epoch, turn, meaning, weight, now, retry_after_s)
+            self._tell(host.breaker, turn.host_epoch, turn, fault, weight, now, retry_after_s)
         else:
-            self._tell(cell.breaker, turn.cell_epoch, turn, meaning, weight, now, retry_after_s)
+            self._tell(cell.breaker, turn.cell_epoch, turn, fault, weight, now, retry_after_s)
             if result.status is not None:
                 # Whatever it said, it is there and it speaks.
-                host.breaker.good(turn.host_epoch, now)
+                self._speaks(turn, now)
         if weight > 0:
             cell.outage.bad(turn.outage_epoch, now)
         # A client's own key that is refused is the client's to see, now and the next time: nothing is remembered.
         clients = result.borrowed_key and fault is Fault.UNAUTHORIZED
         if (fault in _LANE_FAULTS and not clients) or retry_after_s is not None:
             host.lane(cell, turn.key).refused(fault, turn.began, now, self.random, retry_after_s)
+            self.news()
+
+    def _speaks(self, turn: Turn, now: float) -> None:
+        breaker = turn.host.breaker
+        was_closed = breaker.closed
+        breaker.good(turn.host_epoch, now)
+        if breaker.closed is not was_closed:
+            self.news()
 
     def _tell(
         self,
         breaker: Breaker,
         epoch: int,
         turn: Turn,
-        meaning: Meaning,
+        fault: Fault,
         weight: float,
         now: float,
         retry_after_s: float | None,
     ) -> bool:
-        return breaker.bad(
+        has_opened = breaker.bad(
             epoch,
             weight,
             now,
             self.random,
             opens_at=OPENS_AT / 2 if turn.cell.outage.suspected else OPENS_AT,
-            longest_s=LONGEST_HERE_S if meaning.whose is Whose.HERE else LONGEST_S,
+            longest_s=LONGEST_HERE_S if MEANINGS[fault].whose is Whose.HERE else LONGEST_S,
             retry_after_s=retry_after_s,
         )
+        if has_opened:
+            breaker.fault = fault
+            self.news()
+        return has_opened
+
+
+def _nobody() -> None:
+    """There is nobody to be told."""
 
 
 def _lateness(turn: Turn, now: float) -> float:

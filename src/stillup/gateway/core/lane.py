@@ -24,7 +24,7 @@ _NEARLY = 0.02
 class Lane:
     """``until`` is monotonic seconds, ``promised`` says that asking earlier breaks the upstream's own word or pace."""
 
-    __slots__ = ("buckets", "level", "promised", "set_at", "until", "why")
+    __slots__ = ("buckets", "heard", "level", "promised", "set_at", "until", "why")
 
     def __init__(self) -> None:
         self.until = -inf
@@ -32,6 +32,8 @@ class Lane:
         self.promised = False
         self.level = -1
         self.set_at = -inf
+        self.heard = False
+        """Whether it is shut by another replica's word alone."""
         self.buckets: dict[str, Bucket] = {}
         """What is left, by what is counted."""
 
@@ -57,6 +59,13 @@ class Lane:
             self.until = until
             self.why = why
             self.promised = why is Why.RETRY_AFTER
+            self.heard = False
+
+    def believe(self, for_s: float, why: Why, now: float) -> None:
+        """Another replica was refused with the same key, and for how long."""
+        was_until = self.until
+        self._shut(now, for_s, why)
+        self.heard = self.heard or self.until > max(was_until, now)
 
     def worked(self, began: float) -> None:
         """A try that began at ``began`` was answered."""
