@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,10 @@ from stillup.model.verdict import Verdict
 from stillup.store import open_store
 from stillup.store.store import Store
 
+sys.path.append(str(Path(__file__).parent))  # importlib mode puts no folder on the path
+from pgserver import PgServer
+
+_numbers = count()
 NOON = datetime(2026, 4, 7, 12, tzinfo=UTC)
 NOBODY = 65534
 
@@ -27,9 +33,38 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "stillup.db"
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PgServer]:
+    """A server that all tests of a session share; each has a database of its own."""
+    server = PgServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
+def new_database(postgres: PgServer) -> Callable[[], str]:
+    """Make an empty database; its address."""
+    return lambda: postgres.new_database(f"t{next(_numbers)}")
+
+
+@pytest.fixture
+def file_store(path: Path) -> Iterator[Store]:
     with open_store(path) as store:
+        yield store
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def where(request: pytest.FixtureRequest, path: Path) -> Path | str:
+    """Where a database may be made: what is promised of one kind is promised of both."""
+    return path if request.param == "sqlite" else request.getfixturevalue("new_database")()
+
+
+@pytest.fixture
+def store(where: Path | str) -> Iterator[Store]:
+    with open_store(where) as store:
         yield store
 
 

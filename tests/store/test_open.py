@@ -105,13 +105,13 @@ def test_a_link_that_leads_nowhere_is_refused_and_nothing_is_made_there(tmp_path
     assert not there.exists()
 
 
-def test_the_write_ahead_log_is_on(store, sql):
+def test_the_write_ahead_log_is_on(file_store, sql):
     assert sql("PRAGMA journal_mode") == [("wal",)]
 
 
 def test_the_path_may_be_a_string(path):
     with open_store(str(path)) as store:
-        assert store.path == path
+        assert store.where == str(path)
 
 
 def test_nothing_is_made_when_it_may_not_be(path):
@@ -119,8 +119,8 @@ def test_nothing_is_made_when_it_may_not_be(path):
     assert not path.parent.exists()
 
 
-def test_an_existing_database_opens_when_none_may_be_made(store, path, verdict):
-    store.commit_step([verdict(0)], [], {})
+def test_an_existing_database_opens_when_none_may_be_made(file_store, path, verdict):
+    file_store.commit_step([verdict(0)], [], {})
     with open_store(path, create=False) as other:
         assert other.transitions() == [verdict(0)]
 
@@ -267,10 +267,10 @@ def test_many_who_open_a_new_database_at_once_all_get_it(tmp_path, verdict):
         assert [f.name for f in tmp_path.iterdir() if f.name.startswith(".")] == []
 
 
-def test_no_parameter_of_a_statement_reaches_an_errors_text(store, sql, minute):
+def test_no_parameter_of_a_statement_reaches_an_errors_text(file_store, sql, minute):
     sql("DROP TABLE signals")
     with pytest.raises(StoreError) as caught:
-        store.record([Alive(at=minute(0), service="claude", source="reddit", id="private-words")])
+        file_store.record([Alive(at=minute(0), service="claude", source="reddit", id="private-words")])
     assert "private-words" not in str(caught.value) + str(caught.value.__cause__)
 
 

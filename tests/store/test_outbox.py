@@ -41,13 +41,13 @@ def keys(rows):
     return [row.message.key for row in rows]
 
 
-def test_a_state_that_was_kept_is_there_again(store, path, minute):
+def test_a_state_that_was_kept_is_there_again(store, where, minute):
     state = AlertState(threads={"r/claude": Thread(incident="a", since=minute(1))}, seen_at=minute(2))
     with store.outbox.deciding("main") as deciding:
         deciding.save(state, 7)
     store.close()
 
-    with open_store(path) as again, again.outbox.deciding("main") as deciding:
+    with open_store(where) as again, again.outbox.deciding("main") as deciding:
         assert (deciding.state, deciding.cursor) == (state, 7)
         assert again.outbox.state("main") == state
         assert again.outbox.state("other") is None
@@ -113,11 +113,11 @@ def test_a_channel_gets_its_messages_in_their_order_and_no_other_channels(store,
     assert store.outbox.next("other", "ops") is None
 
 
-def test_what_was_being_sent_when_the_process_ended_is_seen_to_be_in_doubt(store, put, path, minute):
+def test_what_was_being_sent_when_the_process_ended_is_seen_to_be_in_doubt(store, put, where, minute):
     put("k1")
     assert store.outbox.take("main", "ops", minute(0)).status is Status.WAITING
     store.close()
-    with open_store(path) as again:
+    with open_store(where) as again:
         found = again.outbox.take("main", "ops", minute(9))
     assert (found.status, found.tries) == (Status.ATTEMPTING, 1)
 

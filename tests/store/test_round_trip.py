@@ -141,9 +141,13 @@ fresh_services = map("service-{}".format, count())
 """Every example has a service of its own, so that all of them can share one database."""
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory) -> Iterator[Store]:
-    with open_store(tmp_path_factory.mktemp("round-trip") / "stillup.db") as store:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared(request, tmp_path_factory) -> Iterator[Store]:
+    if request.param == "sqlite":
+        where = tmp_path_factory.mktemp("round-trip") / "stillup.db"
+    else:
+        where = request.getfixturevalue("postgres").new_database("round-trip")
+    with open_store(where) as store:
         yield store
 
 

@@ -17,6 +17,7 @@ from stillup.store import Key, Report, open_store
 from stillup.store import store as store_module
 
 CROWD = Evidence(family=Family.CROWD, standing=Standing.ALARM, log_e=9.5, observed=12.0, usual=0.4, unit="reports/min")
+DAY = 24 * 60
 SOCIAL = Evidence(family=Family.SOCIAL, standing=Standing.NO_DATA)
 
 
@@ -143,12 +144,12 @@ def test_a_step_that_fails_in_the_middle_leaves_nothing_behind(store, verdict, i
     assert store.incidents() == []
 
 
-def test_a_step_waits_for_the_disk_and_a_recording_does_not(store, verdict, statements, minute):
-    store.commit_step([verdict(0)], [], {})
+def test_a_step_waits_for_the_disk_and_a_recording_does_not(file_store, verdict, statements, minute):
+    file_store.commit_step([verdict(0)], [], {})
     assert statements[:2] == ["PRAGMA synchronous=FULL", "BEGIN IMMEDIATE"]
     del statements[:]
 
-    store.record([Alive(at=minute(0), service="claude", source="reddit")])
+    file_store.record([Alive(at=minute(0), service="claude", source="reddit")])
     assert statements[:2] == ["PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"]
 
 
@@ -174,10 +175,10 @@ def test_one_signal_that_cannot_be_stored_costs_only_itself(store, minute):
     assert list(store.signals("claude")) == [good, good]
 
 
-def test_a_fault_of_the_database_is_no_fault_of_the_signals(store, sql, minute):
+def test_a_fault_of_the_database_is_no_fault_of_the_signals(file_store, sql, minute):
     sql("DROP TABLE signals")
     with pytest.raises(StoreError):
-        store.record([Alive(at=minute(0), service="claude", source="reddit")])
+        file_store.record([Alive(at=minute(0), service="claude", source="reddit")])
 
 
 def test_a_recording_longer_than_a_page_is_whole_and_in_order_even_when_all_times_are_equal(store, minute, monkeypatch):
@@ -194,21 +195,21 @@ def test_a_reader_that_stops_half_way_holds_up_nobody(store, minute):
     reader = store.signals("claude")
     next(reader)
 
-    assert store.prune(minute(60), timedelta(minutes=1)) == 3
+    assert store.prune(minute(3 * DAY), timedelta(days=1)) == 3
     reader.close()
 
 
 def test_pruning_takes_old_signals_of_every_service_and_nothing_else(store, verdict, incident, minute, monkeypatch):
     monkeypatch.setattr(store_module, "_BATCH", 4)
     services = ["claude", "chatgpt", "github"]
-    store.record(Alive(at=minute(n), service=s, source="reddit") for n in range(10) for s in services)
+    store.record(Alive(at=minute(n * DAY), service=s, source="reddit") for n in range(10) for s in services)
     old = verdict(0)
     store.commit_step([old], [incident(0)], {Key.of(old): [CROWD]})
 
-    assert store.prune(minute(12), keep=timedelta(minutes=3)) == 27
+    assert store.prune(minute(12 * DAY), keep=timedelta(days=3)) == 27
 
     for service in services:
-        assert [s.at for s in store.signals(service)] == [minute(9)]
+        assert [s.at for s in store.signals(service)] == [minute(9 * DAY)]
     assert store.transitions() == [old]
     assert store.evidence(old.at, "claude") == [CROWD]
     assert store.incidents() == [incident(0)]
@@ -238,8 +239,8 @@ def test_threads_share_one_store(store, verdict, minute):
     assert len(list(store.signals("claude"))) == 40
 
 
-def test_a_closed_store_says_so(path):
-    with open_store(path) as store:
+def test_a_closed_store_says_so(where):
+    with open_store(where) as store:
         pass
     with pytest.raises(StoreError, match="was closed"):
         store.transitions()

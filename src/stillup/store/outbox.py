@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from sqlalchemy import BigInteger, Row, bindparam, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from stillup.model.verdict import Verdict
 from stillup.response.alerts.values import AlertState, Message
+from stillup.store import owner
 from stillup.store.codec import VERDICT, Codec, micros, moment
+from stillup.store.dialect import one_at_a_time, upsert
 from stillup.store.engine import Access
 from stillup.store.tables import alerts, outbox, transitions
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MOST_WAITING = 20_000
 """For one channel: beyond it the oldest are given up, and kept as such."""
 
+_SENDING = "sending/"
 _STATE: Codec[AlertState] = Codec("the state of alerts", AlertState)
 _MESSAGE: Codec[Message] = Codec("a message", Message)
 
@@ -42,7 +44,6 @@ class Status(StrEnum):
     """Given up; it is kept, and ``why`` says why."""
 
 
-_PUT = upsert(outbox).on_conflict_do_nothing()
 _PENDING = (Status.WAITING.value, Status.ATTEMPTING.value)
 
 
@@ -80,6 +81,7 @@ class Deciding:
     def __init__(self, conn: Connection, party: str) -> None:
         self._conn = conn
         self._party = party
+        one_at_a_time(conn, "deciding", party)
         found = conn.execute(select(alerts.c.cursor, alerts.c.value).where(alerts.c.party == party)).one_or_none()
         self.cursor = int(found[0]) if found else conn.scalar(select(func.max(transitions.c.seq))) or 0
         """The number of the last change that was decided on."""
@@ -109,7 +111,8 @@ class Deciding:
                 "value": _MESSAGE.pack(message),
             }
             rows.append(row)
-        new = sum(self._conn.execute(_PUT, row).rowcount for row in rows)
+        put = upsert(self._conn, outbox).on_conflict_do_nothing().returning(outbox.c.seq)
+        new = sum(self._conn.scalar(put, row) is not None for row in rows)
         for channel in {row["channel"] for row in rows}:
             self._bound(channel, at)
         return new
@@ -119,7 +122,7 @@ class Deciding:
         text = _STATE.pack(state)
         if (text, cursor) == (self._text, self.cursor):
             return
-        put = upsert(alerts).values(party=self._party, cursor=cursor, value=text)
+        put = upsert(self._conn, alerts).values(party=self._party, cursor=cursor, value=text)
         news = {"cursor": put.excluded.cursor, "value": put.excluded.value}
         self._conn.execute(put.on_conflict_do_update(index_elements=[alerts.c.party], set_=news))
         self.state, self.cursor, self._text = state, cursor, text
@@ -163,15 +166,30 @@ class Outbox:
         with self._begin(Access.READ) as conn:
             return _next(conn, party, channel)
 
-    def take(self, party: str, channel: str, now: datetime, before: Settled | None = None) -> Queued | None:
+    def hold(self, party: str, who: str, stands: timedelta) -> bool:
+        """Be the one who sends a party's messages, for so long from now by the database's clock; False: another is."""
+        with self._begin(Access.QUICK) as conn:
+            return owner.hold(conn, _SENDING + party, who, stands)
+
+    def let_go(self, party: str, who: str) -> None:
+        """Let another send, at once."""
+        with self._begin(Access.QUICK) as conn:
+            owner.let_go(conn, _SENDING + party, who)
+
+    def take(
+        self, party: str, channel: str, now: datetime, before: Settled | None = None, who: str | None = None
+    ) -> Queued | None:
         """Note how the message before went, and take the next one: where its time has come it is being sent from now.
 
         One transaction. The message is given as it was before: one that is ``attempting`` already was left so by a
-        process that ended.
+        process that ended. ``who`` gets none unless it holds the party (:meth:`hold`): a process that was paused in
+        the middle must not go on as if nobody had come in its place.
         """
         with self._begin(Access.QUICK) as conn:
             if before is not None:
                 _settle(conn, before)
+            if who is not None and not owner.holds(conn, _SENDING + party, who):
+                return None
             row = _next(conn, party, channel)
             if row is not None and row.status is Status.WAITING and row.due_at <= now:
                 conn.execute(_ATTEMPT, {"which": row.seq})

@@ -159,7 +159,7 @@ def signals_of(
     )
     if incidents_only:
         # A quote within a text is written with a backslash before it: this can only be the field's own name.
-        wanted = wanted.where(table.c.kind == "declared", func.instr(table.c.value, ',"incident":') > 0)
+        wanted = wanted.where(table.c.kind == "declared", table.c.value.contains(',"incident":'))
     return wanted
 
 

@@ -1,4 +1,4 @@
-"""Bring a database file to the newest schema, without Alembic where there is nothing to move."""
+"""Bring a database to the newest schema, without Alembic where there is nothing to move."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, insert, inspect, select
 
 from stillup.errors import Blame, StoreError
+from stillup.store import days
+from stillup.store.dialect import is_postgresql, one_at_a_time
 from stillup.store.engine import Access, engine_for, use_wal
-from stillup.store.tables import HEAD, metadata, version
+from stillup.store.tables import HEAD, metadata, signals, version
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-def prepare(engine: Engine) -> None:
+def prepare(engine: Engine, where: str) -> None:
     """Make or upgrade the tables, in one transaction, if they are not the newest.
 
     Cost: two statements when up to date. Processes that come at the same time wait for the first one.
@@ -21,23 +23,25 @@ def prepare(engine: Engine) -> None:
     :raises StoreError: made by a newer stillup, or by something else.
     """
     with engine_for(engine, Access.READ).begin() as conn:
-        found = revision_of(conn)
-    # Not before it is known to be ours: the mode stays in the file.
-    use_wal(engine)
+        found = revision_of(conn, where)
+    if not is_postgresql(engine.dialect):
+        # Not before it is known to be ours: the mode stays in the file.
+        use_wal(engine)
     if found == HEAD:
         return
     with engine_for(engine, Access.DURABLE).begin() as conn:
+        one_at_a_time(conn, "schema")
         # Asked again under the write lock: another process may have been quicker.
-        match revision_of(conn):
+        match revision_of(conn, where):
             case revision if revision == HEAD:
                 return
             case None:
                 _make(conn)
             case revision:
-                upgrade(conn, revision)
+                upgrade(conn, revision, where)
 
 
-def revision_of(conn: Connection) -> str | None:
+def revision_of(conn: Connection, where: str) -> str | None:
     """The revision the database says it has; None when it has no tables at all.
 
     :raises StoreError: it has tables that are not ours.
@@ -49,11 +53,11 @@ def revision_of(conn: Connection) -> str | None:
     if version.name in tables:
         found = conn.scalar(select(version.c.version_num))
     if found is None:
-        raise _refused(conn, "belongs to another program; it was left as it is")
+        raise _refused(where, "belongs to another program; it was left as it is")
     return found
 
 
-def upgrade(conn: Connection, revision: str | None) -> None:
+def upgrade(conn: Connection, revision: str | None, where: str) -> None:
     """Run the migrations from ``revision`` (None: from nothing) to the newest, in the caller's transaction.
 
     :raises StoreError: the revision is not one of ours, so a newer stillup made it.
@@ -68,18 +72,23 @@ def upgrade(conn: Connection, revision: str | None) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
         newer = f"was made by a newer stillup (its schema is {revision}, this one knows up to {HEAD}): update stillup"
-        raise _refused(conn, newer)
+        raise _refused(where, newer)
     command.upgrade(config, "head")
 
 
 def _make(conn: Connection) -> None:
     # Alembic takes longer to import than all of this; a test holds the two ways to the same schema.
-    metadata.create_all(conn)
+    if is_postgresql(conn.dialect):
+        metadata.create_all(conn, [table for table in metadata.sorted_tables if table is not signals])
+        days.make_table(conn)
+        days.make_days(conn, days.days_ahead(conn))
+    else:
+        metadata.create_all(conn)
     version.create(conn)
     conn.execute(insert(version).values(version_num=HEAD))
 
 
-def _refused(conn: Connection, why: str) -> StoreError:
-    error = StoreError(f"the database {conn.engine.url.database} {why}")
+def _refused(where: str, why: str) -> StoreError:
+    error = StoreError(f"the database {where} {why}")
     error.blame = Blame.USER
     return error

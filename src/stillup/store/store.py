@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
-from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from stillup.errors import StoreError
+from stillup.errors import Blame, StoreError
 from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
 from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
-from stillup.private import make_file, private_folder
-from stillup.store import read, write
+from stillup.store import owner, read, write
 from stillup.store.codec import EVIDENCE, INCIDENT, REPORT, SIGNAL, VERDICT, Codec, micros, moment
-from stillup.store.engine import Access, engine_for, make_engine
-from stillup.store.faults import store_errors
+from stillup.store.dialect import one_at_a_time
+from stillup.store.engine import Access
 from stillup.store.outbox import Outbox
-from stillup.store.schema import prepare
 from stillup.store.values import Key, Report
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Select
+    from sqlalchemy import Connection, Select
+
+    from stillup.store.database import Database
 
 T = TypeVar("T")
 
@@ -41,13 +40,22 @@ class Store:
     Every method raises :class:`~stillup.errors.StoreError` when the database cannot do it.
     """
 
-    def __init__(self, path: Path, engine: Engine) -> None:
-        self.path = path
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self.where = database.where
+        """Its name for a person."""
+        self._database = database
         self._closed = False
-        self._engines = {access: engine_for(engine, access) for access in Access}
+        self._is_ready = False
+        self._preparing = Lock()
         self.outbox = Outbox(self._begin)
         """What alerts have decided to say."""
+
+    def prepare(self) -> None:
+        """Make or upgrade the tables, if this store has not looked at them yet; otherwise done with the first use."""
+        with self._preparing:
+            if not self._is_ready:
+                self._database.prepare()
+                self._is_ready = True
 
     def __enter__(self) -> Self:
         return self
@@ -58,9 +66,9 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Give up the connections. The last one to close folds the write-ahead log into the file."""
+        """Give up the connections."""
         self._closed = True
-        self._engine.dispose()
+        self._database.close()
 
     def record(self, signals: Iterable[Signal]) -> int:
         """Keep signals for replay, some thousands a transaction; how many were dropped.
@@ -75,36 +83,88 @@ class Store:
         rest = iter(signals)
         dropped = 0
         while batch := list(islice(rest, _BATCH)):
-            rows: list[write.Row] = []
-            for signal in batch:
-                try:
-                    rows.append(write.signal_row(signal))
-                except StoreError:
-                    dropped += 1
+            rows = write.signal_rows(batch)
+            dropped += len(batch) - len(rows)
             if rows:
+                self._make_room(rows)
                 with self._begin(Access.QUICK) as conn:
                     write.put_signals(conn, rows)
         return dropped
+
+    def record_from(self, log: str, upto: int, numbered: Iterable[tuple[int, Signal]]) -> int:
+        """Keep signals of a numbered log, each once however often the log is read; how many were dropped.
+
+        Those with a number up to what was kept of that log before are passed over, and all up to ``upto`` counts as
+        kept now: one transaction, so a process that dies in it has kept all or nothing.
+        """
+        pairs = list(numbered)
+        rows = {n: write.signal_rows([signal for m, signal in pairs if m == n]) for n in {n for n, _ in pairs}}
+        self._make_room([row for some in rows.values() for row in some])
+        with self._begin(Access.DURABLE) as conn:
+            one_at_a_time(conn, "log", log)
+            kept = write.mark_of(conn, log)
+            fresh = [row for number in sorted(rows) if number > kept for row in rows[number]]
+            for at in range(0, len(fresh), _BATCH):
+                write.put_signals(conn, fresh[at : at + _BATCH])
+            if upto > kept:
+                write.set_mark(conn, log, upto)
+        return sum(number > kept for number, _ in pairs) - len(fresh)
+
+    def kept_of(self, log: str) -> int:
+        """Up to which number of a log its signals are kept; -1 where none are."""
+        with self._begin(Access.READ) as conn:
+            return write.mark_of(conn, log)
+
+    def claim(self, installation: str, now: datetime) -> None:
+        """Say whose database this is from now on; harmless when it is ours already.
+
+        :raises StoreError: it is another installation's, or a move into it was not finished.
+        """
+        with self._begin(Access.DURABLE) as conn:
+            one_at_a_time(conn, "installation")
+            whose = owner.claim(conn, installation, now)
+        if whose != installation:
+            msg = (
+                f"the database {self.where} belongs to the installation {whose!r}, this is {installation!r}: two that "
+                "judge into one would undo each other's word. Give each a database, or a schema, of its own "
+                "(`stillup store release` frees one whose installation is no more)"
+            )
+            error = StoreError(msg)
+            error.blame = Blame.USER
+            raise error
+
+    def installation(self) -> str | None:
+        """Whose database it is; None while nobody's."""
+        with self._begin(Access.READ) as conn:
+            return owner.whose(conn)
+
+    def release(self) -> None:
+        """Let it be nobody's, for the next who claims it."""
+        with self._begin(Access.DURABLE) as conn:
+            owner.release(conn)
 
     def commit_step(
         self,
         changes: Sequence[Verdict],
         incidents: Sequence[Incident],
         evidence: Mapping[Key, Sequence[Evidence]],
+        *,
+        tick: datetime | None = None,
     ) -> None:
         """Record one step of the monitor: all of it, on the disk when this returns, or nothing.
 
         A change is known by its :class:`Key`; the first record of it stands and a repetition is harmless. Incidents
-        are replaced by their newest word, newest by the tick of the step's changes; a step without changes is taken
-        as the newest.
+        are replaced by their newest word, newest by ``tick``, else by that of the step's changes; a step with neither
+        is taken as the newest.
 
         :raises ValueError: ``evidence`` has a key that is not in ``changes``.
         """
         write.check_evidence(changes, evidence)
-        tick = max((change.at for change in changes), default=None)
+        tick = tick or max((change.at for change in changes), default=None)
         if not changes and not incidents:
             return
         with self._begin(Access.DURABLE) as conn:
+            one_at_a_time(conn, "steps")  # whoever reads on from a number must not find a smaller one later
             for change in changes:
                 write.put_change(conn, change, evidence.get(Key.of(change), ()))
             for incident in incidents:
@@ -136,8 +196,12 @@ class Store:
         """Delete the signals older than ``keep``, nothing else; how many it were.
 
         In short transactions, so that no writer waits for long. The file does not shrink: its pages are used again.
+        On PostgreSQL whole days go, at no cost to writers: up to a day more is kept.
         """
         before, gone, service = micros(now - keep), 0, ""
+        self.prepare()
+        if (dropped := self._database.drop_before(before)) is not None:
+            return dropped
         while (found := self._next_service(service)) is not None:
             service = found
             while True:
@@ -229,13 +293,19 @@ class Store:
             rows = conn.execute(read.watched_stretches(service, since, limit)).all()
         return [(moment(a), moment(b)) for a, b in rows]
 
+    def _make_room(self, rows: Sequence[write.Row]) -> None:
+        self.prepare()
+        self._database.make_room(row["at"] for row in rows)
+
     @contextmanager
     def _begin(self, access: Access) -> Iterator[Connection]:
         if self._closed:
             # SQLAlchemy would quietly connect anew, and nobody would close that.
-            msg = f"the database {self.path} was closed"
+            msg = f"the database {self.where} was closed"
             raise StoreError(msg)
-        with store_errors(self.path), self._engines[access].begin() as conn:
+        if not self._is_ready:
+            self.prepare()
+        with self._database.begin(access) as conn:
             yield conn
 
     def _values(self, codec: Codec[T], wanted: Select[str]) -> list[T]:
@@ -246,31 +316,3 @@ class Store:
     def _next_service(self, after: str) -> str | None:
         with self._begin(Access.READ) as conn:
             return read.next_service(conn, after)
-
-
-def open_file(path: Path, *, create: bool, wait_s: float) -> Store:
-    """The store in the SQLite file at ``path``; see :func:`stillup.store.open_store`."""
-    with store_errors(path):
-        if create:
-            _make_private(path)
-        elif not path.exists():
-            msg = f"there is no database at {path}"
-            raise StoreError(msg)
-        engine = make_engine(path, wait_s)
-        try:
-            prepare(engine)
-        except BaseException:
-            engine.dispose()
-            raise
-    return Store(path, engine)
-
-
-def _make_private(path: Path) -> None:
-    private_folder(path.parent)
-    if path.exists():
-        return
-    if path.is_symlink():  # SQLite would make the file wherever the link points
-        raise FileNotFoundError(errno.ENOENT, "it is a link to a file that does not exist")
-    # Made under another name and linked: to open and close the database itself would drop every lock that SQLite
-    # holds on it in this process, and a file that SQLite makes is open to others for a moment.
-    make_file(path)

@@ -1,7 +1,7 @@
 """The tables: a typed column for what is queried, and beside it ``value``, the JSON of the whole.
 
 Times are whole microseconds since the epoch, UTC. A change here needs a migration and a new :data:`HEAD`; a test
-compares the two.
+compares the two. On PostgreSQL, ``signals`` is one table a day (:mod:`stillup.store.days`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0003"
+from stillup.store.words import Word
+
+HEAD = "0004"
 """The newest revision in ``migrations/versions``: a database that names it is opened without Alembic."""
 
 metadata = MetaData(
@@ -41,9 +43,9 @@ signals = Table(
     metadata,
     Column("seq", _Sequence, primary_key=True),
     Column("at", BigInteger, nullable=False),
-    Column("service", String, nullable=False),
-    Column("source", String, nullable=False),
-    Column("kind", String, nullable=False),
+    Column("service", Word, nullable=False),
+    Column("source", Word, nullable=False),
+    Column("kind", Word, nullable=False),
     Column("value", Text, nullable=False),
     Index(None, "service", "at"),
 )
@@ -53,11 +55,11 @@ transitions = Table(
     metadata,
     Column("seq", _Sequence, primary_key=True),
     Column("at", BigInteger, nullable=False, index=True),
-    Column("service", String, nullable=False),
+    Column("service", Word, nullable=False),
     # Empty for the service as a whole: SQL counts two NULLs as different, which would let a change be stored twice.
-    Column("component", String, nullable=False),
-    Column("state", String, nullable=False),
-    Column("incident", String),
+    Column("component", Word, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("incident", Word),
     Column("value", Text, nullable=False),
     UniqueConstraint("service", "at", "component"),
 )
@@ -67,8 +69,8 @@ evidence = Table(
     metadata,
     Column("transition", _Sequence, ForeignKey("transitions.seq"), nullable=False),
     Column("position", Integer, nullable=False),
-    Column("family", String, nullable=False),
-    Column("standing", String, nullable=False),
+    Column("family", Word, nullable=False),
+    Column("standing", Word, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("transition", "position"),
     sqlite_with_rowid=False,
@@ -77,11 +79,11 @@ evidence = Table(
 incidents = Table(
     "incidents",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("service", String, nullable=False),
+    Column("id", Word, primary_key=True),
+    Column("service", Word, nullable=False),
     Column("opened_at", BigInteger, nullable=False, index=True),
     Column("recovered_at", BigInteger),
-    Column("state", String, nullable=False),
+    Column("state", Word, nullable=False),
     # The tick this row was last written for: a step that is driven again never takes an incident back.
     Column("tick", BigInteger, nullable=False),
     Column("value", Text, nullable=False),
@@ -90,8 +92,8 @@ incidents = Table(
 reports = Table(
     "reports",
     metadata,
-    Column("source", String, nullable=False),
-    Column("service", String, nullable=False),
+    Column("source", Word, nullable=False),
+    Column("service", Word, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("ok", Boolean, nullable=False),
     Column("value", Text, nullable=False),
@@ -103,7 +105,7 @@ reports = Table(
 watched = Table(
     "watched",
     metadata,
-    Column("service", String, nullable=False),
+    Column("service", Word, nullable=False),
     Column("since", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False),
     PrimaryKeyConstraint("service", "since"),
@@ -113,7 +115,7 @@ watched = Table(
 alerts = Table(
     "alerts",
     metadata,
-    Column("party", String, nullable=False),
+    Column("party", Word, nullable=False),
     # The last transition that was decided on: what was committed behind it is decided on next, however late.
     Column("cursor", BigInteger, nullable=False),
     Column("value", Text, nullable=False),
@@ -124,10 +126,10 @@ outbox = Table(
     "outbox",
     metadata,
     Column("seq", _Sequence, primary_key=True),
-    Column("party", String, nullable=False),
-    Column("key", String, nullable=False),
-    Column("channel", String, nullable=False),
-    Column("status", String, nullable=False),
+    Column("party", Word, nullable=False),
+    Column("key", Word, nullable=False),
+    Column("channel", Word, nullable=False),
+    Column("status", Word, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("queued", BigInteger, nullable=False),
     Column("due", BigInteger, nullable=False),
@@ -136,6 +138,31 @@ outbox = Table(
     Column("value", Text, nullable=False),
     UniqueConstraint("party", "key"),
     Index(None, "party", "channel", "status", "seq"),
+)
+
+# How far a log or a move has been written here, in one transaction with what was written.
+marks = Table(
+    "marks",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+
+# Who does what only one may do, until when by the database's own clock.
+holders = Table(
+    "holders",
+    metadata,
+    Column("what", Word, primary_key=True),
+    Column("who", Word, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+
+# Whose database it is: two clusters that judge into one would each undo the other's word.
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("since", BigInteger, nullable=False),
 )
 
 # Alembic's own bookkeeping, spelt as Alembic spells it; kept out of `metadata`, which Alembic compares.

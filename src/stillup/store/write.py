@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, case, delete, insert, select, update
 
+from stillup.errors import StoreError
 from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
 from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
 from stillup.store import tables
 from stillup.store.codec import EVIDENCE, INCIDENT, REPORT, SIGNAL, VERDICT, micros
+from stillup.store.dialect import one_at_a_time, upsert
 from stillup.store.values import Key, Report
 
 Row = dict[str, Any]
@@ -35,6 +37,15 @@ def signal_row(signal: Signal) -> Row:
     }
 
 
+def signal_rows(signals: Iterable[Signal]) -> list[Row]:
+    """The rows of those that would come back equal."""
+    rows = []
+    for signal in signals:
+        with suppress(StoreError):
+            rows.append(signal_row(signal))
+    return rows
+
+
 def put_signals(conn: Connection, rows: Sequence[Row]) -> None:
     """Append these rows."""
     conn.execute(insert(tables.signals), rows)
@@ -50,7 +61,7 @@ def put_change(conn: Connection, change: Verdict, evidence: Iterable[Evidence]) 
         "incident": change.incident,
         "value": VERDICT.pack(change),
     }
-    added = upsert(tables.transitions).values(row).on_conflict_do_nothing().returning(tables.transitions.c.seq)
+    added = upsert(conn, tables.transitions).values(row).on_conflict_do_nothing().returning(tables.transitions.c.seq)
     transition = conn.scalar(added)
     if transition is None:
         return
@@ -80,9 +91,9 @@ def put_incident(conn: Connection, incident: Incident, tick: datetime | None) ->
         "tick": micros(tick or incident.opened_at),
         "value": INCIDENT.pack(incident),
     }
-    put = upsert(table).values(row)
+    put = upsert(conn, table).values(row)
     news: dict[str, Any] = {name: put.excluded[name] for name in row if name not in ("id", "tick")}
-    news["tick"] = func.max(table.c.tick, put.excluded.tick)
+    news["tick"] = case((put.excluded.tick > table.c.tick, put.excluded.tick), else_=table.c.tick)
     newer = None if tick is None else put.excluded.tick >= table.c.tick
     conn.execute(put.on_conflict_do_update(index_elements=[table.c.id], set_=news, where=newer))
 
@@ -90,7 +101,7 @@ def put_incident(conn: Connection, incident: Incident, tick: datetime | None) ->
 def put_reports(conn: Connection, reports: Iterable[Report]) -> None:
     """Set the last report of each source and service; an older one than the stored changes nothing."""
     table = tables.reports
-    put = upsert(table)
+    put = upsert(conn, table)
     put = put.on_conflict_do_update(
         index_elements=[table.c.source, table.c.service],
         set_={name: put.excluded[name] for name in ("at", "ok", "value")},
@@ -109,16 +120,29 @@ def put_watch(conn: Connection, service: str, since: int, until: int, reach: int
 
     Harmless when repeated, and when another process watches the same service.
     """
+    one_at_a_time(conn, "watched", service)
     table = tables.watched
     newest = conn.execute(
         select(table.c.since, table.c.until).where(table.c.service == service).order_by(table.c.since.desc()).limit(1)
     ).first()
     if newest is None or since - newest.until > reach:
         row = {"service": service, "since": since, "until": until}
-        conn.execute(upsert(table).values(row).on_conflict_do_nothing())
+        conn.execute(upsert(conn, table).values(row).on_conflict_do_nothing())
     elif newest.until < until:
         grown = update(table).where(table.c.service == service, table.c.since == newest.since)
         conn.execute(grown.values(until=until))
+
+
+def mark_of(conn: Connection, name: str) -> int:
+    """How far something has been written; -1 where nothing was."""
+    found = conn.scalar(select(tables.marks.c.number).where(tables.marks.c.name == name))
+    return -1 if found is None else found
+
+
+def set_mark(conn: Connection, name: str, number: int) -> None:
+    """Note how far something has been written, in the transaction that wrote it."""
+    put = upsert(conn, tables.marks).values(name=name, number=number)
+    conn.execute(put.on_conflict_do_update(index_elements=[tables.marks.c.name], set_={"number": number}))
 
 
 def drop_signals(conn: Connection, service: str, before: int, limit: int) -> int:
