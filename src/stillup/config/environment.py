@@ -29,6 +29,7 @@ _NOT_OURS = frozenset(
         "STILLUP_DATA",
         "STILLUP_TOKEN",
         "STILLUP_VAULT_PASSPHRASE",
+        "STILLUP_DATABASE_URL",
         "STILLUP_OFFLINE_URL",
     }
 )

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from stillup.config.schema import Document, SourceConfig, SourceOptions, options_type
 from stillup.config.setting import Setting
+from stillup.errors import ConfigError
 from stillup.registry import SOURCES, SourceSpec, usable_sources
+from stillup.secret import Secret
 
 
 class Config(Document, frozen=True, kw_only=True):
@@ -38,6 +40,24 @@ class Config(Document, frozen=True, kw_only=True):
     def database(self) -> Path:
         """The file of everything heard and judged; it may not exist yet."""
         return self.data_folder / "stillup.db"
+
+    def store_at(self, environ: Mapping[str, str]) -> Path | Secret:
+        """Where what was heard and judged is kept: the file, or the PostgreSQL address that was given.
+
+        :raises stillup.errors.ConfigError: the address cannot be read, or is none.
+        """
+        from stillup.config.keys import key_at
+
+        address = key_at(self.store.url_env, self.store.url_file, environ)
+        if address is None:
+            return self.database
+        if not address.reveal().startswith(("postgresql", "postgres:")) or "://" not in address.reveal():
+            msg = (
+                f"{self.store.url_env} (or the file `store.url_file` names) holds no address of a database: "
+                "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+            )
+            raise ConfigError(msg)
+        return address
 
     def reads_any(self, service_ids: Iterable[str]) -> bool:
         """Whether any source is switched on for any of these services."""

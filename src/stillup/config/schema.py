@@ -17,6 +17,7 @@ from stillup.config.hub import Hub, Pool
 from stillup.config.kinds import Kind
 from stillup.config.later import Later
 from stillup.config.sla import Sla
+from stillup.config.store import Store
 from stillup.config.vault import Vault
 
 FLOOR_S = 60
@@ -204,12 +205,6 @@ class SourceConfig(Struct, frozen=True, kw_only=True):
 
     everywhere: SourceOptions = SourceOptions()
     services: dict[str, SourceOptions] = {}
-
-
-class Store(Struct, frozen=True, kw_only=True):
-    """What is kept."""
-
-    retention_days: Annotated[int, Meta(ge=1, le=36_500), _says("How long single signals are kept")] = 30
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
