@@ -23,8 +23,8 @@ class Store(Struct, frozen=True, kw_only=True):
     url_env: Annotated[
         Variable,
         _says(
-            "The variable that holds a PostgreSQL address (`postgresql://USER:PASSWORD@HOST:PORT/DATABASE`), for a cluster. "
-            "Default while it is unset: the file `stillup.db` in `data`"
+            "The variable that holds a PostgreSQL address (`postgresql://USER:PASSWORD@HOST:PORT/DATABASE`), for a "
+            "cluster. Default while it is unset: the file `stillup.db` in `data`"
         ),
     ] = "STILLUP_DATABASE_URL"
     url_file: Annotated[
