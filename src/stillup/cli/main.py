@@ -27,6 +27,7 @@ COMMANDS = {
     "alert": ("alert", "Try the channels of alerts, see what was sent, say that you know, ask for silence."),
     "report": ("report", "Say that you have a problem with a service."),
     "up": ("up", "Watch, and serve the page and the gateway, in one process."),
+    "run": ("run", "One role of a cluster as a process: monitor, hub, gateway or web."),
     "history": ("history", "What was seen before: incidents and changes."),
     "replay": ("replay", "Judge a recorded file of signals."),
     "demo": ("demo", "Play an outage on this machine (simulated): that of 2026-04-07, or another."),
@@ -126,8 +127,9 @@ def _code_of(exc: BaseException, args: list[str] | None) -> int:
         return _code_of(exc.exceptions[0], args)
     if isinstance(exc, click.ClickException):
         context = getattr(exc, "ctx", None)
-        usage = f"{context.get_usage()}\n" if context is not None else ""
-        say(f"{usage}Error: {exc.format_message()}")
+        usage, message = context.get_usage() if context is not None else "", exc.format_message()
+        # A group without a subcommand says its help, which begins with its usage.
+        say(message if usage and message.startswith(usage) else f"{usage}\nError: {message}".lstrip())
         return USAGE
     if isinstance(exc, (click.Abort, KeyboardInterrupt)):
         return INTERRUPTED

@@ -69,7 +69,7 @@ class Cluster(Struct, frozen=True, kw_only=True):
     ] = None
     log_mb: Annotated[
         int, Meta(ge=1, le=1_048_576), _says("How much a partition's log may hold on the bus; the oldest goes first")
-    ] = 256
+    ] = 64
     log_days: Annotated[float, Meta(gt=0, le=365), _says("How long it is kept there")] = 7.0
     health: Annotated[
         Listen | None,

@@ -39,8 +39,11 @@ class Here:
     """Tells whoever runs it, a sentence a line."""
     bus: Bus
     replica: str
-    """The name of this process, its own in the cluster and the same after a restart."""
+    """The name of this process, its own in the cluster; the same after a restart where it was given one."""
+    life: str
+    """Of this run of it alone, as ``replica.4f21c0``: what holds a lease, or numbers what only this run counted."""
     stop: Stop
+    """How it is told to end."""
     open_store: Callable[[], Store]
     """Opens the cluster's database; blocks; the role closes it.
 

@@ -44,6 +44,10 @@ class Reason(StrEnum):
     """Somebody asked for it."""
     DRILL_DUE = "drill_due"
     """No outage was practised for as long as the configuration says."""
+    INCOMPLETE = "incomplete"
+    """Of stillup itself: processes are missing, or services are not judged."""
+    COMPLETE = "complete"
+    """Of stillup itself: all of it is there again."""
 
     NOTHING_WRONG = "nothing_wrong"
     """Nothing that the rule watches for, and nothing open."""

@@ -1,0 +1,85 @@
+"""``stillup run``: one role of a cluster as a process of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stillup.cli.common import config_option
+from stillup.cli.say import say
+
+if TYPE_CHECKING:
+    from stillup.config import Config
+
+_ROLES = ("monitor", "hub", "gateway", "web")
+_STYLES = ("logfmt", "json")
+
+
+@click.command(
+    name="run",
+    help="Run one ROLE of a cluster until interrupted: a monitor judges, a hub takes reports, a gateway answers "
+    "clients, a web shows the page. Any number of each, on any machines, over NATS (`cluster.bus`) and PostgreSQL "
+    "(`store.url_env`). The first SIGTERM lets what is under way finish, a second ends it at once; SIGHUP reads the "
+    "configuration anew.",
+)
+@click.argument("role", type=click.Choice(_ROLES), metavar="ROLE")
+@click.option("--name", metavar="NAME", help="What this process is called in the cluster; its own.")
+@click.option("--listen", metavar="HOST:PORT", help="Where this gateway, page or hub listens.")
+@click.option("--health", metavar="HOST:PORT", help="Where it answers /healthz, /readyz and /metrics.")
+@click.option("--log", metavar="FILE", help="Write a line for each request to FILE, or to standard error (-).")
+@click.option(
+    "--log-format", type=click.Choice(_STYLES), default="logfmt", show_default=True,
+    help="How that, and everything this process says, is written.",
+)  # fmt: skip
+@config_option
+def command(
+    role: str,
+    name: str | None,
+    listen: str | None,
+    health: str | None,
+    log: str | None,
+    log_format: str,
+    config_path: Path | None,
+) -> int:
+    """Run it."""
+    environ = {**os.environ, **_laid_over(role, name, listen, health)}
+    from stillup.config import load_config
+    from stillup.daemon.roles.running import Start, run
+    from stillup.gateway.seen.access import Style
+
+    telling = teller(role, Style(log_format))
+
+    def read() -> Config:
+        config = load_config(config_path, environ)
+        for warning in config.warnings:
+            telling(warning)
+        return config
+
+    return run(Start(role=role, log=log, style=Style(log_format)), read, environ, telling)
+
+
+def _laid_over(role: str, name: str | None, listen: str | None, health: str | None) -> dict[str, str]:
+    """Options as the variables that mean the same: one way to check them, one wording of a refusal."""
+    section = "GATEWAY" if role == "gateway" else "WEB"
+    said = {"STILLUP_CLUSTER__NAME": name, "STILLUP_CLUSTER__HEALTH": health, f"STILLUP_{section}__LISTEN": listen}
+    return {variable: text for variable, text in said.items() if text}
+
+
+def teller(role: str, style: str) -> Callable[[str], None]:
+    """Says a sentence on standard error: as a plain line, or as a JSON object a line for collectors of logs."""
+    if style != "json":
+        return lambda text: say(f"stillup {role}: {text}")
+    import json
+
+    from stillup.sources.decode import clean
+
+    def told(text: str) -> None:
+        at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+        click.echo(json.dumps({"at": at, "role": role, "says": clean(text, 2_000)}), err=True)
+
+    return told

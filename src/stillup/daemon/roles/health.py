@@ -1,0 +1,163 @@
+"""What machines ask of any role: does it live, is it ready, how is the cluster as seen from here.
+
+A few lines of HTTP by hand: a monitor has no page, and should not need one to be looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from ipaddress import ip_address
+from secrets import compare_digest
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from stillup import __version__
+from stillup.daemon.roles.beat import ROLES, Beat, present
+from stillup.daemon.sockets import open_sockets
+from stillup.errors import BusError
+
+if TYPE_CHECKING:
+    from stillup.config import Config
+    from stillup.daemon.roles.beat import Beating
+    from stillup.daemon.roles.role import Here
+
+_BACKLOG, _MOST_AT_ONCE = 64, 64
+_MOST_HEAD, _PATIENCE_S = 8_192, 5.0
+_TEXT, _METRICS = "text/plain; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"
+
+Answer = tuple[HTTPStatus, str, bytes]
+
+
+class Health:
+    """Listens at ``cluster.health`` from :meth:`start` to :meth:`stop`."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], here: Here, beating: Beating) -> None:
+        from stillup.config.kinds import stays_here
+        from stillup.web.token import find_token
+
+        self._listen = config.cluster.health or ""
+        self._here, self._beating = here, beating
+        self._is_private = stays_here(f"http://{self._listen}")
+        self._token = None if self._is_private else find_token(config.web, config.data_folder, environ)
+        self._servers: list[asyncio.Server] = []
+        self._at_once = 0
+        self.address = ""
+
+    async def start(self) -> None:
+        """Listen.
+
+        :raises stillup.errors.UsageError: the address cannot be had.
+        """
+        sockets, _, self.address = open_sockets(self._listen, _BACKLOG)
+        self._servers = [await asyncio.start_server(self._answer, sock=s, limit=_MOST_HEAD) for s in sockets]
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        for server in self._servers:
+            server.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._at_once += 1
+        try:
+            if self._at_once <= _MOST_AT_ONCE:
+                async with asyncio.timeout(_PATIENCE_S):
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    writer.write(_response(*await self._say(head), with_body=not head.startswith(b"HEAD ")))
+                    await writer.drain()
+        except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # whoever asks like that has no answer coming
+        finally:
+            self._at_once -= 1
+            writer.close()
+
+    async def _say(self, head: bytes) -> Answer:
+        lines = head.decode("latin-1").split("\r\n")
+        method, _, rest = lines[0].partition(" ")
+        path = rest.partition(" ")[0].partition("?")[0]
+        headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
+        if method not in ("GET", "HEAD"):
+            return HTTPStatus.METHOD_NOT_ALLOWED, _TEXT, b"only GET\n"
+        if self._is_private and not _is_here(headers.get("host", "")):
+            return HTTPStatus.MISDIRECTED_REQUEST, _TEXT, b"asked by a name that is not this machine's\n"
+        return await self._at(path, headers.get("authorization", ""))
+
+    async def _at(self, path: str, authorization: str) -> Answer:
+        if path == "/healthz":
+            return HTTPStatus.OK, _TEXT, b"ok\n"
+        if path == "/readyz":
+            why = self.why_not_ready()
+            status = HTTPStatus.SERVICE_UNAVAILABLE if why else HTTPStatus.OK
+            return status, _TEXT, f"{f'not ready: {why}' if why else 'ready'}\n".encode()
+        if path == "/metrics":
+            if not self._may_read(authorization):
+                return HTTPStatus.UNAUTHORIZED, _TEXT, b"a token is needed\n"
+            return HTTPStatus.OK, _METRICS, await self._metrics()
+        return HTTPStatus.NOT_FOUND, _TEXT, b"/healthz, /readyz, /metrics\n"
+
+    def why_not_ready(self) -> str:
+        """Why this process cannot do its work now; empty where it can."""
+        if not self._here.bus.is_there:
+            return "the bus does not answer"
+        return self._here.beats.get("not ready", "")
+
+    def _may_read(self, authorization: str) -> bool:
+        if self._token is None:
+            return self._is_private
+        return compare_digest(authorization.encode("latin-1"), self._token.bearer().reveal().encode())
+
+    async def _metrics(self) -> bytes:
+        try:
+            async with asyncio.timeout(_PATIENCE_S / 2):
+                beats = await present(self._here.bus)
+        except (BusError, TimeoutError):
+            beats = []
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Known(self._here, self._beating, beats))
+        return generate_latest(registry)
+
+
+class _Known(Collector):
+    def __init__(self, here: Here, beating: Beating, beats: list[Beat]) -> None:
+        self._here, self._beating, self._beats = here, beating, beats
+
+    def collect(self) -> Iterator[Metric]:
+        here = self._here
+        yield InfoMetricFamily(
+            "stillup_replica", "This process", value={"replica": here.replica, "version": __version__}
+        )
+        yield GaugeMetricFamily("stillup_bus_up", "1 while the bus answers", value=float(here.bus.is_there))
+        if self._beating.skew_s is not None:
+            says = "Seconds this machine's clock is ahead of the bus's"
+            yield GaugeMetricFamily("stillup_clock_skew_seconds", says, value=self._beating.skew_s)
+        if not here.bus.is_there:
+            return  # who is there cannot be said: that is not nobody
+        there = GaugeMetricFamily("stillup_replicas", "Processes of each role that are there", labels=("role",))
+        wanted = GaugeMetricFamily("stillup_replicas_expected", "As `cluster.expect` says", labels=("role",))
+        for role in ROLES:
+            there.add_metric((role,), sum(b.role == role for b in self._beats))
+            wanted.add_metric((role,), getattr(here.config.cluster.expect, role))
+        yield from (there, wanted)
+
+
+def _is_here(host: str) -> bool:
+    """Whether a request was meant for this machine by an address, not by a stranger's name that leads here."""
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _response(status: HTTPStatus, kind: str, body: bytes, *, with_body: bool) -> bytes:
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + (body if with_body else b"")

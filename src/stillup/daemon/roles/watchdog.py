@@ -1,0 +1,162 @@
+"""Who watches the cluster: every monitor looks who is there, the first of them by name speaks.
+
+What it finds wrong goes to the channels of ``[watchdog] tell``, once, and once again when it is over; meanwhile no sign
+of life is given. When the bus is gone nobody can be told apart from nobody: the signs of life cease, and that is all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from stillup.daemon.cluster.publish import VERDICTS, unpack
+from stillup.daemon.heartbeat import Heartbeat
+from stillup.daemon.roles.beat import ROLES, Beat, present
+from stillup.errors import BadDataError, BusError, ConfigError
+from stillup.response.alerts.delivery import Sent
+from stillup.response.alerts.reasons import Kind, Reason
+from stillup.response.alerts.values import Message
+from stillup.sources.decode import clean
+
+if TYPE_CHECKING:
+    from stillup.config.cluster import Expect
+    from stillup.daemon.roles.role import Here
+
+EVERY_S = 5.0
+_ID = "watchdog"
+_NAMED = 5
+
+
+class Watch:
+    """What is wrong, and since when: a plain state, told what is there at a time."""
+
+    def __init__(self, expect: Expect, silent_after_s: float) -> None:
+        self._expect, self._patience = expect, timedelta(seconds=silent_after_s)
+        self._short_since: dict[str, datetime] = {}
+
+    def look(self, now: datetime, beats: Sequence[Beat], unjudged: Sequence[str]) -> tuple[str, ...]:
+        """What is wrong now, a sentence each: roles that were short of processes for long enough, services unjudged."""
+        found = []
+        for role in ROLES:
+            there, wanted = sum(b.role == role for b in beats), getattr(self._expect, role)
+            if there >= wanted:
+                self._short_since.pop(role, None)
+            elif now - self._short_since.setdefault(role, now) >= self._patience:
+                found.append(f"{there} of {wanted} {role} processes are there")
+        if unjudged:
+            named = ", ".join(unjudged[:_NAMED]) + (
+                f" and {len(unjudged) - _NAMED} more" if len(unjudged) > _NAMED else ""
+            )
+            found.append(f"not judged lately: {named}")
+        return tuple(found)
+
+
+def unjudged(judged: Mapping[str, datetime], services: Iterable[str], now: datetime, within_s: float) -> list[str]:
+    """The services of which nobody has said anything for so long."""
+    bound = now - timedelta(seconds=within_s)
+    return [s for s in services if judged.get(s, datetime.min.replace(tzinfo=now.tzinfo)) < bound]
+
+
+async def watching(here: Here) -> None:
+    """Look on until it is cancelled."""
+    watchdog = _Watchdog(here)
+    heartbeat = Heartbeat(here.config, here.environ, here.clock, here.say, watchdog.why_not)
+    calls = asyncio.create_task(heartbeat.go_on())
+    try:
+        while True:
+            await here.clock.sleep(EVERY_S)
+            await watchdog.look()
+            if calls.done() and (exc := calls.exception()):
+                raise exc
+    finally:
+        calls.cancel()
+
+
+class _Watchdog:
+    def __init__(self, here: Here) -> None:
+        self._here = here
+        self._watch = Watch(here.config.cluster.expect, here.config.watchdog.silent_after_s)
+        self._wrong: tuple[str, ...] = ()
+        self._why = "nothing was looked at yet"
+        self._told = False
+        self._began = here.clock.now()
+
+    def why_not(self) -> str:
+        """Why no sign of life is given; empty where it is."""
+        return self._why
+
+    async def look(self) -> None:
+        """Once."""
+        here = self._here
+        now, within_s = here.clock.now(), here.config.watchdog.judged_within_s
+        try:
+            beats = await present(here.bus)
+            judged = await _judged(here)
+        except BusError as exc:
+            self._why = str(exc)
+            return
+        late = unjudged(judged, (s.id for s in here.services), now, within_s)
+        if now - self._began < timedelta(seconds=within_s):
+            late = []  # whoever has just begun gives the first judgements their time
+        self._wrong = self._watch.look(now, beats, late)
+        self._why = "; ".join(self._wrong)
+        first = next((b.replica for b in beats if b.role == "monitor"), here.replica)
+        if first != here.replica:
+            self._told = bool(self._wrong)  # another speaks; who comes after it does not say it again
+        elif bool(self._wrong) != self._told:
+            self._told = bool(self._wrong)
+            await self._tell(now)
+
+    async def _tell(self, now: datetime) -> None:
+        message = message_of(self._wrong, now)
+        self._here.say(f"{message.title.removeprefix('stillup: ')}: {message.short}")
+        from stillup.channels.make import address_of, make
+        from stillup.net import Net
+
+        here = self._here
+        async with Net(here.clock, timeout_s=15.0) as net:
+            for configured in here.config.alerts.channels:
+                if configured.id not in here.config.watchdog.tell:
+                    continue
+                try:
+                    channel = make(address_of(configured, here.environ), net)
+                except ConfigError as exc:
+                    here.say(str(exc))
+                    continue
+                delivery = await channel.send(replace(message, channel=channel.id))
+                if delivery.sent is not Sent.DELIVERED:
+                    here.say(f"the watchdog's word was not taken by {channel.id}: {delivery.says}")
+
+
+async def _judged(here: Here) -> dict[str, datetime]:
+    found = {}
+    for entry in await here.bus.table(VERDICTS).entries():
+        try:
+            word = unpack(entry.value or b"")
+        except BadDataError:
+            continue
+        found[word.service] = word.at
+    return found
+
+
+def message_of(wrong: Sequence[str], now: datetime) -> Message:
+    """What is told: what is wrong, or that nothing is any more."""
+    short = clean("; ".join(wrong) or "every role and every service is back", 300)
+    return Message(
+        key=f"msg_watchdog{now:%Y%m%d%H%M%S%f}",
+        channel=_ID,
+        kind=Kind.BROKE if wrong else Kind.BACK,
+        reason=Reason.INCOMPLETE if wrong else Reason.COMPLETE,
+        rule=_ID,
+        service="",
+        incident=f"watchdog-{now:%Y%m%d-%H%M%S}",
+        revision=1,
+        at=now,
+        title="stillup: this installation is in trouble" if wrong else "stillup: this installation is whole again",
+        short=short[:1].upper() + short[1:],
+        long=f"{short[:1].upper()}{short[1:]}.\nOf stillup itself, not of a service; `stillup doctor` says more.",
+    )
