@@ -181,4 +181,4 @@ def test_the_ways_to_fail_are_listed_without_a_gateway(here, said):
 def test_where_no_gateway_answers_that_is_said(here, said):
     here.path.write_text('[gateway]\nlisten = "127.0.0.1:9"\n')
     assert "no gateway answers" in said("gateway", "fault", "--list", code=69)
-    assert "nothing that was put off is called so" in said("later", "show", "later_abc", code=64)
+    assert "nothing that waits is called so" in said("later", "show", "later_abc", code=64)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+from msgspec.structs import replace
 
+from stillup.cli import later_commands
 from stillup.cli.main import run
+from stillup.daemon.later_command import Stage
 from stillup.daemon.later_shelf import Commands
 from stillup.gateway.later.shelf import read_items, read_request
 from tests.cli.test_later import Here
@@ -132,6 +136,29 @@ def test_one_that_runs_is_stopped_when_it_is_cancelled(said, place):
         assert "It is stopped and forgotten" in said("later", "cancel", kept.id)
         runner.communicate(timeout=20)
     assert commands(place).read() == []
+
+
+def test_one_that_cannot_be_stopped_is_not_forgotten(said, place):
+    said("later", "add", "true")
+    (kept,) = commands(place).read()
+    commands(place).put(replace(kept, stage=Stage.RUNNING))  # whoever began it was killed before it knew its group
+    lock = commands(place).hold(kept.id)
+    assert "cannot be stopped from here" in said("later", "cancel", kept.id, code=70)
+    os.close(lock)
+    assert "It is stopped and forgotten" in said("later", "cancel", kept.id)
+
+
+def test_who_waits_for_a_variable_that_is_not_there_is_told(said, place, monkeypatch):
+    monkeypatch.delenv("DUMMY_NAME", raising=False)
+    said("later", "add", "--env", "DUMMY_NAME", "--", "sleep", "1")
+    monkeypatch.setattr(later_commands, "work", lambda *_: True)
+    assert "(and for DUMMY_NAME, which is not set here)" in said("later", "run", "--wait", code=1)
+
+
+def test_no_id_is_the_id_of_none(said, place):
+    (place.parent / "r.json").write_text(json.dumps(BODY))
+    said("later", "add", "--request", "r.json")
+    assert "without an ID: nothing that waits is called so" in said("later", "cancel", "", code=64)
 
 
 # --- requests

@@ -124,6 +124,12 @@ async def test_what_cannot_be_started_says_why(place):
     assert (second.stage, second.exit_code) == (Stage.FAILED, 127)
 
 
+async def test_a_word_of_the_shell_is_no_program_and_ends_not_whoever_keeps_its_exit_code(place):
+    found = await place.done(place.add("exit", "3"), place.add("exec", "true"))
+    assert [(c.stage, c.exit_code) for c in found] == [(Stage.FAILED, 127)] * 2
+    assert all(place.commands.exit_code(c.id) == 127 for c in found)
+
+
 async def test_what_comes_after_a_failure_is_skipped_and_so_is_what_comes_after_that(place):
     first = place.add("false")
     second = place.add("true", after=first.id)

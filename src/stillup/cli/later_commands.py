@@ -16,7 +16,7 @@ from stillup.cli.common import clock_time
 from stillup.cli.say import ReaderGone, put, say
 from stillup.clock import SystemClock
 from stillup.daemon.gateway import later_folder
-from stillup.daemon.later_command import Command, Stage
+from stillup.daemon.later_command import Command, Stage, missing
 from stillup.daemon.later_line import line_of, told_of
 from stillup.daemon.later_run import stop
 from stillup.daemon.later_shelf import Commands, commands_folder
@@ -73,7 +73,7 @@ def full_id(config: Config, beginning: str) -> str:
     if command is not None:
         return command.id
     wanted = beginning if beginning.startswith("later_") else f"later_{beginning}"
-    items = [item.id for item in read_items(later_folder(config)) if item.id.startswith(wanted)]
+    items = [item.id for item in read_items(later_folder(config)) if beginning and item.id.startswith(wanted)]
     if len(items) == 1:
         return items[0]
     msg = f"{clean(beginning, 60)}: nothing that waits is called so (`stillup later list`)"
@@ -156,7 +156,9 @@ def wait_here(config: Config, beginning: str | None, *, as_json: bool) -> int:
         click.echo("No command waits.", err=True)
         return 0
     for command in mine:
-        say(f"stillup: {command.id[:_SHORT_ID]} waits for {', '.join(command.subjects)}: {line_text(command)}")
+        lacks = missing(command, os.environ)
+        also = f" (and for {', '.join(lacks)}, which is not set here)" if lacks else ""
+        say(f"stillup: {command.id[:_SHORT_ID]} waits for {', '.join(command.subjects)}{also}: {line_text(command)}")
     if not work(config, lambda c: c.id == only.id if only else True):
         msg = "another process runs what waits already (`stillup up`?)"
         raise UsageError(msg)
@@ -181,6 +183,9 @@ def cancel(config: Config, command: Command) -> int:
                 commands.drop(found.id)
         if found is not None and found.stage is Stage.RUNNING:
             stop(commands, found, _STOP_S)
+            if commands.is_running(found.id):
+                msg = f"{found.id} runs, and cannot be stopped from here; it is not forgotten"
+                raise StoreError(msg)
             with commands.changing():
                 commands.drop(found.id)
             click.echo("It is stopped and forgotten; what it had done by then stays done.")

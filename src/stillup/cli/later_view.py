@@ -76,12 +76,12 @@ class Kept(Struct, frozen=True):
 
         :raises UsageError: there is none, or there are several.
         """
-        beginning = beginning if beginning.startswith("later_") else f"later_{beginning}"
-        found = [item for item in self.items if item.id.startswith(beginning)]
+        wanted = beginning if beginning.startswith("later_") else f"later_{beginning}"
+        found = [item for item in self.items if beginning and item.id.startswith(wanted)]
         if len(found) == 1:
             return found[0]
-        says = "several are called so; give more of the id" if found else "nothing that was put off is called so"
-        msg = f"{beginning[:60]}: {says} (`stillup later list`)"
+        says = "several are called so; give more of the id" if found else "nothing that waits is called so"
+        msg = f"{clean(beginning, 60) or 'without an ID'}: {says} (`stillup later list`)"
         raise UsageError(msg)
 
     def facts(self, item: Item) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A shell stands between: it holds the command's lock as its standard input, runs the command without it, and writes down
 how it ended. The command has a session of its own: what ends the terminal, or ``stillup up``, does not end it. The
-shell outlives the signals that end the command (a trap, unlike an ignored signal, is not handed on).
+shell outlives the signals that end the command (a trap, unlike an ignored signal, is not handed on), and what it runs
+is a program: `exit` or `exec` as a command would be its own end.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from stillup.daemon.later_command import Command, arguments
 from stillup.daemon.later_shelf import Commands
 
 _SHELL = """trap : HUP INT TERM
-"$@" </dev/null
+(exec "$@") </dev/null
 code=$?
 (umask 077; printf %s "$code" >"$0.new") && mv -f "$0.new" "$0"
 exit "$code"
