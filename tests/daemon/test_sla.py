@@ -158,6 +158,20 @@ def test_a_folder_that_cannot_be_written_is_said_and_the_figures_are_told_all_th
     assert found
 
 
+def test_what_was_asked_while_the_database_was_away_is_asked_of_it_again(kept, tmp_path):
+    store, _ = kept
+    config, now = parse_config(f"data = '{tmp_path}'"), BEGIN + timedelta(days=DAYS)
+    assert report(config, None, CLAUDE, OCTOBER, now).parts == ()
+    assert report(config, store, CLAUDE, OCTOBER, now).parts
+
+
+def test_a_month_of_which_there_is_nothing_leaves_no_file(kept, tmp_path):
+    store, _ = kept
+    config = parse_config(f"data = '{tmp_path}'")
+    report(config, store, CLAUDE, month("1970-01"), BEGIN + timedelta(days=DAYS))
+    assert not (tmp_path / "sla").exists()
+
+
 def test_without_a_database_nothing_was_measured(tmp_path):
     config = parse_config(f"data = '{tmp_path}'")
     assert report(config, None, CLAUDE, OCTOBER, BEGIN + timedelta(days=2)).parts == ()

@@ -62,7 +62,7 @@ class Ledger:
         settled = min(period.end_s, (now_s - _LATE_S) // SLOT_S * SLOT_S)
         if settled > upto:
             merge(slots, self._signals(service, upto, settled))
-            if keep:
+            if keep and slots and self._store is not None:  # what was not looked at, or not there, may come yet
                 self._write(path, _Kept(service.id, settled, _closed(slots)))
             upto = settled
         open_until = min(period.end_s, now_s)
