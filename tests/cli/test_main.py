@@ -39,6 +39,13 @@ def test_bad_usage_is_64(args, capsys):
     assert capsys.readouterr().err
 
 
+def test_a_group_without_a_subcommand_says_its_help_once(capsys):
+    assert run(["drill"]) == 64
+    said = capsys.readouterr().err
+    assert said.count("Usage:") == 1
+    assert "Error" not in said
+
+
 def test_an_unknown_service_gets_the_nearest_names(capsys):
     assert run(["cluade"]) == 64
     assert "did you mean claude" in capsys.readouterr().err
