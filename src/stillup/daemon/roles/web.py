@@ -1,0 +1,170 @@
+"""The page as a role of a cluster: it shows what the judges say on the bus, and tells browsers within a second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from stillup.daemon.archive import StoreArchive
+from stillup.daemon.board import first_board
+from stillup.daemon.cluster.publish import BOARDS, VERDICTS, unpack, unpack_board
+from stillup.daemon.roles.boards import Boards
+from stillup.daemon.web import Serving
+from stillup.errors import BadDataError, StoreError
+from stillup.web.token import find_token
+
+if TYPE_CHECKING:
+    from stillup.board import Archive, Joint, Record, Story
+    from stillup.bus.base import Entry
+    from stillup.clock import Clock
+    from stillup.daemon.roles.role import Here
+    from stillup.model.incident import Incident
+    from stillup.model.verdict import Verdict
+    from stillup.store.store import Store
+
+_GATHER_S = 0.1
+"""What is said of several services at once is one new board."""
+_LOOK_S = 5.0
+_AGAIN_S = 10.0
+
+
+async def serve(here: Here) -> None:
+    """Show the page until told to stop; readers that are under way get their answers."""
+    token = await asyncio.to_thread(find_token, here.config.web, here.config.data_folder, here.environ)
+    archive = LateArchive(here.open_store, here.clock)
+    boards = Boards(here.services, here.clock.now())
+    page = Serving(
+        here.config.web,
+        here.clock,
+        first_board(here.services, here.clock.now()),
+        say=here.say,
+        archive=archive,
+        token=token,
+    )
+    await asyncio.to_thread(page.start)
+    here.say(f"page: {page.address}")
+    here.beats["page"] = page.address
+    showing = asyncio.create_task(Showing(here, boards, page).go_on())
+    told = asyncio.create_task(here.stop.until(1))
+    try:
+        await asyncio.wait((showing, told), return_when=asyncio.FIRST_COMPLETED)
+        if showing.done():
+            showing.result()
+    finally:
+        showing.cancel()
+        told.cancel()
+        with suppress(asyncio.CancelledError):
+            await showing
+        await asyncio.to_thread(page.stop)
+        await asyncio.to_thread(archive.close)
+
+
+class Showing:
+    """Hands the page a new board when there is one."""
+
+    def __init__(self, here: Here, boards: Boards, page: Serving) -> None:
+        self._here, self._boards, self._page = here, boards, page
+        self._news = asyncio.Event()
+        self._cannot: set[str] = set()
+
+    async def go_on(self) -> None:
+        """Until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch(VERDICTS, lambda value: self._boards.judged_at(unpack(value))))
+            group.create_task(self._watch(BOARDS, lambda value: self._boards.take(unpack_board(value))))
+            group.create_task(self._show())
+
+    async def _watch(self, table: str, take: Callable[[bytes], None]) -> None:
+        async for entry in self._here.bus.table(table).watch():
+            self._take(table, entry, take)
+
+    def _take(self, table: str, entry: Entry, take: Callable[[bytes], None]) -> None:
+        if entry.value is None:
+            return  # what nobody says any more grows old by itself
+        try:
+            take(entry.value)
+        except BadDataError as exc:
+            if table not in self._cannot:
+                self._here.say(f"{table}, {entry.key}: {exc}; a page that is newer than the monitors, or older?")
+            self._cannot.add(table)
+        self._news.set()
+
+    async def _show(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._news.wait()
+                await self._here.clock.sleep(_GATHER_S)
+            self._news.clear()
+            made = self._boards.due(self._here.clock.now())
+            if made is None:
+                continue
+            board, changes = made
+            self._page.show(board, changes)
+            self._here.beats["judged"] = f"{board.at:%Y-%m-%dT%H:%M:%SZ}"
+            self._here.beats["services"] = f"{len(self._boards.judged)} of {len(self._here.services)}"
+
+
+class LateArchive:
+    """An :class:`~stillup.board.Archive` over a database that may be away, at the start too: then each call says so."""
+
+    def __init__(self, open_store: Callable[[], Store], clock: Clock) -> None:
+        self._open_store, self._clock = open_store, clock
+        self._lock = Lock()
+        self._store: Store | None = None
+        self._archive: StoreArchive | None = None
+        self._tried_s = float("-inf")
+        self._why = ""
+
+    def story(self, incident_id: str) -> Story | None:
+        """One incident, None where none has that id."""
+        return self._there().story(incident_id)
+
+    def incidents(
+        self, service: str | None = None, *, before: tuple[datetime, str] | None = None, limit: int = 50
+    ) -> Sequence[Incident]:
+        """Newest first."""
+        return self._there().incidents(service, before=before, limit=limit)
+
+    def changes(
+        self, service: str | None = None, *, before: tuple[datetime, str] | None = None, limit: int = 50
+    ) -> Sequence[Verdict]:
+        """Changes of verdict, newest first."""
+        return self._there().changes(service, before=before, limit=limit)
+
+    def record(self, service: str, now: datetime, days: int = 90) -> Sequence[Record]:
+        """Of the service as a whole (first) and each component that was spoken of."""
+        return self._there().record(service, now, days)
+
+    def joint(self, services: Sequence[str], now: datetime, days: int = 90) -> Sequence[Joint]:
+        """Each service alone, then each pair, then all together."""
+        return self._there().joint(services, now, days)
+
+    def close(self) -> None:
+        """Give the database up."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+
+    def _there(self) -> Archive:
+        """The archive; a hundred readers of a page try a database that is away once in some seconds, not each.
+
+        :raises StoreError: it is away.
+        """
+        with self._lock:
+            if self._archive is None:
+                at_s = self._clock.monotonic_s()
+                if at_s - self._tried_s < _AGAIN_S:
+                    raise StoreError(self._why)
+                self._tried_s = at_s
+                try:
+                    self._store = self._open_store()
+                except StoreError as exc:
+                    self._why = str(exc)
+                    raise
+                self._archive = StoreArchive(self._store, self._clock)
+            return self._archive
