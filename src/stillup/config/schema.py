@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from stillup.config.alerts import Alerts
 from stillup.config.cluster import Cluster, Watchdog
-from stillup.config.deferral import Deferral
+from stillup.config.drain import Drain
 from stillup.config.drill import Drill
 from stillup.config.hub import Hub, Pool
 from stillup.config.kinds import Kind
@@ -337,7 +337,7 @@ class Route(Struct, frozen=True, kw_only=True):
     ] = None
 
 
-class Gateway(Deferral, frozen=True, kw_only=True):
+class Gateway(Drain, frozen=True, kw_only=True):
     """The gateway."""
 
     enabled: Annotated[bool, _says("`false` leaves the gateway out of `stillup up`")] = True

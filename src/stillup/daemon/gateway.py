@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from stillup.catalog.models import cost_usd, find_model
 from stillup.clock import Clock, SystemClock
@@ -31,11 +31,11 @@ from stillup.private import keep_memory_private
 
 if TYPE_CHECKING:
     from stillup.config import Config
+    from stillup.config.schema import Gateway as Settings
     from stillup.gateway.core.views import HealthView, Observer
 
 GRACE_S = 10.0
-"""So long streams that are under way may go on once the end is asked for."""
-STOPPING = f"stopping: what is under way may finish within {GRACE_S:.0f} s; a second signal ends it at once"
+"""So long streams that are under way may go on once the end is asked for, unless the configuration says."""
 _MB = 1_048_576
 
 
@@ -121,23 +121,39 @@ async def _serve(gateway: Gateway, following: Following) -> None:
     _say(greeting(gateway))
     follow = asyncio.create_task(following.go_on())
     await told.until(1)
-    _say(STOPPING)
+    _say(stopping(gateway.settings))
     follow.cancel()
     await stop(gateway, told)
     await asyncio.wait((follow,))
 
 
-async def stop(gateway: Gateway, told: Told) -> None:
-    """End it gently, or at once when told a second time."""
-    stopping, again = asyncio.create_task(gateway.stop(GRACE_S)), asyncio.create_task(told.until(2))
-    await asyncio.wait((stopping, again), return_when=asyncio.FIRST_COMPLETED)
+def stopping(settings: Settings, grace_s: float = GRACE_S) -> str:
+    """What is said when the end is asked for; ``grace_s`` where the configuration does not say."""
+    within_s = grace_s if settings.grace_s is None else settings.grace_s
+    return f"stopping: what is under way may finish within {within_s:.0f} s; a second signal ends it at once"
+
+
+async def stop(gateway: Gateway, told: Stop, drain_s: float = 0.0, grace_s: float = GRACE_S) -> None:
+    """End it gently, or at once when told a second time; the times are what holds where the configuration is silent.
+
+    First it only says that it will end, and serves on, so that whoever chooses between gateways sends nobody any more.
+    """
+    ending, again = asyncio.create_task(_drain(gateway, drain_s, grace_s)), asyncio.create_task(told.until(2))
+    await asyncio.wait((ending, again), return_when=asyncio.FIRST_COMPLETED)
     again.cancel()
-    if stopping.done():
-        stopping.result()
+    if ending.done():
+        ending.result()
         return
-    stopping.cancel()
-    await asyncio.wait((stopping,))
+    ending.cancel()
+    await asyncio.wait((ending,))
     await gateway.stop(0.0)
+
+
+async def _drain(gateway: Gateway, drain_s: float, grace_s: float) -> None:
+    settings = gateway.settings
+    gateway.leave()
+    await gateway.clock.sleep(drain_s if settings.drain_s is None else settings.drain_s)
+    await gateway.stop(grace_s if settings.grace_s is None else settings.grace_s)
 
 
 async def listen(gateway: Gateway) -> None:
@@ -157,6 +173,14 @@ def greeting(gateway: Gateway) -> str:
     """One line: where it listens, whom it can ask."""
     names = ", ".join(u.id for u in gateway.plan.upstreams) or "none yet: `stillup gateway plan` says what to set"
     return f"gateway listens on {gateway.address} · upstreams: {names}"
+
+
+class Stop(Protocol):
+    """Counts how often this process was told to stop."""
+
+    async def until(self, times: int) -> None:
+        """Wait until it was told so often."""
+        ...
 
 
 class Told:

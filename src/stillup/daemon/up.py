@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.clock import SystemClock
-from stillup.daemon.gateway import STOPPING, Told, build, listen, run_loop, stop, warm_up
+from stillup.daemon.gateway import Told, build, listen, run_loop, stop, stopping, warm_up
 from stillup.daemon.later_line import line_of
 from stillup.daemon.places import Places, client_line, keyless
 from stillup.daemon.reminder import Reminding
@@ -185,7 +185,7 @@ class _Up:
             following = asyncio.create_task(Following(self._config, self._clock, self._say).go_on())
             beside = [asyncio.create_task(work) for work in self._beside()]
             await told.until(1)
-            self._say(STOPPING)
+            self._say(stopping(self._config.gateway))
         finally:
             for task in beside:
                 task.cancel()
@@ -235,7 +235,7 @@ class _Up:
         from stillup.store import open_store
 
         try:
-            self._store = open_store(self._config.database)
+            self._store = open_store(self._config.store_at(self._environ), late=True)
         except StoreError as exc:
             self._say(f"the page has no past to show: {exc}")
         self._measuring = Measuring(self._config, self._store, self._clock)

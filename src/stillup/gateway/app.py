@@ -41,9 +41,10 @@ from stillup.gateway.later.passing import is_to_wait
 from stillup.gateway.later.runner import Runner
 from stillup.gateway.lines import Lines
 from stillup.gateway.outbox import Outbox
-from stillup.gateway.own import HEALTH_PATHS, OwnPages, is_open_to_all
+from stillup.gateway.own import HEALTH_PATHS, OwnPages, is_open_to_all, path_of
 from stillup.gateway.proxies import is_loopback
 from stillup.gateway.seen.passage import Ending
+from stillup.gateway.statuspage import ReplicaStatus
 from stillup.gateway.telling import estimate, id_lines, new_id
 from stillup.gateway.whom import Whom
 from stillup.gateway.wire.server import Connection, Incoming, Stop
@@ -125,7 +126,7 @@ class Gateway:
         self._door = Door(
             is_loopback=is_loopback(self.host), users=[User(u.id, u.token) for u in users], hosts=settings.hosts
         )
-        self._allowance = Allowance((u.id, Bounds(u.requests_per_minute, u.usd_per_day)) for u in users)
+        self.allowance = Allowance((u.id, Bounds(u.requests_per_minute, u.usd_per_day)) for u in users)
         self._patience = patience or Patience(deadline_s=settings.deadline_s)
         self.whom = Whom(plan, clock.now)
         told = say or (lambda _: None)
@@ -133,6 +134,7 @@ class Gateway:
         self.later = Later(self, later, told)
         self.runner = Runner(self, self.later)
         self._own, self._controls = OwnPages(self), Controls(self)
+        self.replica: Callable[[], ReplicaStatus | None] = lambda: None
         self._shared = Shared(plan.upstream, Lessons(plan.provider_ids), settings.thinking_cut, Room())
         self._connections: set[Connection] = set()
         self._running: set[Handling] = set()
@@ -140,7 +142,7 @@ class Gateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._admits = self._admit if users or not is_loopback(self.host) else None
-        self.is_stopping = self._is_filling = False
+        self.is_leaving = self.is_stopping = self._is_filling = False
 
     @property
     def in_flight(self) -> int:
@@ -179,9 +181,13 @@ class Gateway:
         if self.keeps:
             _ = self.task(self._keep_house())
 
+    def leave(self) -> None:
+        """Say that the end is near: ``/readyz`` does, and each connection ends with its next answer. All is served."""
+        self.is_leaving = True
+
     async def stop(self, grace_s: float = 10.0) -> None:
         """Take no more; let what is under way finish, then end it with an error that clients can try again after."""
-        self.is_stopping = True
+        self.is_leaving = self.is_stopping = True
         self.faults.close()
         if self._server is not None:
             self._server.close()
@@ -217,6 +223,8 @@ class Gateway:
 
     def handle(self, connection: Connection, request: Incoming) -> Handling | None:
         """Answer at once, or begin to handle. Whatever goes wrong in here, the client gets an answer."""
+        if self.is_leaving:
+            connection.is_the_last()
         try:
             return self._handle(connection, request)
         except Exception as exc:  # noqa: BLE001 - a mistake of ours, told to whoever reads the log
@@ -227,7 +235,7 @@ class Gateway:
             return None
 
     def _handle(self, connection: Connection, request: Incoming) -> Handling | None:
-        path, query = _split(request.target)
+        path, query = path_of(request.target)
         if path in HEALTH_PATHS and self._own.answer(connection, request.method, path):
             return None
         entry = self._door.admit(request.headers, query)
@@ -248,7 +256,7 @@ class Gateway:
 
     def _admit(self, target: bytes, headers: Headers) -> Stop | None:
         """Beyond loopback: whoever is not let in need not send a body first."""
-        path, query = _split(target)
+        path, query = path_of(target)
         entry = self._door.admit(headers, query)
         if entry.is_open or is_open_to_all(path, headers):
             return None
@@ -256,14 +264,14 @@ class Gateway:
 
     def refuse(self, connection: Connection, status: int, says: str, target: bytes, headers: Headers) -> None:
         """An error in the words of the protocol that the request seems to be in."""
-        path, query = _split(target)
+        path, query = path_of(target)
         protocol = protocol_of(path or "/", query, headers)
         status, lines, body = error_answer(protocol, Fault.BAD_REQUEST, says, status=status)
         connection.answer(status, (*lines, *id_lines(new_id())), body)
 
     def _begin(self, connection: Connection, ask: Ask, entered: Entry) -> Handling | None:
         user = entered.user
-        denied = (self._crowding(user) or self._allowance.ask(user, self.now(), self.clock.now())) if user else None
+        denied = (self._crowding(user) or self.allowance.ask(user, self.now(), self.clock.now())) if user else None
         handling = self._made(connection, ask, user, is_kept=denied is None)
         if denied is not None:
             handling.refuse(Fault.RATE_LIMITED, denied.says, retry_after_s=denied.retry_after_s)
@@ -297,7 +305,7 @@ class Gateway:
         """What was put off has its turn, and the journal knows; :meth:`run` asks. None without room or allowance."""
         if self.is_stopping or len(self._running) >= self.settings.max_concurrent:
             return None
-        if user and self._allowance.ask(user, self.now(), self.clock.now()) is not None:
+        if user and self.allowance.ask(user, self.now(), self.clock.now()) is not None:
             return None
         handling = self._made(outlet, ask, user)
         self.journal.commit(self.wall_s())
@@ -352,7 +360,7 @@ class Gateway:
         self._queue.pop(handling, None)
         self.whom.paid(passage)
         if passage.user:
-            self._allowance.spend(passage.user, passage.due_usd, self.clock.now())
+            self.allowance.spend(passage.user, passage.due_usd, self.clock.now())
         if passage.ending is Ending.ANSWERED:
             self.later.answered(handling.ask, passage.user)
         if self._is_filling:
@@ -378,9 +386,8 @@ class Gateway:
     async def _sweep(self) -> None:
         while True:
             await self.clock.sleep(_SWEEP_S)
-            now = self.now()
             for connection in tuple(self._connections):
-                connection.check_pace(now)
+                connection.check_pace(self.now())
 
     async def _keep_house(self) -> None:
         """Let the disk have the journal each second, and drop what is too old each minute."""
@@ -391,9 +398,3 @@ class Gateway:
             turns += 1
             await self.clock.sleep(_SYNC_S)
             await asyncio.to_thread(self.journal.sync)
-
-
-def _split(target: bytes) -> tuple[str | None, str]:
-    """Path and query of a request's target; None for what is no path (an absolute URL, an asterisk)."""
-    path, _, query = target.decode("latin-1").partition("?")
-    return (path if path.startswith("/") else None), query.partition("#")[0]

@@ -36,6 +36,12 @@ def is_open_to_all(path: str | None, headers: Headers) -> bool:
     return path in HEALTH_PATHS and not any(brings)
 
 
+def path_of(target: bytes) -> tuple[str | None, str]:
+    """Path and query of a request's target; None for what is no path (an absolute URL, an asterisk)."""
+    path, _, query = target.decode("latin-1").partition("?")
+    return (path if path.startswith("/") else None), query.partition("#")[0]
+
+
 class OwnPages:
     """Answers them."""
 
@@ -51,7 +57,7 @@ class OwnPages:
             return True
         if method not in _READS:
             return False
-        if path == "/readyz" and self._gateway.is_stopping:
+        if path == "/readyz" and self._gateway.is_leaving:
             connection.answer(503, JSON, b'{"status":"stopping","service":"stillup gateway"}')
         elif path in HEALTH_PATHS:
             connection.answer(200, JSON, b'{"status":"ok","service":"stillup gateway"}')
@@ -96,6 +102,7 @@ class OwnPages:
                 "targets": gateway.desk.status(gateway.now(), self._targets),
                 "spent_usd": gateway.seen.spent_usd(),
                 "drills": gateway.faults.shown(),
+                "replica": gateway.replica(),
                 "later": counts(gateway.later.items, gateway.later.trouble),
                 "journal": {
                     "on": gateway.keeps,

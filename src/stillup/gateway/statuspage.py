@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -52,6 +53,18 @@ def counts(items: Iterable[Item], trouble: str) -> LaterStatus:
     )
 
 
+class ReplicaStatus(Struct, frozen=True, kw_only=True):
+    """One of several gateways: its name, who else is there, and whether they hear of each other."""
+
+    name: str
+    others: tuple[str, ...] = ()
+    hears: bool = True
+    """Whether the bus answers; without it each works on its own, by what it knows."""
+    judged_at: dict[str, datetime] = {}
+    """The minute of the newest verdict on each service that was heard of."""
+    leaving: bool = False
+
+
 class GatewayStatus(Struct, frozen=True, kw_only=True):
     """A running gateway as it stands.
 
@@ -71,3 +84,4 @@ class GatewayStatus(Struct, frozen=True, kw_only=True):
     spent_usd: dict[str, float] = {}
     drills: tuple[DrillStatus, ...] = ()
     later: LaterStatus = LaterStatus()
+    replica: ReplicaStatus | None = None

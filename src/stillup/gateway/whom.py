@@ -28,7 +28,7 @@ _TRANSLATED = (Operation.GENERATE, Operation.COUNT_TOKENS)
 """All that Bedrock and Vertex serve of what Anthropic does, and all that another dialect is asked."""
 _NO_COUNTS = (Protocol.OPENAI, Protocol.CONVERSE)
 """Nobody is asked to count tokens in these."""
-_STANDINS = "stand-ins"
+_STANDINS = "*stand-ins"  # no user can be called that
 _NO_KEY = KeyChoice()
 
 
@@ -42,7 +42,7 @@ class Whom:
         self._plan = plan
         self._now = now
         self._fixed_keys: dict[tuple[str, Protocol], KeyChoice] = {}
-        self._purse = Allowance([(_STANDINS, Bounds(usd_per_day=plan.standin_usd_per_day))])
+        self.purse = Allowance([(_STANDINS, Bounds(usd_per_day=plan.standin_usd_per_day))])
 
     def chain(self, ask: Ask, needs: Needs | None = None) -> tuple[Target, ...]:
         """Whom to ask, first choice first; empty where nobody can be. Cost: that of :func:`needs`, if it is not given.
@@ -109,7 +109,7 @@ class Whom:
     def _affordable(self, chain: tuple[Target, ...]) -> tuple[Target, ...]:
         if self._now is None or self._plan.standin_usd_per_day is None:
             return chain
-        if self._purse.ask(_STANDINS, 0.0, self._now()) is None:
+        if self.purse.ask(_STANDINS, 0.0, self._now()) is None:
             return chain
         return (chain[0], *(t for t in chain[1:] if self._plan.is_free(t.upstream)))
 
@@ -120,7 +120,7 @@ class Whom:
         first = next(iter(self._plan.chain(passage.protocol, passage.asked_model)), None)
         if first is not None and _place(passage.winner.target) != _place(first):
             usd = None if passage.usd is None else passage.usd - passage.earlier_usd
-            self._purse.spend(_STANDINS, usd, self._now())
+            self.purse.spend(_STANDINS, usd, self._now())
 
     def keys(self, ask: Ask, chain: tuple[Target, ...], *, lend: bool) -> dict[str, KeyChoice]:
         """Law 10: the key for each upstream of a chain; without ``lend`` never the client's."""

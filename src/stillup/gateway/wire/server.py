@@ -274,6 +274,10 @@ class Connection(asyncio.Protocol):
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
+    def is_the_last(self) -> None:
+        """The request that is being served is the last one: its answer says so, and the connection closes after it."""
+        self._keep_alive = False
+
     def close_idle(self) -> None:
         """Take no further request; close now when nothing is being answered."""
         self._keep_alive = False
