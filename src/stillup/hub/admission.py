@@ -92,6 +92,7 @@ class Gate:
         """The key has gone, and the numbers say nothing any more."""
         self._age = self._key.age
         self._folds.clear()
+        self._salts.clear()
         for _, debts in self._rates:
             debts.clear()
 
