@@ -165,7 +165,7 @@ async def test_the_words_are_those_of_the_page(config_of, run_alerts, commit):
     assert "to go (8 of 10 such end in" in long
     assert "Broken: Claude.ai" in long or "Broken: claude.ai" in long
     assert long.endswith("More: http://127.0.0.1:8780/claude")
-    assert alerting.told_at(verdict.incident) is not None
+    await until(lambda: alerting.told_at(verdict.incident))
 
 
 async def test_what_was_committed_and_not_decided_when_a_process_died_is_caught_up(config_of, run_alerts, commit):

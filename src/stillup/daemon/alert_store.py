@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 from stillup.daemon.lock import Lock
+from stillup.daemon.turn import Held, Turn
 from stillup.errors import StoreError
 from stillup.model.evidence import Evidence
 from stillup.model.verdict import Verdict
@@ -25,8 +27,9 @@ class Kept:
 
     store: Store
 
-    def __init__(self, config: Config, say: Callable[[str], None]) -> None:
-        self._path = config.database
+    def __init__(self, config: Config, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+        self._where = config.store_at(environ)
+        self._folder = config.data_folder
         self._say = say
         self._stack = ExitStack()
         self._is_passing = False
@@ -36,7 +39,7 @@ class Kept:
         from stillup.store import open_store
 
         try:
-            self.store = self._stack.enter_context(open_store(self._path))
+            self.store = self._stack.enter_context(open_store(self._where, late=True))
         except StoreError as exc:
             self._say(f"{exc}; what is decided is forgotten when this process ends")
             folder = self._stack.enter_context(TemporaryDirectory(prefix="stillup-"))
@@ -48,6 +51,14 @@ class Kept:
         self, _kind: type[BaseException] | None, _exc: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def turn(self, party: str) -> Turn:
+        """Who of those with this database sends for a party."""
+        if isinstance(self._where, Path) or self._is_passing:
+            return self._stack.enter_context(Lock(self._folder / f"alerts-{party}.lock"))
+        held = Held(self.store.outbox, party, uuid4().hex, self._say)
+        self._stack.callback(held.give_up)
+        return held
 
     def commit(self, changes: Sequence[Verdict]) -> None:
         """Where the monitor has no database either, keep its changes in the passing one."""
@@ -68,8 +79,3 @@ class Kept:
         if self._pruned != now.date():
             self._pruned = now.date()
             self.store.outbox.prune(now, keep)
-
-
-def hold(config: Config, party: str) -> Lock:
-    """The lock of a party."""
-    return Lock(config.data_folder / f"alerts-{party}.lock")

@@ -21,7 +21,7 @@ from stillup.channels.make import address_of, check
 from stillup.clock import Clock
 from stillup.daemon.alert_metrics import exposition
 from stillup.daemon.alert_rules import settings_of
-from stillup.daemon.alert_store import Kept, hold
+from stillup.daemon.alert_store import Kept
 from stillup.daemon.alert_words import messages
 from stillup.daemon.senders import Senders
 from stillup.errors import StoreError
@@ -73,6 +73,7 @@ class Alerting:
         :raises stillup.errors.ConfigError: a channel's address or secret cannot be had.
         """
         self._config = config
+        self._environ = environ
         self._clock = clock
         self._say = _Once(say)
         self._party = party
@@ -154,9 +155,9 @@ class Alerting:
 
         news = asyncio.Event()
         self._loop, self._news = asyncio.get_running_loop(), news
-        with Kept(self._config, self._say) as kept, hold(self._config, self._party) as lock:
+        with Kept(self._config, self._environ, self._say) as kept:
             async with Net(self._clock, timeout_s=15.0) as net, asyncio.TaskGroup() as group:
-                sending = group.create_task(self._senders.run(lock, kept.store.outbox, net))
+                sending = group.create_task(self._senders.run(kept.turn(self._party), kept.store.outbox, net))
                 await self._decide(kept, news)
                 self._senders.leave()
                 await asyncio.wait((sending,), timeout=_LEAVE_S if self._senders.is_sending else 0.0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.config import Config
+from stillup.errors import StoreError
 from stillup.net import host_of, is_loopback
 from stillup.registry import SourceSpec, load_source, usable_sources
 from stillup.sources.base import Context
@@ -103,8 +105,10 @@ def monitor_of(config: Config, services: Iterable[Service], store: Store | None)
 
     monitor = Monitor(profile_of, settings_of(config), forecaster())
     if store is not None:
-        for service in services:
-            monitor.remember(store.incidents(service.id, limit=_REMEMBERED))
+        # A server that does not answer now costs the forecast its memory, not the watch: its trouble is said each minute.
+        with suppress(StoreError):
+            for service in services:
+                monitor.remember(store.incidents(service.id, limit=_REMEMBERED))
     return monitor
 
 

@@ -13,6 +13,9 @@ from stillup.private import private_folder
 class Lock:
     """Held by one process at most; the system gives it back however its holder goes, killed too."""
 
+    who: str | None = None
+    renew_s: float | None = None
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None

@@ -43,7 +43,9 @@ class Sender:
         say: Callable[[str], None],
         told: Callable[[Queued, datetime], None] = lambda _message, _at: None,
         luck: Random | None = None,
+        who: str | None = None,
     ) -> None:
+        """``who`` this is, where several machines take turns (:meth:`Outbox.hold`)."""
         self.channel = channel
         self.tries: Counter[Sent] = Counter()
         self._outbox = outbox
@@ -51,6 +53,7 @@ class Sender:
         self._clock = clock
         self._say = say
         self._told = told
+        self._who = who
         self._luck = luck or Random()  # noqa: S311 - jitter, not secrets
         self._settled: Settled | None = None
         """How the last one went, until that is written."""
@@ -94,7 +97,7 @@ class Sender:
     async def _one(self) -> float:
         """Send the next message if there is one and its time has come; how long to rest afterwards."""
         # What is known of the last one is forgotten only once it is written: it is not sent again in this life.
-        row = self._outbox.take(self._party, self.channel.id, self._clock.now(), self._settled)
+        row = self._outbox.take(self._party, self.channel.id, self._clock.now(), self._settled, self._who)
         self._settled = None
         if row is None:
             return _LOOK_S

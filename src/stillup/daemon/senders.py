@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from stillup.channels.make import Address, make
 from stillup.clock import Clock
-from stillup.daemon.lock import Lock
 from stillup.daemon.sender import Sender
+from stillup.daemon.turn import Turn
 from stillup.errors import ConfigError, StoreError
 from stillup.response.alerts.delivery import Sent
 from stillup.store.outbox import Outbox, Queued, Status
@@ -32,6 +32,7 @@ class Senders:
         self._clock = clock
         self._say = say
         self._running: list[Sender] = []
+        self._is_leaving = False
         self._told: dict[str, datetime] = {}
 
     @property
@@ -60,25 +61,44 @@ class Senders:
 
     def leave(self) -> None:
         """Send nothing more after what is being sent."""
+        self._is_leaving = True
         for sender in self._running:
             sender.leave()
 
-    async def run(self, lock: Lock, outbox: Outbox, net: Net) -> None:
-        """Deliver until told to leave, from when on the lock is ours."""
-        self._running = []
-        while not lock.taken():
-            await self._clock.sleep(_LOCK_S)
-        self._recall(outbox)
+    async def run(self, turn: Turn, outbox: Outbox, net: Net) -> None:
+        """Deliver until told to leave, as long as it is our turn."""
+        while not self._is_leaving:
+            self._running = []
+            while not turn.taken():
+                await self._clock.sleep(turn.renew_s or _LOCK_S)
+            self._recall(outbox)
+            self._running = list(self._made(turn, outbox, net))
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(self._keep(turn))
+                sending = [group.create_task(sender.run()) for sender in self._running]
+                if sending:
+                    await asyncio.wait(sending)
+                    keeping.cancel()
+            if not sending:
+                return
+
+    def _made(self, turn: Turn, outbox: Outbox, net: Net) -> Iterator[Sender]:
         for address in self._addresses:
             try:
                 channel = make(address, net)
             except ConfigError as exc:
                 self._say(f"{exc}; what is for it waits")
                 continue
-            self._running.append(Sender(channel, outbox, self._party, self._clock, say=self._say, told=self._note))
-        async with asyncio.TaskGroup() as group:
-            for sender in self._running:
-                group.create_task(sender.run())
+            yield Sender(channel, outbox, self._party, self._clock, say=self._say, told=self._note, who=turn.who)
+
+    async def _keep(self, turn: Turn) -> None:
+        """Ask for the turn again and again; when it is another's, send nothing more."""
+        if turn.renew_s is None:
+            return
+        while turn.taken():
+            await self._clock.sleep(turn.renew_s)
+        for sender in self._running:
+            sender.leave()
 
     def _recall(self, outbox: Outbox) -> None:
         with suppress(StoreError):

@@ -171,7 +171,7 @@ class Watching:
         from stillup.store import open_store
 
         try:
-            return open_store(self._config.database)
+            return open_store(self._config.store_at(self._environ), late=True)
         except StoreError as exc:
             self._say(f"nothing is kept of what is watched: {exc}")
             return None

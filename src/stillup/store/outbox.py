@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MOST_WAITING = 20_000
 """For one channel: beyond it the oldest are given up, and kept as such."""
 
+STANDS = timedelta(seconds=8)
+"""So long the one who sends is waited for when nothing is heard of it."""
+
 _SENDING = "sending/"
 _STATE: Codec[AlertState] = Codec("the state of alerts", AlertState)
 _MESSAGE: Codec[Message] = Codec("a message", Message)
@@ -166,10 +169,10 @@ class Outbox:
         with self._begin(Access.READ) as conn:
             return _next(conn, party, channel)
 
-    def hold(self, party: str, who: str, stands: timedelta) -> bool:
-        """Be the one who sends a party's messages, for so long from now by the database's clock; False: another is."""
+    def hold(self, party: str, who: str) -> bool:
+        """Be the one who sends a party's messages, for :data:`STANDS` by the database's clock; False: another is."""
         with self._begin(Access.QUICK) as conn:
-            return owner.hold(conn, _SENDING + party, who, stands)
+            return owner.hold(conn, _SENDING + party, who, STANDS)
 
     def let_go(self, party: str, who: str) -> None:
         """Let another send, at once."""
@@ -182,13 +185,13 @@ class Outbox:
         """Note how the message before went, and take the next one: where its time has come it is being sent from now.
 
         One transaction. The message is given as it was before: one that is ``attempting`` already was left so by a
-        process that ended. ``who`` gets none unless it holds the party (:meth:`hold`): a process that was paused in
+        process that ended. ``who`` gets none unless the party is its to :meth:`hold`: a process that was paused in
         the middle must not go on as if nobody had come in its place.
         """
         with self._begin(Access.QUICK) as conn:
             if before is not None:
                 _settle(conn, before)
-            if who is not None and not owner.holds(conn, _SENDING + party, who):
+            if who is not None and not owner.hold(conn, _SENDING + party, who, STANDS):
                 return None
             row = _next(conn, party, channel)
             if row is not None and row.status is Status.WAITING and row.due_at <= now:

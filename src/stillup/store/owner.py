@@ -39,14 +39,6 @@ def hold(conn: Connection, what: str, who: str, stands: timedelta) -> bool:
     return conn.scalar(taken.returning(holders.c.who)) is not None
 
 
-def holds(conn: Connection, what: str, who: str) -> bool:
-    """Whether the hold is still this one's, and nobody takes it before the end of this transaction."""
-    mine = select(holders.c.who).where(
-        holders.c.what == what, holders.c.who == who, holders.c.until >= now_micros(conn)
-    )
-    return conn.scalar(mine.with_for_update(read=True)) is not None
-
-
 def let_go(conn: Connection, what: str, who: str) -> None:
     """Give a hold up at once, if it is this one's."""
     conn.execute(delete(holders).where(holders.c.what == what, holders.c.who == who))
