@@ -250,12 +250,19 @@ def test_a_route_is_told_how_much_it_was_used_and_who_answered(configured, tmp_p
 
 
 def test_what_a_stand_in_costs_comes_from_that_use(configured, tmp_path):
-    put(tmp_path / "data" / "journal", "claude-opus-5-5", "first", "second")
+    put(tmp_path / "data" / "journal", "claude-opus-5-5", "first", "second", at_s=NOW.timestamp() - 200_000)
     needs, _ = looked(configured(CHAINS))
     costs = {g.candidate.id: g.cost for g in needs["route:anthropic:claude-*"].gains}
     assert costs["gemini"].usd_a_year > costs["gemini"].usd_standing_in > 0
     assert costs["gemini"].usd_a_year_now > 0
     assert costs["upstream:own"] is None
+
+
+def test_a_few_hours_of_use_say_nothing_of_a_year(configured, tmp_path):
+    put(tmp_path / "data" / "journal", "claude-opus-5-5", "first", "second")
+    needs, risk = looked(configured(CHAINS))
+    assert all(g.cost is None for g in needs["route:anthropic:claude-*"].gains)
+    assert any("journal has less than a day" in sentence for sentence in risk.unknown)
 
 
 def test_what_a_cache_held_is_counted_alike_whoever_answered(tmp_path):

@@ -75,9 +75,14 @@ def test_a_stand_in_costs_by_the_tokens_of_the_hours_in_which_it_would_answer():
 
 @pytest.mark.parametrize(
     "used",
-    [None, Used(hours=0, asked=1, tokens=Tokens(answers=1, input_tokens=5)), Used(hours=5, asked=3)],
-    ids=["no journal", "no time", "no answer"],
+    [
+        None,
+        Used(hours=0, asked=1, tokens=Tokens(answers=1, input_tokens=5)),
+        Used(hours=23, asked=1, tokens=Tokens(answers=1, input_tokens=5)),
+        Used(hours=50, asked=3),
+    ],
+    ids=["no journal", "no time", "less than a day", "no answer"],
 )
 def test_what_is_not_known_costs_nothing_that_is_made_up(used):
     assert cost(used, find_model("claude-opus-5-5"), None, 5) is None
-    assert cost(Used(hours=1, asked=1, tokens=Tokens(answers=1, input_tokens=1)), None, None, 5) is None
+    assert cost(Used(hours=99, asked=1, tokens=Tokens(answers=1, input_tokens=1)), None, None, 5) is None

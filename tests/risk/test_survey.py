@@ -62,5 +62,6 @@ def test_a_good_chain_says_that_more_buys_little(need, figures):
 def test_use_is_said_with_who_answered():
     told = words.used(Used(hours=72, asked=1200, by={"b": 240, "a": 960}))
     assert told == "1,200 asked in 3 days; answered by a 80%, b 20%"
+    assert words.used(Used(hours=0.1, asked=2)).startswith("2 asked in less than an hour;")
     assert words.used(Used(hours=5, asked=2)) == "2 asked in 5 h; answered by nobody"
     assert words.used(None) == ""

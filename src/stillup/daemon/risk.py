@@ -17,7 +17,7 @@ from stillup.gateway.upstreams import Local
 from stillup.kit.toolkit import Toolkit, load_toolkit
 from stillup.model.service import Capability
 from stillup.risk.downtimes import Figures
-from stillup.risk.gain import Candidate
+from stillup.risk.gain import LEAST_HOURS, Candidate
 from stillup.risk.need import Kind, Need
 from stillup.risk.points import name_of
 from stillup.risk.survey import Risk, Surveyed, survey
@@ -124,6 +124,8 @@ def _of_usage(usage: Usage) -> Iterator[str]:
         yield usage.trouble
     elif not usage.heaps:
         yield "The gateway's journal has nothing: how much each is used, and what a stand-in would cost, is not known."
+    elif usage.hours < LEAST_HOURS:
+        yield "The gateway's journal has less than a day: what a stand-in would cost in a year is not known."
     elif usage.is_cut:
         yield f"Of the journal the newest {usage.hours / 24:.0f} days were read."
 

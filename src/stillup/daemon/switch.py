@@ -20,7 +20,7 @@ from stillup.gateway.local import find_local
 from stillup.kit.toolkit import load_toolkit
 from stillup.model.service import Capability, Confidence
 from stillup.risk.downtimes import Figures
-from stillup.risk.gain import Candidate, cost, difference
+from stillup.risk.gain import LEAST_HOURS, Candidate, cost, difference
 from stillup.risk.need import Used
 from stillup.risk.shipped import shipped
 from stillup.risk.switch import Comparison, Lengths, Rival, advise, likelier_down_less
@@ -219,6 +219,8 @@ def _unknown(used: Used | None, trouble: str, told: Incident | None) -> Iterator
         yield f"What was seen from here is left out: {trouble}"
     if used is None:
         yield "What a switch would cost: the gateway's journal has no requests to this vendor's models."
+    elif used.hours < LEAST_HOURS:
+        yield "What a switch would cost: the gateway's journal has less than a day, which says nothing of a year."
     else:
         yield "Subscriptions are not in these costs: they are requests' prices by tokens, from the catalogue."
     if told is None:

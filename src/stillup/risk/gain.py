@@ -12,6 +12,8 @@ from stillup.risk.need import ENOUGH, Need, Used
 from stillup.risk.points import LIKELY, Shared, shared_by
 from stillup.risk.values import HOURS_A_YEAR, LOCAL, Basis, Downtimes, Hours, Subject
 
+LEAST_HOURS = 24.0
+"""Of use that says something of a year: five questions in a minute are no habit."""
 BOUND_LEVEL = 0.8
 """Two intervals of 90 % hold both in at least 80 of 100 cases, whatever they have in common (Bonferroni)."""
 
@@ -159,11 +161,11 @@ def losses(need: Need, downtimes: Downtimes) -> tuple[Loss, ...]:
 
 
 def cost(used: Used | None, model: Model | None, now: Model | None, down_hours: float) -> Cost | None:
-    """What today's use would cost there; None where no use was seen, or the price is not known.
+    """What today's use would cost there; None where less than a day of use was seen, or the price is not known.
 
     Priced as so many answers of the mean size: a prompt long enough for a dearer rate is averaged away.
     """
-    if used is None or model is None or used.hours <= 0:
+    if used is None or model is None or used.hours < LEAST_HOURS:
         return None
     a_year = _usd_a_year(used, model)
     if a_year is None:

@@ -126,7 +126,7 @@ def lost(loss: Loss) -> str:
 
 
 def _span(value: float) -> str:
-    return f"{value / 24:.0f} days" if value >= 48 else f"{value:.0f} h"
+    return f"{value / 24:.0f} days" if value >= 48 else f"{value:.0f} h" if value >= 1 else "less than an hour"
 
 
 def little(one: Surveyed) -> str:
