@@ -85,6 +85,7 @@ def test_without_a_word_it_waits_for_the_service_of_its_program_or_the_first_tha
         (("--", "curl", "-H", "Authorization: Bearer aaaaaaaaaaaaaaaaaaaaaaaa"), "looks like a key"),
         (("--request", "nowhere.json"), "nowhere.json"),
         (("--", "printf", "\udcff"), "is kept as text"),
+        (("make && make test", "--for", "claude"), "what is said of it stands before"),
     ],
 )
 def test_what_cannot_be_put_in_line_is_refused_with_the_reason(said, place, args, says):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -88,7 +89,7 @@ def _command(
 ) -> Command:
     from stillup.cli.later_commands import full_id
     from stillup.clock import SystemClock
-    from stillup.daemon.later_command import Command, has_key, is_text, kept_environment
+    from stillup.daemon.later_command import Command, has_key, is_line, is_text, kept_environment
     from stillup.daemon.later_health import check_subject
     from stillup.daemon.later_shelf import Commands, commands_folder, new_id
 
@@ -97,6 +98,12 @@ def _command(
         raise UsageError(msg)
     if not all(is_text(word) for word in (*words, str(folder.absolute()))):
         msg = "a command that waits is kept as text; a word of it, or its folder's name, is none (UTF-8)"
+        raise UsageError(msg)
+    if len(words) > 1 and is_line(words[0]) and shutil.which(words[0]) is None and not (folder / words[0]).exists():
+        msg = (
+            f"no program is called {clean(words[0], 60)!r}. A line for the shell is one word; "
+            "what is said of it stands before: `stillup later add --for claude 'make && make test'`"
+        )
         raise UsageError(msg)
     if any(has_key(word) for word in words):
         msg = (

@@ -142,8 +142,12 @@ def missing(command: Command, environ: Mapping[str, str]) -> tuple[str, ...]:
 def arguments(command: Command) -> tuple[str, ...]:
     """What is run: one word that holds more than a word is a line for the shell."""
     (first, *rest) = command.words
-    is_line = not rest and re.search(r"[\s|&;<>()$`*?\"'#~]", first)
-    return ("/bin/sh", "-c", first) if is_line else command.words
+    return ("/bin/sh", "-c", first) if not rest and is_line(first) else command.words
+
+
+def is_line(word: str) -> bool:
+    """Whether it holds more than the name of a program."""
+    return re.search(r"[\s|&;<>()$`*?\"'#~]", word) is not None
 
 
 # --- whose turn it is
