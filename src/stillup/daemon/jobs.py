@@ -105,7 +105,7 @@ def monitor_of(config: Config, services: Iterable[Service], store: Store | None)
 
     monitor = Monitor(profile_of, settings_of(config), forecaster())
     if store is not None:
-        # A server that does not answer now costs the forecast its memory, not the watch: its trouble is said each minute.
+        # A server that does not answer now costs the forecast its memory, not the watch; it is said each minute.
         with suppress(StoreError):
             for service in services:
                 monitor.remember(store.incidents(service.id, limit=_REMEMBERED))
