@@ -7,13 +7,13 @@ from functools import cache
 from random import Random
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillup.bus.base import Record
 from stillup.daemon.cluster import checkpoints
-from stillup.daemon.cluster.machine import LogJudge, Machine, Why, in_time
+from stillup.daemon.cluster.log_judge import LogJudge, Why
+from stillup.daemon.cluster.machine import Machine, in_time
 from stillup.daemon.cluster.records import Heard, Minute, Part, Partial, Read, id_of, minute_id, pack, unpack
 from stillup.daemon.jobs import profile_of
 from stillup.errors import BadDataError
@@ -115,7 +115,7 @@ def test_who_goes_on_from_a_checkpoint_is_as_if_nobody_had_died(cut, again):
     if kept is not None:
         one = checkpoints.unpack(kept)
         second = LogJudge(Monitor.restore(one.monitor, profile_of), services)
-        second.go_on(one.seq, one.judged, one.reads, one.pooled)
+        second.go_on(one.seq, one.judged, one.reads, one.adding)
     after = judged(second, records[max(0, second.seq - again) :])
     known = {at: rest for at, *rest in whole}
     assert [step[1] for step in after] == [seq for _, seq, *_ in whole if seq > (whole_start(kept))]
@@ -209,55 +209,28 @@ def test_whoever_takes_over_knows_when_each_source_was_read():
 # -- counts of several replicas ---------------------------------------------------------------------------------------
 
 
-def partial(replica: str, end: datetime, count: int, problem: Problem | None = Problem.SIGN_IN) -> Partial:
-    return Partial(replica=replica, end=end, parts=(Part(service="claude", count=count, problem=problem),))
+def partial(replica: str, end: datetime, count: int) -> Partial:
+    return Partial(replica=replica, end=end, parts=(Part(service="claude", count=count, problem=Problem.SIGN_IN),))
 
 
-def test_counts_of_replicas_add_up_and_the_newest_word_of_each_stands():
-    told, judge = Told(), judge_of(("claude",))
-    for count in (1, 3, 5):
-        told.say(partial("a", minute(1), count), minute(0.5))
-    told.say(partial("b", minute(1), 4), minute(0.9))
-    told.say(partial("b", minute(1), 4), minute(0.9))
-    told.minute(minute(1))
-    (step,) = [applied.step for record in told.records if (applied := judge.apply(record)).step is not None]
-    assert [s.count for _, s in step.arrived if isinstance(s, Counted)] == [9, 0]
-    assert sum(isinstance(s, Alive) for _, s in step.arrived) == 1
-
-
-def test_a_replica_s_last_word_that_comes_late_replaces_the_count_of_its_window():
-    told, judge = Told(), judge_of(("claude",))
-    told.say(partial("a", minute(1), 3), minute(0.9))
-    told.minute(minute(1))
-    told.say(partial("a", minute(1), 7), minute(1.1))
-    told.minute(minute(2))
-    *_, step = [applied.step for record in told.records if (applied := judge.apply(record)).step is not None]
-    assert [(s.count, s.until) for _, s in step.arrived] == [(7, minute(1))]
-
-
-@pytest.mark.parametrize("end", [minute(0.5), minute(-30), minute(60)], ids=["off the grid", "long over", "to come"])
-def test_counts_of_no_minute_at_hand_are_refused(end):
-    judge = judge_of()
+def test_what_replicas_have_counted_goes_on_from_a_checkpoint_too():
+    """The counts of a minute that is open, those that are told, and what is usual: all of it is in the state."""
     told = Told()
-    told.minute(minute(0))
-    told.say(partial("a", end, 5), minute(0.2))
-    judged(judge, told.records)
-    assert judge.pooled.refused == 1
-
-
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 50)), max_size=12), st.randoms())
-def test_the_order_in_which_replicas_speak_makes_no_difference(words, chance):
-    def told(order):
-        log = Told()
-        for replica, count in order:
-            log.say(partial(replica, minute(1), count), minute(0.9))
-        log.minute(minute(1))
-        return [s for *_, arrived in judged(judge_of(("claude",)), log.records) for _, s in arrived]
-
-    newest = list(dict(words).items())
-    mixed = newest.copy()
-    chance.shuffle(mixed)
-    assert told(words) == told(mixed)
+    for n in range(1, 40):
+        told.say(partial("a", minute(n), n % 7), minute(n - 0.6))
+        told.say(partial("b", minute(n), n % 5), minute(n - 0.5))
+        if n % 3 == 0:
+            told.say(partial("b", minute(n - 1), 40), minute(n - 0.4))  # late, and more than before
+        told.minute(minute(n))
+    whole, first = judged(judge_of(("claude",)), told.records), judge_of(("claude",))
+    cut = next(r.seq for r in told.records if r.at > minute(20))
+    judged(first, told.records[: cut - 1])
+    kept = checkpoints.unpack(checkpoints.pack(checkpoints.take(first, "p", "b")))
+    second = LogJudge(Monitor.restore(kept.monitor, profile_of), ("claude",))
+    second.go_on(kept.seq, kept.judged, kept.reads, kept.adding)
+    after = judged(second, told.records)
+    assert after == whole[-len(after) :]
+    assert sum(s.count for *_, arrived in whole for _, s in arrived if isinstance(s, Counted)) > 0
 
 
 # -- records ----------------------------------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from stillup import __version__
-from stillup.daemon.cluster.machine import LogJudge
-from stillup.daemon.cluster.pooled import PooledState
+from stillup.daemon.cluster.log_judge import LogJudge
 from stillup.errors import BadDataError
+from stillup.hub.adding import AddingState
 
 if TYPE_CHECKING:
     from stillup.bus.base import Shelf
@@ -42,7 +42,7 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     seq: int
     judged: datetime
     reads: list[tuple[str, str, datetime]]
-    pooled: PooledState
+    adding: AddingState
     monitor: bytes
 
 
@@ -72,7 +72,7 @@ def take(judge: LogJudge, profiles: str, birth: str) -> Checkpoint:
         seq=judge.seq,
         judged=judge.judged,
         reads=[(service, source, at) for (service, source), at in judge.reads.items()],
-        pooled=judge.pooled.state(),
+        adding=judge.adding.state(),
         monitor=judge.machine.monitor.checkpoint(),
     )
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from stillup.daemon.cluster.checkpoints import SHELF, Checkpoint, Checkpoints, Meant, begun_from, take
-from stillup.daemon.cluster.machine import LogJudge, Step, Why
-from stillup.daemon.cluster.pooled import Total, counts
+from stillup.daemon.cluster.log_judge import LogJudge, Why
+from stillup.daemon.cluster.machine import Step
 from stillup.errors import BusError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Means(Struct, frozen=True, kw_only=True):
 
     ``fresh`` makes the monitor of some services that begins from nothing, ``restored`` one from its state; it raises
     :class:`~stillup.errors.BadDataError`. ``past`` gives incidents of these services from the database, for forecasts;
-    it blocks. ``total`` adds up the counts of several replicas.
+    it blocks.
     """
 
     bus: Bus
@@ -58,7 +58,6 @@ class Means(Struct, frozen=True, kw_only=True):
     fresh: Callable[[Sequence[str]], Monitor]
     restored: Callable[[bytes], Monitor]
     past: Callable[[Sequence[str]], Sequence[Incident]] = lambda _: ()
-    total: Total = counts
 
 
 class Judging:
@@ -112,7 +111,7 @@ class Judging:
         monitor = self._means.fresh(services)
         past = await asyncio.to_thread(self._means.past, services)
         monitor.remember(i for i in past if i.recovered_at is not None and i.recovered_at < since)
-        judge = LogJudge(monitor, services, self._means.total)
+        judge = LogJudge(monitor, services)
         judge.seq = oldest - 1
         return judge
 
@@ -193,8 +192,8 @@ class Judging:
             return  # another time
 
     def _restored(self, kept: Checkpoint) -> LogJudge:
-        judge = LogJudge(self._means.restored(kept.monitor), self.partition.services, self._means.total)
-        judge.go_on(kept.seq, kept.judged, kept.reads, kept.pooled)
+        judge = LogJudge(self._means.restored(kept.monitor), self.partition.services)
+        judge.go_on(kept.seq, kept.judged, kept.reads, kept.adding)
         return judge
 
     async def _born(self, newest: int) -> str:

@@ -26,6 +26,7 @@ from stillup.verdict.settings import TICK_S
 if TYPE_CHECKING:
     from stillup.daemon.cluster.partitions import Partition
     from stillup.daemon.cluster.skew import Skew
+    from stillup.model.verdict import Verdict
     from stillup.net import Net
     from stillup.sources.poller import Job, Report
     from stillup.store.store import Store
@@ -58,7 +59,7 @@ class Board(Protocol):
     def heard(self, report: Report) -> None:
         """A source was read, or could not be."""
 
-    def judged(self, now: datetime, changes: Sequence[object]) -> None:
+    def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:
         """A minute was judged."""
 
 

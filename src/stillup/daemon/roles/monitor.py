@@ -1,0 +1,178 @@
+"""The monitor of a cluster: it stands by for every partition, judges those whose lease it holds, and sends alerts.
+
+Any number of them may run. What one knows is on the bus and in the database, so it may die at any moment: another goes
+on within seconds, as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from threading import Lock
+from typing import TYPE_CHECKING, NoReturn
+
+from stillup.catalog.load import catalogue
+from stillup.daemon.alerts import Alerting
+from stillup.daemon.board import BoardMaker
+from stillup.daemon.cluster.boards import BoardsSeen
+from stillup.daemon.cluster.judging import Judging, Means
+from stillup.daemon.cluster.owner import Owner
+from stillup.daemon.cluster.owning import Held, Owning
+from stillup.daemon.cluster.partitions import Partition, partitions_of
+from stillup.daemon.cluster.skew import Skew
+from stillup.daemon.jobs import forecaster, jobs_for, profile_of, settings_of
+from stillup.daemon.playbook import Helpers
+from stillup.errors import StoreError
+from stillup.model.incident import Incident
+from stillup.net import Net
+from stillup.verdict.monitor import Monitor
+
+if TYPE_CHECKING:
+    from stillup.daemon.cluster.telling import Telling
+    from stillup.daemon.roles.role import Here
+    from stillup.store.store import Store
+
+_REMEMBERED = 200
+_BEAT_S = 2.0
+
+
+async def serve(here: Here) -> None:
+    """Watch, until told to stop; then every lease is given up, and another goes on at once."""
+    monitoring = Monitoring(here)
+    running = asyncio.create_task(monitoring.run())
+    told = asyncio.create_task(here.stop.until(1))
+    try:
+        await asyncio.wait((running, told), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+        if not running.done():
+            running.cancel()
+        ended = await asyncio.gather(running, return_exceptions=True)
+        monitoring.close()
+    if isinstance(ended[0], Exception):
+        raise ended[0]
+
+
+class Door:
+    """The database, opened when it is first needed and can be had; any thread may ask."""
+
+    def __init__(self, opened: Callable[[], Store]) -> None:
+        self._opened = opened
+        self._lock = Lock()
+        self._store: Store | None = None
+        self._is_closed = False
+
+    def __call__(self) -> Store:
+        """It.
+
+        :raises stillup.errors.StoreError: it cannot be had now.
+        """
+        with self._lock:
+            if self._is_closed:
+                msg = "the database was closed"
+                raise StoreError(msg)
+            if self._store is None:
+                self._store = self._opened()
+            return self._store
+
+    def close(self) -> None:
+        """Give it up."""
+        with self._lock:
+            self._is_closed = True
+            if self._store is not None:
+                self._store.close()
+
+
+class Monitoring:
+    """What runs in one monitor process."""
+
+    def __init__(self, here: Here) -> None:
+        self._here = here
+        self._door = Door(here.open_store)
+        self._skew = Skew(here.bus, here.clock)
+        self._jobs = jobs_for(here.config, here.services, here.environ, here.clock.now())
+        self._alerting = Alerting(here.config, here.environ, here.clock, here.say)
+        self._net: Net
+        settings, forecasts = settings_of(here.config), forecaster()
+        self._means = Means(
+            bus=here.bus,
+            clock=here.clock,
+            say=here.say,
+            fresh=lambda _: Monitor(profile_of, settings, forecasts),
+            restored=lambda state: Monitor.restore(state, profile_of, settings, forecasts),
+            past=self._past,
+        )
+        self.owning = Owning(
+            partitions_of(here.services), here.bus, here.clock, here.life, self._skew, self._owner_of, here.say
+        )
+
+    async def run(self) -> NoReturn:
+        """Until it is cancelled."""
+        here = self._here
+        async with AsyncExitStack() as stack:
+            cache = here.config.data_folder / "cache"
+            self._net = await stack.enter_async_context(Net(here.clock, cache_dir=cache))
+            self._alerting.start(here.config.web.base_url or None)
+            stack.push_async_callback(asyncio.to_thread, self._alerting.stop)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.owning.run())
+                group.create_task(self._tell_how_it_is())
+                if self._alerting.is_wanted:
+                    seen = BoardsSeen(here.bus, here.services, here.clock, lambda board: self._alerting.show(board, ()))
+                    group.create_task(seen.run())
+        raise AssertionError
+
+    def close(self) -> None:
+        """Give the database up."""
+        self._door.close()
+
+    def _owner_of(self, partition: Partition, held: Held) -> Owner:
+        return Owner(
+            partition,
+            self._means,
+            self._door,
+            held,
+            self._skew,
+            replica=self._here.replica,
+            jobs=[job for job in self._jobs if job.service.id in partition.services],
+            net=self._net,
+            board_of=self._board_of,
+        )
+
+    def _board_of(self, judging: Judging, telling: Telling) -> BoardMaker:
+        """What makes the board of a partition, with what was kept of the last day."""
+        maker = BoardMaker(
+            judging.judge.machine.monitor,
+            [catalogue()[service] for service in judging.partition.services],
+            (telling,),
+            helpers=Helpers(alerts=self._alerting.is_wanted, told_at=self._alerting.told_at),
+            resumed=judging.resumed,
+            say=self._here.say,
+        )
+        try:
+            maker.recall(self._door(), self._here.clock.now())
+        except StoreError as exc:
+            self._here.say(f"what was kept cannot be shown: {exc}")
+        return maker
+
+    def _past(self, services: Sequence[str]) -> list[Incident]:
+        try:
+            store = self._door()
+            return [i for service in services for i in store.incidents(service, limit=_REMEMBERED)]
+        except StoreError as exc:
+            self._here.say(f"forecasts begin without the incidents of the past: {exc}")
+            return []
+
+    async def _tell_how_it_is(self) -> NoReturn:
+        """Keep what this process says of itself up to date."""
+        beats = self._here.beats
+        while True:
+            owners = self.owning.owners
+            beats["owns"] = " ".join(sorted(owners))
+            told = [o.told_at for o in owners.values() if o.told_at is not None]
+            beats["judged"] = f"{min(told):%Y-%m-%dT%H:%M:%SZ}" if told else ""
+            waiting = [o.judging.saver for o in owners.values() if o.is_judging]
+            beats["unsaved"] = str(sum(saver.waiting for saver in waiting))
+            beats["trouble"] = next((s.trouble for s in waiting if s.trouble), "")
+            await self._here.clock.sleep(_BEAT_S)
