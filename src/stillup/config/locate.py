@@ -12,7 +12,7 @@ from bisect import bisect_left
 
 from stillup.config.words import KeyPath
 
-_SPACE = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
+_SPACE = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
 _KEY = re.compile(r"""[ \t]*([A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')[ \t]*""")
 # A closing mark of a long string may have up to two more quotes before it, which belong to the string.
 _TEXT = re.compile(

@@ -40,7 +40,7 @@ _MAX_NAME = 80
 _ASIDE = re.compile(r"\.(new|old)\.md\Z")
 """Written beside a plan, for its owner to compare."""
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
-_LINE = re.compile(r"^(plan|service|task)[ \t]*:[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+_LINE = re.compile(r"^(plan|service|task)[ \t]*+:(.*)$", re.MULTILINE)
 _LEVEL = re.compile(r"<!--\s*level:\s*([^\s>]{0,40})\s*-->")
 
 
@@ -217,7 +217,7 @@ def read_plan(path: Path) -> ReadPlan:
 def front_of(text: str) -> dict[str, str]:
     """What stands between the two lines of ``---`` of a plan; keys of other programs are let be."""
     found = _FRONT.match(text)
-    return {key: value[:300].strip("\"'") for key, value in _LINE.findall(found[1])} if found else {}
+    return {key: value.strip(" \t\r")[:300].strip("\"'") for key, value in _LINE.findall(found[1])} if found else {}
 
 
 def _steps(text: str, path: Path) -> dict[Level, tuple[Step, ...]]:
