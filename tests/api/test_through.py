@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import os
 import socket
+import subprocess
+import sys
 import threading
 
 import aiohttp
@@ -42,6 +45,21 @@ chain = ["a/claude-simulated-1", "b/gpt-simulated-1"]
 """
 ENVIRON = {"A_KEY": "key-of-a", "B_KEY": "key-of-b", "PATH": "/bin", "TEAM_TOKEN": "token-of-the-team"}
 USERS = '[[gateway.users]]\nid = "ada"\ntoken_env = "TEAM_TOKEN"\n'
+STRANGER = """
+import encodings.idna, http.server, os, sys
+class Says(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b'{"version": "0", "status": "ok", "service": "stillup gateway"}'
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+host, port = sys.argv[1].split(":")
+os.setuid(4321)
+server = http.server.HTTPServer((host, int(port)), Says)
+print("there", flush=True)
+server.serve_forever()
+"""
 ASKED = {"model": "claude-simulated-1", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]}
 
 
@@ -243,3 +261,17 @@ async def test_what_the_gateway_has_to_say_goes_to_the_log_and_not_to_the_termin
     async with stillup.failover(config=configured(), environ=ENVIRON) as f:
         await said(f)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="takes root to be somebody else")
+def test_a_gateway_of_another_person_on_this_machine_gets_no_key(configured):
+    path = configured("", free_port())
+    base = load_config(path, {}).gateway.listen
+    with subprocess.Popen((sys.executable, "-c", STRANGER, base), stdout=subprocess.PIPE) as stranger:
+        assert stranger.stdout.readline() == b"there\n"
+        try:
+            with stillup.failover(config=path, environ=ENVIRON | {"ANTHROPIC_API_KEY": "mine"}) as f:
+                assert f.is_own
+                assert f.anthropic["api_key"] != "mine"
+        finally:
+            stranger.kill()

@@ -8,6 +8,7 @@ import secrets
 from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from msgspec import structs
 
@@ -121,13 +122,19 @@ class Through:
         self._end()
 
     async def _find(self) -> bool:
-        """Take the gateway that runs at the configuration's address, where one says so."""
+        """Take the gateway that runs at the configuration's address, where one says so.
+
+        Not that of another person on this machine: it would see keys and prompts, and its being there proves nothing.
+        """
         from stillup.daemon.page_address import gateway_base
         from stillup.daemon.rerouting import neighbour
+        from stillup.net.whose import is_somebody_elses
 
         config, environ = self._at.config, self._at.environ
         base = gateway_base(config)
         if base is None or await neighbour(config, environ, _NEIGHBOUR_S) is None:
+            return False
+        if await asyncio.to_thread(is_somebody_elses, urlsplit(base).port or 80):
             return False
         if config.gateway.users:
             self._token = Secret(environ.get(_TOKEN_ENV, "").strip())
