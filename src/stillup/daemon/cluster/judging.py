@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -171,6 +171,7 @@ class Judging:
             self._say(f"its checkpoint cannot be kept, and is tried again: {exc}")
             return
         self._pending, self._kept_at = None, pending.judged
+        await self._reached(pending.seq)
         await self._trim(pending.judged)
 
     async def keep_last(self) -> None:
@@ -203,16 +204,21 @@ class Judging:
             entry = await table.get(self.partition.name)
             if entry is not None and entry.value is not None:
                 birth, _, reached = entry.value.decode("ascii", "replace").partition(" ")
-                if not reached.isdigit() or int(reached) <= newest:
-                    await table.put(self.partition.name, f"{birth} {newest}".encode(), revision=entry.revision)
+                if reached.isdigit() and int(reached) <= newest:
                     return birth
-                self._say("its log is gone from the bus, and begins anew")
+                self._say("is judged anew: its log is gone from the bus")
             birth = f"{await self._means.bus.now():%Y%m%dT%H%M%S}"
-            said = await table.put(
-                self.partition.name, f"{birth} {newest}".encode(), revision=entry.revision if entry else 0
-            )
-            if said is not None:
+            revision = entry.revision if entry is not None else 0
+            if await table.put(self.partition.name, f"{birth} {newest}".encode(), revision=revision) is not None:
                 return birth
+
+    async def _reached(self, seq: int) -> None:
+        """Note how far the log has come, to know it again by."""
+        table = self._means.bus.table(BIRTHS)
+        with suppress(BusError):
+            entry = await table.get(self.partition.name)
+            if entry is not None and (entry.value or b"").startswith(f"{self._birth} ".encode()):
+                await table.put(self.partition.name, f"{self._birth} {seq}".encode(), revision=entry.revision)
 
     def _say(self, text: str) -> None:
         self._means.say(f"partition {self.partition.name} {text}")

@@ -80,8 +80,8 @@ class Owning:
         """Stand by and own, until cancelled; then every lease is given up at once."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch_the_clock())
-            for partition in self._partitions:
-                group.create_task(self._stand_by(partition))
+            for n, partition in enumerate(self._partitions):
+                group.create_task(self._stand_by(partition, n * _APART_S / 2))
         raise AssertionError
 
     async def _watch_the_clock(self) -> NoReturn:
@@ -96,7 +96,8 @@ class Owning:
                 )
             await self._clock.sleep(_LOOK_S if self._skew.seconds is not None else 1.0)
 
-    async def _stand_by(self, partition: Partition) -> NoReturn:
+    async def _stand_by(self, partition: Partition, later_s: float) -> NoReturn:
+        await self._clock.sleep(later_s)
         while True:
             await self._clock.sleep(_APART_S * len(self.owners))
             lease = Lease(

@@ -1,0 +1,439 @@
+"""The owner of a partition: it dies anywhere, another goes on, and what is kept is what one would have kept."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from stillup.bus.local import LocalBus
+from stillup.catalog.load import find_service
+from stillup.config import Setting
+from stillup.daemon.cluster.judging import Means
+from stillup.daemon.cluster.log_judge import LogJudge
+from stillup.daemon.cluster.owner import Lost, Owner
+from stillup.daemon.cluster.owning import Owning
+from stillup.daemon.cluster.partitions import Partition, partitions_of
+from stillup.daemon.cluster.publish import VERDICTS, unpack
+from stillup.daemon.cluster.skew import Skew
+from stillup.daemon.jobs import profile_of
+from stillup.errors import BusError, StoreError
+from stillup.model.service import Layer, State
+from stillup.model.signal import Alive, Counted, Declared, Outcome
+from stillup.registry import SOURCES
+from stillup.sources.base import Reading
+from stillup.sources.poller import Job
+from stillup.store import open_store
+from stillup.testing import FakeClock
+from stillup.verdict.monitor import Monitor
+
+START = datetime(2026, 4, 7, 12, 0, 0, 1000, tzinfo=UTC)
+CLAUDE = Partition(name="p1", services=("claude",))
+
+
+class Script:
+    """A source that says what its script says for the minute it is read in."""
+
+    def __init__(self, source_id, script):
+        self.id = source_id
+        self._script = script
+
+    def covers(self, ctx):
+        return True
+
+    async def read(self, ctx, net):
+        minute = int((ctx.now - START).total_seconds() // 60)
+        about = {"at": ctx.now, "service": "claude", "source": self.id}
+        return Reading(signals=(*self._script(minute, about), Alive(**about)))
+
+
+def page(minute, about):
+    fault = 12 <= minute < 26
+    return [Declared(**about, state=State.MAJOR_OUTAGE if fault else State.OPERATIONAL, component="web")]
+
+
+def tries(minute, about):
+    ok = not 8 <= minute < 22
+    return [Outcome(**about, layer=Layer.INFERENCE, component="api", ok=ok, error=None if ok else "overloaded")]
+
+
+def posts(minute, about):
+    """Counted by the minute that the source was last read before: what a second reader could count again."""
+    return [Counted(**about, window_s=60, count=12 if 8 <= minute < 22 else 1)]
+
+
+SCRIPTS = (("statuspage", page), ("probe", tries), ("hub", posts))
+
+
+class Lease:
+    """A lease that is ours until it is taken away."""
+
+    number = 1
+
+
+class World:
+    """A bus, a database and a clock; owners come and go."""
+
+    def __init__(self, path):
+        self.clock = FakeClock(START)
+        self.bus = LocalBus(self.clock)
+        self.store = open_store(path)
+        self.said = []
+        self.is_down = False
+        self.means = Means(
+            bus=self.bus,
+            clock=self.clock,
+            say=self.said.append,
+            fresh=lambda _: Monitor(profile_of),
+            restored=lambda state: Monitor.restore(state, profile_of),
+        )
+        self.skew = Skew(self.bus, self.clock)
+        setting = Setting(base_url="http://127.0.0.1:1", interval_s=60)
+        self.jobs = [
+            Job(source=Script(*s), spec=SOURCES[s[0]], service=find_service("claude"), setting=setting) for s in SCRIPTS
+        ]
+
+    def database(self):
+        if self.is_down:
+            raise StoreError("the database is gone")
+        return self.store
+
+    def owner(self, lease=None):
+        return Owner(
+            CLAUDE, self.means, self.database, lease or Lease(), self.skew, replica="a", jobs=self.jobs, net=None
+        )
+
+    async def minute(self, *owners):
+        """Let a minute pass; every living owner has judged it when this returns, and written it if it can be."""
+        for _ in range(12):
+            await self.clock.advance(5)
+        over = datetime.fromtimestamp((self.clock.now().timestamp() - 2) // 60 * 60, UTC)
+        for owner in owners:
+            await until(lambda o=owner: o.is_judging and o.judging.judge.judged and o.judging.judge.judged >= over)
+            await until(lambda o=owner: not o.judging.saver.waiting or o.judging.saver.trouble)
+
+    async def oracle(self):
+        """What one judge says that reads the whole log and never died."""
+        judge, log = LogJudge(Monitor(profile_of), CLAUDE.services), self.bus.log(CLAUDE.log)
+        oldest, newest = await log.ends()
+        assert oldest == 1
+        steps = []
+        async for record in log.read(0):
+            steps += [step] if (step := judge.apply(record).step) else []
+            if record.seq == newest:
+                break
+        return steps
+
+    async def is_as_if_nobody_died(self):
+        """Compare what is kept with the oracle; what it said, as a person would tell it."""
+        steps = await self.oracle()
+        changes = [c for step in steps for c in step.changes]
+        assert self.store.transitions() == sorted(changes, key=lambda c: (c.at, str(c.component or "")))
+        kept = sorted(map(repr, self.store.signals("claude")))
+        assert kept == sorted(repr(s) for step in steps for _, s in step.arrived)
+        incidents = {i.id: i for step in steps for i in step.incidents}
+        assert {i.id: i for i in self.store.incidents()} == incidents
+        assert [s.at for s in steps] == [steps[0].at + timedelta(minutes=n) for n in range(len(steps))]
+        return [(c.at, c.component, c.state) for c in changes]
+
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - threads and tasks of several owners: there is no one event
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path / "s.db")
+    yield made
+    made.store.close()
+
+
+@asynccontextmanager
+async def living(owner):
+    """An owner at work; killed at the end, in the midst of whatever it does."""
+    task = asyncio.create_task(owner.run())
+    try:
+        yield task
+    finally:
+        await killed(task)
+
+
+async def killed(task):
+    task.cancel()
+    with suppress(asyncio.CancelledError, BaseExceptionGroup, Lost):
+        await task
+
+
+def dying(owner):
+    """It leaves nothing behind: as a killed process, no last checkpoint and nothing written."""
+
+    async def nothing():
+        return None
+
+    owner.judging.keep_last = nothing
+    return owner
+
+
+async def test_an_owner_judges_keeps_and_tells_each_minute(world):
+    owner = world.owner()
+    async with living(owner):
+        for _ in range(40):
+            await world.minute(owner)
+        told = await world.is_as_if_nobody_died()
+        assert any(state.is_outage for _, _, state in told)
+        assert told[-1][2] is State.OPERATIONAL
+        await until(lambda: owner.told_at == owner.judging.judge.judged)
+        entry = await world.bus.table(VERDICTS).get("claude")
+        word = unpack(entry.value)
+        assert (word.at, word.fence) == (owner.judging.judge.judged, 1)
+        assert {v.component: v for v in word.verdicts} == owner.judging.judge.machine.monitor.verdicts("claude")
+    assert {(r.source, r.ok) for r in world.store.reports()} == {("statuspage", True), ("probe", True), ("hub", True)}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_owners_that_are_killed_anywhere_lose_and_double_nothing(world, seed):
+    chance = Random(seed)
+    left = 40
+    while left > 0:
+        owner = dying(world.owner())
+        async with living(owner):
+            for _ in range(min(left, chance.randint(1, 12))):
+                await world.minute(owner)
+                left -= 1
+            await world.clock.advance(chance.choice([0.1, 7, 31]))
+            for _ in range(chance.randint(0, 3)):
+                await asyncio.sleep(0)
+    last = world.owner()
+    async with living(last):
+        await world.minute(last)
+        told = await world.is_as_if_nobody_died()
+    assert any(state.is_outage for _, _, state in told)
+
+
+async def test_two_owners_at_once_keep_and_tell_the_same(world):
+    """One was paused, and does not know yet that the other took over."""
+    first, second = world.owner(), world.owner()
+    async with living(first):
+        for _ in range(14):
+            await world.minute(first)
+        async with living(second):
+            for _ in range(16):
+                await world.minute(first, second)
+            await world.is_as_if_nobody_died()
+        assert first.judging.judge.machine.monitor.checkpoint() == second.judging.judge.machine.monitor.checkpoint()
+
+
+async def test_a_lease_that_is_lost_ends_the_owner_before_it_says_another_minute(world):
+    lease = Lease()
+    owner = world.owner(lease)
+    task = asyncio.create_task(owner.run())
+    await world.minute(owner)
+    said = len(await world.oracle())
+    lease.number = None
+    await world.minute()
+    await until(task.done)
+    assert task.exception().subgroup(Lost)
+    assert len(await world.oracle()) == said
+
+
+async def test_what_a_database_that_is_away_could_not_keep_it_is_given_when_it_is_back(world):
+    owner = world.owner()
+    async with living(owner):
+        await world.minute(owner)
+        world.is_down = True
+        for _ in range(20):
+            await world.minute(owner)
+        assert owner.judging.saver.waiting >= 19
+        assert sum("the database is gone" in text for text in world.said) == 1
+        await until(lambda: owner.told_at == owner.judging.judge.judged)  # gateways hear of it all the same
+        world.is_down = False
+        for _ in range(3):
+            await world.minute(owner)
+        await until(lambda: not owner.judging.saver.waiting)
+        await world.is_as_if_nobody_died()
+
+
+async def test_who_dies_with_a_database_that_is_away_has_lost_nothing(world):
+    owner = dying(world.owner())
+    async with living(owner):
+        for _ in range(5):
+            await world.minute(owner)
+        world.is_down = True
+        for _ in range(10):
+            await world.minute(owner)
+    world.is_down = False
+    after = world.owner()
+    async with living(after):
+        await world.minute(after)
+        assert after.judging.resumed
+        await world.is_as_if_nobody_died()
+
+
+@pytest.mark.parametrize("damaged", [1, 2, 3])
+async def test_damaged_checkpoints_are_left_alone_for_older_ones_or_the_whole_log(world, damaged):
+    owner = dying(world.owner())
+    async with living(owner):
+        for _ in range(28):
+            await world.minute(owner)
+    shelf = world.bus.shelf("checkpoints")
+    held = {place: await shelf.get(f"p1.{place}") for place in range(3)}
+    assert all(held.values())
+    newest_first = sorted(held, key=lambda place: held[place][:0] or place, reverse=True)
+    for place in newest_first[:damaged]:
+        await shelf.put(f"p1.{place}", held[place][:-7] + b"garbage")
+    after = world.owner()
+    async with living(after):
+        for _ in range(3):
+            await world.minute(after)
+        await world.is_as_if_nobody_died()
+        assert after.judging.resumed == (damaged < 3)
+    assert sum("damaged" in text for text in world.said) == damaged
+
+
+async def test_a_checkpoint_that_is_older_than_the_log_reaches_back_is_gone_on_from_and_the_gap_is_said(world):
+    owner = dying(world.owner())
+    async with living(owner):
+        for _ in range(6):
+            await world.minute(owner)
+    log = world.bus.log(CLAUDE.log)
+    _, newest = await log.ends()
+    await log.trim(newest)
+    after = world.owner()
+    async with living(after):
+        await world.minute(after)
+        assert after.judging.resumed
+    assert any("records of its log are gone" in text for text in world.said)
+
+
+async def test_a_log_that_the_bus_has_lost_begins_anew_and_none_of_its_numbers_are_taken_for_old_ones(world):
+    owner = dying(world.owner())
+    async with living(owner):
+        for _ in range(6):
+            await world.minute(owner)
+    world.bus._logs.clear()  # as when the servers' disks were lost, and the tables came back from a copy
+    kept = len(list(world.store.signals("claude")))
+    after = world.owner()
+    async with living(after):
+        for _ in range(2):
+            await world.minute(after)
+        assert len(list(world.store.signals("claude"))) > kept
+    assert any("its log is gone" in text for text in world.said)
+
+
+# -- who owns ---------------------------------------------------------------------------------------------------------
+
+
+class Off:
+    """A clock that is wrong by so many seconds."""
+
+    def __init__(self, clock, seconds):
+        self._clock, self.seconds = clock, seconds
+
+    def now(self):
+        return self._clock.now() + timedelta(seconds=self.seconds)
+
+    def wall_s(self):
+        return self._clock.wall_s() + self.seconds
+
+    def __getattr__(self, name):
+        return getattr(self._clock, name)
+
+
+class Idle:
+    """An owner that only owns."""
+
+    is_judging = True
+    told_at = None
+
+    def __init__(self, held):
+        self.held = held
+
+    async def run(self):
+        await asyncio.Event().wait()
+
+
+class Cut:
+    """A bus that can be cut off from one process; a table of it."""
+
+    def __init__(self, inner):
+        self._inner = inner
+        self.is_cut = False
+
+    def table(self, *args, **more):
+        self.leases = Cut(self._inner.table(*args, **more))
+        return self.leases
+
+    async def put(self, *args, **more):
+        if self.is_cut:
+            raise BusError("this process is dead")
+        return await self._inner.put(*args, **more)
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+
+def standing_by(world, name, clock=None, bus=None):
+    clock = clock or world.clock
+    parts = [Partition(name=f"p{n}", services=(f"s{n}",)) for n in range(4)]
+    skew = Skew(world.bus, clock)
+    return Owning(parts, world.bus, clock, name, skew, lambda _, held: Idle(held), world.said.append, stands_s=6.0)
+
+
+async def seconds(world, n):
+    for _ in range(n * 2):
+        await world.clock.advance(0.5)
+
+
+async def test_of_several_monitors_each_partition_has_one_owner_and_the_next_follows_within_ten_seconds(world):
+    buses = {name: Cut(world.bus) for name in ("a", "b")}
+    those = {name: standing_by(world, name, bus=bus) for name, bus in buses.items()}
+    tasks = {name: asyncio.create_task(o.run()) for name, o in those.items()}
+    await seconds(world, 8)
+    assert all(o.owners for o in those.values())
+    assert sorted(p for o in those.values() for p in o.owners) == ["p0", "p1", "p2", "p3"]
+    buses["a"].leases.is_cut = True  # as if killed: it says no good-bye
+    await killed(tasks["a"])
+    await seconds(world, 10)
+    assert sorted(those["b"].owners) == ["p0", "p1", "p2", "p3"]
+    await killed(tasks["b"])
+
+
+async def test_a_monitor_that_ends_in_peace_is_followed_at_once(world):
+    those = {name: standing_by(world, name) for name in ("a", "b")}
+    tasks = {name: asyncio.create_task(o.run()) for name, o in those.items()}
+    await seconds(world, 8)
+    await killed(tasks["a"])
+    await seconds(world, 3)
+    assert sorted(those["b"].owners) == ["p0", "p1", "p2", "p3"]
+    await killed(tasks["b"])
+
+
+@pytest.mark.parametrize("off_s", [-40.0, 40.0])
+async def test_a_replica_whose_clock_is_wrong_owns_nothing_and_says_so(world, off_s):
+    wrong = Off(world.clock, off_s)
+    owning = standing_by(world, "a", wrong)
+    task = asyncio.create_task(owning.run())
+    await seconds(world, 12)
+    assert owning.owners == {}
+    assert any("40.0 s" in text for text in world.said)
+    wrong.seconds = 0.0
+    await seconds(world, 24)
+    assert len(owning.owners) == 4
+    wrong.seconds = off_s
+    await seconds(world, 24)
+    assert owning.owners == {}
+    await killed(task)
+
+
+def test_partitions_are_the_connected_parts_of_what_is_watched():
+    watched = [find_service(s) for s in ("claude", "cloudflare", "deepseek", "deepl", "aws")]
+    parts = partitions_of(watched)
+    of = {service: p.name for p in parts for service in p.services}
+    assert of["claude"] == of["cloudflare"] == of["aws"] == of["deepl"]
+    assert partitions_of(watched[::-1]) == parts
+    assert len({s for p in parts for s in p.services}) == 5
