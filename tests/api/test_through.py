@@ -22,6 +22,7 @@ from stillup.errors import ConfigError, UsageError
 from stillup.gateway.plan import resolve
 from stillup.sim.provider.behaviour import Behaviour, Failure
 from stillup.sim.provider_server import ProviderServer
+from tests import stranger
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
 CONFIG = """
@@ -45,21 +46,6 @@ chain = ["a/claude-simulated-1", "b/gpt-simulated-1"]
 """
 ENVIRON = {"A_KEY": "key-of-a", "B_KEY": "key-of-b", "PATH": "/bin", "TEAM_TOKEN": "token-of-the-team"}
 USERS = '[[gateway.users]]\nid = "ada"\ntoken_env = "TEAM_TOKEN"\n'
-STRANGER = """
-import encodings.idna, http.server, os, sys
-class Says(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = b'{"version": "0", "status": "ok", "service": "stillup gateway"}'
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-host, port = sys.argv[1].split(":")
-os.setuid(4321)
-server = http.server.HTTPServer((host, int(port)), Says)
-print("there", flush=True)
-server.serve_forever()
-"""
 ASKED = {"model": "claude-simulated-1", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]}
 
 
@@ -267,11 +253,11 @@ async def test_what_the_gateway_has_to_say_goes_to_the_log_and_not_to_the_termin
 def test_a_gateway_of_another_person_on_this_machine_gets_no_key(configured):
     path = configured("", free_port())
     base = load_config(path, {}).gateway.listen
-    with subprocess.Popen((sys.executable, "-c", STRANGER, base), stdout=subprocess.PIPE) as stranger:
-        assert stranger.stdout.readline() == b"there\n"
+    with subprocess.Popen((sys.executable, stranger.__file__, base), stdout=subprocess.PIPE) as program:
+        assert program.stdout.readline() == b"there\n"
         try:
             with stillup.failover(config=path, environ=ENVIRON | {"ANTHROPIC_API_KEY": "mine"}) as f:
                 assert f.is_own
                 assert f.anthropic["api_key"] != "mine"
         finally:
-            stranger.kill()
+            program.kill()

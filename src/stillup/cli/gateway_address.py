@@ -56,6 +56,9 @@ def ask(
 
 
 def is_gateway(url: str, patience_s: float = 2.0) -> bool:
-    """Whether a running gateway answers there. Another program that listens there must get nobody's keys."""
+    """Whether a running gateway answers there, and not another person's: whoever else listens gets no keys."""
+    from stillup.net.whose import is_somebody_elses
+
     answer = ask(url, "/healthz", patience_s)
-    return answer is not None and answer[0] == _OK and _NAME in answer[1]
+    answers = answer is not None and answer[0] == _OK and _NAME in answer[1]
+    return answers and not is_somebody_elses(urlsplit(url).port or 80)
