@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,7 @@ class Serving:
         say: Say,
         archive: Archive | None = None,
         desk: Desk | None = None,
+        kept: Callable[[], Awaitable[bool]] | None = None,
         pool: PoolDesk | None = None,
         gateway: str | None = None,
         gateway_token: Secret | None = None,
@@ -74,7 +75,7 @@ class Serving:
         self._parts = {
             "clock": clock,
             "archive": DiscreetArchive(archive) if settings.public and archive is not None else archive,
-            "desk": desk, "pool": pool, "gateway": gateway,
+            "desk": desk, "kept": kept, "pool": pool, "gateway": gateway,
             "gateway_token": gateway_token, "vault": vault, "practice": practice, "risk": risk, "sla": sla,
             "switch": switch, "token": token, "more_metrics": more_metrics,
         }  # fmt: skip

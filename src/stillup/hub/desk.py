@@ -27,6 +27,7 @@ _SAYS = {
     Reason.FORGED: (403, "This report did not come from a form of this page. Please open the form and send it again."),
     Reason.STALE: (410, "This form was opened too long ago. Please open it anew and send it again."),
     Reason.REPLAYED: (409, "This form was sent already: your report was taken then."),
+    Reason.UNKEPT: (503, "Your report was taken, but cannot be kept just now. Please send it again: it counts once."),
     Reason.CLOSED: (403, "Reports are switched off here."),
 }
 

@@ -37,6 +37,8 @@ class Reason(StrEnum):
     """The form was opened too long ago, or before this process began."""
     REPLAYED = "replayed"
     """That form was sent before."""
+    UNKEPT = "unkept"
+    """Taken, and not safe yet: nobody else has heard of it."""
     CLOSED = "closed"
     """Reports are switched off."""
 

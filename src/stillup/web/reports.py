@@ -27,7 +27,7 @@ from stillup.web.api.openapi import PREFIX, TAG
 from stillup.web.api.query import only
 from stillup.web.api.routes import find
 from stillup.web.pages import NoSuchService, reported_page
-from stillup.web.problems import HANDLERS, Refusal, spec
+from stillup.web.problems import HANDLERS, Refusal, problem_of, spec
 from stillup.web.problems import refused as refused_as
 from stillup.web.regions import US_STATES, countries
 from stillup.web.reply import reply
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 4_096
 _MOST_FIELDS = 10
 _MINUTE_S = 60
+_UNKEPT_S = 5.0
 _REGIONS = ("a country (ISO 3166-1), as DE", "a state of the USA (ISO 3166-2), as US-CA", "nothing")
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 _Request = Request[Any, Any, Any]
@@ -87,7 +88,7 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
     async def sent(request: _Request, service: FromPath[str]) -> Response[bytes]:
         check_origin(access, request)
         fields = _form(request, await bounded_body(request))
-        admission = await _by_form(site, request, service, fields)
+        admission = await _kept(site, await _by_form(site, request, service, fields))
         headers = {"Cache-Control": "no-store"}
         if admission.retry_after_s is not None:
             headers["Retry-After"] = f"{admission.retry_after_s:.0f}"
@@ -117,9 +118,14 @@ def _api(site: Site, access: Access) -> list[ControllerRouterHandler]:
             return None
         return admission.reason, msgspec.json.encode(_told(admission))
 
+    unkept_says = msgspec.json.encode(problem_of(refusal_of(refused(Reason.UNKEPT))))
+
+    async def unkept() -> Taken:
+        return None if site.kept is None or await site.kept() else (Reason.UNKEPT, unkept_says)
+
     @post(
         "/reports",
-        middleware=[swift(take, MOST_BYTES)],
+        middleware=[swift(take, MOST_BYTES, unkept)],
         operation_id="report",
         summary="I have a problem",
         status_code=202,
@@ -132,7 +138,7 @@ def _api(site: Site, access: Access) -> list[ControllerRouterHandler]:
     ) -> Response[ReportTaken]:
         """Hand in a report. One of the same sender about the same is taken and counts once for half an hour."""
         said = _checked(site.board(), data.service, data.problem, data.component, data.region)
-        admission = _handed_in(site, request, said, None)
+        admission = await _kept(site, _handed_in(site, request, said, None))
         if not admission.ok:
             raise refusal_of(admission)
         return Response(_told(admission), status_code=202, headers={"Cache-Control": "no-store"})
@@ -167,6 +173,7 @@ _REFUSALS = {
     404: spec("No such service is watched here; `allowed` names those that are"),
     413: spec("It is longer than any report"),
     415: spec("It is not sent as application/json"),
+    503: spec("It was taken and cannot be kept just now: send it again after `Retry-After`, it counts once"),
     429: spec("The sender, or its network, has reported a lot just now; `Retry-After` says how long to wait"),
 }
 _COUNTS = {
@@ -287,6 +294,13 @@ def _handed_in(site: Site, request: _Request, report: CrowdReport, token: str | 
         return refused(Reason.CLOSED)
     sender = client_address(request.scope, site.settings.trusted_proxies)
     return desk.hand_in(report, sender, token, site.clock.now())
+
+
+async def _kept(site: Site, admission: Admission) -> Admission:
+    """The same once it cannot be lost any more; else that it may be, and to come again: it counts once all the same."""
+    if not admission.ok or site.kept is None or await site.kept():
+        return admission
+    return refused(Reason.UNKEPT, _UNKEPT_S)
 
 
 def _is_known(board: Board, said: CrowdReport) -> bool:

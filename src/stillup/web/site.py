@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,6 +35,8 @@ class Site:
     """What was kept; None where nothing is. Its calls block: use them through ``asyncio.to_thread``."""
     desk: Desk | None = None
     """Where reports are handed in; None where none are taken."""
+    kept: Callable[[], Awaitable[bool]] | None = None
+    """Waits until what was handed in cannot be lost with this process; False: it may be. None where nothing waits."""
     pool: PoolDesk | None = None
     """Where other installations share their counts; None where none are taken."""
     gateway: str | None = None

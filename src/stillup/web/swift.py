@@ -6,14 +6,14 @@ was read of it, so that there is one place that says what is wrong. It costs hal
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from stillup.hub.values import CrowdReport, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
 
@@ -21,8 +21,13 @@ Taken = tuple[Reason, bytes] | None
 """What became of it and what to say; None where the long way has to say it."""
 
 
-def swift(take: Callable[[Scope, bytes], Taken], most_bytes: int) -> Callable[[ASGIApp], ASGIApp]:
-    """A middleware of the route that takes reports. ``take`` is given the whole body of what says to be JSON."""
+def swift(
+    take: Callable[[Scope, bytes], Taken], most_bytes: int, kept: Callable[[], Awaitable[Taken]]
+) -> Callable[[ASGIApp], ASGIApp]:
+    """A middleware of the route that takes reports. ``take`` is given the whole body of what says to be JSON.
+
+    ``kept`` waits until what was taken cannot be lost; where it may be, it gives what to say instead.
+    """
 
     def around(app: ASGIApp) -> ASGIApp:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,17 +48,21 @@ def swift(take: Callable[[Scope, bytes], Taken], most_bytes: int) -> Callable[[A
             if taken is None:
                 await app(scope, _again(read, receive), send)
                 return
-            headers = [
-                (b"content-type", b"application/json"),
-                (b"content-length", b"%d" % len(taken[1])),
-                (b"cache-control", b"no-store"),
-            ]
-            await send({"type": "http.response.start", "status": 202, "headers": headers})
-            await send({"type": "http.response.body", "body": taken[1], "more_body": False})
+            unkept = await kept()
+            if unkept is None:
+                await _say(send, 202, b"application/json", taken[1])
+            else:
+                await _say(send, 503, b"application/problem+json", unkept[1], (b"retry-after", b"5"))
 
         return answer
 
     return around
+
+
+async def _say(send: Send, status: Literal[202, 503], kind: bytes, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store"), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _again(read: list[HTTPReceiveMessage], receive: Receive) -> Receive:

@@ -1,0 +1,1 @@
+"""Crowd reports in a cluster: any number of desks, one count."""

@@ -1,0 +1,91 @@
+"""What other hubs are told of the reports here: put in a table by whoever judges, given out by every desk.
+
+One entry a partition, each minute; a desk keeps a quarter of an hour. Minutes that are over never change, whoever
+says them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from stillup.errors import BadDataError
+from stillup.hub.values import Minute
+from stillup.hub.windows import KEPT, WINDOW_S
+
+if TYPE_CHECKING:
+    from stillup.bus.base import Bus, Table
+    from stillup.hub.adding import Adding
+
+TABLE = "hub-counts"
+STANDS_S = 1_200.0
+_SPAN = timedelta(seconds=KEPT * WINDOW_S)
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """The last quarter of an hour of some services, up to ``until``."""
+
+    until: datetime
+    services: dict[str, tuple[Minute, ...]]
+
+
+_decoder = msgspec.msgpack.Decoder(Told)
+
+
+def table_of(bus: Bus) -> Table:
+    """Where it stands."""
+    return bus.table(TABLE, stands_s=STANDS_S)
+
+
+async def put(table: Table, partition: str, adding: Adding, services: Iterable[str], tick: datetime) -> None:
+    """Say what was counted up to a tick that was just told; an older tick replaces no newer one.
+
+    :raises stillup.errors.BusError: the bus cannot take it now.
+    """
+    found = {service: minutes for service in services if (minutes := adding.minutes(service, tick)[1])}
+    value = msgspec.msgpack.encode(Told(until=tick, services=found))
+    before = await table.get(partition)
+    if before is not None and before.value is not None and unpack(before.value).until >= tick:
+        return
+    revision = before.revision if before is not None and before.value is not None else 0
+    await table.put(partition, value, revision=revision)
+
+
+def unpack(value: bytes) -> Told:
+    """What was put there.
+
+    :raises BadDataError: it is none of ours.
+    """
+    try:
+        return _decoder.decode(value)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
+        msg = "what the reports add up to cannot be read by this version of stillup"
+        raise BadDataError(msg) from exc
+
+
+class Recent:
+    """What a desk knows of it."""
+
+    def __init__(self) -> None:
+        self._until: datetime | None = None
+        self._minutes: dict[str, dict[datetime, Minute]] = {}
+
+    def take(self, told: Told) -> None:
+        """Take in a partition's newest word; whoever has just taken over knows less of the past than was said."""
+        self._until = told.until if self._until is None else max(self._until, told.until)
+        for service, minutes in told.services.items():
+            known = self._minutes.setdefault(service, {})
+            for minute in minutes:
+                known.setdefault(minute.end, minute)
+        for service, known in list(self._minutes.items()):
+            self._minutes[service] = {end: m for end, m in known.items() if end > self._until - _SPAN}
+
+    def minutes(self, service: str, now: datetime) -> tuple[datetime, tuple[Minute, ...]]:
+        """As :meth:`stillup.hub.values.Desk.minutes`."""
+        until = self._until or datetime.fromtimestamp(now.timestamp() // WINDOW_S * WINDOW_S, now.tzinfo)
+        known = self._minutes.get(service, {})
+        return until, tuple(known[end] for end in sorted(known) if until - _SPAN < end <= until)
