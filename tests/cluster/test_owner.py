@@ -381,7 +381,9 @@ def standing_by(world, name, clock=None, bus=None):
     clock = clock or world.clock
     parts = [Partition(name=f"p{n}", services=(f"s{n}",)) for n in range(4)]
     skew = Skew(world.bus, clock)
-    return Owning(parts, world.bus, clock, name, skew, lambda _, held: Idle(held), world.said.append, stands_s=6.0)
+    return Owning(
+        parts, bus or world.bus, clock, name, skew, lambda _, held: Idle(held), world.said.append, stands_s=6.0
+    )
 
 
 async def seconds(world, n):
