@@ -19,6 +19,7 @@ from stillup.store import owner, read, write
 from stillup.store.codec import EVIDENCE, INCIDENT, REPORT, SIGNAL, VERDICT, Codec, micros, moment
 from stillup.store.dialect import one_at_a_time
 from stillup.store.engine import Access
+from stillup.store.move import refuse_half_moved
 from stillup.store.outbox import Outbox
 from stillup.store.values import Key, Report
 
@@ -122,6 +123,7 @@ class Store:
         """
         with self._begin(Access.DURABLE) as conn:
             one_at_a_time(conn, "installation")
+            refuse_half_moved(conn, self.where)
             whose = owner.claim(conn, installation, now)
         if whose != installation:
             msg = (
