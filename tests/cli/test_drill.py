@@ -151,10 +151,11 @@ def test_a_run_for_programs_is_one_line_of_json(drill):
     ("arguments", "says"),
     [
         (("run", "mode:nothing"), "no scene is called 'mode:nothing'"),
+        (("run", "cut@nobody"), "cannot hit 'nobody'; your routes have: first, second"),
         (("run", "529", "--all"), "--all plays every scene"),
         (("run", "529", "--for", "soon"), "soon"),
-        (("run", "529", "--on-gateway"), "nobody is there to be asked; --yes goes on"),
-        (("plan", "--minutes", "1"), "5<=x<=240"),
+        (("run", "529", "--on-gateway"), "no gateway answers at "),
+        (("plan", "--minutes", "1"), "10<=x<=240"),
     ],
 )
 def test_what_cannot_be_played_is_refused_with_what_can(drill, arguments, says):

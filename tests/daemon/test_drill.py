@@ -256,7 +256,7 @@ async def test_there_is_one_drill_at_a_time(configured):
     [
         (Wanted(plays=()), "1 to 100 scenes"),
         (Wanted(plays=(play_called("529", possible(parse_config(""), {})),), for_s=1e9), "stands for"),
-        (Wanted(plays=(play_called("mode:529@nobody", possible(parse_config(""), {})),)), "cannot be played"),
+        (Wanted(plays=(play_called("mode:529@nobody", possible(parse_config(""), {})),)), "cannot hit 'nobody'"),
         (
             Wanted(plays=(play_called("green_page", possible(parse_config(""), {})),), where=Where.GATEWAY, for_s=5),
             "runs",

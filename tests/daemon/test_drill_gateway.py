@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 
 import aiohttp
@@ -204,3 +206,22 @@ async def test_an_upstream_that_the_gateway_does_not_know_is_refused_in_its_word
     )
     with pytest.raises(UsageError, match="no upstream is called 'c'"):
         await drilled(other, "mode:529", for_s=1.0)
+
+
+async def test_what_is_proposed_can_be_played_on_the_gateway_and_it_is_asked_first(running, tmp_path):
+    _, config = await running()
+    path = tmp_path / "stillup.toml"
+    path.write_text(CONFIG.format(
+        data=tmp_path / "data", port=config.gateway.listen.rpartition(":")[2], journal="true",
+        a="http://127.0.0.1:9", b="http://127.0.0.1:9",
+    ))  # fmt: skip
+    words = ("drill", "run", "--on-gateway", "--for", "1s", "--config", str(path))
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "stillup", *words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    _, told = await program.communicate()
+    assert program.returncode == 64
+    assert b"real requests will meet" in told
+    assert b"its page says" not in told
+    assert b"nobody is there to be asked" in told

@@ -41,7 +41,7 @@ command.add_command(run)
     "is weak, what was not practised for longest; with the steps by hand of your plans and your team's playbook.",
 )
 @click.option(
-    "--minutes", type=click.IntRange(5, 240), metavar="N", help="How long it may take. Default: `drill.minutes`."
+    "--minutes", type=click.IntRange(10, 240), metavar="N", help="How long it may take. Default: `drill.minutes`."
 )
 @json_option
 @color_option

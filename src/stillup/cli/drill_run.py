@@ -66,8 +66,10 @@ def run(
 
     config = load(config_path or context.obj)
     wanted = _wanted(config, scenes, everything=everything, on_gateway=on_gateway, length=length)
-    if on_gateway and not yes:
-        _confirm(wanted)
+    if on_gateway:
+        _check_there(config)
+        if not yes:
+            _confirm(wanted)
     asks = not (everything or no_ask or as_json) and _is_terminal()
     drill, interrupted = asyncio.run(_played(config, wanted, asks=asks, as_json=as_json, color=color))
     for path in drill_view.write(drill, _past(config), html, markdown):
@@ -88,12 +90,14 @@ def _code(drill: Drill) -> int:
 def _wanted(
     config: Config, scenes: Sequence[str], *, everything: bool, on_gateway: bool, length: timedelta | None
 ) -> Wanted:
-    from stillup.drill.values import Wanted, Where
+    from stillup.drill.values import Kind, Wanted, Where
 
     if everything and scenes:
         msg = "--all plays every scene; leave it out to play those you name"
         raise UsageError(msg)
     plays = _plays(config, scenes, everything=everything)
+    if on_gateway and not scenes:  # the other is of the simulated world; named, it is refused
+        plays = tuple(play for play in plays if play.kind is not Kind.GREEN_PAGE)
     real_s = _REAL_S if on_gateway else 0.0
     return Wanted(
         plays=plays,
@@ -123,6 +127,19 @@ def _past(config: Config) -> tuple[Drill, ...]:
     from stillup.drill.history import read
 
     return read(drills_folder(config)).drills
+
+
+def _check_there(config: Config) -> None:
+    """Before anybody is asked whether it may begin.
+
+    :raises UsageError: no gateway runs.
+    """
+    from stillup.cli.gateway_address import gateway_url, is_gateway
+
+    url = gateway_url(config)
+    if not is_gateway(url):
+        msg = f"no gateway answers at {url}; start one with `stillup gateway`, or leave out --on-gateway"
+        raise UsageError(msg)
 
 
 def _confirm(wanted: Wanted) -> None:

@@ -26,5 +26,5 @@ class Drill(Struct, frozen=True, kw_only=True):
         _says("Ids of `[[alerts.channels]]` that are reminded. Default: a notification on this machine's desktop"),
     ] = ()
     minutes: Annotated[
-        int, Meta(ge=5, le=240), _says("How long a drill that `stillup drill plan` proposes may take")
+        int, Meta(ge=10, le=240), _says("How long a drill that `stillup drill plan` proposes may take")
     ] = 30

@@ -208,6 +208,10 @@ def _check(ground: Ground) -> None:
         if play.kind is Kind.MODE:
             fault_of(play)
         if play.kind is Kind.GREEN_PAGE or not hit_by(play, layout.seats, layout.first):
+            if play.upstream:
+                ids = ", ".join(seat.id for seat in layout.seats)
+                msg = f"the scene {play.key} cannot hit {play.upstream[:60]!r}; your routes have: {ids}"
+                raise UsageError(msg)
             where = "on the gateway that runs" if play.kind is Kind.GREEN_PAGE else "over your routes"
             there = ", ".join(each.key for each in every_play(layout.seats, layout.first, name_of))
             msg = f"the scene {play.key} cannot be played {where}; there are: {there}"
