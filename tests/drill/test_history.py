@@ -97,3 +97,10 @@ def test_a_time_that_no_drill_can_have_is_named_and_the_rest_is_there(tmp_path, 
     kept = read(tmp_path)
     assert kept.drills == (drill(5),)
     assert "time" in kept.unread[0]
+
+
+def test_one_is_found_though_another_of_that_beginning_cannot_be_read(tmp_path):
+    keep(tmp_path, drill())
+    (tmp_path / "20261127T060000-ffff.json").write_bytes(b"{")
+    assert find(tmp_path, "20261127T06") == drill()
+    assert find(tmp_path, "20261127T060000-ffff") is None

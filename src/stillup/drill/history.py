@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from stat import S_ISREG
@@ -20,6 +21,7 @@ MOST_BYTES = 16 << 20
 """No file of ours is larger, and none that is gets read."""
 _ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}")
 _SUFFIX = ".json"
+_TROUBLE = (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 _FIRST_YEAR, _LAST_YEAR = 2000, 9000
 """A file may have been written by somebody else: of these each zone of the world has the time."""
 
@@ -68,7 +70,7 @@ def read(folder: Path, most: int = MOST) -> Kept:
     for path in paths[:most]:
         try:
             drills.append(_read(path))
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as exc:
+        except _TROUBLE as exc:
             why = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
             unread.append(f"{path}: cannot be read: {why[:200]}")
     return Kept(tuple(drills), tuple(unread))
@@ -79,7 +81,15 @@ def find(folder: Path, id: str) -> Drill | None:  # noqa: A002
 
     :raises StoreError: the folder cannot be read.
     """
-    return next((drill for drill in read(folder).drills if drill.id.startswith(id)), None)
+    try:
+        paths = [path for path in _files(folder) if path.stem.startswith(id)]
+    except OSError as exc:
+        msg = f"the drills in {folder} cannot be read: {exc.strerror or exc}"
+        raise StoreError(msg) from exc
+    for path in paths:  # the others are not opened: a page asks for one, of hundreds
+        with suppress(*_TROUBLE):
+            return _read(path)
+    return None
 
 
 def _files(folder: Path) -> list[Path]:
