@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import pkgutil
 import re
 import signal
@@ -19,7 +20,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import stillup
@@ -83,18 +83,18 @@ def patterns() -> list[Found]:
                     importlib.import_module(module.name)
     finally:
         re.compile = compiled
-    sources = [path.read_text() for path in Path(stillup.__file__).parent.rglob("*.py")]
-    return [each._replace(anywhere=_is_searched(each, sources)) for each in seen.values()]
+    return [each._replace(anywhere=_is_searched(each)) for each in seen.values()]
 
 
-def _is_searched(found: Found, sources: Sequence[str]) -> bool:
+def _is_searched(found: Found) -> bool:
     """Whether its name is ever used otherwise than to match at one place, or nobody knows."""
-    names = [name for name, value in vars(sys.modules[found.module]).items() if value is found.pattern]
+    module = sys.modules[found.module]
+    names = [name for name, value in vars(module).items() if value is found.pattern and name.startswith("_")]
     if not names:
-        return True
-    name = re.escape(names[0])
+        return True  # others may have it too
+    name, text = re.escape(names[0]), inspect.getsource(module)
     usual = re.compile(rf"^{name}\b.*re\.compile|\b{name}\.(?:match|fullmatch)\(", re.MULTILINE)
-    return any(len(re.findall(rf"\b{name}\b", text)) > len(usual.findall(text)) for text in sources)
+    return len(re.findall(rf"\b{name}\b", text)) > len(usual.findall(text))
 
 
 # -- strings ----------------------------------------------------------------------------------------------------------

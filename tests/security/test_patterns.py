@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SIZE = 1_000
-"""At this length what grows with the square takes a hundredth of a second, what grows faster seconds and more."""
+SIZE = 2_500
+"""At this length what grows with the square takes a tenth of a second, what grows faster seconds and more."""
 LEAST = 250
 ASK = f"""
 import json, warnings
 from bench.fuzz.patterns import patterns, worst
 warnings.simplefilter("ignore")
-timed = [worst(found, {SIZE}, 1.0) for found in patterns()]
+timed = [worst(found, {SIZE}, 2.0) for found in patterns()]
 bad = [(t.found.module, repr(t.found.pattern.pattern), t.text) for t in timed if t.seconds == float("inf")]
 print(json.dumps([len(timed), bad]))
 """
