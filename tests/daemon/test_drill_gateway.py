@@ -225,3 +225,19 @@ async def test_what_is_proposed_can_be_played_on_the_gateway_and_it_is_asked_fir
     assert b"real requests will meet" in told
     assert b"its page says" not in told
     assert b"nobody is there to be asked" in told
+
+
+async def test_what_a_killed_drill_left_failing_is_ended_by_abort(running, tmp_path):
+    gateway, config = await running()
+    path = tmp_path / "stillup.toml"
+    path.write_text(
+        f"data = {json.dumps(str(tmp_path / 'data'))}\n[gateway]\nlisten = {json.dumps(config.gateway.listen)}\n"
+    )
+    gateway.faults.begin(b'{"upstream": "a", "mode": "529", "for_s": 60}', "")
+    for code, says in ((0, b"is ended: a."), (1, b"No drill is under way.\n")):
+        program = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "stillup", "drill", "abort", "--config", str(path), stderr=subprocess.PIPE
+        )
+        _, told = await program.communicate()
+        assert (program.returncode, told.endswith(says) or says in told) == (code, True), told
+        assert gateway.faults.shown() == ()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from stillup.config import Config
     from stillup.drill.values import Drill
 
+_NONE = "No drill is under way."
+
 
 @click.group(
     name="drill",
@@ -154,12 +156,24 @@ def abort(context: click.Context, config_path: Path | None) -> int:
     from stillup.daemon.drill_under_way import abort as end
     from stillup.daemon.drill_under_way import drills_folder
 
-    running = end(drills_folder(load(config_path or context.obj)))
+    config = load(config_path or context.obj)
+    running = end(drills_folder(config))
     if running is None:
-        say("No drill is under way.")
-        return 1
+        left = _left_on_gateway(config)
+        say(f"No drill is under way; what one had left failing is ended: {', '.join(left)}." if left else _NONE)
+        return 0 if left else 1
     say(f"The drill of {running.since:%H:%M:%S} UTC is told to end: {running.says}")
     return 0
+
+
+def _left_on_gateway(config: Config) -> tuple[str, ...]:
+    """What still fails on the running gateway though whoever began it is gone: killed, for example. It is ended."""
+    from stillup.daemon.drill_gateway import Switch
+
+    try:
+        return Switch.of(config, os.environ).end_all()
+    except UsageError:  # nobody knows its address
+        return ()
 
 
 def _kept(config: Config) -> tuple[Drill, ...]:

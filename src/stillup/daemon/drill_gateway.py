@@ -53,6 +53,10 @@ class _Error(Struct, frozen=True):
     error: _Words = _Words()
 
 
+class _Ended(Struct, frozen=True):
+    ended: tuple[str, ...] = ()
+
+
 class _Drills(Struct, frozen=True):
     drills: tuple[DrillStatus, ...] = ()
 
@@ -92,6 +96,14 @@ class Switch(Struct, frozen=True):
         except UsageError:
             return False
         return status == 200
+
+    def end_all(self) -> tuple[str, ...]:
+        """Let every upstream be itself again; the ids of those that failed. Empty where no gateway says so. Blocks."""
+        try:
+            status, body = self._asked("DELETE", FAULT_PATH)
+            return msgspec.json.decode(body, type=_Ended).ended if status == 200 else ()
+        except (UsageError, msgspec.DecodeError):
+            return ()
 
     def tries(self) -> int:
         """So many tries the drills under way have touched; 0 where it does not say. Blocks."""
