@@ -17,7 +17,7 @@ from stillup.vault.importing.opened import opened, peeked, utf8
 from stillup.vault.importing.shaping import in_pieces
 from stillup.vault.values import Read, Skipped
 
-_MINE = re.compile(rb"outer-cell[^>]*mdl-cell.{0,2000}(?:Gemini|Bard)", re.DOTALL)
+_MINE = re.compile(rb"(?>outer-cell[^>]{0,500}?mdl-cell).{0,2000}?(?:Gemini|Bard)", re.DOTALL)
 _AT = re.compile(r".{0,40}\b(19|20)\d\d\b.{0,20}\b\d{1,2}:\d\d(:\d\d)?.{0,30}")
 _FORMATS = ("%b %d, %Y, %I:%M:%S %p", "%d %b %Y, %H:%M:%S", "%b %d, %Y, %H:%M:%S")
 _OFFSET = re.compile(r"\s+(?:UTC|GMT|[A-Z]{2,5})$")

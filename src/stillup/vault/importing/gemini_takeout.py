@@ -24,7 +24,7 @@ _MINE = re.compile(
     rb'"conversation_turns"|"header"\s*:\s*"[^"]*(?:Gemini|Bard)|"products"\s*:\s*\[\s*"[^"]*(?:Gemini|Bard)'
 )
 _ASKED = re.compile(r"(?:Prompted(?: with:)?|Asked(?: Gemini:| Bard:)?|Said|Branched|Answered)[ \xa0]+")
-_ATTACHED = re.compile(r"\s*Attached \d+ files?\.?\s*$")
+_ATTACHED = re.compile(r"Attached \d+ files?\.?\s*$")
 _ATTACHED_CHARS = 60
 _DID = re.compile(
     r"(?:Used|Created|Added|Gave|Selected|Shared|Deleted|Edited|Removed|Saved|Viewed|Searched|Visited|Turned)\b"
@@ -83,8 +83,8 @@ def asked_and_answered(
         return None
     verb = _ASKED.match(title)
     asked = title[verb.end() :] if verb else title
-    if "Attached" in asked[-_ATTACHED_CHARS:]:
-        asked = _ATTACHED.sub("", asked)
+    if said := _ATTACHED.search(asked, max(0, len(asked) - _ATTACHED_CHARS)):
+        asked = asked[: said.start()].rstrip()
     if not asked and not answer:
         return None
     found.title = titled(asked)

@@ -26,7 +26,8 @@ _MODELS = (
     r"|(?:claude|chatgpt|gemini|copilot)(?: said| responded| replied)?"
 )
 _WHO = re.compile(
-    rf"(?P<mark>\#{{1,6}}[ \t]++)?+(?P<bold>\*\*|__)?[ \t]*+(?:(?P<user>{_USERS})|(?P<model>{_MODELS})|(?P<system>system))"
+    rf"(?P<mark>\#{{1,6}}[ \t]++)?+(?P<bold>\*\*|__)?[ \t]*+"
+    rf"(?:(?P<user>{_USERS})|(?P<model>{_MODELS})|(?P<system>system))"
     r"[ \t]*+(?P<colon>:)?(?:\*\*|__)?(?P<colon2>:)?(?P<rest>.*)",
     re.IGNORECASE,
 )

@@ -149,7 +149,7 @@ class _Page:
         if self._open is not None:
             self._open.words.data(data)
         elif self._in_title and len(self.title) < 1000:
-            self.title += data
+            self.title += data[:1000]
 
     def close(self) -> None:
         """Nothing more comes."""
