@@ -78,7 +78,11 @@ class PgServer:
     def signal_all(self, sign: signal.Signals) -> None:
         """Send a signal to each of its processes."""
         for pid in self.pids():
-            os.kill(pid, sign)
+            self.signal_one(pid, sign)
+
+    def signal_one(self, pid: int, sign: signal.Signals) -> None:
+        """Send a signal to one of them."""
+        os.kill(pid, sign)
 
     def url(self, database: str, user: str = "stillup", **rest: str) -> str:
         """Its address."""

@@ -44,6 +44,7 @@ COMMANDS = {
     "drill": ("drill", "An outage on purpose: what comes through it, and what you do by hand."),
     "kit": ("kit", "Prompts, templates and snippets: found and filled in with no network at all."),
     "vault": ("vault", "Your conversations in one private place: imported, searched, written out, gone on with."),
+    "store": ("store", "The database: moved to PostgreSQL or back, checked, saved, brought back."),
     "with": ("with_", "Run a program with its requests going through the gateway."),
     "add-service": ("add_service", "Watch a service that the catalogue does not have."),
     "statusline": ("statusline", "One line for Claude Code's status bar: how Claude is, and who answers."),

@@ -87,6 +87,11 @@ def drop_days(conn: Connection, before: int) -> int:
     return gone + conn.execute(text(f"DELETE FROM signals_rest WHERE at < {edge}")).rowcount  # noqa: S608 - a number
 
 
+def count(conn: Connection) -> int:
+    """How many days have a part."""
+    return len(_parts(conn))
+
+
 def _today(conn: Connection) -> int:
     return (conn.scalar(select(now_micros(conn))) or 0) // DAY
 

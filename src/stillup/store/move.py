@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stillup.store.database import Database
 
 _PAGE = 2_000
-_MOVING = "moving"
+MOVING = "moving"
 _HALF = "a move into it was not finished: run it again to the end (`stillup store move`)"
 
 # Whatever points at another comes after it. Beside each, what its rows are known and read by.
@@ -65,8 +65,12 @@ class Moved(Struct, frozen=True, kw_only=True):
     since: dict[str, int]
 
 
-def move(source: Database, target: Database, told: Told = lambda _table, _done, _all: None) -> Moved:
+def move(
+    source: Database, target: Database, told: Told = lambda _table, _done, _all: None, *, is_copy: bool = False
+) -> Moved:
     """Copy everything and compare it; both are prepared here.
+
+    It is whole when the source has gained nothing meanwhile; a copy, of how things stood, is whole all the same.
 
     :raises StoreError: one cannot be read or written; the target holds something already; a row is not the same.
     """
@@ -87,9 +91,9 @@ def move(source: Database, target: Database, told: Told = lambda _table, _done, 
     with source.begin(Access.READ) as conn:
         now = {table.name: _count(conn, table) for table, _ in _TABLES}
     since = {name: now[name] - whole[name] for name in now if now[name] != whole[name]}
-    if not since:
+    if is_copy or not since:
         with target.begin(Access.DURABLE) as conn:
-            conn.execute(delete(tables.marks).where(tables.marks.c.name == _MOVING))
+            conn.execute(delete(tables.marks).where(tables.marks.c.name == MOVING))
     return Moved(tables=tuple(done), since=since)
 
 
@@ -98,7 +102,7 @@ def refuse_half_moved(conn: Connection, where: str) -> None:
 
     :raises StoreError: one was.
     """
-    if write.mark_of(conn, _MOVING) >= 0:
+    if write.mark_of(conn, MOVING) >= 0:
         msg = f"the database {where} is not whole: {_HALF}"
         raise _refused(msg)
 
@@ -106,7 +110,7 @@ def refuse_half_moved(conn: Connection, where: str) -> None:
 def _begin(target: Database) -> None:
     """Mark the target as being moved into; it must be empty, or marked so already."""
     with target.begin(Access.DURABLE) as conn:
-        if write.mark_of(conn, _MOVING) >= 0:
+        if write.mark_of(conn, MOVING) >= 0:
             return
         for table, _ in _TABLES:
             if found := _count(conn, table):
@@ -114,7 +118,7 @@ def _begin(target: Database) -> None:
                     f"the database {target.where} is not empty: a move needs an empty one ({table.name}: {found} rows)"
                 )
                 raise _refused(msg)
-        write.set_mark(conn, _MOVING, 0)
+        write.set_mark(conn, MOVING, 0)
 
 
 def _copy(source: Connection, target: Database, table: Table, key: tuple[str, ...], told: Callable[[int], None]) -> int:
@@ -208,14 +212,14 @@ def _rows(
     if upto is not None:
         wanted = wanted.where(and_(columns[0] <= upto[0], tuple_(*columns) <= tuple_(*upto)))
     if table is tables.marks:
-        wanted = wanted.where(tables.marks.c.name != _MOVING)
+        wanted = wanted.where(tables.marks.c.name != MOVING)
     return [tuple(row) for row in conn.execute(wanted)]
 
 
 def _count(conn: Connection, table: Table) -> int:
     wanted = select(func.count()).select_from(table)
     if table is tables.marks:
-        wanted = wanted.where(tables.marks.c.name != _MOVING)
+        wanted = wanted.where(tables.marks.c.name != MOVING)
     return conn.scalar(wanted) or 0
 
 

@@ -25,8 +25,10 @@ def open_database(where: Path | str | Secret, *, create: bool, wait_s: float, la
     return store
 
 
-def database_at(where: Path | str | Secret, *, create: bool = True, wait_s: float = 5.0) -> Database:
-    """The database, not opened yet.
+def database_at(
+    where: Path | str | Secret, *, create: bool = True, wait_s: float = 5.0, patient: bool = False
+) -> Database:
+    """The database, not opened yet; ``patient`` gives a transaction as long as it takes.
 
     :raises StoreError: an address that is none, or no driver for it.
     """
@@ -39,7 +41,7 @@ def database_at(where: Path | str | Secret, *, create: bool = True, wait_s: floa
             error = StoreError("a database is a file, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
             error.blame = Blame.USER
             raise error
-        return Postgres(where, wait_s)
+        return Postgres(where, wait_s, None) if patient else Postgres(where, wait_s)
     from stillup.store.sqlite import SqliteFile
 
     return SqliteFile(Path(where).expanduser().absolute(), wait_s, create=create)

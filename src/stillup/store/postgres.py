@@ -149,7 +149,7 @@ class Postgres:
         )
         event.listen(engine, "checkout", self._checkout)
         event.listen(engine, "checkin", _checkin)
-        event.listen(engine, "invalidate", lambda conn, record, _exc: _checkin(conn, record))
+        event.listen(engine, "invalidate", lambda _conn, record, _exc: _checkin(None, record))
         return engine
 
     def _connect(self) -> Any:  # noqa: ANN401 - the driver's own connection
@@ -207,7 +207,9 @@ class Postgres:
             raise error
 
 
-def _checkin(_conn: object, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's hook
+def _checkin(conn: Any, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's hook
     number = record.info.pop("deadline", None)
     if number is not None:
         _DEADLINES.end(number)
+    if conn is not None and not conn.closed:
+        conn.read_only = None  # as the server has it, not "may be written" whatever the server says

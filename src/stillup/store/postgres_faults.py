@@ -34,7 +34,7 @@ SENTENCES: dict[str, tuple[str, Blame]] = {
 
 # What the way there says has no SQLSTATE, only words; the words themselves can quote the address. First that fits.
 _NO_ANSWER: tuple[tuple[tuple[str, ...], str, Blame], ...] = (
-    (("authentication failed", "no password supplied", "pg_hba.conf"), SENTENCES["28"][0], Blame.USER),
+    (("authentication failed", "no password supplied", "pg_hba.conf", 'role "'), SENTENCES["28"][0], Blame.USER),
     (("too many", "connection slots"), SENTENCES["53300"][0], Blame.USER),
     (("does not exist",), SENTENCES["3D000"][0], Blame.USER),
     (("starting up", "shutting down", "recovery mode"), SENTENCES["57P"][0], Blame.NETWORK),

@@ -98,18 +98,21 @@ class Store:
         Those with a number up to what was kept of that log before are passed over, and all up to ``upto`` counts as
         kept now: one transaction, so a process that dies in it has kept all or nothing.
         """
-        pairs = list(numbered)
-        rows = {n: write.signal_rows([signal for m, signal in pairs if m == n]) for n in {n for n, _ in pairs}}
-        self._make_room([row for some in rows.values() for row in some])
+        rows: list[tuple[int, write.Row]] = []
+        told: list[int] = []
+        for number, signal in numbered:
+            told.append(number)
+            rows += [(number, row) for row in write.signal_rows([signal])]
+        self._make_room([row for _, row in rows])
         with self._begin(Access.DURABLE) as conn:
             one_at_a_time(conn, "log", log)
             kept = write.mark_of(conn, log)
-            fresh = [row for number in sorted(rows) if number > kept for row in rows[number]]
+            fresh = [row for number, row in rows if number > kept]
             for at in range(0, len(fresh), _BATCH):
                 write.put_signals(conn, fresh[at : at + _BATCH])
             if upto > kept:
                 write.set_mark(conn, log, upto)
-        return sum(number > kept for number, _ in pairs) - len(fresh)
+        return sum(number > kept for number in told) - len(fresh)
 
     def kept_of(self, log: str) -> int:
         """Up to which number of a log its signals are kept; -1 where none are."""
