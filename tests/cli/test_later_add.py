@@ -56,6 +56,7 @@ def test_a_command_is_put_in_line_and_it_is_said_what_is_kept(said, place, monke
     assert "Not kept: DUMMY_API_KEY" in told
     assert "Nothing runs it yet" in told
     (kept,) = commands(place).read()
+    assert kept.owner == place.parent.stat().st_uid
     assert (kept.words, kept.subjects, kept.folder) == (("make", "-k", "all"), ("claude/api",), str(place.parent))
     assert "dummy" not in commands(place).at(kept.id, "command").read_text()
     assert f"{kept.id[:14]}  " in said("later", "list")

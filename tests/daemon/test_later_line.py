@@ -124,6 +124,14 @@ async def test_what_cannot_be_started_says_why(place):
     assert (second.stage, second.exit_code) == (Stage.FAILED, 127)
 
 
+async def test_nothing_runs_in_a_folder_that_somebody_else_has_made_meanwhile(place):
+    (found,) = await place.done(place.add("touch", "ran", owner=place.folder.stat().st_uid + 1))
+    assert (found.stage, found.says) == (
+        Stage.FAILED, "it could not be started: its folder belongs to somebody else by now",
+    )  # fmt: skip
+    assert not (place.folder / "ran").exists()
+
+
 async def test_a_word_of_the_shell_is_no_program_and_ends_not_whoever_keeps_its_exit_code(place):
     found = await place.done(place.add("exit", "3"), place.add("exec", "true"))
     assert [(c.stage, c.exit_code) for c in found] == [(Stage.FAILED, 127)] * 2

@@ -119,6 +119,7 @@ def _command(
         id=new_id(),
         words=words,
         folder=str(folder.absolute()),
+        owner=folder.stat().st_uid,
         environment=kept_environment(os.environ),
         wants=wants,
         subjects=tuple(dict.fromkeys(map(check_subject, subjects or (_meant(config, words[0]),)))),

@@ -44,6 +44,8 @@ class Command(Struct, frozen=True, kw_only=True):
     stage: Stage = Stage.WAITING
     words: tuple[str, ...]
     folder: str
+    owner: int | None = None
+    """Whose the folder was when it was added: another's of the same name, made meanwhile, is not run in."""
     environment: dict[str, str] = {}
     wants: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()

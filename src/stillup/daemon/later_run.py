@@ -8,12 +8,14 @@ is a program: `exit` or `exec` as a command would be its own end.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from stillup.daemon.later_command import Command, arguments
 from stillup.daemon.later_shelf import Commands
@@ -30,8 +32,10 @@ _LOOK_S = 0.05
 def start(commands: Commands, command: Command, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start it.
 
-    :raises OSError: its folder is not there, its files cannot be written, or it runs already.
+    :raises OSError: its folder is gone, or is somebody else's by now, its files cannot be written, or it runs already.
     """
+    if command.owner is not None and Path(command.folder).stat().st_uid != command.owner:
+        raise PermissionError(errno.EACCES, "its folder belongs to somebody else by now")
     lock = commands.hold(command.id)
     if lock is None:
         raise BlockingIOError(os.EX_TEMPFAIL, "it runs already")
