@@ -267,3 +267,12 @@ def test_the_name_in_a_plan_of_somebody_elses_cannot_steer_the_terminal(stillup)
     path = stillup.folder / "coding.md"
     path.write_text(path.read_text().replace("plan: coding", "plan: co\x1b]0;title\x07ding"))
     assert stillup()[1].startswith("co]0;titleding: when Claude is not there")
+
+
+def test_the_words_of_a_kit_of_somebody_elses_cannot_steer_the_terminal(stillup, tmp_path, monkeypatch):
+    folder = tmp_path / "kit"
+    folder.mkdir()
+    (folder / "outage-notice.md").write_text("---\ntitle: notice\n---\nIt is \x1b]0;title\x07down\n")
+    stillup.config.write_text(stillup.config.read_text() + f'[kit]\nfolder = "{folder}"\n')
+    _, out, _ = stillup("coding", "--print")
+    assert "    It is ]0;titledown\n" in out

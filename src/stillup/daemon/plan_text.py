@@ -111,7 +111,8 @@ def _message(f: PlanFacts) -> Iterator[str]:
     by = f"Alerts tell {', '.join(f.tells)} by themselves." if f.tells else "No alert is set up: this is sent by hand."
     yield f"{by} The words, from the kit (`stillup kit edit outage-notice` changes them):\n\n"
     # Indented, whatever the words are they are neither a step nor a mark.
-    yield "".join(f"    {line}".rstrip() + "\n" for line in f.message.splitlines()) or "    …\n"
+    lines = ("".join(c for c in line if c.isprintable()) for line in f.message.splitlines())
+    yield "".join(f"    {line}".rstrip() + "\n" for line in lines) or "    …\n"
     yield "\n"
 
 
