@@ -33,32 +33,43 @@ _AGAIN_S = 10.0
 
 
 async def serve(here: Here) -> None:
-    """Show the page until told to stop; readers that are under way get their answers."""
+    """Show the page, and take reports at it, until told to stop; what is under way is answered."""
+    from stillup.daemon.roles.hub import desk_of
+
     token = await asyncio.to_thread(find_token, here.config.web, here.config.data_folder, here.environ)
-    archive = LateArchive(here.open_store, here.clock)
-    boards = Boards(here.services, here.clock.now())
+    archive, now = LateArchive(here.open_store, here.clock), here.clock.now()
+    desk = desk_of(here) if here.config.hub.enabled else None
     page = Serving(
         here.config.web,
         here.clock,
-        first_board(here.services, here.clock.now()),
+        first_board(here.services, now),
         say=here.say,
         archive=archive,
+        desk=desk,
+        kept=desk.kept if desk is not None else None,
         token=token,
+        more_metrics=[desk.metrics] if desk is not None else [],
     )
     await asyncio.to_thread(page.start)
     here.say(f"page: {page.address}")
     here.beats["page"] = page.address
-    showing = asyncio.create_task(Showing(here, boards, page).go_on())
-    told = asyncio.create_task(here.stop.until(1))
+    works = [asyncio.ensure_future(Showing(here, Boards(here.services, now), page).go_on())]
+    if desk is not None:
+        works.append(asyncio.ensure_future(desk.go_on()))
+    told = asyncio.ensure_future(here.stop.until(1))
     try:
-        await asyncio.wait((showing, told), return_when=asyncio.FIRST_COMPLETED)
-        if showing.done():
-            showing.result()
+        await asyncio.wait((*works, told), return_when=asyncio.FIRST_COMPLETED)
+        for work in works:
+            if work.done():
+                work.result()
+        # Reports that are under way are answered by the desk, which goes on until nobody is there any more.
+        await asyncio.to_thread(page.stop)
+        if desk is not None and not await desk.finish():
+            here.say("the bus did not take the last reports; nobody was told that they were kept")
     finally:
-        showing.cancel()
-        told.cancel()
-        with suppress(asyncio.CancelledError):
-            await showing
+        for work in (*works, told):
+            work.cancel()
+        await asyncio.gather(*works, told, return_exceptions=True)
         await asyncio.to_thread(page.stop)
         await asyncio.to_thread(archive.close)
 
