@@ -41,7 +41,8 @@ def check(database: Database) -> Checked:
     database.prepare()
     with database.snapshot() as conn:
         rows = {
-            table.name: conn.scalar(select(func.count()).select_from(table)) or 0 for table in metadata.sorted_tables
+            str(table.name): conn.scalar(select(func.count()).select_from(table)) or 0
+            for table in metadata.sorted_tables
         }
         faults = [*_own_faults(conn), *_unreadable(conn)]
         if write.mark_of(conn, MOVING) >= 0:

@@ -87,10 +87,10 @@ def move(
         done = []
         for table, key in _TABLES:
             rows, digest = _compare(conn, target, table, key, _of(told, f"comparing {table.name}", whole[table.name]))
-            done.append(Same(table=table.name, rows=rows, copied=copied[table.name], digest=digest))
+            done.append(Same(table=str(table.name), rows=rows, copied=copied[table.name], digest=digest))
     with source.begin(Access.READ) as conn:
         now = {table.name: _count(conn, table) for table, _ in _TABLES}
-    since = {name: now[name] - whole[name] for name in now if now[name] != whole[name]}
+    since = {str(name): now[name] - whole[name] for name in now if now[name] != whole[name]}
     if is_copy or not since:
         with target.begin(Access.DURABLE) as conn:
             conn.execute(delete(tables.marks).where(tables.marks.c.name == MOVING))
