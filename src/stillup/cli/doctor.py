@@ -41,15 +41,23 @@ _CUT_OFF = {
 @click.command(
     name="doctor",
     help="Ask every source of every SERVICE once, with patience, and say which work from here and why others do not. "
-    "Exit code 0 when at least one source of each service works, else 1, and 1 where this machine is cut off.",
+    "Exit code 0 when at least one source of each service works, else 1, and 1 where this machine is cut off. "
+    "With --cluster: how bus, database, clocks and processes of a cluster are; 1 where something is wrong.",
 )
 @click.argument("names", nargs=-1, metavar="[SERVICE]...")
+@click.option("--cluster", "of_cluster", is_flag=True, help="Look at the cluster (`stillup run`) instead.")
 @json_option
 @color_option
 @config_option
-def command(names: tuple[str, ...], as_json: bool, color: bool | None, config_path: Path | None) -> int:
+def command(
+    names: tuple[str, ...], of_cluster: bool, as_json: bool, color: bool | None, config_path: Path | None
+) -> int:
     """Examine."""
     config = load(config_path)
+    if of_cluster:
+        from stillup.cli.doctor_cluster import show
+
+        return show(config, os.environ, as_json=as_json, color=color)
     wanted = services(names, config)
     reports = asyncio.run(_examine(wanted, config))
     away = cut_off(reports)

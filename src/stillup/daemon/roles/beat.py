@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
+from stillup.daemon.cluster.skew import Skew
 from stillup.errors import BadDataError, BusError, UsageError
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ REPLICAS = "replicas"
 EVERY_S, STANDS_S = 3.0, 12.0
 ROLES = ("monitor", "hub", "gateway", "web")
 
-SKEW = timedelta(seconds=2)
-"""So much may a clock be off before it is said."""
+SKEW_S = 2.0
+"""So much may a clock be off before it is said; a monitor stops at :data:`stillup.daemon.cluster.skew.MOST_S`."""
 
 _MOST_BYTES = 16_384
 
@@ -105,9 +106,13 @@ class Beating:
     def __init__(self, bus: Bus, clock: Clock, first: Beat, says: Mapping[str, str], say: Say) -> None:
         self._bus, self._clock, self._first, self._says, self._say = bus, clock, first, says, say
         self._table = table_of(bus)
+        self._skew = Skew(bus, clock)
         self._is_off = False
-        self.skew_s: float | None = None
-        """How far this machine's clock is ahead of the bus's, as of the last beat."""
+
+    @property
+    def skew_s(self) -> float | None:
+        """How far this machine's clock is ahead of the bus's, as of the last beat; None: not known."""
+        return self._skew.seconds
 
     async def go_on(self) -> None:
         """Until it is cancelled; then it says good-bye."""
@@ -124,33 +129,20 @@ class Beating:
 
     async def beat(self) -> None:
         """Say it once; a bus that is away is no trouble of this."""
+        skew_s = await self._skew.measure()
+        beat = msgspec.structs.replace(
+            self._first, skew_s=None if skew_s is None else round(skew_s, 3), says=dict(self._says)
+        )
         try:
-            self.skew_s = await skew_of(self._bus, self._clock)
-            beat = msgspec.structs.replace(self._first, skew_s=round(self.skew_s, 3), says=dict(self._says))
             await self._table.put(self._first.replica, pack(beat))
         except BusError:
-            self.skew_s = None
             return
-        is_off = abs(self.skew_s) > SKEW.total_seconds()
+        is_off = skew_s is not None and abs(skew_s) > SKEW_S
         if is_off != self._is_off:
             self._is_off = is_off
-            self._say(skew_words(self.skew_s) if is_off else "this machine's clock agrees with the bus again")
-
-
-async def skew_of(bus: Bus, clock: Clock) -> float:
-    """How far this machine's clock is ahead of the bus's, seconds; half of the way there and back is taken off.
-
-    :raises stillup.errors.BusError: the bus does not answer.
-    """
-    before = clock.wall_s()
-    there = (await bus.now()).timestamp()
-    return (before + clock.wall_s()) / 2 - there
-
-
-def skew_words(skew_s: float) -> str:
-    """One sentence."""
-    which = "ahead of" if skew_s > 0 else "behind"
-    return f"this machine's clock is {abs(skew_s):.1f} s {which} the bus's; set it by NTP"
+            self._say(
+                f"{self._skew.says}; set it by NTP" if is_off else "this machine's clock agrees with the bus again"
+            )
 
 
 async def must_be_alone(bus: Bus, clock: Clock, replica: str, *, is_given: bool) -> None:

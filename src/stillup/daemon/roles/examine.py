@@ -1,0 +1,214 @@
+"""How a cluster is, as seen from here: bus, database, clocks, processes, partitions. What ``stillup doctor`` shows.
+
+Nothing is changed by looking: no database is made, brought up to date or claimed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from stillup import __version__
+from stillup.bus.lease import claim_of
+from stillup.bus.open import open_bus
+from stillup.daemon.cluster.owning import LEASES
+from stillup.daemon.cluster.partitions import Partition, partitions_of
+from stillup.daemon.cluster.publish import VERDICTS, Word, unpack
+from stillup.daemon.cluster.skew import MOST_S, Skew
+from stillup.daemon.roles.beat import ROLES, SKEW_S, Beat, digest_of, present
+from stillup.daemon.roles.running import limits, watched, where
+from stillup.errors import BadDataError, BusError, StoreError
+
+if TYPE_CHECKING:
+    from stillup.bus.base import Bus
+    from stillup.clock import Clock
+    from stillup.config import Config
+
+_PATIENCE_S = 15.0
+_LATE = timedelta(minutes=3)
+_BEHIND = 2_000
+"""Records that a judge may be behind before it is worth a word: some minutes of a busy log."""
+
+
+class Mark(StrEnum):
+    """How a finding is to be taken."""
+
+    WELL = "well"
+    WORTH_A_WORD = "worth_a_word"
+    WRONG = "wrong"
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One line: what was looked at, and what was found."""
+
+    mark: Mark
+    part: str
+    """``bus``, ``database``, ``clock``, ``process`` or ``partition``."""
+    name: str
+    says: str
+
+
+async def examine(config: Config, environ: Mapping[str, str], clock: Clock) -> list[Finding]:
+    """Look at all of it, within a quarter of a minute.
+
+    :raises stillup.errors.ConfigError: a key's file cannot be read.
+    """
+    database = asyncio.create_task(asyncio.to_thread(_database, config, environ))
+    found = await _bus(config, environ, clock)
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            found.insert(1, await database)
+    except TimeoutError:
+        found.insert(1, _finding(Mark.WRONG, "database", "", f"did not answer within {_PATIENCE_S:.0f} s"))
+    return found
+
+
+# -- the bus and what is on it -----------------------------------------------------------------------------------------
+
+
+async def _bus(config: Config, environ: Mapping[str, str], clock: Clock) -> list[Finding]:
+    servers = ", ".join(config.cluster.bus)
+    try:
+        bus = await open_bus(where(config, environ, "doctor"), clock, limits=limits(config))
+    except BusError as exc:
+        return [_finding(Mark.WRONG, "bus", servers, str(exc))]
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            return await _seen(bus, config, clock, servers)
+    except (BusError, TimeoutError) as exc:
+        return [_finding(Mark.WRONG, "bus", servers, str(exc) or f"did not answer within {_PATIENCE_S:.0f} s")]
+    finally:
+        await bus.close()
+
+
+async def _seen(bus: Bus, config: Config, clock: Clock, servers: str) -> list[Finding]:
+    if not bus.is_there:
+        return [_finding(Mark.WRONG, "bus", servers, getattr(bus, "trouble", None) or "does not answer")]
+    began_s = clock.monotonic_s()
+    skew = Skew(bus, clock)
+    skew_s = await skew.measure()
+    took_ms = (clock.monotonic_s() - began_s) * 1000
+    services, now = watched(config), clock.now()
+    beats = await present(bus)
+    words = await _words(bus)
+    found = [_finding(Mark.WELL, "bus", servers, f"answers in {took_ms:.0f} ms, prefix {config.cluster.prefix!r}")]
+    if skew_s is None or abs(skew_s) > SKEW_S:
+        found.append(_finding(Mark.WRONG, "clock", "here", skew.says))
+    else:
+        found.append(_finding(Mark.WELL, "clock", "here", f"agrees with the bus to {abs(skew_s):.2f} s"))
+    found += processes(config, beats, digest_of(services), now)
+    leases = {e.key: c.holder for e in await bus.table(LEASES).entries() if (c := claim_of(e)) is not None}
+    for partition in partitions_of(services):
+        oldest, newest = await bus.log(partition.log).ends()
+        said = [words[s] for s in partition.services if s in words]
+        found.append(partition_says(partition, leases.get(partition.name, ""), (oldest, newest), said, now))
+    return found
+
+
+def processes(config: Config, beats: Sequence[Beat], watches: str, now: datetime) -> Iterator[Finding]:
+    """A line for each process, and for each role that lacks some."""
+    for beat in beats:
+        wrong = list(_wrong_with(beat, watches))
+        age = _span(now - beat.since)
+        says = ", ".join(f"{name} {text}" for name, text in beat.says.items() if text and name != "trouble")
+        mark = Mark.WRONG if wrong else Mark.WELL
+        told = "; ".join([*wrong, f"{beat.version} on {beat.host}, up {age}", *([says] if says else [])])
+        yield _finding(mark, "process", f"{beat.role} {beat.replica}", told)
+    for role in ROLES:
+        there, wanted = sum(b.role == role for b in beats), getattr(config.cluster.expect, role)
+        if there < wanted:
+            yield _finding(Mark.WRONG, "process", role, f"{there} of {wanted} are there")
+    if not any(b.role == "monitor" for b in beats):
+        yield _finding(Mark.WRONG, "process", "monitor", "there is none, so nothing is judged")
+
+
+def _wrong_with(beat: Beat, watches: str) -> Iterator[str]:
+    if beat.skew_s is not None and abs(beat.skew_s) > SKEW_S:
+        which = "ahead" if beat.skew_s > 0 else "behind"
+        what = ": it judges nothing" if abs(beat.skew_s) > MOST_S and beat.role == "monitor" else ""
+        yield f"its clock is {abs(beat.skew_s):.1f} s {which}{what}"
+    if beat.watches and beat.watches != watches:
+        yield "it was told to watch other services than this configuration names"
+    if beat.version != __version__:
+        yield f"it is of version {beat.version}, this is {__version__}"
+    if beat.says.get("trouble"):
+        yield beat.says["trouble"]
+
+
+def partition_says(
+    partition: Partition, holder: str, ends: tuple[int, int], said: Sequence[Word], now: datetime
+) -> Finding:
+    """Who judges it, how long its log is, how far behind its judge."""
+    oldest, newest = ends
+    name = f"{partition.name} ({', '.join(partition.services)})"
+    kept = f"log of {max(0, newest - oldest + 1)} records"
+    if not holder:
+        return _finding(Mark.WRONG, "partition", name, f"nobody judges it; {kept}")
+    if len(said) < len(partition.services):
+        return _finding(Mark.WORTH_A_WORD, "partition", name, f"{holder} judges it, and has said nothing yet; {kept}")
+    at, behind = min(w.at for w in said), newest - min(w.seq for w in said)
+    what = f"{holder} judges it, last {at:%H:%M} UTC; {kept}, {max(0, behind)} not judged yet"
+    if now - at > _LATE:
+        return _finding(Mark.WRONG, "partition", name, f"{what}: that is {_span(now - at)} ago")
+    return _finding(Mark.WORTH_A_WORD if behind > _BEHIND else Mark.WELL, "partition", name, what)
+
+
+async def _words(bus: Bus) -> dict[str, Word]:
+    found = {}
+    for entry in await bus.table(VERDICTS).entries():
+        try:
+            word = unpack(entry.value or b"")
+        except BadDataError:
+            continue
+        found[word.service] = word
+    return found
+
+
+# -- the database ------------------------------------------------------------------------------------------------------
+
+
+def _database(config: Config, environ: Mapping[str, str]) -> Finding:
+    from stillup.store import owner
+    from stillup.store.dialect import is_postgresql
+    from stillup.store.engine import Access
+    from stillup.store.opening import database_at
+    from stillup.store.schema import revision_of
+    from stillup.store.tables import HEAD
+
+    name = ""
+    try:
+        with closing(database_at(config.store_at(environ), create=False)) as database:
+            name = database.where
+            with database.begin(Access.READ) as conn:
+                revision = revision_of(conn, name)
+                if revision is None:
+                    return _finding(Mark.WORTH_A_WORD, "database", name, "is empty: the first process makes its tables")
+                kind = "PostgreSQL" if is_postgresql(conn.dialect) else "SQLite, on this machine alone"
+                if revision != HEAD:
+                    says = f"{kind}, schema {revision}; this stillup's is {HEAD}"
+                    return _finding(Mark.WORTH_A_WORD, "database", name, says)
+                whose = owner.whose(conn)
+    except StoreError as exc:
+        return _finding(Mark.WRONG, "database", name, str(exc))
+    if whose is not None and whose != config.cluster.prefix:
+        return _finding(Mark.WRONG, "database", name, f"belongs to the installation {whose!r}, not to this")
+    mark = Mark.WELL if kind == "PostgreSQL" else Mark.WORTH_A_WORD
+    return _finding(mark, "database", name, f"{kind}, schema {revision}")
+
+
+def _finding(mark: Mark, part: str, name: str, says: str) -> Finding:
+    return Finding(mark=mark, part=part, name=name, says=says)
+
+
+def _span(length: timedelta) -> str:
+    seconds = length.total_seconds()
+    for limit, size, unit in ((90, 1, "s"), (5_400, 60, "min"), (172_800, 3_600, "h")):
+        if seconds < limit:
+            return f"{max(0, round(seconds / size))} {unit}"
+    return f"{round(seconds / 86_400)} days"
