@@ -68,13 +68,13 @@ def test(channel: str | None, config_path: Path | None) -> int:
 def list_(limit: int, as_json: bool, color: bool | None, config_path: Path | None) -> int:
     """Print both."""
     from stillup.clock import SystemClock
-    from stillup.store import open_store
+    from stillup.store import is_kept, open_store
 
-    path = load(config_path).database
-    if not path.exists():
+    where = load(config_path).store_at(os.environ)
+    if not is_kept(where):
         click.echo("Nothing was decided yet: alerts run in `stillup up`.", err=True)
         return 0
-    with open_store(path, create=False) as store:
+    with open_store(where, create=False) as store:
         queued = store.outbox.listed(limit=limit)
         states = {party: store.outbox.state(party) for party in store.outbox.parties()}
     if as_json:
@@ -141,13 +141,13 @@ def ack(service: str | None, config_path: Path | None) -> int:
 def retry(config_path: Path | None) -> int:
     """Put it back to what waits; whoever sends looks within a minute."""
     from stillup.clock import SystemClock
-    from stillup.store import open_store
+    from stillup.store import is_kept, open_store
 
     now = SystemClock().now()
-    path = load(config_path).database
+    where = load(config_path).store_at(os.environ)
     count = 0
-    if path.exists():
-        with open_store(path, create=False) as store:
+    if is_kept(where):
+        with open_store(where, create=False) as store:
             count = sum(store.outbox.revive(party, now) for party in store.outbox.parties())
     click.echo(f"{count} {'message waits' if count == 1 else 'messages wait'} again.")
     return 0
@@ -160,7 +160,7 @@ def _note(config: Config, event: Event, now: datetime) -> int:
     from stillup.store import open_store
 
     known = 0
-    with open_store(config.database) as store:
+    with open_store(config.store_at(os.environ)) as store:
         for party in dict.fromkeys(("main", *store.outbox.parties())):
             with store.outbox.deciding(party) as deciding:
                 state = decide(settings_of(config.alerts), deciding.state, event, now).state

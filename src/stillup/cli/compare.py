@@ -22,7 +22,7 @@ from stillup.daemon.compared import HISTORY, Compared, compare
 from stillup.errors import StoreError, UsageError
 from stillup.model.incident import Incident
 from stillup.model.service import Capability
-from stillup.store import open_store
+from stillup.store import is_kept, open_store
 
 if TYPE_CHECKING:
     from stillup.config import Config
@@ -77,13 +77,13 @@ def code_of(compared: Sequence[Compared]) -> int:
 
 def _record(config: Config, now: datetime, services: Sequence[str]) -> tuple[list[Incident], dict[str, datetime]]:
     """What was kept here of the last days, and since when something was kept of each service."""
-    path = config.database
-    if not path.exists():
+    where = config.store_at(os.environ)
+    if not is_kept(where):
         return [], {}
     incidents: list[Incident] = []
     since: dict[str, datetime] = {}
     try:
-        with open_store(path, create=False) as store:
+        with open_store(where, create=False) as store:
             for service in services:
                 incidents += store.incidents(service, now - HISTORY)
                 first = next(iter(store.transitions(service)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from stillup.cli.say import put
 
 if TYPE_CHECKING:
     from stillup.cli.forecast_outlook import Kept
+    from stillup.secret import Secret
 
 _MOST_KEPT = 1000
 
@@ -67,7 +69,7 @@ def _answer_person(
 
     service = find_service(name)
     past = read_history(history)
-    kept = _kept(load(config_path).database, service.id)
+    kept = _kept(load(config_path).store_at(os.environ), service.id)
     found = outlook(service, kept, past.rows, SystemClock().now())
     if as_json:
         put(found.json())
@@ -79,15 +81,15 @@ def _answer_person(
     return 65 if past.bad_count else 0
 
 
-def _kept(path: Path, service: str) -> Kept:
+def _kept(where: Path | Secret, service: str) -> Kept:
     """What the store knows of a service: its incidents, and what pages told since the open one began."""
     from stillup.cli.forecast_outlook import Kept
     from stillup.model.signal import Declared
-    from stillup.store import open_store
+    from stillup.store import is_kept, open_store
 
-    if not path.exists():
+    if not is_kept(where):
         return Kept((), ())
-    with open_store(path, create=False) as store:
+    with open_store(where, create=False) as store:
         incidents = store.incidents(service, limit=_MOST_KEPT)
         begun = min((i.since for i in incidents if i.recovered_at is None), default=None)
         told = () if begun is None else tuple(s for s in store.signals(service, begun) if isinstance(s, Declared))

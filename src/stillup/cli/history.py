@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,16 +39,16 @@ def command(
     """Print the record."""
     from stillup.catalog.load import find_service
     from stillup.clock import SystemClock
-    from stillup.store import open_store
+    from stillup.store import is_kept, open_store
 
     service = find_service(name).id if name else None
-    path = load(config_path).database
-    if not path.exists():
+    where = load(config_path).store_at(os.environ)
+    if not is_kept(where):
         click.echo("Nothing kept yet: run `stillup watch claude` first.", err=True)
         return 0
     now = SystemClock().now()
     since = now - timedelta(days=days)
-    with open_store(path, create=False) as store:
+    with open_store(where, create=False) as store:
         found = store.transitions(service, since) if changes else store.incidents(service, since)
     if as_json:
         for one in found:

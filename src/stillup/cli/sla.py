@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ def _reports(config: Config, name: str | None, month_name: str | None, target: f
     from stillup.clock import SystemClock
     from stillup.daemon.sla import report, this_month
     from stillup.risk.sla import month
-    from stillup.store import open_store
+    from stillup.store import is_kept, open_store
 
     known = catalogue()
     services: list[Service] = [find_service(name)] if name else [known[s] for s in config.services]
@@ -86,10 +87,10 @@ def _reports(config: Config, name: str | None, month_name: str | None, target: f
     if period.begin_s > now.timestamp():
         msg = f"{period.name} has not begun yet"
         raise UsageError(msg)
-    path = config.database
-    if not path.exists():
+    where = config.store_at(os.environ)
+    if not is_kept(where):
         say("Nothing was measured yet: `stillup up` (or `stillup watch`) measures while it runs.")
-    with open_store(path, create=False) if path.exists() else nullcontext() as store:
+    with open_store(where, create=False) if is_kept(where) else nullcontext() as store:
         return [report(config, store, service, period, now, target) for service in services]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stillup.secret import Secret
     from stillup.store.store import Store
 
-__all__ = ["Key", "Report", "open_store"]
+__all__ = ["Key", "Report", "is_kept", "open_store"]
 
 
 def open_store(where: Path | str | Secret, *, create: bool = True, wait_s: float = 5.0, late: bool = False) -> Store:
@@ -33,3 +33,8 @@ def open_store(where: Path | str | Secret, *, create: bool = True, wait_s: float
     from stillup.store.opening import open_database
 
     return open_database(where, create=create, wait_s=wait_s, late=late)
+
+
+def is_kept(where: Path | Secret) -> bool:
+    """Whether there is anything at ``where`` to open: a file that is there, or a server, which says so itself."""
+    return where.exists() if isinstance(where, Path) else True
