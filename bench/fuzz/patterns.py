@@ -1,6 +1,6 @@
 """Every compiled pattern of the tree, timed on strings made to be hard for it.
 
-    python -m bench.fuzz.patterns [--size 50000] [--worst 20]
+    python bench/fuzz/patterns.py [--size 50000] [--worst 20]
 
 The strings come out of the pattern's own parse: up to a repetition what it asks for, the repeated part over and over,
 then something that does not fit. Each is matched as the code does it: at one place, or from every place. What grows

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from fuzz.patterns import limit
 
-from bench.fuzz.patterns import limit
 from stillup.config.locate import lines_of
 from stillup.daemon.plan_steps import front_of
 from stillup.vault.importing import gemini_activity, gemini_takeout, markdown
