@@ -75,6 +75,14 @@ def test_the_board_has_a_clock_and_a_tally_for_each_scene_and_fits_its_terminal(
     assert "over: with your backups 100 %" in " ".join(console.file.getvalue().split())
 
 
+def test_what_happens_in_the_same_words_in_every_scene_is_told_once():
+    for view in (Lines(out()), Board(out(terminal=True), lambda: 0.0)):
+        view.tell(moment(What.BEGINS, 0.0, says=PLAY.title))
+        for at_s in (1.0, 2.0):
+            view.tell(moment(What.HAPPENED, at_s, says="No alert is configured."))
+        assert view._out.file.getvalue().count("No alert is configured.") == 1
+
+
 def test_words_from_elsewhere_do_not_steer_the_terminal():
     for view in (Lines(out()), Board(out(terminal=True), lambda: 0.0)):
         for what in (What.BEGINS, What.FAILS, What.HAPPENED, What.MENDED):

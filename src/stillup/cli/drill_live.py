@@ -23,6 +23,7 @@ class Lines:
     def __init__(self, out: Console) -> None:
         self._out = out
         self._failed: set[tuple[int, str]] = set()
+        self._heard: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -37,8 +38,18 @@ class Lines:
             if moment.asked is None or moment.asked.ok or which in self._failed:
                 return
             self._failed.add(which)
+        if self._is_old(moment):
+            return
         for words, style in spoken(moment):
             self._print(f"{seconds(moment.at_s):>7}  {words}", style)
+
+    def _is_old(self, moment: Moment) -> bool:
+        """What happens in the same words in each of thirty scenes is told once; the report has it in each."""
+        if moment.what is not What.HAPPENED:
+            return False
+        is_old = moment.says in self._heard
+        self._heard.add(moment.says)
+        return is_old
 
     def ask(self, says: str) -> None:
         """A step that somebody is to do."""
@@ -133,7 +144,7 @@ class Board(Lines):
             scene.says, scene.style = f"DRILL: {line(moment.says)}", "red"
         elif moment.what is What.MENDED:
             scene.says, scene.style = "the failure is over", "green"
-        elif moment.what is What.HAPPENED:
+        elif moment.what is What.HAPPENED and not self._is_old(moment):
             self._print(f"{seconds(moment.at_s):>7}  {line(moment.says)}", "")
         elif moment.what is What.OVER and moment.scene is not None:
             del self._open[moment.number]

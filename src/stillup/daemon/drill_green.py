@@ -219,10 +219,10 @@ class GreenPage:
             self._steps = tuple(map(step_of, shown.steps))
 
     def _happens(self, verdict: Verdict) -> None:
-        sides = ", ".join(family.value for family in verdict.families) or "nobody"
+        sides = ", ".join(family.value for family in verdict.families)
         sure = f"{verdict.confidence.value} " if verdict.confidence else ""
         green = "" if Family.OFFICIAL in verdict.families else "; the official page says that all is well"
-        says = f"The verdict: {sure}{verdict.state.value.replace('_', ' ')}, by {sides}"
+        says = f"The verdict: {sure}{verdict.state.value.replace('_', ' ')}{', by ' if sides else ''}{sides}"
         told = Happened(self._at_s(verdict.at), f"{says}{green if verdict.state.is_fault else ''}.")
         if self._happened and self._happened[-1].says == told.says:
             return
