@@ -1,6 +1,7 @@
-"""How fast the store is: commits and signals a second, bytes a signal. ``python bench/store.py [FOLDER]``.
+"""How fast the store is: commits and signals a second, bytes a signal. ``python bench/store.py [FOLDER | ADDRESS]``.
 
-FOLDER decides which disk is measured; a commit waits for it, a recording does not.
+FOLDER decides which disk is measured; a commit waits for it, a recording does not. ADDRESS is an empty PostgreSQL
+database, as ``postgresql://user@127.0.0.1/bench``: there both wait for the server's disk.
 """
 
 from __future__ import annotations
@@ -83,26 +84,30 @@ def recorded(store: Store, clock: SystemClock) -> tuple[float, float]:
     return count / (written - began), count / (read - written)
 
 
-def main(folder: str | None) -> None:
+def main(where: str | None) -> None:
+    with TemporaryDirectory(dir=None if where is None or "://" in where else where) as made:
+        run(where if where is not None and "://" in where else Path(made) / "stillup.db")
+
+
+def run(where: Path | str) -> None:
+    """Measure one database."""
     clock = SystemClock()
-    with TemporaryDirectory(dir=folder) as made:
-        path = Path(made) / "stillup.db"
+    began = clock.monotonic_s()
+    with open_store(where):
+        print(f"make, imports included  {1000 * (clock.monotonic_s() - began):9,.1f} ms")
+    began = clock.monotonic_s()
+    with open_store(where) as store:
+        print(f"open                    {1000 * (clock.monotonic_s() - began):9,.1f} ms")
+        written, read = recorded(store, clock)
+    with open_store(where) as store:
+        print(f"signals written         {written:9,.0f} /s")
+        print(f"signals read            {read:9,.0f} /s")
+        if isinstance(where, Path):
+            print(f"a signal takes          {where.stat().st_size / SIGNALS:9,.0f} bytes")
+        print(f"durable steps           {commits(store, clock):9,.0f} /s")
         began = clock.monotonic_s()
-        with open_store(path):
-            print(f"make, imports included  {1000 * (clock.monotonic_s() - began):9,.1f} ms")
-        began = clock.monotonic_s()
-        with open_store(path) as store:
-            print(f"open                    {1000 * (clock.monotonic_s() - began):9,.1f} ms")
-            written, read = recorded(store, clock)
-        size = path.stat().st_size / SIGNALS
-        with open_store(path) as store:
-            print(f"signals written         {written:9,.0f} /s")
-            print(f"signals read            {read:9,.0f} /s")
-            print(f"a signal takes          {size:9,.0f} bytes")
-            print(f"durable steps           {commits(store, clock):9,.0f} /s")
-            began = clock.monotonic_s()
-            gone = store.prune(NOON + timedelta(days=30), timedelta(days=1))
-            print(f"signals pruned          {gone / (clock.monotonic_s() - began):9,.0f} /s")
+        gone = store.prune(NOON + timedelta(days=30), timedelta(days=1))
+        print(f"signals pruned          {gone / (clock.monotonic_s() - began):9,.0f} /s")
 
 
 if __name__ == "__main__":
