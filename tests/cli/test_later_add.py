@@ -157,6 +157,10 @@ def test_who_waits_for_a_variable_that_is_not_there_is_told(said, place, monkeyp
     assert "(and for DUMMY_NAME, which is not set here)" in said("later", "run", "--wait", code=1)
 
 
+def test_where_nothing_waits_and_no_gateway_runs_there_is_nothing_to_run(said):
+    assert said("later", "run") == "Nothing waits.\n"
+
+
 def test_no_id_is_the_id_of_none(said, place):
     (place.parent / "r.json").write_text(json.dumps(BODY))
     said("later", "add", "--request", "r.json")

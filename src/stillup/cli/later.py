@@ -138,8 +138,10 @@ def run(
         return commands.run_now(config, [found], as_json=as_json)
     waiting = [] if id else [c for c in commands.commands_of(config) if c.stage == "waiting"]
     kept = Kept.of(config)
-    code = 0
-    if id or not waiting or any(not item.state.is_over for item in kept.items):
+    code, asks = 0, any(not item.state.is_over for item in kept.items)
+    if not (id or waiting or asks or kept.url):
+        click.echo("Nothing waits.", err=True)
+    elif id or not waiting or asks:
         code = kept.order("POST", f"/{kept.find(id).id}/run" if id else "/run", as_json=as_json)
     return max(code, commands.run_now(config, waiting, as_json=as_json)) if waiting else code
 
