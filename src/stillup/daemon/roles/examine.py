@@ -19,11 +19,12 @@ from stillup.bus.lease import claim_of
 from stillup.bus.open import open_bus
 from stillup.daemon.cluster.owning import LEASES
 from stillup.daemon.cluster.partitions import Partition, partitions_of
-from stillup.daemon.cluster.publish import VERDICTS, Word, unpack
+from stillup.daemon.cluster.publish import Word
 from stillup.daemon.cluster.skew import MOST_S, Skew
 from stillup.daemon.roles.beat import ROLES, SKEW_S, Beat, digest_of, present
 from stillup.daemon.roles.running import limits, watched, where
-from stillup.errors import BadDataError, BusError, StoreError
+from stillup.daemon.roles.said import words_of
+from stillup.errors import BusError, StoreError
 
 if TYPE_CHECKING:
     from stillup.bus.base import Bus
@@ -96,7 +97,7 @@ async def _seen(bus: Bus, config: Config, clock: Clock, servers: str) -> list[Fi
     took_ms = (clock.monotonic_s() - began_s) * 1000
     services, now = watched(config), clock.now()
     beats = await present(bus)
-    words = await _words(bus)
+    words = await words_of(bus)
     found = [_finding(Mark.WELL, "bus", servers, f"answers in {took_ms:.0f} ms, prefix {config.cluster.prefix!r}")]
     if skew_s is None or abs(skew_s) > SKEW_S:
         found.append(_finding(Mark.WRONG, "clock", "here", skew.says))
@@ -157,17 +158,6 @@ def partition_says(
     if now - at > _LATE:
         return _finding(Mark.WRONG, "partition", name, f"{what}: that is {_span(now - at)} ago")
     return _finding(Mark.WORTH_A_WORD if behind > _BEHIND else Mark.WELL, "partition", name, what)
-
-
-async def _words(bus: Bus) -> dict[str, Word]:
-    found = {}
-    for entry in await bus.table(VERDICTS).entries():
-        try:
-            word = unpack(entry.value or b"")
-        except BadDataError:
-            continue
-        found[word.service] = word
-    return found
 
 
 # -- the database ------------------------------------------------------------------------------------------------------

@@ -18,11 +18,13 @@ from prometheus_client.registry import Collector
 
 from stillup import __version__
 from stillup.daemon.roles.beat import ROLES, Beat, present
+from stillup.daemon.roles.said import words_of
 from stillup.daemon.sockets import open_sockets
 from stillup.errors import BusError
 
 if TYPE_CHECKING:
     from stillup.config import Config
+    from stillup.daemon.cluster.publish import Word
     from stillup.daemon.roles.beat import Beating
     from stillup.daemon.roles.role import Here
 
@@ -113,17 +115,17 @@ class Health:
     async def _metrics(self) -> bytes:
         try:
             async with asyncio.timeout(_PATIENCE_S / 2):
-                beats = await present(self._here.bus)
+                beats, words = await present(self._here.bus), await words_of(self._here.bus)
         except (BusError, TimeoutError):
-            beats = []
+            beats, words = [], {}
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Known(self._here, self._beating, beats))
+        registry.register(_Known(self._here, self._beating, beats, words))
         return generate_latest(registry)
 
 
 class _Known(Collector):
-    def __init__(self, here: Here, beating: Beating, beats: list[Beat]) -> None:
-        self._here, self._beating, self._beats = here, beating, beats
+    def __init__(self, here: Here, beating: Beating, beats: list[Beat], words: Mapping[str, Word]) -> None:
+        self._here, self._beating, self._beats, self._words = here, beating, beats, words
 
     def collect(self) -> Iterator[Metric]:
         here = self._here
@@ -141,7 +143,11 @@ class _Known(Collector):
         for role in ROLES:
             there.add_metric((role,), sum(b.role == role for b in self._beats))
             wanted.add_metric((role,), getattr(here.config.cluster.expect, role))
-        yield from (there, wanted)
+        says = "Seconds since the minute of a service that was judged last"
+        age, now = GaugeMetricFamily("stillup_judged_age_seconds", says, labels=("service",)), here.clock.now()
+        for name, word in self._words.items():
+            age.add_metric((name,), max(0.0, (now - word.at).total_seconds()))
+        yield from (there, wanted, age)
 
 
 def _is_here(host: str) -> bool:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from stillup.daemon.cluster.publish import VERDICTS, unpack
 from stillup.daemon.heartbeat import Heartbeat
 from stillup.daemon.roles.beat import ROLES, Beat, present
-from stillup.errors import BadDataError, BusError, ConfigError
+from stillup.daemon.roles.said import words_of
+from stillup.errors import BusError, ConfigError
 from stillup.response.alerts.delivery import Sent
 from stillup.response.alerts.reasons import Kind, Reason
 from stillup.response.alerts.values import Message
@@ -95,7 +95,7 @@ class _Watchdog:
         now, within_s = here.clock.now(), here.config.watchdog.judged_within_s
         try:
             beats = await present(here.bus)
-            judged = await _judged(here)
+            judged = {name: word.at for name, word in (await words_of(here.bus)).items()}
         except BusError as exc:
             self._why = str(exc)
             return
@@ -130,17 +130,6 @@ class _Watchdog:
                 delivery = await channel.send(replace(message, channel=channel.id))
                 if delivery.sent is not Sent.DELIVERED:
                     here.say(f"the watchdog's word was not taken by {channel.id}: {delivery.says}")
-
-
-async def _judged(here: Here) -> dict[str, datetime]:
-    found = {}
-    for entry in await here.bus.table(VERDICTS).entries():
-        try:
-            word = unpack(entry.value or b"")
-        except BadDataError:
-            continue
-        found[word.service] = word.at
-    return found
 
 
 def message_of(wrong: Sequence[str], now: datetime) -> Message:
