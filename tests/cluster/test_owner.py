@@ -237,7 +237,7 @@ async def test_a_lease_that_is_lost_ends_the_owner_before_it_says_another_minute
     lease.number = None
     await world.minute()
     await until(task.done)
-    assert task.exception().subgroup(Lost)
+    assert isinstance(task.exception(), Lost)
     assert len(await world.oracle()) == said
 
 

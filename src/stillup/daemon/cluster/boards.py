@@ -10,6 +10,7 @@ from msgspec import structs
 
 from stillup.daemon.board import first_board
 from stillup.daemon.cluster.publish import BOARDS, unpack_board
+from stillup.daemon.cluster.together import together
 from stillup.errors import BadDataError
 
 if TYPE_CHECKING:
@@ -34,12 +35,9 @@ class BoardsSeen:
         self.unreadable = 0
         """Entries of another version of stillup."""
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """Show what comes."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch())
-            group.create_task(self._tell())
-        raise AssertionError
+        await together(self._watch(), self._tell())
 
     async def _watch(self) -> None:
         async for entry in self._table.watch():

@@ -17,8 +17,10 @@ from stillup.daemon.cluster.judging import Judging, Means
 from stillup.daemon.cluster.records import Minute, Read, minute_id, pack
 from stillup.daemon.cluster.saving import Saver
 from stillup.daemon.cluster.telling import Telling
+from stillup.daemon.cluster.together import together
 from stillup.daemon.cluster.writing import Writer
-from stillup.errors import BusError
+from stillup.daemon.reports.counts import put, table_of
+from stillup.errors import BadDataError, BusError
 from stillup.sources.poller import Poller
 from stillup.store import Report as KeptReport
 from stillup.verdict.settings import TICK_S
@@ -107,34 +109,37 @@ class Owner:
         """The newest minute that everybody was told."""
         return self._telling.told_at
 
-    async def run(self) -> NoReturn:
-        """Own it.
+    async def run(self) -> None:
+        """Own it; it does not end by itself.
 
         :raises Lost: the lease is somebody else's.
         :raises stillup.errors.BusError: the bus cannot do what is needed of it.
         """
-        judging = self.judging
-        newest = await judging.begin()
+        newest = await self.judging.begin()
         try:
-            async with asyncio.TaskGroup() as group:
-                saving = group.create_task(judging.saver.run())
-                await self._catch_up(newest)
-                group.create_task(judging.follow())
-                if self._board_of is not None:
-                    self._board = await asyncio.to_thread(self._board_of, judging, self._telling)
-                    self._telling.made = self._board.judged
-                if judging.judge.judged is not None:
-                    self._telling.say_now(judging.judge.machine.monitor, judging.judge.judged, judging.judge.seq)
-                group.create_task(self._telling.run())
-                group.create_task(self._writer.run())
-                group.create_task(self._poll())
-                group.create_task(self._minutes())
-                await saving
+            await together(self.judging.saver.run(), self._judge(newest))
         finally:
             with suppress(TimeoutError, BusError):
                 async with asyncio.timeout(_LAST_S):
-                    await judging.keep_last()
-        raise AssertionError
+                    await self.judging.keep_last()
+
+    async def _judge(self, newest: int) -> None:
+        """Catch up with the log, then own what comes."""
+        judging = self.judging
+        await self._catch_up(newest)
+        if self._board_of is not None:
+            self._board = await asyncio.to_thread(self._board_of, judging, self._telling)
+            self._telling.made = self._board.judged
+        if judging.judge.judged is not None:
+            self._telling.say_now(judging.judge.machine.monitor, judging.judge.judged, judging.judge.seq)
+        await together(
+            judging.follow(),
+            self._telling.run(),
+            self._writer.run(),
+            self._poll(),
+            self._minutes(),
+            self._tell_counts(),
+        )
 
     async def _catch_up(self, newest: int) -> None:
         """Judge what stands in the log, and what came meanwhile."""
@@ -166,6 +171,17 @@ class Owner:
         if report.reading is not None:
             read = Read(service=report.service, source=report.source, at=report.started_at)
             self._writer.write(report.reading.signals, read)
+
+    async def _tell_counts(self) -> NoReturn:
+        """Say what the reports of each minute add up to: every hub's desk gives it out to other installations."""
+        table = table_of(self._means.bus)
+        while True:
+            await self._telling.news.wait()
+            self._telling.news.clear()
+            judge = self.judging.judge
+            if judge.judged is not None:
+                with suppress(BusError, BadDataError):  # the next minute's word has this one in it
+                    await put(table, self._partition.name, judge.adding, self._partition.services, judge.judged)
 
     # -- minutes ------------------------------------------------------------------------------------------------------
 

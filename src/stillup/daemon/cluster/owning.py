@@ -15,6 +15,7 @@ from stillup.bus.lease import STANDS_S, Lease
 from stillup.daemon.cluster.owner import Lost, Owner
 from stillup.daemon.cluster.saving import BeginAnew
 from stillup.daemon.cluster.skew import Skew
+from stillup.daemon.cluster.together import end, together
 from stillup.errors import BusError
 
 if TYPE_CHECKING:
@@ -76,13 +77,10 @@ class Owning:
         self.owners: dict[str, Owner] = {}
         """What is owned now, by the name of its partition."""
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """Stand by and own, until cancelled; then every lease is given up at once."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch_the_clock())
-            for n, partition in enumerate(self._partitions):
-                group.create_task(self._stand_by(partition, n * _APART_S / 2))
-        raise AssertionError
+        standing_by = (self._stand_by(partition, n * _APART_S / 2) for n, partition in enumerate(self._partitions))
+        await together(self._watch_the_clock(), *standing_by)
 
     async def _watch_the_clock(self) -> NoReturn:
         while True:
@@ -112,9 +110,7 @@ class Owning:
             try:
                 failed = await self._own(partition, lease, await lease.until_held())
             finally:
-                keeping.cancel()
-                with suppress(asyncio.CancelledError):
-                    await keeping
+                await end((keeping,))
                 with suppress(BusError, TimeoutError):
                     async with asyncio.timeout(1.0):
                         await lease.give_up()
@@ -130,23 +126,15 @@ class Owning:
             try:
                 await asyncio.wait((working, losing), return_when=asyncio.FIRST_COMPLETED)
             finally:
-                losing.cancel()
-                working.cancel()
-                ended = await asyncio.gather(working, return_exceptions=True)
+                await end((losing, working))
                 self.owners.pop(partition.name, None)
-            exc = _inner(ended[0])
+            exc = None if working.cancelled() else working.exception()
             if isinstance(exc, BeginAnew):
                 self._say(f"partition {partition.name} is judged anew from its checkpoint: the database is back")
                 continue
-            if exc is None or isinstance(exc, asyncio.CancelledError | Lost):
+            if exc is None or isinstance(exc, Lost):
                 self._say(f"partition {partition.name} is another's now, or will be")
                 return False
             self._say(f"partition {partition.name} cannot be judged here: {type(exc).__name__}: {str(exc)[:300]}")
             return True
         return False
-
-
-def _inner(exc: BaseException | None) -> BaseException | None:
-    while isinstance(exc, BaseExceptionGroup):
-        exc = exc.exceptions[0]
-    return exc

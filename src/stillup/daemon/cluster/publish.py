@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stillup.bus.base import Table
 
 VERDICTS = "verdicts"
-"""The table of :class:`Word`."""
+"""The table of :class:`Word`. Words do not go by themselves: whoever reads one looks how old its minute is."""
 BOARDS = "boards"
 """The table of :class:`Shown`."""
 

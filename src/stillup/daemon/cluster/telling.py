@@ -41,15 +41,18 @@ class Telling:
         self.made = made
         self._publishers = {name: Publisher(bus.table(name)) for name in (VERDICTS, BOARDS)}
         self._due: dict[tuple[str, str], tuple[datetime, bytes]] = {}
-        self._news = asyncio.Event()
+        self._due_now = asyncio.Event()
         self._boards: dict[str, ServiceBoard] = {}
         self._fails = False
+        self.news = asyncio.Event()
+        """A minute was judged; whoever waits for that clears it."""
         self.told_at: datetime | None = None
         """The newest minute that everybody was told."""
 
     def judged(self, monitor: Monitor, step: Step, trace: str) -> None:
         """Tell of a minute."""
         self.say_now(monitor, step.at, step.seq, trace)
+        self.news.set()
         try:
             self.made(step.at, step.changes)
         except Exception as exc:  # noqa: BLE001 - whatever the page is to show, the verdict is told
@@ -81,13 +84,13 @@ class Telling:
     def _put(self, table: str, key: str, at: datetime, value: bytes) -> None:
         self._due.pop((table, key), None)
         self._due[table, key] = (at, value)
-        self._news.set()
+        self._due_now.set()
 
     async def run(self) -> NoReturn:
         """Write what is to be told, until cancelled. While the bus is away only the newest of each is kept."""
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._due_now.wait()
+            self._due_now.clear()
             while self._due:
                 # Verdicts first: gateways wait for them.
                 table, key = min(self._due, key=lambda k: k[0] != VERDICTS)

@@ -7,7 +7,7 @@ on within seconds, as if nothing had happened.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from threading import Lock
 from typing import TYPE_CHECKING, NoReturn
@@ -21,6 +21,7 @@ from stillup.daemon.cluster.owner import Owner
 from stillup.daemon.cluster.owning import Held, Owning
 from stillup.daemon.cluster.partitions import Partition, partitions_of
 from stillup.daemon.cluster.skew import Skew
+from stillup.daemon.cluster.together import end, together
 from stillup.daemon.jobs import forecaster, jobs_for, profile_of, settings_of
 from stillup.daemon.playbook import Helpers
 from stillup.errors import StoreError
@@ -45,13 +46,10 @@ async def serve(here: Here) -> None:
     try:
         await asyncio.wait((running, told), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        told.cancel()
-        if not running.done():
-            running.cancel()
-        ended = await asyncio.gather(running, return_exceptions=True)
+        await end((running, told))
         monitoring.close()
-    if isinstance(ended[0], Exception):
-        raise ended[0]
+    if not running.cancelled():
+        running.result()
 
 
 class Door:
@@ -107,7 +105,7 @@ class Monitoring:
             partitions_of(here.services), here.bus, here.clock, here.life, self._skew, self._owner_of, here.say
         )
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """Until it is cancelled."""
         here = self._here
         async with AsyncExitStack() as stack:
@@ -115,13 +113,11 @@ class Monitoring:
             self._net = await stack.enter_async_context(Net(here.clock, cache_dir=cache))
             self._alerting.start(here.config.web.base_url or None)
             stack.push_async_callback(asyncio.to_thread, self._alerting.stop)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.owning.run())
-                group.create_task(self._tell_how_it_is())
-                if self._alerting.is_wanted:
-                    seen = BoardsSeen(here.bus, here.services, here.clock, lambda board: self._alerting.show(board, ()))
-                    group.create_task(seen.run())
-        raise AssertionError
+            beside: list[Coroutine[None, None, None]] = [self._tell_how_it_is()]
+            if self._alerting.is_wanted:
+                seen = BoardsSeen(here.bus, here.services, here.clock, lambda board: self._alerting.show(board, ()))
+                beside.append(seen.run())
+            await together(self.owning.run(), *beside)
 
     def close(self) -> None:
         """Give the database up."""
