@@ -74,12 +74,27 @@ class NatsServer:
     def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
+    def pause(self) -> None:
+        """SIGSTOP, and wait until it has stopped."""
+        self.send(signal.SIGSTOP)
+        until = time.monotonic() + BOUND_S
+        while Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            assert time.monotonic() < until
+            time.sleep(0.005)
+
+    def resume(self) -> None:
+        self.send(signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL, as a machine that loses power."""
         if self._process:
             self._process.kill()
             self._process.wait(BOUND_S)
             self._process = None
+
+    def lose_everything(self) -> None:
+        """Its disk is gone."""
+        shutil.rmtree(self._folder / "js")
 
     def stop(self) -> None:
         if self._process:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 
 from stillup.bus.base import Entry, Record
@@ -28,10 +29,10 @@ class Signal:
 
     async def wait(self, timeout_s: float | None = None) -> None:
         """Until the next change, or so many seconds."""
-        try:
-            await asyncio.wait_for(self._changed.wait(), timeout_s)
-        except TimeoutError:
-            return
+        # Not wait_for(), which in Python 3.11 can swallow that its task was cancelled.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._changed.wait()
 
 
 class LocalLog:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from collections import deque
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import nats.errors
 
+from stillup.bus.jetstream.connection import Connection
 from stillup.bus.jetstream.faults import translated
 from stillup.bus.jetstream.link import Link
 from stillup.bus.jetstream.log import NatsLog
@@ -24,11 +26,9 @@ from stillup.bus.where import Where
 from stillup.errors import BusError, BusRefused
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client
     from nats.aio.msg import Msg
 
 OPEN_S = 5.0  # to wait for the first connection; after that the process begins without
-LOOK_S = 1.0
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -108,21 +108,28 @@ class NatsBus:
         await self._link.close()
 
 
-async def _hear_on(client: Client, subject: str) -> AsyncIterator[bytes]:
+async def _hear_on(client: Connection, subject: str) -> AsyncIterator[bytes]:
     """Until the connection is another."""
-    words: asyncio.Queue[bytes] = asyncio.Queue()
+    words, came = deque[bytes](maxlen=UNHEARD_WORDS), asyncio.Event()
 
     async def heard(msg: Msg) -> None:
-        if words.qsize() >= UNHEARD_WORDS:
-            words.get_nowait()
-        words.put_nowait(msg.data)
+        words.append(msg.data)
+        came.set()
+
+    async def wake() -> None:
+        await client.gone.wait()
+        came.set()
 
     with translated():
         sub = await client.subscribe(subject, cb=heard)
+    waking = asyncio.create_task(wake())
     try:
-        while not client.is_closed:
-            with contextlib.suppress(TimeoutError):
-                yield await asyncio.wait_for(words.get(), LOOK_S)
+        while not client.gone.is_set():
+            await came.wait()
+            came.clear()
+            while words:
+                yield words.popleft()
     finally:
+        waking.cancel()
         with contextlib.suppress(Exception):
             await sub.unsubscribe()

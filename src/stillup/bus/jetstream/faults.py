@@ -19,7 +19,10 @@ WRONG_LAST = frozenset({10071, 10164})
 NO_JETSTREAM = frozenset({10039, 10076, 10116})
 NO_ROOM = frozenset({10023, 10028, 10047, 10077})
 
+ANSWER_S = 3.0  # to an answer; and to wait for a connection that is just being made again
+
 NO_JETSTREAM_SAYS = "NATS is there, but without JetStream, which stillup needs: start nats-server with -js"
+REFUSED_SAYS = "NATS refuses the credentials of [cluster]"
 NOBODY_SAYS = "the part of NATS that keeps this does not answer (its leader may be being chosen)"
 
 
@@ -28,7 +31,7 @@ _BY_KIND: tuple[tuple[tuple[type[Exception], ...], type[BusError], str], ...] = 
     (
         (nats_errors.AuthorizationError, nats_errors.InvalidUserCredentialsError),
         BusRefused,
-        "NATS refuses the credentials of [cluster]",
+        REFUSED_SAYS,
     ),
     (
         (js_errors.NoStreamResponseError, nats_errors.NoRespondersError, js_errors.ServiceUnavailableError),
@@ -56,6 +59,8 @@ def fault(error: Exception) -> BusError:
         return error
     if isinstance(error, js_errors.APIError) and (said := _said_by_server(error)):
         return said
+    if any(word in str(error).casefold() for word in ("authorization violation", "authentication")):
+        return BusRefused(REFUSED_SAYS)
     for kinds, make, words in _BY_KIND:
         if isinstance(error, kinds):
             return make(words)

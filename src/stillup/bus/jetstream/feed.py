@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from nats.js.api import AckPolicy, ConsumerConfig
 
-from stillup.bus.jetstream.faults import translated
-from stillup.bus.jetstream.link import ANSWER_S
+from stillup.bus.jetstream.connection import Connection
+from stillup.bus.jetstream.faults import ANSWER_S, translated
 from stillup.errors import BusError
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client
     from nats.aio.msg import Msg
 
 HEARTBEAT_S = 1.0
 SILENT_S = 3.0
+SILENT = "NATS does not say what is new"
+GONE = "the connection to NATS is gone"
+LOST = "a message was lost on its way"
 
 
 class Came(Struct, frozen=True):
@@ -42,7 +44,7 @@ class Came(Struct, frozen=True):
 class Feed:
     """What a consumer pushes; ``pending`` is how much there was when it began."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Connection) -> None:
         self._client = client
         self._queue: deque[Msg] = deque()
         self._more = asyncio.Event()
@@ -58,21 +60,27 @@ class Feed:
 
         :raises BusError: the feed is broken, read on with another.
         """
-        while True:
-            while not self._queue:
-                await self._wait()
-            msg = self._queue.popleft()
-            if not (msg.reply.startswith("$JS.ACK.") and msg.data is not None):
-                await self._on_status(msg)
-                continue
-            meta = msg.metadata
-            if meta.sequence.consumer != self._delivered + 1:
-                msg_0 = "a message was lost on its way"
-                raise BusError(msg_0)
-            self._delivered = meta.sequence.consumer
-            return Came(
-                meta.sequence.stream, meta.timestamp, msg.subject, msg.headers or {}, msg.data, meta.num_pending or 0
-            )
+        while (came := await self.beat()) is None:
+            pass
+        return came
+
+    async def beat(self) -> Came | None:
+        """The next message, or None when the server said that there is none; that it does every second.
+
+        :raises BusError: the feed is broken, read on with another.
+        """
+        while not self._queue:
+            await self._wait()
+        msg = self._queue.popleft()
+        if not msg.reply.startswith("$JS.ACK."):
+            await self._on_status(msg)
+            return None
+        meta = msg.metadata
+        if meta.sequence.consumer != self._delivered + 1:
+            raise BusError(LOST)
+        self._delivered = meta.sequence.consumer
+        left = meta.num_pending or 0
+        return Came(meta.sequence.stream, meta.timestamp, msg.subject, msg.headers or {}, msg.data, left)
 
     async def _wait(self) -> None:
         self._more.clear()
@@ -80,11 +88,14 @@ class Feed:
             async with asyncio.timeout(SILENT_S):
                 await self._more.wait()
         except TimeoutError:
-            msg = "NATS does not say what is new"
-            raise BusError(msg) from None
-        if self._client.is_closed:
-            msg = "the connection to NATS is gone"
-            raise BusError(msg)
+            raise BusError(SILENT) from None
+        if not self._queue:
+            raise BusError(GONE)
+
+    async def wake(self) -> None:
+        """End the waiting when the connection does."""
+        await self._client.gone.wait()
+        self._more.set()
 
     async def _on_status(self, msg: Msg) -> None:
         """A heartbeat, or the question whether we keep up: that is answered when we come to it."""
@@ -95,12 +106,11 @@ class Feed:
                     await self._client.publish(reply)
         last = headers.get("Nats-Last-Consumer")
         if last is not None and int(last) > self._delivered and not self._queue:
-            msg_0 = "a message was lost on its way"
-            raise BusError(msg_0)
+            raise BusError(LOST)
 
 
 @asynccontextmanager
-async def feed_of(client: Client, stream: str, config: ConsumerConfig) -> AsyncIterator[Feed]:
+async def feed_of(client: Connection, stream: str, config: ConsumerConfig) -> AsyncIterator[Feed]:
     """A feed of a stream by a consumer that goes when we go.
 
     :raises BusError: it cannot be made.
@@ -121,9 +131,11 @@ async def feed_of(client: Client, stream: str, config: ConsumerConfig) -> AsyncI
             raise
     # What is left, and what was pushed while the answer was on its way.
     feed.pending = (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0)
+    waking = asyncio.create_task(feed.wake())
     try:
         yield feed
     finally:
+        waking.cancel()
         with suppress(Exception):
             await sub.unsubscribe()
             await client.jsm(timeout=ANSWER_S).delete_consumer(stream, info.name)

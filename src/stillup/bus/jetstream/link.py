@@ -9,20 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import ssl
 from itertools import count
 from urllib.parse import urlsplit
 from zlib import crc32
 
-from nats.aio.client import Client
-
-from stillup.bus.jetstream.faults import NO_JETSTREAM_SAYS, NOBODY_SAYS, fault, translated
+from stillup.bus.jetstream.connection import Connection, connect, leave, until_gone
+from stillup.bus.jetstream.faults import ANSWER_S
 from stillup.bus.local import Signal
 from stillup.bus.where import Where
 from stillup.errors import BusError, BusRefused
 
-ANSWER_S = 3.0  # to an answer; and to wait for a connection that is just being made again
-LOOK_S = 1.0  # between looks whether the server still answers: a paused one is left after three seconds at most
 _log = logging.getLogger("stillup.bus")
 
 
@@ -31,11 +27,12 @@ class Link:
 
     def __init__(self, where: Where) -> None:
         self._where = where
-        self._client: Client | None = None
+        self._client: Connection | None = None
         self._changed = Signal()
         self._keeper: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         self._refused = False
+        self._closed = False
         self.trouble: str | None = f"NATS at {self.place} has not been reached yet"
 
     @property
@@ -45,7 +42,7 @@ class Link:
 
     @property
     def is_there(self) -> bool:
-        return self._client is not None and not self._client.is_closed
+        return self._client is not None and not self._client.gone.is_set()
 
     async def reach(self, within_s: float) -> None:
         """Begin to reach for the bus, and wait so long for it.
@@ -61,28 +58,29 @@ class Link:
             await self.close()
             raise BusRefused(self.trouble or "refused")
 
-    async def client(self, within_s: float | None = ANSWER_S) -> Client:
+    async def client(self, within_s: float | None = ANSWER_S) -> Connection:
         """The connection; waits for one that is being made.
 
         :raises BusError: there is none in that time. None: waits without an end.
         """
         try:
             async with asyncio.timeout(within_s):
-                while (client := self._client) is None or client.is_closed:
-                    if self._keeper is None or self._keeper.done():
+                while (client := self._client) is None or client.gone.is_set():
+                    if self._closed or self._keeper is None or self._keeper.done():
                         msg = "the bus was closed"
                         raise BusRefused(msg)
-                    await self._changed.wait(LOOK_S)
+                    await self._changed.wait()
                 return client
         except TimeoutError:
             raise BusError(self.trouble or f"NATS at {self.place} does not answer") from None
 
     async def _keep(self) -> None:
-        # Each process begins with another server, so that they share the load.
+        first = crc32(self._where.name.encode())  # each process begins with another server: they share the load
         for attempt in count():
-            server = self._where.servers[(attempt + crc32(self._where.name.encode())) % len(self._where.servers)]
+            if self._closed:
+                return
             try:
-                client = await self._connect(server)
+                client = await connect(self._where.servers[(first + attempt) % len(self._where.servers)], self._where)
             except BusError as error:
                 self.trouble, self._refused = f"NATS at {self.place}: {error}", isinstance(error, BusRefused)
                 self._changed.fire()
@@ -91,102 +89,28 @@ class Link:
                 continue
             self._client, self.trouble, self._refused = client, None, False
             self._changed.fire()
-            await self._until_lost(client)
-            self._client, self.trouble = None, f"the connection to NATS at {self.place} is lost and being made again"
+            await until_gone(client)
+            self._client = None
+            self._leave(client)
+            if not self._closed:
+                self.trouble = f"the connection to NATS at {self.place} is lost and being made again"
+                _log.warning("%s", self.trouble)
             self._changed.fire()
-            _log.warning("%s", self.trouble)
-            self._leave(client)
 
-    async def _connect(self, server: str) -> Client:
-        client = Client()
-        try:
-            with translated():
-                async with asyncio.timeout(ANSWER_S):
-                    await client.connect(servers=[server], **self._options())  # type: ignore[arg-type]
-            await self._must_have_jetstream(client)
-        except BaseException:
-            self._leave(client)
-            raise
-        return client
-
-    def _options(self) -> dict[str, object]:
-        where = self._where
-        options: dict[str, object] = {
-            "allow_reconnect": False,
-            "connect_timeout": ANSWER_S,
-            "error_cb": _note,
-            "name": where.name,
-            "ping_interval": 60,  # we look more often than that
-        }
-        if where.user is not None and where.password is not None:
-            options |= {"user": where.user, "password": where.password.reveal()}
-        if where.token is not None:
-            options["token"] = where.token.reveal()
-        if where.credentials is not None:
-            options["user_credentials"] = str(where.credentials)
-        if where.ca or where.cert or any(urlsplit(server).scheme == "tls" for server in where.servers):
-            options["tls"] = _tls(where)
-        return options
-
-    async def _must_have_jetstream(self, client: Client) -> None:
-        with translated():
-            try:
-                await client.jetstream(timeout=ANSWER_S).account_info()
-            except Exception as error:
-                found = fault(error)
-                if str(found) == NOBODY_SAYS and not client._server_info.get("jetstream"):  # noqa: SLF001
-                    raise BusRefused(NO_JETSTREAM_SAYS) from error
-                raise
-
-    async def _until_lost(self, client: Client) -> None:
-        while not client.is_closed:
-            try:
-                await client.flush(timeout=2)
-            except Exception as error:  # noqa: BLE001 - whatever it is, this connection is of no use
-                _log.debug("NATS does not answer: %r", error)
-                return
-            await asyncio.sleep(LOOK_S)
-
-    def _leave(self, client: Client) -> None:
+    def _leave(self, client: Connection) -> None:
         """Close it in the background: with a server that is stuck that can take its time."""
-        task = asyncio.create_task(_close(client), name="bus: leave a connection")
+        task = asyncio.create_task(leave(client), name="bus: leave a connection")
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
     async def close(self) -> None:
-        if self._keeper:
-            self._keeper.cancel()
-            await asyncio.wait([self._keeper])
-        client, self._client = self._client, None
-        self.trouble = "the bus was closed"
+        self._closed, self.trouble = True, "the bus was closed"
         self._changed.fire()
-        if client:
-            with contextlib.suppress(Exception):
-                await client.flush(timeout=2)
-            self._leave(client)
+        if self._client:
+            self._client.gone.set()
+        elif self._keeper:
+            self._keeper.cancel()
+        if self._keeper:
+            await asyncio.wait([self._keeper], timeout=2 * ANSWER_S)
         if self._leaving:
-            await asyncio.wait(self._leaving)
-
-
-async def _close(client: Client) -> None:
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(2):
-            await client.close()
-    if transport := client._transport:  # noqa: SLF001 - close() waits for what a stuck server does not take
-        with contextlib.suppress(Exception):
-            transport.close()  # type: ignore[no-untyped-call]
-
-
-async def _note(error: Exception) -> None:
-    _log.debug("NATS: %r", error)
-
-
-def _tls(where: Where) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=where.ca)
-        if where.cert:
-            context.load_cert_chain(where.cert, where.key)
-    except (OSError, ssl.SSLError) as error:
-        msg = f"the TLS files of [cluster] cannot be used: {error}"
-        raise BusRefused(msg) from error
-    return context
+            await asyncio.wait(self._leaving, timeout=ANSWER_S)

@@ -9,9 +9,8 @@ from urllib.parse import quote, unquote
 from nats.js.api import ConsumerConfig, DeliverPolicy, DiscardPolicy, Header, StorageType, StreamConfig
 
 from stillup.bus.base import Record
-from stillup.bus.jetstream.faults import translated
+from stillup.bus.jetstream.faults import ANSWER_S, translated
 from stillup.bus.jetstream.feed import feed_of
-from stillup.bus.jetstream.link import ANSWER_S
 from stillup.bus.jetstream.streams import Streams
 from stillup.bus.limits import LogLimits, lost_records, must_fit
 from stillup.errors import BusError, BusRefused

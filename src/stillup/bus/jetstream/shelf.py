@@ -14,8 +14,7 @@ from msgspec import Struct
 from nats.js.api import StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
-from stillup.bus.jetstream.faults import translated
-from stillup.bus.jetstream.link import ANSWER_S
+from stillup.bus.jetstream.faults import ANSWER_S, translated
 from stillup.bus.jetstream.streams import Streams
 from stillup.bus.names import must_be_name
 

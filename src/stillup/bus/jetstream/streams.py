@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Struct
 from nats.js.errors import APIError, NotFoundError
 
-from stillup.bus.jetstream.faults import NAME_IN_USE, NO_PEERS, NOT_CLUSTERED, OVERLAPS, translated
-from stillup.bus.jetstream.link import ANSWER_S, Link
+from stillup.bus.jetstream.connection import Connection
+from stillup.bus.jetstream.faults import ANSWER_S, NAME_IN_USE, NO_PEERS, NOT_CLUSTERED, OVERLAPS, translated
+from stillup.bus.jetstream.link import Link
 from stillup.bus.names import stream_part
 from stillup.errors import BusError, BusRefused
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client
     from nats.js import JetStreamContext
     from nats.js.api import StreamConfig, StreamInfo
 
@@ -36,7 +36,7 @@ class Streams:
         self._link = link
         self._prefix = prefix
         self._replicas = replicas
-        self._stand: dict[str, Client] = {}  # made sure of over this connection
+        self._stand: dict[str, Connection] = {}  # made sure of over this connection
 
     def name(self, kind: str, name: str) -> str:
         """The stream's own name; the prefix has no ``_``, so no two installations share one."""
@@ -45,7 +45,7 @@ class Streams:
     def subject(self, kind: str, name: str) -> str:
         return f"{self._prefix}.{kind}.{name}"
 
-    async def client(self, within_s: float | None = ANSWER_S) -> Client:
+    async def client(self, within_s: float | None = ANSWER_S) -> Connection:
         return await self._link.client(within_s)
 
     async def js(self, config: StreamConfig, within_s: float | None = ANSWER_S) -> JetStreamContext:

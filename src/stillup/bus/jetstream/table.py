@@ -12,9 +12,8 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, Header, RawStreamMsg, Sto
 from nats.js.errors import APIError, NotFoundError
 
 from stillup.bus.base import Entry
-from stillup.bus.jetstream.faults import WRONG_LAST, translated
+from stillup.bus.jetstream.faults import ANSWER_S, WRONG_LAST, translated
 from stillup.bus.jetstream.feed import Came, Feed, feed_of
-from stillup.bus.jetstream.link import ANSWER_S
 from stillup.bus.jetstream.log import AGAIN_S
 from stillup.bus.jetstream.streams import Streams
 from stillup.bus.limits import must_fit
@@ -24,6 +23,7 @@ from stillup.errors import BusError, BusRefused
 if TYPE_CHECKING:
     from nats.js.client import JetStreamContext
 
+LATE_S = 1.0  # this long after its time is up, what went should have been said to be gone
 MARKER_STANDS_S = 3600  # how long it is remembered that something was taken away
 GONE = {"KV-Operation": "PURGE", Header.ROLLUP.value: "sub"}
 
@@ -114,33 +114,45 @@ class NatsTable:
             )
 
     async def watch(self) -> AsyncIterator[Entry]:
-        known: dict[str, int] = {}
+        known: dict[str, tuple[int, float]] = {}  # what was told: its revision, and when; the oldest first
         while True:
             try:
                 async for entry in self._watch_on(known):
-                    if entry.value is None and entry.key not in known:
+                    was = known.pop(entry.key, None)
+                    if entry.value is not None:
+                        known[entry.key] = entry.revision, asyncio.get_running_loop().time()
+                    elif was is None:
                         continue
-                    known[entry.key] = entry.revision
-                    if entry.value is None:
-                        del known[entry.key]
                     yield entry
             except BusRefused:
                 raise
             except BusError:
                 await asyncio.sleep(AGAIN_S)
 
-    async def _watch_on(self, known: dict[str, int]) -> AsyncIterator[Entry]:
+    async def _watch_on(self, known: dict[str, tuple[int, float]]) -> AsyncIterator[Entry]:
         """All that stands, what went since the last time, then each change."""
         async with self._feed(None) as feed:
-            stood = set(known)
+            went = set(known)
             async for came in _standing(feed):
                 entry = self._entry(came)
-                stood.discard(entry.key)
+                went.discard(entry.key)
                 yield entry
-            for key in stood:
-                yield Entry(key=key, value=None, revision=known[key] + 1)
+            for key in went:
+                yield Entry(key=key, value=None, revision=known[key][0] + 1)
             while True:
-                yield self._entry(await feed.next())
+                if came_now := await feed.beat():
+                    yield self._entry(came_now)
+                async for entry in self._overdue(known):
+                    yield entry
+
+    async def _overdue(self, known: dict[str, tuple[int, float]]) -> AsyncIterator[Entry]:
+        """What must have gone by now: a server that was just started lets things go without saying so."""
+        now_s = asyncio.get_running_loop().time()
+        while self._stands_s is not None and known:
+            key, (revision, told_s) = next(iter(known.items()))
+            if now_s - told_s < self._stands_s + LATE_S:
+                return
+            yield await self.get(key) or Entry(key=key, value=None, revision=revision + 1)
 
     def _entry(self, came: Came) -> Entry:
         value = None if _is_gone(came.headers) else came.body

@@ -1,0 +1,138 @@
+"""To connect once, to know when a connection is dead, and to leave it: what nats-py does otherwise than we need.
+
+Its private parts are touched here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from urllib.parse import urlsplit
+
+import nats.errors
+from nats.aio.client import Client
+
+from stillup.bus.jetstream.faults import ANSWER_S, NO_JETSTREAM_SAYS, NOBODY_SAYS, fault, translated
+from stillup.bus.where import Where
+from stillup.errors import BusRefused
+
+LOOK_S = 1.0  # between looks whether the server still answers: a paused one is left after three seconds at most
+_log = logging.getLogger("stillup.bus")
+
+
+class Connection(Client):
+    """One connection; ``gone`` is set when it has ended or is given up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone = asyncio.Event()
+
+
+async def connect(server: str, where: Where) -> Connection:
+    """A connection to one server that has JetStream.
+
+    :raises BusError: there is none; :class:`BusRefused`: nor will there be.
+    """
+    client = Connection()
+    why: list[Exception] = []
+
+    async def note(error: Exception) -> None:
+        why.append(error)
+        del why[:-1]
+        _log.debug("NATS: %r", error)
+
+    async def ended() -> None:
+        client.gone.set()
+
+    try:
+        with translated():
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    await client.connect(servers=[server], error_cb=note, closed_cb=ended, **_options(server, where))  # type: ignore[arg-type]
+            except nats.errors.NoServersError:
+                raise fault(why[-1]) from None  # that is what it says after whatever it was
+        await _must_have_jetstream(client)
+    except BaseException as error:
+        await leave(client)
+        if isinstance(error, (ImportError, ValueError)):  # an address or a credentials file that is none
+            msg = f"the bus of [cluster] cannot be used: {type(error).__name__}: {error}"
+            raise BusRefused(msg) from error
+        raise
+    return client
+
+
+def _options(server: str, where: Where) -> dict[str, object]:
+    options: dict[str, object] = {
+        "allow_reconnect": False,
+        "connect_timeout": ANSWER_S,
+        "max_reconnect_attempts": 1,  # else connect() itself goes on for ever
+        "reconnect_time_wait": 0,
+        "name": where.name,
+        "ping_interval": 60,  # we look more often than that
+    }
+    if where.user is not None and where.password is not None:
+        options |= {"user": where.user, "password": where.password.reveal()}
+    if where.token is not None:
+        options["token"] = where.token.reveal()
+    if where.credentials is not None:
+        options["user_credentials"] = str(where.credentials)
+    if where.ca or where.cert or urlsplit(server).scheme == "tls":
+        options["tls"] = _tls(where)
+    return options
+
+
+def _tls(where: Where) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=where.ca)
+        if where.cert:
+            context.load_cert_chain(where.cert, where.key)
+    except (OSError, ssl.SSLError) as error:
+        msg = f"the TLS files of [cluster] cannot be used: {error}"
+        raise BusRefused(msg) from error
+    return context
+
+
+async def _must_have_jetstream(client: Client) -> None:
+    with translated():
+        try:
+            await client.jetstream(timeout=ANSWER_S).account_info()
+        except Exception as error:
+            if str(fault(error)) == NOBODY_SAYS and not client._server_info.get("jetstream"):  # noqa: SLF001
+                raise BusRefused(NO_JETSTREAM_SAYS) from error
+            raise
+
+
+async def until_gone(client: Connection) -> None:
+    """Until the connection ended, or the server at its other end does not answer any more.
+
+    Ended by setting ``gone``, not by cancelling: a flush that is cancelled leaves nats-py a future it trips over, and
+    its own waiting can swallow that it was.
+    """
+    while not client.is_closed and not client.gone.is_set():
+        try:
+            await client.flush(timeout=2)
+        except Exception as error:  # noqa: BLE001 - whatever it is, this connection is of no use
+            _log.debug("NATS does not answer: %r", error)
+            return
+        reading = client._reading_task  # noqa: SLF001
+        if reading is None or reading.done():
+            return  # nobody reads the answers; flush() does not say so
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await client.gone.wait()
+
+
+async def leave(client: Connection) -> None:
+    """Close it; who waits for an answer over it is told at once that none will come."""
+    client.gone.set()
+    with contextlib.suppress(Exception):
+        for answer in list(client._resp_map.values()):  # noqa: SLF001
+            if not answer.done():
+                answer.set_exception(nats.errors.ConnectionClosedError())
+        async with asyncio.timeout(2):
+            await client.close()
+    if transport := client._transport:  # noqa: SLF001 - close() waits for what a stuck server does not take
+        with contextlib.suppress(Exception):
+            transport.close()

@@ -1,0 +1,270 @@
+"""A NATS that answers and cannot serve: said in a sentence, at once, without a secret in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats as nats_client
+import pytest
+import trustme
+from nats.js.api import StreamConfig
+
+from stillup.bus.jetstream.faults import fault
+from stillup.bus.limits import LogLimits
+from stillup.bus.open import Where, open_bus
+from stillup.clock import SystemClock
+from stillup.errors import BusError, BusRefused
+from stillup.secret import Secret
+from tests.cluster.nats_server import NatsServer, program
+
+pytestmark = pytest.mark.skipif(program() is None, reason="there is no nats-server here")
+PASSWORD = "dummy-" + "hunter2" * 3
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., NatsServer]]:
+    """Starts a server with a config of the test's own."""
+    started: list[NatsServer] = []
+
+    def start(config: str = "", **rest: object) -> NatsServer:
+        started.append(NatsServer(tmp_path / f"nats{len(started)}", config=config, **rest).start())
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@asynccontextmanager
+async def bus_at(*servers: str, limits: LogLimits | None = None, **rest: object) -> AsyncIterator:
+    bus = await open_bus(Where(servers=servers, **rest), SystemClock(), limits=limits)
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+@asynccontextmanager
+async def somebody_else(server: NatsServer) -> AsyncIterator:
+    """Another program on the same server."""
+    client = await nats_client.connect(server.url)
+    try:
+        yield client.jetstream()
+    finally:
+        await client.close()
+
+
+async def test_nats_without_jetstream(serve):
+    server = serve(jetstream=False)
+    with pytest.raises(BusRefused, match="without JetStream, which stillup needs: start nats-server with -js"):
+        async with bus_at(server.url):
+            pass
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"user": "stillup", "password": Secret("wrong" + PASSWORD)}, {"token": Secret("wrong" + PASSWORD)}]
+)
+async def test_wrong_credentials(serve, given, caplog):
+    caplog.set_level("DEBUG")
+    server = serve(f'authorization {{ user: stillup, password: "{PASSWORD}" }}')
+    with pytest.raises(BusRefused, match="refuses the credentials") as refused:
+        async with bus_at(server.url, **given):
+            pass
+    assert PASSWORD not in f"{refused.value!r} {refused.value.__cause__!r} {caplog.text}"
+
+
+async def test_right_credentials(serve):
+    server = serve(f'authorization {{ user: stillup, password: "{PASSWORD}" }}')
+    async with bus_at(server.url, user="stillup", password=Secret(PASSWORD)) as bus:
+        assert await bus.log("a").append("one", b"x") == 1
+    other = serve(f'authorization {{ token: "{PASSWORD}" }}')
+    async with bus_at(other.url, token=Secret(PASSWORD)) as bus:
+        assert await bus.log("a").append("one", b"x") == 1
+
+
+async def test_a_password_in_the_address_is_never_shown(serve):
+    server = serve(f'authorization {{ user: stillup, password: "{PASSWORD}" }}')
+    address = server.url.replace("//", f"//stillup:wrong{PASSWORD}@")
+    with pytest.raises(BusRefused) as refused:
+        async with bus_at(address):
+            pass
+    assert PASSWORD not in str(refused.value)
+    assert f"127.0.0.1:{server.port}" in str(refused.value)
+
+
+@pytest.mark.parametrize("server", ["http://", "nats://127.0.0.1:99999", "nats://[::1", "not an address", ""])
+async def test_an_address_that_is_none(server):
+    with pytest.raises(BusError):
+        async with bus_at(server) as bus:
+            await bus.log("a").append("one", b"x")
+
+
+async def test_a_credentials_file_that_is_not_there_or_is_none(serve, tmp_path):
+    server = serve(f'authorization {{ user: stillup, password: "{PASSWORD}" }}')
+    (tmp_path / "odd.creds").write_text("this is no credentials file\n")
+    for name in ("odd.creds", "none.creds"):
+        with pytest.raises(BusRefused, match=r"credentials"):
+            async with bus_at(server.url, credentials=tmp_path / name):
+                pass
+
+
+async def test_a_stream_of_that_name_that_is_somebody_elses(serve):
+    server = serve()
+    async with somebody_else(server) as js:
+        await js.add_stream(StreamConfig(name="stillup_log_signals_a", subjects=["theirs"]))
+        await js.publish("theirs", b"their record")
+        async with bus_at(server.url) as bus:
+            with pytest.raises(BusRefused, match="belongs to something else: give this installation a prefix"):
+                await bus.log("signals.a").append("one", b"x")
+            with pytest.raises(BusRefused, match="belongs to something else"):
+                await anext(bus.log("signals.a").read(0))
+        assert (await js.stream_info("stillup_log_signals_a")).state.messages == 1
+
+
+async def test_a_stream_of_somebody_else_that_takes_our_subjects(serve):
+    server = serve()
+    async with somebody_else(server) as js:
+        await js.add_stream(StreamConfig(name="everything", subjects=["stillup.>"]))
+        async with bus_at(server.url) as bus:
+            with pytest.raises(BusRefused, match="a stream of somebody else already takes"):
+                await bus.log("signals.a").append("one", b"x")
+
+
+async def test_what_a_newer_stillup_made(serve):
+    server = serve()
+    async with somebody_else(server) as js:
+        await js.add_stream(
+            StreamConfig(name="stillup_log_signals_a", subjects=["stillup.log.signals.a"], metadata={"stillup": "99"})
+        )
+        async with bus_at(server.url) as bus:
+            with pytest.raises(BusRefused, match="made by a newer stillup"):
+                await bus.log("signals.a").append("one", b"x")
+
+
+async def test_two_installations_on_one_server_know_nothing_of_each_other(serve, reads):
+    server = serve()
+    async with bus_at(server.url, prefix="one") as one, bus_at(server.url, prefix="one-two") as other:
+        await one.log("signals.a").append("same", b"one")
+        await one.table("verdicts").put("claude", b"one")
+        await one.shelf("checkpoints").put("claude", b"one")
+        ears = [reads(bus.hear("gateway.open")) for bus in (one, other)]
+        while not ears[0].seen:
+            await one.tell("gateway.open", b"one")
+            await one.now()
+        assert await other.log("signals.a").ends() == (1, 0)
+        assert await other.table("verdicts").get("claude") is None
+        assert await other.shelf("checkpoints").get("claude") is None
+        assert await other.log("signals.a").append("same", b"other") == 1
+        assert ears[1].seen == []
+
+
+@pytest.mark.parametrize("prefix", ["", "Up", "a b", "a.b", "a_b", "-a", "a" * 33])
+async def test_a_prefix_that_cannot_be_one(prefix):
+    with pytest.raises(BusRefused, match="must be up to 32 small letters"):
+        async with bus_at("nats://127.0.0.1:1", prefix=prefix):
+            pass
+
+
+async def test_a_server_with_no_room_left_says_so_and_keeps_what_it_has(serve):
+    server = serve(room="40MB")
+    async with bus_at(server.url, limits=LogLimits(max_bytes=30 * 1024 * 1024)) as bus:
+        await bus.log("a").append("one", b"x")
+        with pytest.raises(BusError, match="no room left"):
+            await bus.log("b").append("one", b"x")
+        assert await bus.log("a").append("two", b"x") == 2
+
+
+async def test_a_server_that_takes_only_small_messages(serve):
+    server = serve("max_payload: 64KB")
+    async with bus_at(server.url) as bus:
+        assert await bus.log("a").append("small", b"x") == 1
+        with pytest.raises(BusRefused, match="max_payload must be 1 MB"):
+            await bus.log("a").append("large", bytes(100_000))
+
+
+async def test_other_limits_are_taken_over_by_a_log_that_stands(serve):
+    server = serve()
+    async with bus_at(server.url) as bus:
+        await bus.log("a").append("one", bytes(10_000))
+    async with bus_at(server.url, limits=LogLimits(max_bytes=25_000)) as bus:
+        for n in range(5):
+            await bus.log("a").append(f"i{n}", bytes(10_000))
+        assert (await bus.log("a").ends())[0] > 1
+
+
+async def test_more_copies_than_there_are_servers(serve):
+    server = serve()
+    async with bus_at(server.url, replicas=3) as bus:
+        with pytest.raises(BusError, match="too few servers up to keep 3 copies"):
+            await bus.log("a").append("one", b"x")
+
+
+async def test_over_tls_with_the_right_authority_only(serve, tmp_path):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    ours = authority.issue_cert("127.0.0.1")
+    ours.private_key_pem.write_to_path(tmp_path / "key.pem")
+    ours.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    server = serve(f'tls {{ cert_file: "{tmp_path}/cert.pem", key_file: "{tmp_path}/key.pem" }}')
+    address = server.url.replace("nats:", "tls:")
+    async with bus_at(address, ca=tmp_path / "ca.pem") as bus:
+        assert await bus.log("a").append("one", b"x") == 1
+    for wrong in ("other.pem", "none.pem", "key.pem"):
+        with pytest.raises(BusError):
+            async with bus_at(address, ca=tmp_path / wrong) as bus:
+                await bus.log("a").append("one", b"x")
+
+
+async def test_a_damaged_thing_on_a_shelf_is_none(serve):
+    server = serve()
+    async with bus_at(server.url) as bus, somebody_else(server) as js:
+        await bus.shelf("checkpoints").put("claude", bytes(600_000))
+        await js.purge_stream("stillup_shelf_checkpoints", subject="stillup.shelf.checkpoints.claude.*.1")
+        assert await bus.shelf("checkpoints").get("claude") is None
+        await bus.shelf("checkpoints").put("claude", b"whole")
+        await js.publish("stillup.shelf.checkpoints.claude.whole", b"\xff{")
+        assert await bus.shelf("checkpoints").get("claude") is None
+        await bus.shelf("checkpoints").put("claude", b"whole again")
+        assert await bus.shelf("checkpoints").get("claude") == b"whole again"
+
+
+async def test_a_shelf_keeps_no_more_than_two_of_a_thing(serve):
+    server = serve()
+    async with bus_at(server.url) as bus, somebody_else(server) as js:
+        for n in range(6):
+            await bus.shelf("checkpoints").put("claude", bytes([n]) * 1_100_000)
+        assert (await js.stream_info("stillup_shelf_checkpoints")).state.messages == 2 * 3 + 1
+
+
+async def test_a_record_somebody_else_put_into_a_log_is_read_as_it_is(serve, reads):
+    server = serve()
+    async with bus_at(server.url) as bus, somebody_else(server) as js:
+        await bus.log("a").append("ours", b"x")
+        await js.publish("stillup.log.a", b"theirs")
+        await js.publish("stillup.log.a", b"odd", headers={"Nats-Msg-Id": "%ff%zz"})
+        records = await reads(bus.log("a").read(0)).first(3)
+        assert [r.body for r in records] == [b"x", b"theirs", b"odd"]
+
+
+def test_every_error_of_nats_becomes_one_of_ours():
+    import nats.errors
+    import nats.js.errors
+
+    kinds = [
+        kind
+        for module in (nats.errors, nats.js.errors)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    ]
+    assert len(kinds) > 40
+    for kind in kinds:
+        error = kind.__new__(kind)
+        for name in ("code", "err_code", "description", "stream", "seq", "subject", "reply", "sid"):
+            if not hasattr(error, name):
+                setattr(error, name, None)
+        said = fault(error)
+        assert isinstance(said, BusError)
+        assert str(said)
