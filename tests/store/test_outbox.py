@@ -157,3 +157,18 @@ def test_how_one_went_and_that_the_next_is_being_sent_is_one_write(store, put, m
     second = store.outbox.take("main", "ops", minute(0), done(first, minute(1)))
     assert second.message.key == "k2"
     assert [r.status for r in store.outbox.listed()] == [Status.ATTEMPTING, Status.DELIVERED]
+
+
+def test_one_of_several_sends_and_another_when_it_gives_up_or_is_not_heard_of(store, monkeypatch):
+    box = store.outbox
+    assert box.hold("main", "a")
+    assert box.hold("main", "a")
+    assert not box.hold("main", "b")
+    assert box.hold("other", "b")
+    box.let_go("main", "b")
+    assert not box.hold("main", "b")
+    box.let_go("main", "a")
+    assert box.hold("main", "b")
+    monkeypatch.setattr(outbox_module, "STANDS", timedelta(seconds=-1))
+    assert box.hold("main", "b")
+    assert box.hold("main", "a")

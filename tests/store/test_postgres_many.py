@@ -1,4 +1,4 @@
-"""Many at once on PostgreSQL: nothing is missed, nothing is written twice; signals by day; one who sends."""
+"""Many at once on PostgreSQL: nothing is missed, nothing is written twice; signals by day."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 from stillup.model.signal import Alive
 from stillup.response.alerts.values import AlertState
 from stillup.store import open_store
-from stillup.store import outbox as outbox_module
 from stillup.store.store import Store
 
 
@@ -151,21 +150,3 @@ def test_days_that_cannot_be_made_now_cost_nothing(store, address, sql, postgres
         reader.execute("LOCK TABLE signals_rest IN ACCESS SHARE MODE")
         assert mine.record([alive(now - timedelta(days=5))]) == 0
     assert sql("SELECT count(*) FROM signals_rest") == [(1,)]
-
-
-# -- the one who sends ------------------------------------------------------------------------------------------------
-
-
-def test_one_of_several_sends_and_another_when_it_gives_up_or_is_not_heard_of(store, monkeypatch):
-    box = store.outbox
-    assert box.hold("main", "a")
-    assert box.hold("main", "a")
-    assert not box.hold("main", "b")
-    assert box.hold("other", "b")
-    box.let_go("main", "b")
-    assert not box.hold("main", "b")
-    box.let_go("main", "a")
-    assert box.hold("main", "b")
-    monkeypatch.setattr(outbox_module, "STANDS", timedelta(0))
-    assert box.hold("main", "b")
-    assert box.hold("main", "a")

@@ -244,3 +244,38 @@ def test_a_closed_store_says_so(where):
         pass
     with pytest.raises(StoreError, match="was closed"):
         store.transitions()
+
+
+def test_a_log_that_is_written_again_is_kept_once(store, minute):
+    about = [Alive(at=minute(n), service="claude", source="reddit") for n in range(6)]
+    assert store.kept_of("signals.p0") == -1
+    assert store.record_from("signals.p0", 4, [(3, about[0]), (3, about[1]), (4, about[2])]) == 0
+    assert store.record_from("signals.p0", 4, [(3, about[0]), (4, about[2])]) == 0
+    assert store.record_from("signals.p0", 2, [(2, about[5])]) == 0
+    assert store.record_from("signals.p0", 9, [(4, about[2]), (7, about[3])]) == 0
+    assert store.record_from("signals.p1", 1, [(1, about[4])]) == 0
+
+    assert list(store.signals("claude")) == about[:5]
+    assert (store.kept_of("signals.p0"), store.kept_of("signals.p1")) == (9, 1)
+
+
+def test_of_a_log_too_one_signal_that_cannot_be_stored_costs_only_itself(store, minute):
+    good = Alive(at=minute(0), service="claude", source="reddit")
+    bad = Alive(at=minute(0), service="\ud800", source="x")
+    assert store.record_from("signals.p0", 2, [(1, bad), (2, good)]) == 1
+    assert store.record_from("signals.p0", 3, [(1, bad), (3, bad)]) == 1
+    assert list(store.signals("claude")) == [good]
+
+
+def test_an_older_step_without_changes_leaves_a_newer_word_on_an_incident(store, incident, minute):
+    store.commit_step([], [incident(0, recovered_at=minute(9))], {}, tick=minute(9))
+    store.commit_step([], [incident(0)], {}, tick=minute(5))
+    assert store.incidents() == [incident(0, recovered_at=minute(9))]
+
+
+def test_a_name_with_a_nul_in_it_is_kept_and_found(store, verdict, minute):
+    odd = verdict(0, component="we\x00b")
+    store.commit_step([odd], [], {Key.of(odd): [CROWD]})
+    store.record([Alive(at=minute(0), service="cl\x00", source="x\x00y")])
+    assert store.evidence(odd.at, "claude", "we\x00b") == [CROWD]
+    assert [s.source for s in store.signals("cl\x00")] == ["x\x00y"]
