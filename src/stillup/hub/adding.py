@@ -72,6 +72,8 @@ class _Whose(NamedTuple):
 class _Count(NamedTuple):
     n: int
     grounds: bytes
+    grounded: int
+    """Of how many reports those grounds are."""
 
 
 class AddingState(Struct, frozen=True, kw_only=True):
@@ -119,7 +121,12 @@ class Adding:
         for part in said.parts:
             if part.service in self._services:
                 whose = _Whose(said.replica, part.service, Leaf(part.component, part.region, part.problem))
-                self._take(end_s, whose, _Count(part.count, part.sketch), is_late=end_s <= over_s)
+                self._take(
+                    end_s,
+                    whose,
+                    _Count(part.count, part.sketch, part.count if part.sketch else 0),
+                    is_late=end_s <= over_s,
+                )
 
     def _take(self, end_s: int, whose: _Whose, word: _Count, *, is_late: bool) -> None:
         try:
@@ -133,8 +140,7 @@ class Adding:
             self._unname(self._late)
         if not is_late:
             before = self._open.setdefault(end_s, {}).get(whose)
-            if before is None or word.n > before.n:
-                self._open[end_s][whose] = word
+            self._open[end_s][whose] = word if before is None else _newest(before, word)
             return
         told = self._told.setdefault(end_s, {})
         more = word.n - told.get(whose, 0)
@@ -168,9 +174,8 @@ class Adding:
         gathered: Gathered = {}
         alone: dict[tuple[str, Leaf], list[bytes]] = {}
         for whose in sorted(words, key=str):
-            count, data = words[whose]
-            grounds = grounds_of(data)
-            pile_of(gathered, whose.service, whose.leaf).join(Pile(count, self._wides(grounds)))
+            grounds = grounds_of(words[whose].grounds)
+            pile_of(gathered, whose.service, whose.leaf).join(Pile(words[whose].n, self._wides(grounds)))
             if grounds.alone and grounds.born_s == self._born_s:
                 alone.setdefault((whose.service, whose.leaf), []).append(grounds.alone)
         for (service, leaf), sketches in alone.items():
@@ -231,3 +236,9 @@ class Adding:
         self._late = {}
         for service, leaf, count, wides in state.late:
             pile_of(self._late, service, leaf).join(Pile(count, wides))
+
+
+def _newest(one: _Count, other: _Count) -> _Count:
+    """What is known by both words, in whatever order they came."""
+    of = max(one, other, key=lambda word: (word.grounded, word.grounds))
+    return _Count(max(one.n, other.n), of.grounds, of.grounded)

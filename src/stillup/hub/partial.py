@@ -1,8 +1,9 @@
 """What one of several replicas counts, and how it says so: per minute and leaf how many, of which networks.
 
 What crosses the bus grows with the leaves that are active, and not with reports: a leaf's word is its whole count of
-the minute with ten numbers of networks and a sketch, at most some 700 bytes, and is said again only when it has
-changed.
+the minute, some 60 bytes, and is said again only when it has changed. What it rests on (ten numbers of networks and a
+sketch, at most some 650 bytes more) is said with the first ten networks, each five seconds, and when the minute is
+over.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from stillup.hub.windows import WINDOW_S
 
 UNSENT_S = 600
 """So long what could not be said is held; who reported it was not told that it is kept."""
+
+GROUNDS_S = 5.0
+"""So often what a count rests on is said anew while its minute goes on."""
 
 MOST_LEAVES = 500
 """Of a service in a minute; what comes beyond counts for the service alone."""
@@ -66,7 +70,7 @@ def grounds_of(data: bytes) -> Grounds:
 
 
 class Word(NamedTuple):
-    """A replica's newest word on one leaf of one minute."""
+    """A replica's newest word on one leaf of one minute; without grounds they are as it said before."""
 
     service: str
     leaf: Leaf
@@ -75,13 +79,22 @@ class Word(NamedTuple):
 
 
 class _Tally(Pile):
-    __slots__ = ("networks", "said")
+    __slots__ = ("ground_s", "grounded", "networks", "said", "wides_said")
 
     def __init__(self) -> None:
         super().__init__()
         self.networks: Networks | None = None
         self.said = 0
         """How many of it the log has."""
+        self.grounded = self.wides_said = 0
+        """Up to how many the log has the grounds, and with how many wide networks."""
+        self.ground_s = float("-inf")
+
+    def is_wanting(self, now_s: float, *, is_over: bool) -> bool:
+        """Whether its grounds are to be said too."""
+        if self.grounded >= self.count:
+            return False
+        return is_over or len(self.wides) > self.wides_said or now_s - self.ground_s >= GROUNDS_S
 
 
 class Tallies:
@@ -111,33 +124,39 @@ class Tallies:
             for tally in minute.values():
                 tally.wides.clear()
                 tally.networks = None
+                tally.grounded = tally.wides_said = 0
 
-    def unsaid(self, born_s: int) -> dict[int, list[Word]]:
+    def unsaid(self, born_s: int, now_s: float) -> dict[int, list[Word]]:
         """What has changed since it was said, by the end of its minute; nothing of one that has not."""
         found: dict[int, list[Word]] = {}
         for end_s, minute in self._minutes.items():
-            words = [
-                Word(service, leaf, tally.count, _grounds(tally, born_s))
-                for (service, leaf), tally in minute.items()
-                if tally.count > tally.said
-            ]
+            words = []
+            for (service, leaf), tally in minute.items():
+                is_over = end_s <= now_s
+                is_wanting = tally.is_wanting(now_s, is_over=is_over)
+                if tally.count > tally.said or (is_over and is_wanting):
+                    words.append(Word(service, leaf, tally.count, _grounds(tally, born_s) if is_wanting else b""))
             if words:
                 found[end_s] = words
         return found
 
-    def said(self, end_s: int, words: Iterable[Word]) -> None:
+    def said(self, end_s: int, words: Iterable[Word], now_s: float) -> None:
         """The log has these."""
         minute: Mapping[tuple[str, Leaf], _Tally] = self._minutes.get(end_s, {})
         for word in words:
             tally = minute.get((word.service, word.leaf))
             if tally is not None:
                 tally.said = max(tally.said, word.n)
+                if word.grounds:
+                    tally.grounded, tally.ground_s = word.n, now_s
+                    tally.wides_said = len(grounds_of(word.grounds).wides)
 
     def drop(self, now_s: float) -> None:
         """Let go of minutes that are over and said, and of what could not be said for too long."""
         for end_s in [end for end in self._minutes if end < now_s]:
             left = sum(tally.count - tally.said for tally in self._minutes[end_s].values())
-            if not left or end_s < now_s - UNSENT_S:
+            is_grounded = all(tally.grounded >= tally.count for tally in self._minutes[end_s].values())
+            if (not left and is_grounded) or end_s < now_s - UNSENT_S:
                 self.lost += left
                 del self._minutes[end_s]
 

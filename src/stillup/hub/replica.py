@@ -20,9 +20,10 @@ from stillup.hub.weight import Counts
 
 
 class Batch(NamedTuple):
-    """What is to be said now: up to the report of number ``upto``, by the end of its minute."""
+    """What is to be said now, at ``at_s``: up to the report of number ``upto``, by the end of its minute."""
 
     upto: int
+    at_s: float
     words: dict[int, list[Word]]
 
 
@@ -64,14 +65,15 @@ class Replica(Intake):
     def batch(self, now_s: float) -> Batch:
         """What has changed since it was said."""
         with self._lock:
-            self._tallies.drop(now_s - self.ahead_s)
-            return Batch(self.handed, self._tallies.unsaid(self._shared_key.born_s))
+            at_s = now_s - self.ahead_s
+            self._tallies.drop(at_s)
+            return Batch(self.handed, at_s, self._tallies.unsaid(self._shared_key.born_s, at_s))
 
     def was_said(self, batch: Batch) -> None:
         """The log has it."""
         with self._lock:
             for end_s, words in batch.words.items():
-                self._tallies.said(end_s, words)
+                self._tallies.said(end_s, words, batch.at_s)
             self.said = max(self.said, batch.upto)
 
     def note(self) -> bytes | None:

@@ -7,7 +7,7 @@ says them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -68,15 +68,15 @@ def unpack(value: bytes) -> Told:
 
 
 class Recent:
-    """What a desk knows of it."""
+    """What a desk knows of it. While nobody has told, nothing is known of what came after it began."""
 
-    def __init__(self) -> None:
-        self._until: datetime | None = None
+    def __init__(self, began: datetime) -> None:
+        self._until = datetime.fromtimestamp(began.timestamp() // WINDOW_S * WINDOW_S, UTC)
         self._minutes: dict[str, dict[datetime, Minute]] = {}
 
     def take(self, told: Told) -> None:
         """Take in a partition's newest word; whoever has just taken over knows less of the past than was said."""
-        self._until = told.until if self._until is None else max(self._until, told.until)
+        self._until = max(self._until, told.until)
         for service, minutes in told.services.items():
             known = self._minutes.setdefault(service, {})
             for minute in minutes:
@@ -84,8 +84,7 @@ class Recent:
         for service, known in list(self._minutes.items()):
             self._minutes[service] = {end: m for end, m in known.items() if end > self._until - _SPAN}
 
-    def minutes(self, service: str, now: datetime) -> tuple[datetime, tuple[Minute, ...]]:
+    def minutes(self, service: str) -> tuple[datetime, tuple[Minute, ...]]:
         """As :meth:`stillup.hub.values.Desk.minutes`."""
-        until = self._until or datetime.fromtimestamp(now.timestamp() // WINDOW_S * WINDOW_S, now.tzinfo)
         known = self._minutes.get(service, {})
-        return until, tuple(known[end] for end in sorted(known) if until - _SPAN < end <= until)
+        return self._until, tuple(known[end] for end in sorted(known) if self._until - _SPAN < end <= self._until)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from stillup.daemon.cluster.partitions import Partition, partitions_of
 from stillup.daemon.cluster.records import Part, Partial, pack
+from stillup.daemon.cluster.skew import Skew
 from stillup.daemon.reports.counts import Recent, table_of, unpack
 from stillup.daemon.reports.keys import Keys
 from stillup.daemon.reports.waiting import Waiting
-from stillup.daemon.roles.beat import skew_of
 from stillup.errors import BadDataError, BusError
 from stillup.hub.replica import Replica
 from stillup.hub.windows import WINDOW_S
@@ -72,7 +72,7 @@ class SharedDesk:
         self._of = {service: p.name for p in self._partitions for service in p.services}
         self.replica = Replica(life, entropy, clock.now(), own=own, is_open=is_open)
         self._keys = Keys(bus, entropy)
-        self._recent = Recent()
+        self._recent = Recent(clock.now())
         self._waiting = Waiting()
         self._records = 0
         self._greeted_s = 0
@@ -93,9 +93,9 @@ class SharedDesk:
         """Nothing: whoever judges reads it from the log."""
         return ()
 
-    def minutes(self, service: str, now: datetime) -> tuple[datetime, tuple[Minute, ...]]:
+    def minutes(self, service: str, now: datetime) -> tuple[datetime, tuple[Minute, ...]]:  # noqa: ARG002 - as every desk's
         """What other hubs are told: what all desks have counted together."""
-        return self._recent.minutes(service, now)
+        return self._recent.minutes(service)
 
     def metrics(self) -> bytes:
         """What became of reports so far, in Prometheus' text format."""
@@ -214,10 +214,11 @@ class SharedDesk:
             await self._clock.sleep(_KEYS_S)
 
     async def _measure(self) -> None:
+        skew = Skew(self._bus, self._clock)
         while True:
-            with suppress(BusError):
-                skew_s = await skew_of(self._bus, self._clock)
-                self.replica.ahead_s = skew_s if abs(skew_s) > _HEED_S else 0.0
+            ahead_s = await skew.measure()
+            if ahead_s is not None:
+                self.replica.ahead_s = ahead_s if abs(ahead_s) > _HEED_S else 0.0
             await self._clock.sleep(_SKEW_S)
 
     async def _watch(self) -> None:
