@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -138,6 +139,26 @@ def test_one_that_runs_is_stopped_when_it_is_cancelled(said, place):
         assert "It is stopped and forgotten" in said("later", "cancel", kept.id)
         runner.communicate(timeout=20)
     assert commands(place).read() == []
+
+
+def test_one_that_runs_goes_on_when_its_runner_is_interrupted_and_that_is_said(said, place):
+    os.mkfifo(place.parent / "go")
+    said("later", "add", "touch begun; cat go; exit 3")
+    (kept,) = commands(place).read()
+    program = (sys.executable, "-m", "stillup", "later", "run", kept.id, "--config", str(place))
+    with subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as runner:
+        while not (place.parent / "begun").exists() or not commands(place).find(kept.id).group:
+            assert runner.poll() is None
+        runner.send_signal(signal.SIGINT)
+        _, told = runner.communicate(timeout=20)
+    assert runner.returncode == 130
+    assert f"{kept.id[:12]} goes on by itself; `stillup later cancel {kept.id[:12]}` stops it".encode() in told
+    (place.parent / "go").write_text("")
+    while commands(place).exit_code(kept.id) is None or commands(place).is_running(kept.id):
+        pass
+    assert "running ended with exit code 3; `stillup later run --wait` notes it" in said("later", "show", kept.id)
+    said("later", "run", "--wait", code=1)
+    assert "failed exit code 3" in said("later", "show", kept.id)
 
 
 def test_one_that_cannot_be_stopped_is_not_forgotten(said, place):

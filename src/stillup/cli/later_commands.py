@@ -38,10 +38,24 @@ def commands_of(config: Config) -> list[Command]:
 
     :raises StoreError: the folder cannot be read.
     """
+    commands = Commands(commands_folder(config))
     try:
-        return Commands(commands_folder(config)).read()
+        found = commands.read()
+        if any(command.stage is Stage.RUNNING for command in found):
+            with commands.changing():  # nobody begins one just now, and holds not its lock yet
+                found = [_seen(commands, command) for command in commands.read()]
     except OSError as error:
         raise _unreadable(config, error) from error
+    return found
+
+
+def _seen(commands: Commands, command: Command) -> Command:
+    """One that went on when whoever ran it left, and has ended since: nobody was there to note it."""
+    if command.stage is not Stage.RUNNING or commands.is_running(command.id):
+        return command
+    code = commands.exit_code(command.id)
+    ended = f"ended with exit code {code}" if code is not None else "ended, and nobody saw how"
+    return replace(command, says=f"{ended}; `stillup later run --wait` notes it")
 
 
 def _unreadable(config: Config, error: OSError) -> StoreError:
@@ -98,7 +112,7 @@ def what(command: Command) -> str:
         behind = f" and {command.after[:_SHORT_ID]}" if command.after else ""
         why = command.says or f"for {', '.join(command.subjects)}{behind}"
         return "it is next" if command.hurried else clean(why, 200)
-    return "" if command.stage is Stage.RUNNING else clean(told_of(command), 200)
+    return clean(command.says if command.stage is Stage.RUNNING else told_of(command), 200)
 
 
 def line_text(command: Command) -> str:
@@ -222,5 +236,11 @@ def work(config: Config, wanted: Callable[[Command], bool]) -> bool:
 
     try:
         return asyncio.run(until_done())
+    except KeyboardInterrupt:
+        for command in commands_of(config):
+            if command.stage is Stage.RUNNING and not command.says:
+                id_ = command.id[:_SHORT_ID]
+                say(f"stillup: {id_} goes on by itself; `stillup later cancel {id_}` stops it")
+        raise
     except OSError as error:
         raise _unreadable(config, error) from error
