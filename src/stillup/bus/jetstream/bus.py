@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections import deque
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
 OPEN_S = 5.0  # to wait for the first connection; after that the process begins without
-_PREFIX = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 class NatsBus:
@@ -48,12 +46,7 @@ class NatsBus:
 
         :raises BusRefused: it answers and cannot serve.
         """
-        if not _PREFIX.fullmatch(where.prefix):
-            msg = f"the prefix {where.prefix!r} must be up to 32 small letters, digits and -"
-            raise BusRefused(msg)
-        if not where.servers:
-            msg = "no NATS server is named"
-            raise BusRefused(msg)
+        where.must_be_usable()
         link = Link(where)
         await link.reach(OPEN_S)
         bus = cls(link, Streams(link, where.prefix, where.replicas), where.prefix, limits)

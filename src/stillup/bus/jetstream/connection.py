@@ -135,4 +135,4 @@ async def leave(client: Connection) -> None:
             await client.close()
     if transport := client._transport:  # noqa: SLF001 - close() waits for what a stuck server does not take
         with contextlib.suppress(Exception):
-            transport.close()
+            transport.close()  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -48,6 +49,11 @@ _BY_KIND: tuple[tuple[tuple[type[Exception], ...], type[BusError], str], ...] = 
         (nats_errors.NoServersError, nats_errors.ConnectionClosedError, nats_errors.StaleConnectionError),
         BusError,
         "the connection to NATS is gone",
+    ),
+    (
+        (ssl.SSLCertVerificationError,),
+        BusRefused,
+        "its certificate is not vouched for by the authority that was given ([cluster] ca_file)",
     ),
     ((ConnectionError,), BusError, "nothing answers there"),
 )

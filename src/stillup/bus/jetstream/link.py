@@ -38,7 +38,7 @@ class Link:
     @property
     def place(self) -> str:
         """The servers without what may be in front of an @."""
-        return ", ".join(urlsplit(server).netloc.rpartition("@")[2] or "?" for server in self._where.servers)
+        return ", ".join(urlsplit(server).netloc.rpartition("@")[2] for server in self._where.servers)
 
     @property
     def is_there(self) -> bool:
@@ -55,8 +55,9 @@ class Link:
                 while not self.is_there and not self._refused:
                     await self._changed.wait()
         if self._refused:
+            why = self.trouble or "refused"
             await self.close()
-            raise BusRefused(self.trouble or "refused")
+            raise BusRefused(why)
 
     async def client(self, within_s: float | None = ANSWER_S) -> Connection:
         """The connection; waits for one that is being made.

@@ -99,26 +99,12 @@ class Streams:
         try:
             await js.add_stream(config)
         except APIError as error:
-            match error.err_code:
-                case code if code == NOT_CLUSTERED and self._replicas is None:
-                    config.num_replicas = 1
-                    await js.add_stream(config)
-                case code if code == NAME_IN_USE:  # another replica was quicker
-                    self._must_be_ours(await js.stream_info(str(config.name)), config)
-                case code if code == OVERLAPS:
-                    msg = (
-                        f"a stream of somebody else already takes {config.subjects}: give this installation a prefix"
-                        " of its own ([cluster] prefix)"
-                    )
-                    raise BusRefused(msg) from error
-                case code if code in (NO_PEERS, NOT_CLUSTERED):
-                    msg = (
-                        f"NATS has too few servers up to keep {config.num_replicas} copies: start the others, or say"
-                        " fewer ([cluster] replicas)"
-                    )
-                    raise BusError(msg) from error
-                case _:
-                    raise
+            if error.err_code == NOT_CLUSTERED and self._replicas is None and config.num_replicas > 1:
+                await Streams(self._link, self._prefix, 1)._make(js, config)
+            elif error.err_code == NAME_IN_USE:  # another replica was quicker
+                self._must_be_ours(await js.stream_info(str(config.name)), config)
+            else:
+                raise _unmade(config, error) or error from error
 
     def _must_be_ours(self, info: StreamInfo, config: StreamConfig) -> None:
         schema = (info.config.metadata or {}).get("stillup", "")
@@ -146,3 +132,18 @@ class Streams:
                 await js.update_stream(had)
         except BusError as error:
             _log.warning("the stream %s keeps its old limits: %s", config.name, error)
+
+
+def _unmade(config: StreamConfig, error: APIError) -> BusError | None:
+    """Why a stream could not be made, where there is more to say than NATS does."""
+    if error.err_code == OVERLAPS:
+        return BusRefused(
+            f"a stream of somebody else already takes {', '.join(config.subjects or ())}: give this installation a"
+            " prefix of its own ([cluster] prefix)"
+        )
+    if error.err_code in (NO_PEERS, NOT_CLUSTERED):
+        return BusError(
+            f"NATS has too few servers up to keep {config.num_replicas} copies: start the others, or say fewer"
+            " ([cluster] replicas)"
+        )
+    return None
