@@ -1,0 +1,173 @@
+"""The page of a cluster: what the judges say is shown, and what nobody has judged lately is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+import pytest
+
+from stillup.bus.local import LocalBus
+from stillup.clock import SystemClock
+from stillup.daemon.cluster.publish import BOARDS, VERDICTS, Shown, Word, pack, pack_board
+from stillup.daemon.roles import web
+from stillup.daemon.roles.boards import STANDS, Boards
+from stillup.daemon.roles.web import LateArchive
+from stillup.errors import StoreError
+from stillup.model.service import State
+from stillup.store import open_store
+from stillup.testing import FakeClock
+from tests.cluster.roles import BOUND_S, SERVICES, here_of, no_store, shown
+
+T = datetime(2026, 4, 7, 14, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def said(service: str, state: State, at: datetime) -> Shown:
+    return Shown(at=at, board=shown(service, state, at), resumed=True)
+
+
+def word(service: str, at: datetime) -> Word:
+    return Word(at=at, service=service, seq=1, fence=1)
+
+
+@pytest.fixture
+def boards():
+    return Boards(SERVICES, T)
+
+
+def test_before_anything_was_judged_there_is_no_board(boards):
+    assert boards.due(T + MINUTE) is None
+
+
+def test_what_one_judge_shows_stands_beside_services_that_nobody_spoke_of_yet(boards):
+    boards.take(said("claude", State.MAJOR_OUTAGE, T))
+    board, changes = boards.due(T)
+    assert (board.seq, board.at, changes) == (1, T, [])
+    assert board.services["claude"].state is State.MAJOR_OUTAGE
+    assert board.services["chatgpt"].state is State.UNKNOWN
+    assert boards.due(T) is None, "nothing is new"
+
+
+def test_a_change_is_told_once(boards):
+    boards.take(said("claude", State.OPERATIONAL, T))
+    boards.due(T)
+    boards.take(said("claude", State.MAJOR_OUTAGE, T + MINUTE))
+    _, (change,) = boards.due(T + MINUTE)
+    assert (change.service, change.state) == ("claude", State.MAJOR_OUTAGE)
+    boards.take(said("claude", State.MAJOR_OUTAGE, T + 2 * MINUTE))
+    assert boards.due(T + 2 * MINUTE)[1] == []
+
+
+def test_an_older_minute_changes_nothing(boards):
+    boards.take(said("claude", State.OPERATIONAL, T + MINUTE))
+    boards.take(said("claude", State.MAJOR_OUTAGE, T))
+    assert boards.due(T + MINUTE)[0].services["claude"].state is State.OPERATIONAL
+
+
+def test_a_service_whose_judge_is_gone_becomes_unknown_and_the_others_stand(boards):
+    boards.take(said("claude", State.MAJOR_OUTAGE, T))
+    boards.take(said("chatgpt", State.OPERATIONAL, T))
+    boards.due(T)
+    late = T + STANDS + MINUTE
+    boards.judged_at(word("chatgpt", late))
+    board, (change,) = boards.due(late)
+    assert board.services["chatgpt"].state is State.OPERATIONAL
+    assert board.services["claude"].state is State.UNKNOWN
+    assert "Nobody has judged it since 2026-04-07 14:00 UTC" in board.services["claude"].because
+    assert (change.service, change.state) == ("claude", State.UNKNOWN)
+
+
+def test_a_service_that_was_never_watched_here_is_passed_over(boards):
+    boards.take(said("gemini", State.MAJOR_OUTAGE, T))
+    boards.judged_at(word("gemini", T))
+    assert boards.due(T) is None
+
+
+class Page:
+    """The role on a bus of this process, served on loopback."""
+
+    def __init__(self, data):
+        self.clock = SystemClock()
+        self.bus = LocalBus(self.clock)
+        self.said = []
+        listen = f'data = "{data}"\n[web]\nlisten = "127.0.0.1:0"'
+        self.here = here_of(listen, bus=self.bus, clock=self.clock, say=self.said.append)
+
+    async def __aenter__(self):
+        self._life = asyncio.create_task(web.serve(self.here))
+        async with asyncio.timeout(BOUND_S):
+            while "page" not in self.here.beats and not self._life.done():  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        self.url = self.here.beats["page"]
+        self.http = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.http.close()
+        self.here.stop.tell()
+        with suppress(asyncio.CancelledError):
+            await self._life
+
+    async def read(self, path):
+        async with self.http.get(self.url + path) as answer:
+            return answer.status, await answer.text()
+
+    async def show(self, service, state, headline):
+        now = self.clock.now()
+        value = pack_board(Shown(at=now, board=shown(service, state, now, headline)))
+        await self.bus.table(BOARDS).put(service, value)
+        await self.bus.table(VERDICTS).put(service, pack(word(service, now)))
+
+
+async def test_a_browser_that_listens_hears_of_a_change_and_the_page_shows_it(tmp_path):
+    async with Page(tmp_path) as page, asyncio.timeout(BOUND_S):
+        assert (await page.read("/readyz"))[0] == 503
+        await page.show("claude", State.OPERATIONAL, "Claude works")
+        async with page.http.get(page.url + "/events") as events:
+            while b"operational" not in await events.content.readline():
+                pass
+            await page.show("claude", State.MAJOR_OUTAGE, "Claude is out")
+            while b'"state":"major_outage"' not in await events.content.readline():
+                pass
+        assert (await page.read("/readyz"))[0] == 200
+        assert "Claude is out" in (await page.read("/api/v1/services/claude"))[1]
+
+
+async def test_what_a_newer_version_says_is_passed_over_and_told(tmp_path):
+    async with Page(tmp_path) as page, asyncio.timeout(BOUND_S):
+        await page.bus.table(BOARDS).put("claude", b"\x00\x01")
+        await page.show("chatgpt", State.OPERATIONAL, "ChatGPT works")
+        while "ChatGPT works" not in (await page.read("/api/v1/services/chatgpt"))[1]:
+            pass
+        assert [line for line in page.said if "cannot be read by this version" in line]
+
+
+async def test_a_page_without_its_database_says_so_and_shows_the_rest(tmp_path):
+    async with Page(tmp_path) as page, asyncio.timeout(BOUND_S):
+        await page.show("claude", State.OPERATIONAL, "Claude works")
+        assert (await page.read("/"))[0] == 200
+        status, text = await page.read("/incidents")
+        assert status in (200, 503)
+        assert "Traceback" not in text
+
+
+def test_a_database_that_is_away_is_tried_again_after_some_seconds_not_for_each_reader(tmp_path):
+    clock, tries = FakeClock(T), []
+
+    def opened():
+        tries.append(clock.monotonic_s())
+        if len(tries) == 1:
+            no_store()
+        return open_store(tmp_path / "stillup.db")
+
+    archive = LateArchive(opened, clock)
+    for _ in range(20):
+        with pytest.raises(StoreError, match="away"):
+            archive.incidents()
+    assert len(tries) == 1
+    asyncio.run(clock.advance(11))
+    assert archive.incidents() == []
+    archive.close()
