@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stillup.cli.main import run
+from stillup.daemon.drill_under_way import UnderWay, running
 from stillup.drill.history import keep
 from stillup.drill.values import Where
 
@@ -175,3 +176,13 @@ def test_on_a_terminal_the_plan_is_set_out_within_its_width(drill, monkeypatch):
     words = re.sub(r"\x1b\[[0-9;]*m", "", out)
     assert "**" not in words
     assert max(map(len, words.splitlines())) <= 60
+
+
+def test_what_is_under_way_cannot_steer_the_terminal(drill, tmp_path):
+    told = UnderWay(id="x", since=NEWEST.at, where=Where.MIRROR, says=drills.EVIL)
+    with running(tmp_path / "data" / "drills", told):
+        for arguments in (("abort",), ("run", "529")):
+            _, _, err = drill(*arguments)
+            assert "under way" in err or "told to end" in err
+            assert "\x1b" not in err
+            assert "\u202e" not in err

@@ -155,6 +155,7 @@ def abort(context: click.Context, config_path: Path | None) -> int:
     """End it."""
     from stillup.daemon.drill_under_way import abort as end
     from stillup.daemon.drill_under_way import drills_folder
+    from stillup.drill.words import line
 
     config = load(config_path or context.obj)
     running = end(drills_folder(config))
@@ -162,7 +163,7 @@ def abort(context: click.Context, config_path: Path | None) -> int:
         left = _left_on_gateway(config)
         say(f"No drill is under way; what one had left failing is ended: {', '.join(left)}." if left else _NONE)
         return 0 if left else 1
-    say(f"The drill of {running.since:%H:%M:%S} UTC is told to end: {running.says}")
+    say(f"The drill of {running.since:%H:%M:%S} UTC is told to end: {line(running.says)}")
     return 0
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from stillup.daemon.lock import Lock
 from stillup.drill.values import Where
+from stillup.drill.words import line
 from stillup.errors import StoreError, UsageError
 from stillup.private import private_folder, replace_file
 
@@ -89,7 +90,7 @@ def _begin(folder: Path, lock: Lock, told: UnderWay) -> None:
         private_folder(folder)
         if not lock.taken():
             other = under_way(folder)
-            which = f" ({other.says}, since {other.since:%H:%M:%S} UTC)" if other else ""
+            which = f" ({line(other.says)}, since {other.since:%H:%M:%S} UTC)" if other else ""
             msg = f"a drill is under way already{which}; `stillup drill abort` ends it"
             raise UsageError(msg)
         (folder / _ABORT).unlink(missing_ok=True)
