@@ -260,23 +260,8 @@ def test_every_error_of_nats_becomes_one_of_ours():
         if isinstance(kind, type) and issubclass(kind, Exception)
     ]
     assert len(kinds) > 40
+    bare = {"__init__": lambda self: None, "__str__": lambda self: "words", "description": None, "err_code": None}
     for kind in kinds:
-        error = kind.__new__(kind)
-        for name in (
-            "code",
-            "err_code",
-            "description",
-            "stream",
-            "seq",
-            "subject",
-            "reply",
-            "sid",
-            "sub",
-            "key",
-            "value",
-        ):
-            if not hasattr(error, name):
-                setattr(error, name, None)
-        said = fault(error)
+        said = fault(type(kind.__name__, (kind,), bare)())
         assert isinstance(said, BusError)
         assert str(said)
