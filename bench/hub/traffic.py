@@ -120,8 +120,8 @@ def main() -> None:
             sent = run(a_second, args.minutes, draw)
             each = (sent.log_bytes + sent.note_bytes) / (a_second * span_s)
             log, notes = (size / span_s / 1e3 for size in (sent.log_bytes, sent.note_bytes))
-            row = f"| {a_second:,.0f} | {times} | {sent.counted:,} | {sent.kinds} | {log:.1f} | {sent.records / span_s:.1f}"
-            print(f"{row} | {notes:.1f} | {each:.1f} | {sent.each_us:.0f} |", flush=True)
+            row = f"| {a_second:,.0f} | {times} | {sent.counted:,} | {sent.kinds} | {log:.1f}"
+            print(f"{row} | {sent.records / span_s:.1f} | {notes:.1f} | {each:.1f} | {sent.each_us:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

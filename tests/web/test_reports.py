@@ -344,3 +344,35 @@ def test_a_region_that_few_speak_of_is_not_named(proxied, clock):
 )
 def test_a_question_for_counts_that_makes_no_sense_is_refused(desk, query, status):
     assert desk.get(f"/api/v1/hub/counts?{query}", headers=HERE).status_code == status
+
+
+# -- where what is taken has to be kept -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_report_is_acknowledged_only_when_it_is_kept(site_of, clock, hub, is_kept):
+    async def kept() -> bool:
+        return is_kept
+
+    site = site_of(clock=clock, desk=hub, settings=Web(), kept=kept)
+    with TestClient(build(site), base_url="http://127.0.0.1:8780") as client:
+        by_form = sent(client, opened(client))
+        answers = []
+        # The short way, and the long one that an unusual content type goes.
+        for part, kind in (("api", "application/json"), ("mobile", "application/json; charset=utf-8")):
+            clock.at += timedelta(minutes=5)
+            headers = {**HERE, "Content-Type": kind}
+            answers.append(
+                client.post("/api/v1/reports", content=json.dumps({**SAID, "component": part}), headers=headers)
+            )
+
+    if is_kept:
+        assert (by_form.status_code, [a.status_code for a in answers]) == (200, [202, 202])
+        return
+    assert by_form.status_code == 503
+    assert "cannot be kept" in by_form.text
+    for answer in answers:
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["type"] == "/api#unkept"
+    assert hub.reasons[Reason.ADMITTED] == 3

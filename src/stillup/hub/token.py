@@ -113,24 +113,27 @@ class SharedForms:
     again, and is bounded like any other report then.
     """
 
-    __slots__ = ("_began_ms", "_entropy", "_newest_s", "_signer", "_used")
+    __slots__ = ("_began_ms", "_entropy", "_newest_s", "_signers", "_used")
 
     def __init__(self, entropy: Callable[[int], bytes], began_s: float) -> None:
         self._entropy = entropy
         self._used = Debts(1 << 17)
         self._newest_s = began_s
-        self.share(entropy(32), began_s)
+        self._signers = [blake2b(key=entropy(32), digest_size=_MAC_BYTES)]
+        self._began_ms = int(began_s * 1000)
 
     def share(self, key: bytes, born_s: float) -> None:
-        """Sign with another key from now on; forms that were opened before are stale."""
-        self._signer = blake2b(key=key, digest_size=_MAC_BYTES)
-        self._began_ms = int(born_s * 1000)
+        """Sign with another key from now on; forms that are open here under the one before are good still."""
+        signer = blake2b(key=key, digest_size=_MAC_BYTES)
+        if signer.digest() != self._signers[0].digest():
+            self._signers = [signer, self._signers[0]]
+            self._began_ms = min(self._began_ms, int(born_s * 1000))
 
     def issue(self, now_s: float) -> str:
         """A token for a form that is opened now."""
         number = int.from_bytes(self._entropy(8)) or 1
         head = _HEAD.pack(max(0, int(now_s * 1000)), number)
-        return urlsafe_b64encode(head + _signed(self._signer, head)).decode().rstrip("=")
+        return urlsafe_b64encode(head + _signed(self._signers[0], head)).decode().rstrip("=")
 
     def check(self, token: str, now_s: float) -> int | Reason:
         """The form's number, for :meth:`spend`; else why it is not taken."""
@@ -142,7 +145,7 @@ class SharedForms:
         # Replicas' clocks differ a little: a form may be older than its key by as much.
         if issued_ms < self._began_ms - _AHEAD_S * 1000:
             return Reason.STALE
-        if not compare_digest(mac, _signed(self._signer, head)) or not number:
+        if not any(compare_digest(mac, _signed(signer, head)) for signer in self._signers) or not number:
             return Reason.FORGED
         if not -_AHEAD_S <= now_s - issued_ms / 1000 <= LIFETIME_S:
             return Reason.STALE
