@@ -6,13 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from stillup.gateway.core.actions import Refuse
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.trial import Trial
 from stillup.gateway.core.values import Headers
-from stillup.gateway.dialects.base import KeyChoice, KeyKind, Outgoing, Watch
+from stillup.gateway.dialects.base import KeyChoice, Outgoing, Watch
 from stillup.gateway.dialects.dialect import Untranslatable, Writer
 from stillup.gateway.dialects.lenient import NoJson
 from stillup.gateway.signing import fault_of
@@ -25,10 +22,6 @@ if TYPE_CHECKING:
     from stillup.gateway.handling import Handling
     from stillup.gateway.signing import Signer
     from stillup.gateway.wire.client import Call
-
-_VEIL = b"****"
-_SHORTEST = 8
-"""A shorter key is no secret, and would be found in any text."""
 
 
 class Asked:
@@ -84,16 +77,6 @@ class Asked:
         """How it was asked to go on; empty where there was nothing to go on with."""
         form = self._composed[n].form
         return form.value if form else ""
-
-    def veiled(self, refuse: Refuse, upstream: str) -> Refuse:
-        """The same without the gateway's own key: some upstreams, and proxies before them, repeat what they got."""
-        key = self._keys[upstream]
-        secret = key.secret.reveal().strip().encode("latin-1", "replace") if key.secret is not None else b""
-        if key.kind is not KeyKind.OWN or len(secret) < _SHORTEST:
-            return refuse
-        headers = tuple((name, value.replace(secret, _VEIL)) for name, value in refuse.headers)
-        says = refuse.says.replace(secret.decode("latin-1"), _VEIL.decode())
-        return replace(refuse, headers=headers, body=refuse.body.replace(secret, _VEIL), says=says)
 
     def _fails(self, t: Trial, fault: Fault) -> None:
         asyncio.get_running_loop().call_soon(self._handling.heard_failure, t.n, fault)

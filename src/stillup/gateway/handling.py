@@ -320,8 +320,6 @@ class Handling:
 
     def _refuse(self, action: Refuse) -> None:
         self._record.ending = Ending.DEADLINE if action.end is End.DEADLINE else Ending.FAILED
-        if action.n is not None and self._asked is not None:
-            action = self._asked.veiled(action, self._tries[action.n].turn.target.upstream)
         lines = self._route_lines(action.n, action.fault.value)
         later = self._gateway.later.put_off(self.ask, action, self._tries, self._record.passage)
         if later is not None:
