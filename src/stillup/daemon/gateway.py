@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -49,6 +49,11 @@ def later_folder(config: Config) -> Path:
     return config.data_folder / "later"
 
 
+def hop_models(config: Config) -> Iterable[str]:
+    """The models that the routes name."""
+    return (hop.partition("/")[2] for route in config.gateway.routes for hop in route.chain)
+
+
 def build(
     config: Config,
     plan: GatewayPlan,
@@ -68,8 +73,7 @@ def build(
             keep_days=settings.journal_days, max_bytes=settings.journal_max_mb * _MB, sync=settings.journal_sync
         )
         journal = Journal.open(journal_folder(config), clock.now().timestamp(), how, say)
-    configured = (hop.partition("/")[2] for route in settings.routes for hop in route.chain)
-    seen = Seen(clock, price=cost_usd, labels=labels_for(configured))
+    seen = Seen(clock, price=cost_usd, labels=labels_for(hop_models(config)))
     gateway = Gateway(
         plan, settings, seen=seen, clock=clock, view=view, observer=observer, journal=journal,
         later=later_folder(config), say=say,
@@ -152,6 +156,7 @@ async def stop(gateway: Gateway, told: Stop, drain_s: float = 0.0, grace_s: floa
 async def _drain(gateway: Gateway, drain_s: float, grace_s: float) -> None:
     settings = gateway.settings
     gateway.leave()
+    gateway.desk.news()  # other replicas hear that it leaves
     await gateway.clock.sleep(drain_s if settings.drain_s is None else settings.drain_s)
     await gateway.stop(grace_s if settings.grace_s is None else settings.grace_s)
 

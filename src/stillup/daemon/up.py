@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.clock import SystemClock
-from stillup.daemon.gateway import Told, build, listen, run_loop, stop, stopping, warm_up
+from stillup.daemon.gateway import Told, build, hop_models, listen, run_loop, stop, stopping, warm_up
+from stillup.daemon.heartbeat import Heartbeat, Pulse
 from stillup.daemon.later_line import line_of
 from stillup.daemon.places import Places, client_line, keyless
 from stillup.daemon.reminder import Reminding
@@ -117,6 +118,7 @@ class _Up:
         self._page: Serving | None = None
         self._store: Store | None = None
         self._measuring: Measuring | None = None
+        self._pulse = Pulse(clock, config.watchdog.judged_within_s)
         self._token: Secret | None = None
         if config.web.enabled:
             from stillup.web.token import find_token
@@ -199,6 +201,7 @@ class _Up:
         """What goes on beside everything else, until it is cancelled."""
         common = (self._config, self._environ, self._clock)
         yield Reminding(*common, self._say).go_on()
+        yield Heartbeat(*common, self._say, self._pulse.why_not).go_on()
         if self._config.later.run:
             yield line_of(*common, self._say).go_on()
         if self._measuring is not None:
@@ -278,7 +281,7 @@ class _Up:
             self._say,
             seat=self._seat,
             feeds=self._feeds,
-            readers=[reader for reader in (self._page, self._alerting) if reader is not None],
+            readers=[reader for reader in (self._page, self._alerting, self._pulse) if reader is not None],
             helpers=self._helpers(),
         )
 
@@ -360,11 +363,6 @@ def check_keys(config: Config, services: Iterable[Service], environ: Mapping[str
     for service in services:
         for spec in usable_sources():
             config.setting(spec.id, service.id, environ)
-
-
-def hop_models(config: Config) -> Iterable[str]:
-    """The models that the routes name."""
-    return (hop.partition("/")[2] for route in config.gateway.routes for hop in route.chain)
 
 
 def services_of(config: Config, plan: GatewayPlan) -> tuple[Service, ...]:

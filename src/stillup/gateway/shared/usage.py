@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 from zlib import crc32
 
 from stillup.gateway.shared.words import MOST_USERS, Asked, Spent
 
 _MINUTE_S = 60.0
+_Number = TypeVar("_Number", int, float)
 
 
 class OthersUse:
@@ -79,9 +81,9 @@ def parts_of(users: Iterable[str], most: int = MOST_USERS) -> int:
     return 1 + sum(1 for _ in users) // most
 
 
-def divided(of: Mapping[str, float], parts: int) -> list[dict[str, float]]:
+def divided(of: Mapping[str, _Number], parts: int) -> list[dict[str, _Number]]:
     """The same users always in the same part, so that a word replaces what was said of them before."""
-    divided: list[dict[str, float]] = [{} for _ in range(parts)]
+    divided: list[dict[str, _Number]] = [{} for _ in range(parts)]
     for user, value in of.items():
-        divided[crc32(user.encode()) % parts][user] = value
+        divided[crc32(user.encode("utf-8", "surrogatepass")) % parts][user] = value
     return divided

@@ -61,7 +61,7 @@ class Health(Struct, frozen=True, kw_only=True, tag_field="is", tag="health"):
     open: Annotated[tuple[Open, ...], Meta(max_length=2 * MOST_OPEN)] = ()
     shut: Annotated[tuple[Shut, ...], Meta(max_length=MOST_OPEN)] = ()
     version: Annotated[str, Meta(max_length=50)] = ""
-    stopping: bool = False
+    leaving: bool = False
 
 
 class Asked(Struct, frozen=True, kw_only=True, tag_field="is", tag="asked"):
