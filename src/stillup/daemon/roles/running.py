@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable, Coroutine, Mapping
@@ -62,8 +63,30 @@ def run(start: Start, load: Callable[[], Config], environ: Mapping[str, str], sa
     if not config.cluster.bus:
         raise UsageError(_NO_BUS)
     warm_up()
-    run_loop(_Process(start, load, environ, say).live(config))
+    logger, saying = logging.getLogger("stillup"), _Saying(say)
+    logger.addHandler(saying)
+    logger.propagate = False
+    try:
+        run_loop(_Process(start, load, environ, say).live(config))
+    finally:
+        logger.removeHandler(saying)
+        logger.propagate = True
     return 0
+
+
+class _Saying(logging.Handler):
+    """What parts without a say of their own log is said like all the rest, in the same format."""
+
+    def __init__(self, say: Say) -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        try:
+            self._say(self.format(record))
+        except Exception:  # noqa: BLE001 - whoever logs must not fail for it
+            self.handleError(record)
 
 
 class _Process:

@@ -1,0 +1,113 @@
+"""What machines ask of any role, and what hostile ones send."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from stillup.daemon.cluster.publish import VERDICTS, Word, pack
+from stillup.daemon.roles.beat import Beat, Beating
+from stillup.daemon.roles.health import Health
+from stillup.testing import FakeClock
+from tests.cluster.roles import BOUND_S, here_of
+
+TOKEN = "a-token-of-the-page"
+BEYOND = 'data = "{data}"\n[web]\ntoken_env = "T"\n[cluster]\nhealth = "0.0.0.0:0"\n'
+HERE = 'data = "{data}"\n[cluster]\nhealth = "127.0.0.1:0"\n'
+
+
+@pytest.fixture
+async def opened(tmp_path):
+    begun = []
+
+    async def opened(text: str = HERE) -> Health:
+        here = here_of(text.format(data=tmp_path), environ={"T": TOKEN}, clock=FakeClock())
+        first = Beat(replica="m1", life="m1.0", role="monitor", version="1", since=here.clock.now())
+        beating = Beating(here.bus, here.clock, first, here.beats, here.say)
+        await beating.beat()
+        word = Word(at=here.clock.now(), service="claude", seq=1, fence=1)
+        await here.bus.table(VERDICTS).put("claude", pack(word))
+        health = Health(here.config, here.environ, here, beating)
+        await health.start()
+        health.here = here
+        begun.append(health)
+        return health
+
+    yield opened
+    for health in begun:
+        await health.stop()
+
+
+async def ask(health, path, **headers):
+    async with aiohttp.ClientSession() as http, http.get(health.address + path, headers=headers) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_it_lives_is_ready_and_counts_who_is_there(opened):
+    health = await opened()
+    assert await ask(health, "/healthz") == (200, "ok\n")
+    assert await ask(health, "/readyz") == (200, "ready\n")
+    status, text = await ask(health, "/metrics")
+    assert status == 200
+    for line in (
+        'stillup_replicas{role="monitor"} 1.0',
+        'stillup_replicas{role="web"} 0.0',
+        'stillup_judged_age_seconds{service="claude"} 0.0',
+        "stillup_bus_up 1.0",
+        "stillup_clock_skew_seconds 0.0",
+    ):
+        assert line in text.splitlines()
+
+
+async def test_a_role_that_cannot_do_its_work_is_not_ready_and_says_why(opened):
+    health = await opened()
+    health.here.beats["not ready"] = "it has only begun"
+    assert await ask(health, "/readyz") == (503, "not ready: it has only begun\n")
+
+
+async def test_beyond_this_machine_metrics_are_behind_the_token_and_the_signs_of_life_are_not(opened):
+    health = await opened(BEYOND)
+    assert (await ask(health, "/healthz"))[0] == 200
+    assert (await ask(health, "/metrics"))[0] == 401
+    assert (await ask(health, "/metrics", Authorization="Bearer wrong"))[0] == 401
+    assert (await ask(health, "/metrics", Authorization=f"Bearer {TOKEN}"))[0] == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8795", "127.0.0.1.evil.example", "", "[::1"])
+async def test_a_name_that_a_stranger_points_here_is_refused(opened, host):
+    assert (await ask(await opened(), "/metrics", Host=host))[0] == 421
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "[::1]:80"])
+async def test_an_address_of_this_machine_is_let_in(opened, host):
+    assert (await ask(await opened(), "/healthz", Host=host))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+        b"\x00\xff\xfe" * 100 + b"\r\n\r\n",
+        b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer é\r\n\r\n".encode(),
+        b"",
+    ],
+)
+async def test_nothing_that_is_sent_ends_it_or_is_answered_with_more_than_a_line(opened, raw):
+    health = await opened()
+    host, _, port = health.address.removeprefix("http://").rpartition(":")
+    async with asyncio.timeout(BOUND_S):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(raw)
+        writer.write_eof()
+        answer = await reader.read(100_000)
+        writer.close()
+        assert b"root:" not in answer
+        if answer:
+            assert answer.startswith(b"HTTP/1.1 ")
+        assert await ask(health, "/healthz") == (200, "ok\n")
