@@ -98,7 +98,10 @@ class _Session(Session):
             return
 
     def _begin(self, raw: Raw) -> None:
-        head = _head(raw)
+        try:
+            head = _head(raw)
+        except UNREADABLE:  # nobody says who this is: the file's name stands for it
+            return
         if self._begun or not head.id:
             return
         self._begun = True
