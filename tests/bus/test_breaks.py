@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,20 @@ async def test_two_of_three_dead_take_nothing_until_one_is_back(cluster, opened)
         await log.append("two", b"x")
     cluster.servers[0].start()
     assert await persist(lambda: log.append("two", b"x")) == 2
+
+
+async def test_one_cancel_is_enough_whenever_it_comes(server, opened):
+    bus = await opened(server.url)
+    log = bus.log("signals.a")
+
+    async def go_on() -> None:
+        for n in count():
+            await log.append(f"i{n}", b"x")
+
+    for pause_s in [n / 4000 for n in range(60)]:
+        task = asyncio.create_task(go_on())
+        await asyncio.sleep(pause_s)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=20)
+        assert done
+        assert task.cancelled()

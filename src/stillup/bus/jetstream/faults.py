@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,8 +86,16 @@ def _said_by_server(error: js_errors.APIError) -> BusError | None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Errors of NATS and of the network come out as :class:`stillup.errors.BusError`."""
+    """Errors of NATS and of the network come out as :class:`stillup.errors.BusError`; a cancellation always comes out.
+
+    nats-py waits by ``asyncio.wait_for``, which in Python 3.11 swallows a cancellation that comes in the same moment as
+    the answer. What was cancelled before (a clean-up asks the bus too) does not count.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
     try:
         yield
     except (nats_errors.Error, OSError, TimeoutError) as error:
         raise fault(error) from error
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
