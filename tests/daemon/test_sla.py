@@ -133,6 +133,7 @@ def test_read_in_parts_is_read_at_once(kept, tmp_path):
         b'{"service":"claude","upto":9e99,"parts":{"api/nobody":[]}}',
         b'{"service":"claude","upto":9e99,"parts":{"api/probe":[[1,-5,0,0]]}}',
         b'{"service":"claude","upto":9e99,"parts":{"api/probe":[[1,1e300,0,0]]}}',
+        b'{"service":"claude","upto":9e99,"parts":{"api/probe":[[1,1e-300,0,0]]}}',
         b'{"service":"claude","upto":9e99,"parts":{"api/probe":[["x",1,0,0]]}}',
     ],
 )

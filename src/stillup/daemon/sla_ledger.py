@@ -30,6 +30,9 @@ _MOST_BYTES = 32 << 20
 _LATE_S = 120
 """What is younger may still be written: it is shown, and not yet kept."""
 
+_LEAST, _MOST = 0.05, 1e12
+"""Of what is kept with one digit behind the point."""
+
 Row = tuple[int, float, float, float]
 
 
@@ -124,7 +127,7 @@ def _is_sound(kept: _Kept) -> bool:
     """Numbers that can be, in sides that there are: the file may have been edited."""
     rows = [row for rows in kept.parts.values() for row in rows]
     return all(name.rpartition("/")[2] in set(Side) for name in kept.parts) and all(
-        n >= 0 and 0 <= good < 1e12 and 0 <= bad < 1e12 and 0 <= slow < 1e12 for n, good, bad, slow in rows
+        n >= 0 and all(v == 0 or _LEAST <= v < _MOST for v in (good, bad, slow)) for n, good, bad, slow in rows
     )
 
 
