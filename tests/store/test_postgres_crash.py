@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import runpy
 import signal
+import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from multiprocessing import get_context
@@ -31,6 +33,21 @@ def server() -> Iterator[PgServer]:
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture
+def small_disk(server):
+    """A place for tables with room for a few megabytes; skips where no file system can be mounted."""
+    place = server.folder / "small"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=700,uid=65534,gid=65534", "tmpfs", str(place)]
+    if os.geteuid() or subprocess.run(words, check=False, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    server.sql(f"CREATE TABLESPACE small LOCATION '{place}'")
+    yield
+    server.sql("DROP DATABASE IF EXISTS tight")
+    server.sql("DROP TABLESPACE small")
+    subprocess.run(["umount", str(place)], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -88,21 +105,48 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_whole_steps(start, server)
 
 def test_a_server_that_dies_at_any_moment_has_kept_what_it_acknowledged(server):
     where = server.new_database("died")
-    signals = [Alive(at=NOON + n * MINUTE, service="claude", source="reddit") for n in range(40)]
+    signals = [Alive(at=NOON + n * MINUTE, service="claude", source="reddit") for n in range(20)]
     kept, said = 0, []
     with open_store(where, wait_s=1.0) as store:
-        for number in range(40):
+        for number in range(20):
             if number % 7 == 3:
                 server.stop(signal.SIGQUIT)
                 with pytest.raises(StoreError):
                     store.commit_step(*step(number))
-                server.start(fsync="on")
+                server.start()
             store.commit_step(*step(number))
             said.append(number)
             store.record_from("signals.p0", number, [(number, signals[number])])
             kept += 1
         assert list(store.signals("claude")) == signals[:kept]
     assert_whole(where, said)
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_a_full_disk_of_the_server_is_named_and_costs_nothing_that_was_acknowledged(server):
+    server.sql("CREATE DATABASE tight TABLESPACE small")
+    where = server.url("tight")
+    with open_store(where) as store:
+        store.commit_step(*step(0))
+        batch = [Alive(at=NOON + n * MINUTE / 60, service="claude", source="reddit" * 10) for n in range(4000)]
+        kept = []
+
+        def fill():
+            for number in range(100):
+                store.record_from("signals.p0", number, [(number, signal) for signal in batch])
+                kept.append(number)
+
+        with pytest.raises(StoreError, match="its disk is full"):
+            fill()
+        number = len(kept)
+        assert store.transitions() == step(0)[0]
+        assert store.kept_of("signals.p0") == number - 1
+        assert sum(1 for _ in store.signals("claude")) == 4000 * number
+        assert store.prune(NOON + timedelta(days=9), timedelta(days=1)) == 4000 * number
+        store.record_from("signals.p0", number, [(number, signal) for signal in batch])
+        store.commit_step(*step(1))
+        assert store.transitions() == [*step(0)[0], *step(1)[0]]
+    server.sql("DROP DATABASE tight")
 
 
 def test_an_alert_is_neither_lost_nor_doubled_wherever_the_process_or_the_server_dies(server):

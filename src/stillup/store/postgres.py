@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 OLDEST = 130_000
 """PostgreSQL 13, as the server says it."""
 
-_CONNECTIONS = 8
+_CONNECTIONS = 5
 _STATEMENT_S = 15
 _STANDSTILL_S = 5
 """A process that is paused within a transaction holds others up no longer than that: less than a takeover takes."""

@@ -10,10 +10,11 @@ from sqlalchemy.exc import TimeoutError as NoneFree
 
 from stillup.errors import Blame, StoreError
 
-# By SQLSTATE, or by its class. `{where}` is filled in.
+# By SQLSTATE, or by its class. `{where}` is filled in. What may be over in a moment is the network's fault: whoever may
+# come late tries again then.
 SENTENCES: dict[str, tuple[str, Blame]] = {
     "08": ("the connection to the database {where} broke", Blame.NETWORK),
-    "25006": ("the database {where} takes no writing: it is read-only, or a standby", Blame.USER),
+    "25006": ("the database {where} takes no writing: it is read-only, or a standby", Blame.NETWORK),
     "25P03": ("the database {where} gave up a transaction that stood still: this process was paused", Blame.US),
     "28": ("the database {where} refuses this user or password", Blame.USER),
     "3D000": ("there is no database {where}: make it (`createdb`), stillup makes the tables in it", Blame.USER),
@@ -22,7 +23,7 @@ SENTENCES: dict[str, tuple[str, Blame]] = {
     "42P01": ("a table is missing in the database {where}: it was taken away, or is in another schema", Blame.USER),
     "53100": ("the database {where} cannot grow: its disk is full", Blame.USER),
     "53200": ("the database {where} is out of memory", Blame.USER),
-    "53300": ("the database {where} takes no more connections", Blame.USER),
+    "53300": ("the database {where} takes no more connections", Blame.NETWORK),
     "55P03": ("the database {where} stayed locked by somebody else", Blame.USER),
     "57014": ("the database {where} took too long and was told to stop", Blame.NETWORK),
     "57P": ("the database {where} is being stopped or started", Blame.NETWORK),
@@ -35,7 +36,7 @@ SENTENCES: dict[str, tuple[str, Blame]] = {
 # What the way there says has no SQLSTATE, only words; the words themselves can quote the address. First that fits.
 _NO_ANSWER: tuple[tuple[tuple[str, ...], str, Blame], ...] = (
     (("authentication failed", "no password supplied", "pg_hba.conf", 'role "'), SENTENCES["28"][0], Blame.USER),
-    (("too many", "connection slots"), SENTENCES["53300"][0], Blame.USER),
+    (("too many", "connection slots"), SENTENCES["53300"][0], Blame.NETWORK),
     (("does not exist",), SENTENCES["3D000"][0], Blame.USER),
     (("starting up", "shutting down", "recovery mode"), SENTENCES["57P"][0], Blame.NETWORK),
     (("refused",), "nothing listens at the database {where}", Blame.NETWORK),
