@@ -245,6 +245,19 @@ def test_a_hub_is_alive_while_one_of_its_desks_says_so():
     assert second == []
 
 
+def test_a_judge_that_was_away_for_hours_is_told_of_every_minute():
+    several, dice = Several(1), Random(3)
+    several.due(BEGAN)
+    for minute in range(200):
+        for _ in range(12):
+            several.report(BEGAN + minute * MINUTE + timedelta(seconds=30), 0, anywhere(dice))
+        several.hear(BEGAN + minute * MINUTE + timedelta(seconds=40))
+    told = several.due(BEGAN + 200 * MINUTE)
+
+    assert counted(told).total() == several.replicas[0].handed > 2_000
+    assert len([s for s in told if s.service == "claude" and type(s).__name__ == "Alive"]) == 200
+
+
 @pytest.mark.parametrize("away", [timedelta(hours=-1), timedelta(hours=1), timedelta(seconds=7)])
 def test_a_word_on_a_minute_long_over_or_not_begun_is_refused(away):
     adding, now = Adding(SERVICES), BEGAN + timedelta(hours=2)

@@ -108,7 +108,7 @@ class Adding:
     def hear(self, said: PartialLike, judged: datetime | None, at: datetime) -> None:
         """Take a replica's word; ``at`` is when the bus took it, ``judged`` the newest tick."""
         end_s = int(said.end.timestamp())
-        over_s = 0 if judged is None else int(judged.timestamp())
+        over_s = max(self._windows.over_s, 0 if judged is None else int(judged.timestamp()))
         if end_s % WINDOW_S or end_s <= over_s - KEPT_S or said.end > at + AHEAD:
             self.refused += 1
             return
@@ -152,15 +152,16 @@ class Adding:
         """What is new of the minutes up to ``tick``, as signals of the source ``hub``."""
         tick_s = int(tick.timestamp())
         self._begin(tick_s - WINDOW_S)
-        for end_s in sorted(end for end in self._open if end <= tick_s):
-            words = self._open.pop(end_s)
+        over_s, told = self._windows.over_s, []
+        # Many minutes may be told at once, when whoever judges has just come: each as if it were the only one.
+        for end_s in sorted({end for end in (*self._open, *self._alive) if over_s < end < tick_s} | {tick_s}):
+            words = self._open.pop(end_s, {})
             self._windows.put(end_s, self._added(words))
             self._told.setdefault(end_s, {}).update({whose: word.n for whose, word in words.items()})
-        self._windows.put(tick_s, self._late)
-        self._late = {}
-        # Some minutes may be told at once, when whoever judges has just come: the newest tells that the hub is there.
-        is_alive = any(tick_s - WINDOW_S < end_s <= tick_s for end_s in self._alive)
-        told = self._windows.due(float(tick_s), is_alive=is_alive)
+            if end_s == tick_s:
+                self._windows.put(end_s, self._late)
+                self._late = {}
+            told += self._windows.due(float(end_s), is_alive=end_s in self._alive)
         for kept in (self._told, self._alive):
             for end_s in [end for end in kept if end <= tick_s - KEPT_S]:
                 del kept[end_s]
