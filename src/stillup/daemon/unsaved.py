@@ -38,8 +38,6 @@ class Unsaved:
         self.ticks: list[tuple[datetime, list[str]]] = []
         self.seq = 0
         """The number of the newest record whose minute is among these."""
-        self.overflowed = False
-        """Something had to be let go."""
 
     def add(self, step: Step) -> None:
         """Take a judged minute in."""
@@ -48,12 +46,9 @@ class Unsaved:
         self.ticks.append((step.at, [service for service in step.known if self._is_kept(service)]))
         self.incidents |= {i.id: i for i in step.incidents if self._is_kept(i.service)}
         changes = [c for c in step.changes if self._is_kept(c.service)]
-        if len(self.changes) + len(changes) > _CHANGES_KEPT:
-            self.overflowed = True
-        else:
+        if len(self.changes) + len(changes) <= _CHANGES_KEPT:
             self.changes += changes
             self.evidence |= {key: told for key, told in step.evidence.items() if self._is_kept(key.service)}
-        self.overflowed |= len(self.signals) > _SIGNALS_KEPT or len(self.ticks) > _TICKS_KEPT
         del self.signals[:-_SIGNALS_KEPT], self.ticks[:-_TICKS_KEPT]
 
     def write(self, store: Store, reports: Sequence[KeptReport] = ()) -> int:

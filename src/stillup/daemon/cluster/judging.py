@@ -147,17 +147,18 @@ class Judging:
             self._told.judged(self.judge.machine.monitor, step, applied.trace)
         else:
             await self.saver.room()
-        await self._checkpoint(step)
+        await self._checkpoint(step, is_new=is_new)
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 
-    async def _checkpoint(self, step: Step) -> None:
+    async def _checkpoint(self, step: Step, *, is_new: bool) -> None:
         """Take one if it is time, and keep the one that was taken once the database has all of it."""
         if not self._marks or step.at - self._marks[-1][0] >= _MARKS:
             self._marks.append((step.at, step.seq))
-        is_time = bool(step.changes) or self._kept_at is None or step.at - self._kept_at >= _EVERY
-        if self._pending is None and is_time:
-            self._pending = take(self.judge, self._profiles, self._birth)
+        changed = is_new and bool(step.changes)
+        if self._pending is None and (changed or self._kept_at is None or step.at - self._kept_at >= _EVERY):
+            # In a thread: it takes some 10 ms a service, and what was judged is being told. Nobody judges meanwhile.
+            self._pending = await asyncio.to_thread(take, self.judge, self._profiles, self._birth)
         await self.keep()
 
     async def keep(self) -> None:

@@ -40,7 +40,16 @@ class Saver:
     had. ``say`` is told of trouble once, and of its end.
     """
 
-    def __init__(self, store: Callable[[], Store], log: str, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        log: str,
+        clock: Clock,
+        say: Callable[[str], None],
+        *,
+        most_steps: int = MOST_STEPS,
+    ) -> None:
+        self._most_steps = most_steps
         self._store = store
         self._log = log
         self._clock = clock
@@ -70,7 +79,7 @@ class Saver:
         if not self._overflowed:
             self._steps.append(step)
             self._signals += len(step.arrived)
-        if len(self._steps) > MOST_STEPS or self._signals > _MOST_SIGNALS:
+        if len(self._steps) > self._most_steps or self._signals > _MOST_SIGNALS:
             self._overflowed = True
             self._steps.clear()
             self._signals = 0
