@@ -91,7 +91,7 @@ def _facts(word: str, tasks: list[Capability], without: str | None, config: Conf
     service = find_service(without) if without else was or service_for(config, needs)
     wanted = Wanted(word, tuple(dict.fromkeys(needs)), service)
     now, kit = SystemClock().now(), KitPlace.of(config)
-    figures = lambda services: downtimes_for(config, services, now)[0]  # noqa: E731 - what is in hand is bound here
+    figures = lambda services: downtimes_for(config, os.environ, services, now)[0]  # noqa: E731 - what is in hand is bound here
     return facts_for(wanted, config, os.environ, kit.index(quietly=True), kit.own, now, figures)
 
 

@@ -64,7 +64,7 @@ def assess(
     needs = [*tasks_needed(wanted, config.services, toolkit, local, plan, now), *routes[:MOST_CHAINS]]
     offered = {need.id: _candidates(need, config, plan, environ, local, usage) for need in needs}
     of = {s for need in needs for s in need.services} | {c.subject.service for cs in offered.values() for c in cs}
-    downtimes, trouble = downtimes_for(config, sorted(of), now)
+    downtimes, trouble = downtimes_for(config, environ, sorted(of), now)
     surveyed = tuple(survey(need, offered[need.id], downtimes) for need in needs)
     unknown = list(_unknown(config, plan, toolkit, usage, surveyed, trouble))
     if len(routes) > MOST_CHAINS:
@@ -74,12 +74,14 @@ def assess(
     return Risk(at=now, surveyed=surveyed, unknown=tuple(unknown))
 
 
-def downtimes_for(config: Config, services: Iterable[str], now: datetime) -> tuple[Downtimes, str]:
+def downtimes_for(
+    config: Config, environ: Mapping[str, str], services: Iterable[str], now: datetime
+) -> tuple[Downtimes, str]:
     """Figures of downtime, from what was seen here and what comes with stillup. Blocks.
 
     Beside them a sentence where there is a database that cannot be read: then the first is missing.
     """
-    own, trouble = own_record_or_none(config, services, now)
+    own, trouble = own_record_or_none(config, environ, services, now)
     return Figures(own), trouble
 
 

@@ -5,7 +5,7 @@ Down is what the archive counts as down: a confirmed outage, partial or major, f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -26,26 +26,31 @@ LOOKED_BACK = timedelta(days=3 * 365)
 _MOST_CHANGES, _MOST_STRETCHES, _MOST_INCIDENTS = 20_000, 20_000, 2_000
 
 
-def own_record(config: Config, services: Iterable[str], now: datetime) -> dict[Subject, Watched]:
+def own_record(
+    config: Config, environ: Mapping[str, str], services: Iterable[str], now: datetime
+) -> dict[Subject, Watched]:
     """Of all those services; empty where no database is kept. Blocks.
 
     :raises StoreError: there is one, and it cannot be read.
     """
-    from stillup.store import open_store
+    from stillup.store import is_kept, open_store
 
-    if not config.database.exists():
+    where = config.store_at(environ)
+    if not is_kept(where):
         return {}
     found: dict[Subject, Watched] = {}
-    with open_store(config.database, create=False) as store:
+    with open_store(where, create=False) as store:
         for service in dict.fromkeys(services):
             found |= watched_of(store, service, now)
     return found
 
 
-def own_record_or_none(config: Config, services: Iterable[str], now: datetime) -> tuple[dict[Subject, Watched], str]:
+def own_record_or_none(
+    config: Config, environ: Mapping[str, str], services: Iterable[str], now: datetime
+) -> tuple[dict[Subject, Watched], str]:
     """The same, and why there is none where it cannot be read: figures that come with stillup serve meanwhile."""
     try:
-        return own_record(config, services, now), ""
+        return own_record(config, environ, services, now), ""
     except StoreError as exc:
         return {}, str(exc)
 

@@ -58,10 +58,10 @@ def compare(
     if wanted is None or (task is not None and wanted is not task):
         msg = f"{service.name} does nothing{f' of {task.value}' if task else ''} that another could do in its place"
         raise UsageError(msg)
-    told, past = _incidents(config, service, now, incident)
+    told, past = _incidents(config, environ, service, now, incident)
     candidates = [c for c in for_task(wanted, config.services, environ, find_local(environ)) if c.id != service.id]
     candidates = candidates[:_MOST_RIVALS] + [c for c in candidates[_MOST_RIVALS:] if c.at_hand]
-    figures, trouble = downtimes_for(config, [service.id, *(c.subject.service for c in candidates)], now)
+    figures, trouble = downtimes_for(config, environ, [service.id, *(c.subject.service for c in candidates)], now)
     used = _used(config, service, now)
     backups = {b.service for b in load_toolkit(config.data_folder / "toolkit.json").tasks.get(wanted, ())}
     this = figures.alone(Subject(service.id))
@@ -89,17 +89,18 @@ def compare(
 
 
 def _incidents(
-    config: Config, service: Service, now: datetime, wanted: str | None
+    config: Config, environ: Mapping[str, str], service: Service, now: datetime, wanted: str | None
 ) -> tuple[Incident | None, list[Incident]]:
     """The incident that is meant, else the newest; and all that were seen from here."""
-    from stillup.store import open_store
+    from stillup.store import is_kept, open_store
 
-    if not config.database.exists():
+    where = config.store_at(environ)
+    if not is_kept(where):
         if wanted is not None:
             msg = "no incident is kept here: nothing was watched yet"
             raise UsageError(msg)
         return None, []
-    with open_store(config.database, create=False) as store:
+    with open_store(where, create=False) as store:
         past = store.incidents(service.id, now - _LOOKED_BACK, _MOST_INCIDENTS)
         if wanted is None:
             sure = [i for i in past if i.confidence is Confidence.CONFIRMED]
