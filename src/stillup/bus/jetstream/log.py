@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 from nats.js.api import ConsumerConfig, DeliverPolicy, DiscardPolicy, Header, StorageType, StreamConfig
 
 from stillup.bus.base import Record
-from stillup.bus.jetstream.faults import ANSWER_S, translated
+from stillup.bus.jetstream.faults import translated
 from stillup.bus.jetstream.feed import feed_of
 from stillup.bus.jetstream.streams import Streams
 from stillup.bus.limits import LogLimits, lost_records, must_fit
@@ -42,11 +42,9 @@ class NatsLog:
 
     async def append(self, id: str, body: bytes) -> int:  # noqa: A002
         must_fit(body)
-        js = await self._streams.js(self._config())
         headers = {Header.MSG_ID.value: "=" + quote(id, safe=":/+,@")}  # a header is one line without spaces around it
         with translated():
-            ack = await js.publish(self._subject, body, timeout=ANSWER_S, stream=self._name, headers=headers)
-        return int(ack.seq)
+            return await self._streams.publish(self._config(), self._subject, body, headers=headers)
 
     async def read(self, after: int) -> AsyncIterator[Record]:
         while True:

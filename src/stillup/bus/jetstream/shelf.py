@@ -14,7 +14,7 @@ from msgspec import Struct
 from nats.js.api import StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
-from stillup.bus.jetstream.faults import ANSWER_S, translated
+from stillup.bus.jetstream.faults import translated
 from stillup.bus.jetstream.streams import Streams
 from stillup.bus.names import must_be_name
 
@@ -61,14 +61,14 @@ class NatsShelf:
         with translated():
             last = await self._whole(js, here)
             for n in range(count):
-                await self._say(js, f"{here}.{pieces}.{n}", data[n * PIECE_BYTES :][:PIECE_BYTES])
+                await self._say(f"{here}.{pieces}.{n}", data[n * PIECE_BYTES :][:PIECE_BYTES])
             whole = Whole(pieces, count, sha256(data).hexdigest(), last.pieces if last else None)
-            await self._say(js, f"{here}.whole", msgspec.json.encode(whole))
+            await self._say(f"{here}.whole", msgspec.json.encode(whole))
             if last and last.before:
                 await js.purge_stream(self._name, subject=f"{here}.{last.before}.>")
 
-    async def _say(self, js: JetStreamContext, subject: str, body: bytes) -> None:
-        await js.publish(subject, body, timeout=ANSWER_S, stream=self._name)
+    async def _say(self, subject: str, body: bytes) -> None:
+        await self._streams.publish(self._config(), subject, body)
 
     async def get(self, name: str) -> bytes | None:
         here = f"{self._root}.{must_be_name(name)}"

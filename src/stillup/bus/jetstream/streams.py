@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from stillup.bus.jetstream.connection import Connection
 from stillup.bus.jetstream.faults import ANSWER_S, NAME_IN_USE, NO_PEERS, NOT_CLUSTERED, OVERLAPS, translated
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1  # of what is kept on the bus; raised when an older stillup could not read it
 CLUSTER_REPLICAS = 3
+AGAIN_S = 0.1
 _log = logging.getLogger("stillup.bus")
 
 
@@ -59,6 +61,33 @@ class Streams:
             await self._make_sure(js, config)
             self._stand[str(config.name)] = client
         return js
+
+    async def publish(
+        self,
+        config: StreamConfig,
+        subject: str,
+        body: bytes = b"",
+        *,
+        headers: dict[str, str] | None = None,
+        ttl_s: float | None = None,
+    ) -> int:
+        """Put a message into a stream; its number. While nobody is there who would take it, it is offered again.
+
+        :raises nats.errors.Error: it was not taken, or that is not known. :raises BusError: there is no connection.
+        """
+        js = await self.js(config)
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + ANSWER_S
+        while True:
+            try:
+                ack = await js.publish(
+                    subject, body, timeout=ANSWER_S, stream=config.name, headers=headers, msg_ttl=ttl_s
+                )
+                return int(ack.seq)
+            except NoStreamResponseError:
+                if loop.time() > until_s:
+                    raise
+                await asyncio.sleep(AGAIN_S)  # a stream of several servers that was just made, or chooses its leader
 
     async def look(self, name: str) -> StreamInfo | None:
         """What stands of a stream; makes none."""

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from nats.js.api import ConsumerConfig, DeliverPolicy, Header, RawStreamMsg, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
@@ -19,9 +18,6 @@ from stillup.bus.jetstream.streams import Streams
 from stillup.bus.limits import must_fit
 from stillup.bus.names import must_be_key
 from stillup.errors import BusError, BusRefused
-
-if TYPE_CHECKING:
-    from nats.js.client import JetStreamContext
 
 LATE_S = 1.0  # this long after its time is up, what went should have been said to be gone
 MARKER_STANDS_S = 3600  # how long it is remembered that something was taken away
@@ -60,14 +56,14 @@ class NatsTable:
 
     async def get(self, key: str) -> Entry | None:
         must_be_key(key)
-        js = await self._streams.js(self._config())
         with translated():
-            raw = await self._last(js, key)
+            raw = await self._last(key)
         if raw is None or _is_gone(raw.headers or {}):
             return None
         return Entry(key=key, value=raw.data or b"", revision=raw.seq or 0)
 
-    async def _last(self, js: JetStreamContext, key: str) -> RawStreamMsg | None:
+    async def _last(self, key: str) -> RawStreamMsg | None:
+        js = await self._streams.js(self._config())
         try:
             return await js.get_last_msg(self._name, self._root + key)
         except NotFoundError:
@@ -81,37 +77,30 @@ class NatsTable:
     async def put(self, key: str, value: bytes, *, revision: int | None = None) -> int | None:
         must_be_key(key)
         must_fit(value)
-        js = await self._streams.js(self._config())
         with translated():
-            put = await self._put(js, key, value, revision)
+            put = await self._put(key, value, revision)
             if put is None and revision == 0:
                 # What was taken away leaves a marker with a number of its own: that is the newest then.
-                raw = await self._last(js, key)
+                raw = await self._last(key)
                 if raw is None or _is_gone(raw.headers or {}):
-                    put = await self._put(js, key, value, raw.seq if raw else 0)
+                    put = await self._put(key, value, raw.seq if raw else 0)
         return put
 
-    async def _put(self, js: JetStreamContext, key: str, value: bytes, revision: int | None) -> int | None:
-        headers = {} if revision is None else {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
+    async def _put(self, key: str, value: bytes, revision: int | None) -> int | None:
+        headers = None if revision is None else {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
         try:
-            ack = await js.publish(
-                self._root + key, value, timeout=ANSWER_S, stream=self._name, headers=headers or None
-            )
+            return await self._streams.publish(self._config(), self._root + key, value, headers=headers)
         except APIError as error:
             if error.err_code in WRONG_LAST:
                 return None
             raise
-        return int(ack.seq)
 
     async def delete(self, key: str) -> None:
         must_be_key(key)
         if await self.get(key) is None:
             return
-        js = await self._streams.js(self._config())
         with translated():
-            await js.publish(
-                self._root + key, timeout=ANSWER_S, stream=self._name, headers=GONE, msg_ttl=MARKER_STANDS_S
-            )
+            await self._streams.publish(self._config(), self._root + key, headers=GONE, ttl_s=MARKER_STANDS_S)
 
     async def watch(self) -> AsyncIterator[Entry]:
         known: dict[str, tuple[int, float]] = {}  # what was told: its revision, and when; the oldest first
