@@ -17,6 +17,7 @@ from msgspec import Struct
 from stillup.daemon.cluster.checkpoints import SHELF, Checkpoint, Checkpoints, Meant, begun_from, take
 from stillup.daemon.cluster.log_judge import LogJudge, Why
 from stillup.daemon.cluster.machine import Step
+from stillup.daemon.traces import OFF, Traces
 from stillup.errors import BusError
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Means(Struct, frozen=True, kw_only=True):
     fresh: Callable[[Sequence[str]], Monitor]
     restored: Callable[[bytes], Monitor]
     past: Callable[[Sequence[str]], Sequence[Incident]] = lambda _: ()
+    traces: Traces = OFF
 
 
 class Judging:

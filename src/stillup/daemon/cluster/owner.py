@@ -94,11 +94,11 @@ class Owner:
         self._net = net
         self._board_of = board_of
         self._board: Board | None = None
-        self._telling = Telling(partition, means.bus, means.clock, held.number or 0, means.say)
+        self._telling = Telling(partition, means.bus, means.clock, held.number or 0, means.say, traces=means.traces)
         self.judging = Judging(
             partition, means, lambda log: Saver(store, log, means.clock, means.say), told=self._telling
         )
-        self._writer = Writer(self.judging.log, means.clock, replica)
+        self._writer = Writer(self.judging.log, means.clock, replica, means.traces)
         self._heard: set[tuple[str, str]] = set()
         self._all_heard = asyncio.Event()
         self.is_judging = False

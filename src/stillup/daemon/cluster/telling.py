@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NoReturn
 
 from stillup.daemon.cluster.publish import BOARDS, VERDICTS, Publisher, Shown, Word, pack, pack_board
+from stillup.daemon.traces import OFF, Traces
 from stillup.errors import BusError
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ class Telling:
         fence: int,
         say: Callable[[str], None],
         made: Callable[[datetime, Sequence[Verdict]], None] = lambda _at, _changes: None,
+        traces: Traces = OFF,
     ) -> None:
         self._partition = partition
         self._clock = clock
         self._fence = fence
         self._say = say
         self.made = made
+        self._traces = traces
         self._publishers = {name: Publisher(bus.table(name)) for name in (VERDICTS, BOARDS)}
         self._due: dict[tuple[str, str], tuple[datetime, bytes]] = {}
         self._due_now = asyncio.Event()
@@ -51,7 +54,9 @@ class Telling:
 
     def judged(self, monitor: Monitor, step: Step, trace: str) -> None:
         """Tell of a minute."""
-        self.say_now(monitor, step.at, step.seq, trace)
+        span = self._traces.begin("judge", trace, partition=self._partition.name, changes=len(step.changes))
+        self.say_now(monitor, step.at, step.seq, span.trace or trace)
+        span.end()
         self.news.set()
         try:
             self.made(step.at, step.changes)

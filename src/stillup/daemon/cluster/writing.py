@@ -11,6 +11,7 @@ import msgspec
 
 from stillup.clock import Clock
 from stillup.daemon.cluster.records import Heard, Read, id_of, pack
+from stillup.daemon.traces import OFF, Traces
 from stillup.errors import BusError
 from stillup.model.signal import Signal
 
@@ -27,10 +28,11 @@ _AGAIN_S = 1.0
 class Writer:
     """Appends to one log. :meth:`write` returns at once; :meth:`run` does the work until it is cancelled."""
 
-    def __init__(self, log: Log, clock: Clock, by: str) -> None:
+    def __init__(self, log: Log, clock: Clock, by: str, traces: Traces = OFF) -> None:
         self._log = log
         self._clock = clock
         self._by = by
+        self._traces = traces
         self._waiting: deque[Heard] = deque()
         self._size = 0
         self._news = asyncio.Event()
@@ -68,11 +70,17 @@ class Writer:
             self._news.clear()
             while self._waiting:
                 heard = self._waiting[0]
+                span = self._traces.begin(
+                    "hear", heard.trace, by=self._by, service=heard.signals[0].service, signals=len(heard.signals)
+                )
                 try:
-                    await self._log.append(id_of(heard), pack(heard))
+                    told = msgspec.structs.replace(heard, trace=span.trace) if span.trace else heard
+                    await self._log.append(id_of(told), pack(told))
                 except BusError:
                     await self._clock.sleep(_AGAIN_S)  # it may be there already: its id makes it one
                     continue
+                finally:
+                    span.end()
                 if self._waiting and self._waiting[0] is heard:
                     self._waiting.popleft()
                     self._size -= len(heard.signals)

@@ -78,7 +78,9 @@ class Telling:
     def __init__(self, here: Here, observer: TrafficObserver) -> None:
         self._clock, self._observer = here.clock, observer
         self._partitions = partitions_of(here.services)
-        self._writers = {p.name: Writer(here.bus.log(p.log), here.clock, here.life) for p in self._partitions}
+        self._writers = {
+            p.name: Writer(here.bus.log(p.log), here.clock, here.life, here.traces) for p in self._partitions
+        }
 
     async def go_on(self) -> None:
         """Until cancelled; while the bus is away it waits, bounded, oldest first to go."""

@@ -100,6 +100,7 @@ class Monitoring:
             fresh=lambda _: Monitor(profile_of, settings, forecasts),
             restored=lambda state: Monitor.restore(state, profile_of, settings, forecasts),
             past=self._past,
+            traces=here.traces,
         )
         self.owning = Owning(
             partitions_of(here.services), here.bus, here.clock, here.life, self._skew, self._owner_of, here.say

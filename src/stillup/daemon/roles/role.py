@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stillup.catalog.load import Service
 from stillup.clock import Clock
+from stillup.daemon.traces import OFF, Traces
 from stillup.gateway.seen.access import Style
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Here:
 
     :raises stillup.errors.StoreError: it cannot be had now, and why; a role that needs it goes on and tries again.
     """
+    traces: Traces = OFF
+    """Where what this process does is part of what others do."""
     beats: dict[str, str] = field(default_factory=dict)
     """What the role says of itself, by name, for `stillup doctor`: told to the cluster every few seconds."""
     log: str | None = None

@@ -27,6 +27,7 @@ from stillup.daemon.roles.health import Health
 from stillup.daemon.roles.role import Here, Say, Serve
 from stillup.daemon.roles.stopping import Signals
 from stillup.daemon.roles.watchdog import watching
+from stillup.daemon.traces import traces_from
 from stillup.errors import Blame, ConfigError, StillupError, StoreError, UsageError
 from stillup.gateway.seen.access import Style
 
@@ -138,12 +139,17 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
             await must_be_alone(bus, clock, replica, is_given=config.cluster.name is not None)
         else:
             say(f"the bus does not answer, and is tried again: {', '.join(config.cluster.bus)}")
+        traces, why_not = traces_from(environ, start.role)
+        stack.push_async_callback(asyncio.to_thread, traces.close)
+        if why_not:
+            say(why_not)
         opener = store_opener(config, environ, clock)
         if start.role in _NEED_STORE:
             await asyncio.to_thread(_first_look, opener, say)
         here = Here(
             config=config, environ=environ, services=services, clock=clock, say=say, bus=bus, replica=replica,
-            life=f"{replica}.{token_hex(3)}", stop=signals.stop, open_store=opener, log=start.log, style=start.style,
+            life=f"{replica}.{token_hex(3)}", stop=signals.stop, open_store=opener, traces=traces,
+            log=start.log, style=start.style,
         )  # fmt: skip
         say(f"{start.role} {replica}: {len(services)} services, bus {', '.join(config.cluster.bus)}")
         beat = Beat(

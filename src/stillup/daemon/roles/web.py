@@ -85,9 +85,15 @@ class Showing:
     async def go_on(self) -> None:
         """Until it is cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch(VERDICTS, lambda value: self._boards.judged_at(unpack(value))))
+            group.create_task(self._watch(VERDICTS, self._judged))
             group.create_task(self._watch(BOARDS, lambda value: self._boards.take(unpack_board(value))))
             group.create_task(self._show())
+
+    def _judged(self, value: bytes) -> None:
+        word = unpack(value)
+        self._boards.judged_at(word)
+        if word.trace:
+            self._here.traces.begin("show", word.trace, service=word.service).end()
 
     async def _watch(self, table: str, take: Callable[[bytes], None]) -> None:
         async for entry in self._here.bus.table(table).watch():

@@ -181,6 +181,12 @@ def operation_of(operation: Operation, protocol: Protocol) -> str:
 
 def spans_from(environ: Mapping[str, str]) -> tuple[Spans | None, str]:
     """Spans as the environment wants them, else None; and a sentence where it wants what cannot be had."""
+    provider, why_not = provider_from(environ)
+    return None if provider is None else Spans(provider), why_not
+
+
+def provider_from(environ: Mapping[str, str], name: str = "stillup") -> tuple[TracerProvider | None, str]:
+    """Where spans go, as the environment wants it; ``name`` is the service's where it names none."""
     named = environ.get(_EXPORTERS, "").strip().lower()
     wanted = named or ("otlp" if any(environ.get(name) for name in _ENDPOINTS) else "none")
     if wanted == "none" or environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
@@ -191,12 +197,12 @@ def spans_from(environ: Mapping[str, str]) -> tuple[Spans | None, str]:
     if wanted == "otlp" and protocol != "http/protobuf":
         return None, f"traces are sent by http/protobuf only, not by {protocol[:40]!r}; none are sent"
     try:
-        return Spans(_provider(wanted, environ)), ""
+        return _provider(wanted, environ, name), ""
     except ImportError:
         return None, "traces are asked for, and OpenTelemetry is not installed: pip install 'stillup[otel]'"
 
 
-def _provider(wanted: str, environ: Mapping[str, str]) -> TracerProvider:
+def _provider(wanted: str, environ: Mapping[str, str], name: str) -> TracerProvider:
     """A provider of our own; endpoint, headers, sampler and resource are read from ``OTEL_*`` by the library."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -210,6 +216,6 @@ def _provider(wanted: str, environ: Mapping[str, str]) -> TracerProvider:
     else:
         exporter = ConsoleSpanExporter()
     is_named = "OTEL_SERVICE_NAME" in environ or "service.name=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    provider = TracerProvider(resource=Resource.create({} if is_named else {"service.name": "stillup"}))
+    provider = TracerProvider(resource=Resource.create({} if is_named else {"service.name": name}))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
