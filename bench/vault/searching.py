@@ -1,6 +1,6 @@
 """Search over a million messages: how long a question takes, common words and rare ones alike.
 
-    python bench/vault/search.py [MESSAGES] [FOLDER]
+    python bench/vault/searching.py [MESSAGES] [FOLDER]
 
 Messages of 60 words of a Zipf-like vocabulary of 200,000, 10 to a conversation, spread over three years. The vault is
 kept in FOLDER when it is given, and used again.

@@ -1,1 +1,0 @@
-"""The vault under load: search, and what is imported."""
