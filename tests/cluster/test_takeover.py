@@ -29,7 +29,7 @@ from stillup.verdict.monitor import Monitor
 from tests.cluster.monitor_runner import PARTITION, Quick
 
 SPEED = 120.0
-BOUND_S = 30.0
+BOUND_S = 60.0
 
 
 class Process:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NoReturn
 from stillup.catalog.load import catalogue
 from stillup.daemon.alerts import Alerting
 from stillup.daemon.board import BoardMaker
-from stillup.daemon.cluster.boards import BoardsSeen
 from stillup.daemon.cluster.judging import Judging, Means
 from stillup.daemon.cluster.owner import Owner
 from stillup.daemon.cluster.owning import Held, Owning
@@ -24,6 +23,7 @@ from stillup.daemon.cluster.skew import Skew
 from stillup.daemon.cluster.together import end, together
 from stillup.daemon.jobs import forecaster, jobs_for, profile_of, settings_of
 from stillup.daemon.playbook import Helpers
+from stillup.daemon.roles.seeing import BoardsSeen
 from stillup.errors import StoreError
 from stillup.model.incident import Incident
 from stillup.net import Net
