@@ -21,7 +21,7 @@ _PARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Open:
-    """A span that is under way, or none, which costs nothing. ``trace`` is what goes on the bus; none has an empty one."""
+    """A span that is under way, or none, which costs nothing. ``trace`` is what goes on the bus, empty of none."""
 
     __slots__ = ("_span", "trace")
 
