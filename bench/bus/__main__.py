@@ -79,16 +79,20 @@ async def notice(bus: Bus, other: Bus, number: int) -> None:
         async for _ in other.log("bench.two").read(0):
             seen.put_nowait(None)
 
+    async def put(n: int) -> None:
+        await table.put(f"k{n % 50}", BODY)
+
+    async def append(n: int) -> None:
+        await log.append(f"c{n}", BODY)
+
     for what, follow, change in (
-        ("from put to its watcher", watch, lambda n: table.put(f"k{n % 50}", BODY)),
-        ("from append to its reader", read, lambda n: log.append(f"c{n}", BODY)),
+        ("from put to its watcher", watch, put),
+        ("from append to its reader", read, append),
     ):
         following = asyncio.create_task(follow())
         await change(-1)
         await seen.get()
-
         there_and_back = partial(both, change, seen)
-
         show(what, [await timed(there_and_back, n) for n in range(number)])
         following.cancel()
         await asyncio.wait([following])

@@ -156,19 +156,6 @@ async def test_a_log_that_lost_records_says_so_instead_of_going_on_in_silence(se
     assert await persist(lambda: bus.log("signals.a").append("new", b"x")) == 1
 
 
-async def test_closing_ends_those_who_read(server, opened):
-    bus = await opened(server.url)
-    waiting = [
-        asyncio.ensure_future(anext(endless))
-        for endless in (bus.log("a").read(0), bus.table("a").watch(), bus.hear("a"))
-    ]
-    await bus.log("a").ends()
-    await bus.close()
-    for one in waiting:
-        with pytest.raises(BusRefused, match="was closed"):
-            await one
-
-
 async def test_one_of_three_may_die_and_all_is_kept(cluster, opened, reads):
     bus = await opened(*cluster.urls)
     log = bus.log("signals.a")

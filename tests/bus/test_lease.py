@@ -14,16 +14,7 @@ from stillup.bus.lease import Lease, claim_of
 from stillup.bus.local import LocalBus
 from stillup.clock import SystemClock
 from stillup.errors import BusError
-
-
-class HandClock(SystemClock):
-    """A steady clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.at_s = 0.0
-
-    def monotonic_s(self) -> float:
-        return self.at_s
+from tests.bus.hand_clock import HandClock
 
 
 class Broken:

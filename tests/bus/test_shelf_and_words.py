@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from stillup.errors import BusRefused
+
 
 async def test_a_thing_on_a_shelf_is_read_everywhere_and_the_newest_is_it(opens):
     here, there = await opens(), await opens()
@@ -61,3 +65,17 @@ async def test_the_bus_has_the_time(bus):
 
 async def test_a_bus_that_answers_is_there(bus):
     assert bus.is_there
+
+
+async def test_closing_ends_those_who_read(opens):
+    bus = await opens()
+    await bus.log("a").append("one", b"x")
+    endless = (bus.log("a").read(1), bus.table("a").watch(), bus.table("b", stands_s=5.0).watch(), bus.hear("a"))
+    waiting = [asyncio.ensure_future(anext(one)) for one in endless]
+    await bus.log("a").ends()
+    await bus.close()
+    for one in waiting:
+        with pytest.raises(BusRefused, match="was closed"):
+            await one
+    with pytest.raises(BusRefused, match="was closed"):
+        await anext(bus.table("a").watch())

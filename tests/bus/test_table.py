@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stillup.bus.base import Entry
 from stillup.bus.limits import MAX_BYTES
+from stillup.bus.local import LocalBus
 from stillup.errors import BusError
+from tests.bus.hand_clock import HandClock
 
 
 async def test_what_is_said_is_read_everywhere(opens):
@@ -157,3 +161,42 @@ async def test_a_table_in_memory_is_a_table(opens, reads):
     await here.table("keys", in_memory=True).put("day", b"secret")
     assert (await there.table("keys", in_memory=True).get("day")).value == b"secret"
     assert [e.key for e in await reads(there.table("keys", in_memory=True).watch()).first(1)] == ["day"]
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(["put", "delete", "wait", "watch"]), st.sampled_from("abc")), max_size=40)
+
+
+@given(steps=STEPS)
+async def test_whoever_watches_from_any_moment_ends_with_what_stands(steps):
+    clock = HandClock()
+    bus = LocalBus(clock)
+    table = bus.table("verdicts", stands_s=5.0)
+    seen: list[list[Entry]] = []
+
+    async def watch(mine: list[Entry]) -> None:
+        async for entry in table.watch():
+            mine.append(entry)  # noqa: PERF401 - as they come
+
+    watching = []
+    for n, (what, key) in enumerate(steps):
+        match what:
+            case "put":
+                await table.put(key, b"%d" % n)
+            case "delete":
+                await table.delete(key)
+            case "wait":
+                clock.at_s += 2.0
+            case "watch":
+                seen.append([])
+                watching.append(asyncio.create_task(watch(seen[-1])))
+        await asyncio.sleep(0)
+    standing = {entry.key: entry.value for entry in await table.entries()}
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await bus.close()
+    await asyncio.gather(*watching, return_exceptions=True)
+    for mine in seen:
+        view = {entry.key: entry.value for entry in mine}
+        assert {key: value for key, value in view.items() if value is not None} == standing
+        revisions = [entry.revision for entry in mine]
+        assert revisions == sorted(set(revisions))

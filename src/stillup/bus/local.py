@@ -7,12 +7,15 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime
+from weakref import WeakSet
 
 from stillup.bus.base import Entry, Record
 from stillup.bus.limits import MAX_BYTES, LogLimits, lost_records, must_fit
 from stillup.bus.names import must_be_key, must_be_name
 from stillup.clock import Clock
+from stillup.errors import BusRefused
 
+CLOSED = "the bus was closed"
 UNHEARD_WORDS = 10_000  # what one listener that does not come round to it is kept; then the oldest go, as over NATS
 
 
@@ -21,6 +24,12 @@ class Signal:
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
+        self._ended = False
+
+    def end(self) -> None:
+        """Nothing will change any more: who waits gets :class:`BusRefused`."""
+        self._ended = True
+        self.fire()
 
     def fire(self) -> None:
         """Wake them."""
@@ -29,20 +38,46 @@ class Signal:
 
     async def wait(self, timeout_s: float | None = None) -> None:
         """Until the next change, or so many seconds."""
+        if self._ended:
+            raise BusRefused(CLOSED)
         # Not wait_for(), which in Python 3.11 can swallow that its task was cancelled.
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._changed.wait()
+        if self._ended:
+            raise BusRefused(CLOSED)
+
+
+class Signals:
+    """All signals of one bus, so that it can be closed."""
+
+    def __init__(self) -> None:
+        self._all: WeakSet[Signal] = WeakSet()
+        self._ended = False
+
+    def new(self) -> Signal:
+        """One more; it has ended where the bus has."""
+        signal = Signal()
+        self._all.add(signal)
+        if self._ended:
+            signal.end()
+        return signal
+
+    def end(self) -> None:
+        """End them all."""
+        self._ended = True
+        for signal in list(self._all):
+            signal.end()
 
 
 class LocalLog:
     """A log in memory: bounded as one on the bus is, the oldest records go."""
 
-    def __init__(self, name: str, clock: Clock, limits: LogLimits) -> None:
+    def __init__(self, name: str, clock: Clock, limits: LogLimits, changed: Signal) -> None:
         self._name = name
         self._clock = clock
         self._limits = limits
-        self._changed = Signal()
+        self._changed = changed
         self._records: dict[int, Record] = {}
         self._oldest, self._newest = 1, 0
         self._bytes = 0
@@ -97,9 +132,10 @@ class LocalLog:
 class LocalTable:
     """A table in memory."""
 
-    def __init__(self, clock: Clock, stands_s: float | None) -> None:
+    def __init__(self, clock: Clock, stands_s: float | None, signals: Signals) -> None:
         self._clock = clock
         self._stands_s = stands_s
+        self._signals = signals
         self._entries: dict[str, Entry] = {}  # in the order of their revisions
         self._said_s: dict[str, float] = {}
         self._revision = 0
@@ -148,7 +184,7 @@ class LocalTable:
 
     async def watch(self) -> AsyncIterator[Entry]:
         self._expire()
-        watcher = dict(self._entries), Signal()
+        watcher = dict(self._entries), self._signals.new()
         unseen, changed = watcher
         self._watchers.append(watcher)
         try:
@@ -184,6 +220,7 @@ class LocalBus:
     def __init__(self, clock: Clock, limits: LogLimits | None = None) -> None:
         self._clock = clock
         self._limits = limits or LogLimits()
+        self._signals = Signals()
         self._logs: dict[str, LocalLog] = {}
         self._tables: dict[str, LocalTable] = {}
         self._shelves: dict[str, LocalShelf] = {}
@@ -199,12 +236,12 @@ class LocalBus:
 
     def log(self, name: str) -> LocalLog:
         if must_be_name(name) not in self._logs:
-            self._logs[name] = LocalLog(name, self._clock, self._limits)
+            self._logs[name] = LocalLog(name, self._clock, self._limits, self._signals.new())
         return self._logs[name]
 
     def table(self, name: str, *, stands_s: float | None = None, in_memory: bool = False) -> LocalTable:  # noqa: ARG002
         if must_be_name(name) not in self._tables:
-            self._tables[name] = LocalTable(self._clock, stands_s)
+            self._tables[name] = LocalTable(self._clock, stands_s, self._signals)
         return self._tables[name]
 
     def shelf(self, name: str) -> LocalShelf:
@@ -218,7 +255,7 @@ class LocalBus:
             came.fire()
 
     async def hear(self, subject: str) -> AsyncIterator[bytes]:
-        ear = deque[bytes](maxlen=UNHEARD_WORDS), Signal()
+        ear = deque[bytes](maxlen=UNHEARD_WORDS), self._signals.new()
         ears = self._ears.setdefault(must_be_name(subject), [])
         ears.append(ear)
         words, came = ear
@@ -234,4 +271,4 @@ class LocalBus:
         return self._clock.now()
 
     async def close(self) -> None:
-        """Nothing is under way."""
+        self._signals.end()

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from stillup.bus.jetstream.connection import Connection, connect, leave, until_gone
 from stillup.bus.jetstream.faults import ANSWER_S
-from stillup.bus.local import Signal
+from stillup.bus.local import CLOSED, Signal
 from stillup.bus.where import Where
 from stillup.errors import BusError, BusRefused
 
@@ -68,8 +68,7 @@ class Link:
             async with asyncio.timeout(within_s):
                 while (client := self._client) is None or client.gone.is_set():
                     if self._closed or self._keeper is None or self._keeper.done():
-                        msg = "the bus was closed"
-                        raise BusRefused(msg)
+                        raise BusRefused(CLOSED)
                     await self._changed.wait()
                 return client
         except TimeoutError:
@@ -105,7 +104,7 @@ class Link:
         task.add_done_callback(self._leaving.discard)
 
     async def close(self) -> None:
-        self._closed, self.trouble = True, "the bus was closed"
+        self._closed, self.trouble = True, CLOSED
         self._changed.fire()
         if self._client:
             self._client.gone.set()
