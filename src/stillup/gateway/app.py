@@ -47,6 +47,7 @@ from stillup.gateway.seen.passage import Ending
 from stillup.gateway.statuspage import ReplicaStatus
 from stillup.gateway.telling import estimate, id_lines, new_id
 from stillup.gateway.whom import Whom
+from stillup.gateway.wire.listening import Listening
 from stillup.gateway.wire.server import Connection, Incoming, Stop
 
 if TYPE_CHECKING:
@@ -63,10 +64,11 @@ if TYPE_CHECKING:
 _SWEEP_S = 5.0
 _SYNC_S = 1.0
 _PRUNE_EVERY = 60
-_BACKLOG = 1024
 _FULL_RETRY_S = 2.0
 _STOP_RETRY_S = 5.0
 _LOOK_S = 0.02
+_LAST_CHANCE_S = 0.25
+"""A connection that idles for less may have a request on its way."""
 _LAST_WORDS_S = 1.0
 """How long clients may take for the end of an answer that the gateway's own end cut short."""
 _STATUS_OF = {Reason.NO_HOST: 400, Reason.NO_TOKEN: 401, Reason.WRONG_TOKEN: 401}
@@ -140,8 +142,8 @@ class Gateway:
         self._running: set[Handling] = set()
         self._queue: dict[Handling, _Place] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
-        self._admits = self._admit if users or not is_loopback(self.host) else None
+        admits = self._admit if users or not is_loopback(self.host) else None
+        self._listening = Listening(lambda: Connection(self, self._connections, self.now, admits))
         self.is_leaving = self.is_stopping = self._is_filling = False
 
     @property
@@ -169,11 +171,7 @@ class Gateway:
         :raises stillup.errors.UsageError: an upstream needs a library that is not installed, or has no usable address.
         """
         self.lines.check(self.plan.upstreams)
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(self, self._connections, self.now, self._admits), self.host, self.port, backlog=_BACKLOG
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = await self._listening.start(self.host, self.port)
         await self.seen.start()
         _ = self.task(self._sweep())
         if self.later.is_on:
@@ -189,10 +187,7 @@ class Gateway:
         """Take no more; let what is under way finish, then end it with an error that clients can try again after."""
         self.is_leaving = self.is_stopping = True
         self.faults.close()
-        if self._server is not None:
-            self._server.close()
-        for connection in tuple(self._connections):
-            connection.close_idle()
+        await self._listening.shut()
         await self._until_gone(grace_s)
         waiting, self._queue = self._queue, {}
         for handling in (*waiting, *self._running):
@@ -216,7 +211,10 @@ class Gateway:
     async def _until_gone(self, within_s: float) -> None:
         """Wait for the answers that are under way, those too that their clients have not taken yet."""
         end_s = self.now() + within_s
-        while (self._running or self._connections) and self.now() < end_s:
+        while (self._running or self._connections) and (now := self.now()) < end_s:
+            for connection in tuple(self._connections):
+                if not connection.is_idle or now - connection.idle_since_s > _LAST_CHANCE_S:
+                    connection.close_idle()
             await self.clock.sleep(_LOOK_S)
 
     # --- what a connection asks of us (wire.server.Service)

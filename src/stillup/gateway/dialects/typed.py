@@ -21,9 +21,13 @@ _MAX_SAID = 200
 def typed(decode: Callable[[bytes], T], data: bytes, where: str = "") -> T:
     """``data`` in the shape that ``decode`` wants. Raises NoJson, or Untranslatable with the place that does not fit.
 
-    ``where`` is where ``data`` stands in the body. Half a surrogate pair, which JavaScript writes for text cut inside
-    an emoji, becomes U+FFFD.
+    ``where`` is where ``data`` stands in the body; nowhere: it is all of it, and must be UTF-8 also in the parts that
+    are kept as they are, into which ``decode`` does not look. Half a surrogate pair, which JavaScript writes for text
+    cut inside an emoji, becomes U+FFFD.
     """
+    if not where and not _is_text(bytes(data)):
+        msg = "no JSON"
+        raise NoJson(msg)
     try:
         return decode(data)
     except msgspec.ValidationError as refused:
@@ -37,6 +41,13 @@ def typed(decode: Callable[[bytes], T], data: bytes, where: str = "") -> T:
     except UNREADABLE as refused:
         msg = "no JSON"
         raise NoJson(msg) from refused
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return data.isascii() or bool(data.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def mended(data: bytes) -> bytes:
