@@ -12,11 +12,13 @@ import pytest
 from stillup.bus.local import LocalBus
 from stillup.catalog.load import find_service
 from stillup.config import Setting
+from stillup.daemon.board import BoardMaker
 from stillup.daemon.cluster.judging import Means
 from stillup.daemon.cluster.log_judge import LogJudge
 from stillup.daemon.cluster.owner import Lost, Owner
 from stillup.daemon.cluster.partitions import Partition
-from stillup.daemon.cluster.publish import VERDICTS, unpack
+from stillup.daemon.cluster.publish import BOARDS, VERDICTS, unpack, unpack_board
+from stillup.daemon.cluster.records import Heard, pack
 from stillup.daemon.cluster.skew import Skew
 from stillup.daemon.jobs import profile_of
 from stillup.errors import StoreError
@@ -225,6 +227,36 @@ async def test_two_owners_at_once_keep_and_tell_the_same(world):
                 await world.minute(first, second)
             await world.is_as_if_nobody_died()
         assert first.judging.judge.machine.monitor.checkpoint() == second.judging.judge.machine.monitor.checkpoint()
+
+
+async def test_boards_show_what_gateways_and_hubs_said_beside_what_was_read_here(world):
+    made = []
+
+    def board_of(judging, telling):
+        services = [find_service("claude")]
+        made.append(BoardMaker(judging.judge.machine.monitor, services, (telling,), resumed=judging.resumed))
+        return made[0]
+
+    jobs = [job for job in world.jobs if job.spec.id == "statuspage"]
+    owner = Owner(
+        CLAUDE, world.means, world.database, Lease(), world.skew, replica="a", jobs=jobs, net=None, board_of=board_of
+    )
+    async with living(owner):
+        for n in range(4):
+            await world.minute(owner)
+            await until(lambda: made)
+            at = world.clock.now()
+            counted = Counted(at=at, service="claude", source="hub", window_s=60, count=7)
+            heard = Heard(signals=(counted,), by="hub-1")
+            await owner.judging.log.append(str(n), pack(heard))
+        await until(lambda: owner.judging.judge.judged)
+        entry = None
+        while entry is None or not unpack_board(entry.value).board.reports:
+            await world.minute(owner)
+            entry = await world.bus.table(BOARDS).get("claude")
+        shown = unpack_board(entry.value)
+    assert sum(bar.count or 0 for bar in shown.board.reports) >= 7
+    assert [line.id for line in shown.board.sources] == ["statuspage"]
 
 
 async def test_a_lease_that_is_lost_ends_the_owner_before_it_says_another_minute(world):

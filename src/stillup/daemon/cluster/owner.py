@@ -26,8 +26,10 @@ from stillup.store import Report as KeptReport
 from stillup.verdict.settings import TICK_S
 
 if TYPE_CHECKING:
+    from stillup.daemon.cluster.machine import Step
     from stillup.daemon.cluster.partitions import Partition
     from stillup.daemon.cluster.skew import Skew
+    from stillup.daemon.live import Feed
     from stillup.model.verdict import Verdict
     from stillup.net import Net
     from stillup.sources.poller import Job, Report
@@ -60,6 +62,9 @@ class Board(Protocol):
 
     def heard(self, report: Report) -> None:
         """A source was read, or could not be."""
+
+    def beside(self, feed: Feed) -> Feed:
+        """A feed whose signals no poller of this process reads."""
 
     def judged(self, now: datetime, changes: Sequence[Verdict]) -> None:
         """A minute was judged."""
@@ -99,6 +104,7 @@ class Owner:
             partition, means, lambda log: Saver(store, log, means.clock, means.say), told=self._telling
         )
         self._writer = Writer(self.judging.log, means.clock, replica, means.traces)
+        self._reports: dict[tuple[str, str], Report] = {}
         self._heard: set[tuple[str, str]] = set()
         self._all_heard = asyncio.Event()
         self.is_judging = False
@@ -127,9 +133,6 @@ class Owner:
         """Catch up with the log, then own what comes."""
         judging = self.judging
         await self._catch_up(newest)
-        if self._board_of is not None:
-            self._board = await asyncio.to_thread(self._board_of, judging, self._telling)
-            self._telling.made = self._board.judged
         if judging.judge.judged is not None:
             self._telling.say_now(judging.judge.machine.monitor, judging.judge.judged, judging.judge.seq)
         await together(
@@ -139,6 +142,7 @@ class Owner:
             self._poll(),
             self._minutes(),
             self._tell_counts(),
+            self._make_boards(),
         )
 
     async def _catch_up(self, newest: int) -> None:
@@ -150,6 +154,9 @@ class Owner:
                 break
             newest = now_newest
         self.is_judging = True
+        judged, name = self.judging.judge.judged, self._partition.name
+        known = f", known up to {judged:%H:%M} UTC" if judged is not None else ", from nothing"
+        self._means.say(f"partition {name} ({', '.join(self._partition.services)}) is judged here{known}")
 
     # -- sources ------------------------------------------------------------------------------------------------------
 
@@ -162,6 +169,8 @@ class Owner:
         """A source was read: what it said goes into the log, for everybody who judges."""
         if self._board is not None:
             self._board.heard(report)
+        else:
+            self._reports[report.service, report.source] = report
         self._heard.add((report.service, report.source))
         if len(self._heard) >= len(self._jobs):
             self._all_heard.set()
@@ -171,6 +180,24 @@ class Owner:
         if report.reading is not None:
             read = Read(service=report.service, source=report.source, at=report.started_at)
             self._writer.write(report.reading.signals, read)
+
+    async def _make_boards(self) -> None:
+        """Make a board of each minute, once what was kept of the last day was read: verdicts do not wait for that."""
+        if self._board_of is not None:
+            board = await asyncio.to_thread(self._board_of, self.judging, self._telling)
+            for report in self._reports.values():
+                board.heard(report)
+            self._reports.clear()
+            self._board, self._telling.made = board, self._show
+        await asyncio.Event().wait()
+
+    def _show(self, step: Step) -> None:
+        """Make the board of a minute, with what gateways and hubs said in it."""
+        if self._board is not None:
+            read_here = {job.spec.id for job in self._jobs}
+            others = [signal for _, signal in step.arrived if signal.source not in read_here]
+            self._board.beside(lambda _: others)(step.at)
+            self._board.judged(step.at, step.changes)
 
     async def _tell_counts(self) -> NoReturn:
         """Say what the reports of each minute add up to: every hub's desk gives it out to other installations."""

@@ -33,7 +33,7 @@ class Telling:
         clock: Clock,
         fence: int,
         say: Callable[[str], None],
-        made: Callable[[datetime, Sequence[Verdict]], None] = lambda _at, _changes: None,
+        made: Callable[[Step], None] = lambda _: None,
         traces: Traces = OFF,
     ) -> None:
         self._partition = partition
@@ -59,7 +59,7 @@ class Telling:
         span.end()
         self.news.set()
         try:
-            self.made(step.at, step.changes)
+            self.made(step)
         except Exception as exc:  # noqa: BLE001 - whatever the page is to show, the verdict is told
             self._say(f"the board of partition {self._partition.name} cannot be made: {type(exc).__name__}: {exc}")
 
