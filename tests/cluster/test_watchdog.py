@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from aiohttp import web as http
 
@@ -116,6 +117,21 @@ async def test_a_service_that_nobody_judges_is_trouble_but_not_in_the_first_minu
     assert dog.why_not() == "not judged lately: chatgpt, claude"
 
 
+async def test_what_is_wrong_goes_to_the_channels_that_are_named_and_to_no_other(called):
+    clock = FakeClock(T)
+    text = (
+        f'[[alerts.channels]]\nid = "ops"\nurl = "{called.url}/ops"\n'
+        f'[[alerts.channels]]\nid = "all"\nurl = "{called.url}/all"\n'
+        '[cluster.expect]\nhub = 1\n[watchdog]\nsilent_after_s = 10\ntell = ["ops"]'
+    )
+    dog = _Watchdog(here_of(text, clock=clock))
+    await dog.look()
+    await clock.advance(10)
+    await dog.look()
+    await dog.look()
+    assert called.calls == ["/ops"]
+
+
 # -- who is there ------------------------------------------------------------------------------------------------------
 
 
@@ -149,6 +165,31 @@ async def test_a_name_that_somebody_lives_under_is_refused_and_one_that_was_left
     is_alive = False
     await must_be_alone(here.bus, Ticking(T), "m1", is_given=True)
     await must_be_alone(here.bus, Ticking(T), "m2", is_given=True)
+
+
+async def test_two_that_meet_under_one_name_later_say_so_once_each():
+    clock, said = FakeClock(T), []
+    here = here_of(clock=clock)
+    one, other = (
+        Beating(here.bus, clock, msgspec.structs.replace(beat("m1"), life=life), {}, said.append)
+        for life in ("m1.a", "m1.b")
+    )
+    for _ in range(3):
+        await one.beat()
+        await other.beat()
+    assert len(said) == 2
+    assert all("another process is called 'm1'" in line for line in said)
+
+
+async def test_one_that_was_cut_off_for_a_while_does_not_take_itself_for_another():
+    clock, said = FakeClock(T), []
+    here = here_of(clock=clock)
+    beating = Beating(here.bus, clock, beat("m1"), {}, said.append)
+    await beating.beat()
+    await clock.advance(STANDS_S + 1)
+    await beating.beat()
+    await beating.beat()
+    assert said == []
 
 
 @pytest.mark.parametrize("value", [b"", b"\x00", b"{}", b"\x81" * 40_000, packed(beat("x")) + b"x"])

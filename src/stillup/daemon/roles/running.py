@@ -24,6 +24,7 @@ from stillup.config.keys import key_at
 from stillup.daemon.gateway import run_loop, warm_up
 from stillup.daemon.roles.beat import Beat, Beating, digest_of, must_be_alone
 from stillup.daemon.roles.health import Health
+from stillup.daemon.roles.retention import retaining
 from stillup.daemon.roles.role import Here, Say, Serve
 from stillup.daemon.roles.stopping import Signals
 from stillup.daemon.roles.watchdog import watching
@@ -165,6 +166,7 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
         beside = [_beside("what says that this process is there", beating.go_on(), say)]
         if start.role == "monitor":
             beside.append(_beside("the watchdog", watching(here), say))
+            beside.append(_beside("what lets old signals go", retaining(here), say))
         stack.push_async_callback(_ended, beside)
         await _serve(start.role, here)
 
