@@ -347,7 +347,7 @@ async def watch(path, minutes, down):
 async def test_what_was_seen_of_a_service_and_its_parts_is_read_back(configured):
     config = configured()
     now = await watch(config.database, 200, range(60, 120))
-    record = own_record(config, ["claude", "gemini"], now)
+    record = own_record(config, {}, ["claude", "gemini"], now)
     assert Subject("claude", "api") in record
     assert not any(subject.service == "gemini" for subject in record)
     api = record[Subject("claude", "api")]
@@ -359,14 +359,14 @@ async def test_what_was_seen_of_a_service_and_its_parts_is_read_back(configured)
 
 
 def test_without_a_database_there_is_no_record(configured):
-    assert own_record(configured(), ["claude"], NOW) == {}
+    assert own_record(configured(), {}, ["claude"], NOW) == {}
 
 
 def test_a_database_that_cannot_be_read_is_named_and_the_rest_goes_on(configured):
     config = configured(CHAINS)
     config.database.parent.mkdir(parents=True)
     config.database.write_bytes(b"no database" * 500)
-    record, why = own_record_or_none(config, ["claude"], NOW)
+    record, why = own_record_or_none(config, {}, ["claude"], NOW)
     assert record == {}
     assert why
     needs, risk = looked(config)

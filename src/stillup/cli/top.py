@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -70,7 +71,7 @@ def top(
     """Show services until interrupted, told to stop, or for so many minutes; the exit code."""
     out = console(color=color)
     clock = SystemClock()
-    with open_store(config.database) as store, claimed(config.data_folder, [s.id for s in wanted]) as kept:
+    with open_store(config.store_at(os.environ)) as store, claimed(config.data_folder, [s.id for s in wanted]) as kept:
         monitor = monitor_of(config, wanted, store)
         board = Board(wanted, monitor, clock, View(task=task))
         live = Live(monitor, clock, board, store, timedelta(days=config.store.retention_days), kept=kept)

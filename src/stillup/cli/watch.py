@@ -102,7 +102,7 @@ def watch(
     """Watch services until interrupted, or for so many minutes; ``notify`` are addresses to tell."""
     out, clock = console(color=color), SystemClock()
     with (
-        open_store(config.database) as store,
+        open_store(config.store_at(os.environ)) as store,
         claimed(config.data_folder, [s.id for s in wanted]) as kept,
         notified(notify, wanted, config, clock) as alerting,
         _listener(view, wanted, config, out) as listener,

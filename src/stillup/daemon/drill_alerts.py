@@ -129,7 +129,8 @@ class Rehearsal:
         self._receiver = receiver
         self._alerts = alerts
         self._clock = clock
-        self._config = replace(config, data=str(folder), alerts=alerts)
+        kept = replace(config.store, url_file=None)  # a drill's alerts are no business of the cluster's database
+        self._config = replace(config, data=str(folder), alerts=alerts, store=kept)
         self.alerting = Alerting(self._config, {}, clock, say)
 
     async def commit(self, verdicts: Sequence[Verdict]) -> None:

@@ -188,7 +188,9 @@ class Postgres:
     def _checkout(self, conn: Any, record: Any, _proxy: object) -> None:  # noqa: ANN401 - SQLAlchemy's hook
         fileno = conn.fileno()
         # A server says nothing to an idle connection but that it is ending it, or has ended: without a question sent.
-        if select.select([fileno], [], [], 0)[0]:
+        asked = select.poll()  # select.select would take no number above a thousand
+        asked.register(fileno, select.POLLIN)
+        if asked.poll(0):
             raise DisconnectionError
         if self._deadline_s is not None:
             record.info["deadline"] = _DEADLINES.begin(fileno, self._deadline_s)
