@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-_AGAIN_S = 0.5
+_AGAIN_S = 5.0
+"""More than any of them takes to put its things away: to be asked again would cut that short."""
 
 
 async def together(*works: Coroutine[Any, Any, object]) -> None:
@@ -25,10 +26,17 @@ async def together(*works: Coroutine[Any, Any, object]) -> None:
             raise exc
 
 
-async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks until they have ended."""
+async def end(tasks: Iterable[asyncio.Task[Any]], again_s: float = _AGAIN_S) -> None:
+    """Cancel tasks and see them end; who is cancelled here meanwhile is so once they have."""
     pending = {task for task in tasks if not task.done()}
+    is_cancelled = False
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_AGAIN_S)
+        try:
+            _, pending = await asyncio.wait(pending, timeout=again_s)
+        except asyncio.CancelledError:
+            is_cancelled = True
+            pending = {task for task in pending if not task.done()}
+    if is_cancelled:
+        raise asyncio.CancelledError
