@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import nats as nats_client
+import nkeys
 import pytest
 import trustme
 from nats.js.api import StreamConfig
@@ -82,6 +85,82 @@ async def test_right_credentials(serve):
     other = serve(f'authorization {{ token: "{PASSWORD}" }}')
     async with bus_at(other.url, token=Secret(PASSWORD)) as bus:
         assert await bus.log("a").append("one", b"x") == 1
+
+
+async def test_a_user_may_do_only_what_stillup_needs(serve, reads):
+    allowed = 'publish: ["stillup.>", "$KV.*.>", "$JS.API.>", "$JS.FC.>"], subscribe: ["stillup.>", "_INBOX.>"]'
+    user = f'user: stillup, password: "{PASSWORD}", permissions: {{ {allowed} }}'
+    server = serve(f"authorization {{ users: [ {{ {user} }} ] }}")
+    async with bus_at(server.url, user="stillup", password=Secret(PASSWORD)) as bus:
+        for n in range(50):
+            await bus.log("a").append(f"i{n}", bytes(100_000))  # enough for the server to ask whether we keep up
+        assert len(await reads(bus.log("a").read(0)).first(50)) == 50
+        await bus.table("a", stands_s=5.0).put("k", b"x")
+        assert (await reads(bus.table("a", stands_s=5.0).watch()).first(1))[0].value == b"x"
+        await bus.table("a", stands_s=5.0).delete("k")
+        await bus.shelf("a").put("k", bytes(600_000))
+        assert len(await bus.shelf("a").get("k")) == 600_000
+        ear = reads(bus.hear("a"))
+        while not ear.seen:
+            await bus.tell("a", b"x")
+            await bus.now()
+
+
+async def test_a_user_who_may_not_do_what_stillup_needs(serve):
+    user = f'user: stillup, password: "{PASSWORD}", permissions: {{ publish: ["stillup.>"] }}'
+    server = serve(f"authorization {{ users: [ {{ {user} }} ] }}")
+    with pytest.raises(BusRefused, match="does not let this user do what stillup needs") as refused:
+        async with bus_at(server.url, user="stillup", password=Secret(PASSWORD)):
+            pass
+    assert "$js.api.info" in str(refused.value)
+
+
+async def test_a_credentials_file_of_decentralised_accounts(serve, tmp_path):
+    operator, system, account, user, stranger = (
+        nkeys.from_seed(nkeys.encode_seed(bytes([n]) * 32, prefix))
+        for n, prefix in enumerate(
+            [nkeys.PREFIX_BYTE_OPERATOR, *[nkeys.PREFIX_BYTE_ACCOUNT] * 2, *[nkeys.PREFIX_BYTE_USER] * 2]
+        )
+    )
+    room = dict.fromkeys(("subs", "conn", "leaf", "data", "payload", "mem_storage", "disk_storage", "streams"), -1)
+    room |= dict.fromkeys(("imports", "exports", "consumer"), -1) | {"wildcards": True}
+    says = {
+        "operator": signed(operator, operator, {"type": "operator", "system_account": public(system)}),
+        "system": signed(operator, system, {"type": "account"}),
+        "account": signed(operator, account, {"type": "account", "limits": room}),
+    }
+    server = serve(
+        f"operator: {says['operator']}\nresolver: MEMORY\n"
+        f"resolver_preload: {{ {public(system)}: {says['system']}, {public(account)}: {says['account']} }}"
+    )
+    anything = {"type": "user", "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1}
+    for holder, key in (("ours", user), ("theirs", stranger)):
+        word = signed(account if holder == "ours" else stranger, key, anything)
+        (tmp_path / f"{holder}.creds").write_text(
+            f"-----BEGIN NATS USER JWT-----\n{word}\n------END NATS USER JWT------\n\n"
+            f"-----BEGIN USER NKEY SEED-----\n{key.seed.decode()}\n------END USER NKEY SEED------\n"
+        )
+    async with bus_at(server.url, credentials=tmp_path / "ours.creds") as bus:
+        assert await bus.log("a").append("one", b"x") == 1
+    with pytest.raises(BusRefused, match="refuses the credentials"):
+        async with bus_at(server.url, credentials=tmp_path / "theirs.creds"):
+            pass
+
+
+def public(pair: nkeys.KeyPair) -> str:
+    return pair.public_key.decode()
+
+
+def signed(issuer: nkeys.KeyPair, subject: nkeys.KeyPair, says: dict[str, object]) -> str:
+    """A claim as NATS reads it (JWT with ed25519-nkey)."""
+
+    def part(value: object) -> str:
+        raw = json.dumps(value).encode() if isinstance(value, dict) else value
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    claim = {"jti": "one", "iat": 1, "iss": public(issuer), "name": "trial", "sub": public(subject)}
+    text = part({"typ": "JWT", "alg": "ed25519-nkey"}) + "." + part(claim | {"nats": says | {"version": 2}})
+    return text + "." + part(issuer.sign(text.encode()))
 
 
 async def test_a_password_in_the_address_is_never_shown(serve):

@@ -16,7 +16,7 @@ from nats.aio.client import Client
 
 from stillup.bus.jetstream.faults import ANSWER_S, NO_JETSTREAM_SAYS, NOBODY_SAYS, fault, translated
 from stillup.bus.where import Where
-from stillup.errors import BusRefused
+from stillup.errors import BusError, BusRefused
 
 LOOK_S = 1.0  # between looks whether the server still answers: a paused one is left after three seconds at most
 _log = logging.getLogger("stillup.bus")
@@ -56,6 +56,9 @@ async def connect(server: str, where: Where) -> Connection:
         await _must_have_jetstream(client)
     except BaseException as error:
         await leave(client)
+        if isinstance(error, BusError) and why and "permissions violation" in str(why[-1]).casefold():
+            msg = f"NATS does not let this user do what stillup needs: {why[-1]}"
+            raise BusRefused(msg) from error
         if isinstance(error, (ImportError, ValueError)):  # an address or a credentials file that is none
             msg = f"the bus of [cluster] cannot be used: {type(error).__name__}: {error}"
             raise BusRefused(msg) from error

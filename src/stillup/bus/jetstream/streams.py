@@ -173,6 +173,6 @@ def _unmade(config: StreamConfig, error: APIError) -> BusError | None:
     if error.err_code in (NO_PEERS, NOT_CLUSTERED):
         return BusError(
             f"NATS has too few servers up to keep {config.num_replicas} copies: start the others, or say fewer"
-            " ([cluster] replicas)"
+            " ([cluster] copies)"
         )
     return None
