@@ -1,7 +1,9 @@
 """What docs/cluster.md, docs/runbook.md and deploy/ tell people to do can be done."""
 
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -136,3 +138,21 @@ def test_nats_takes_its_configuration():
         env={"NAME": "nats-1", "BUS_PASSWORD": "secret"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
+
+
+UNIT = (DEPLOY / "systemd" / "stillup@.service").read_text("utf-8")
+
+
+def test_the_unit_runs_a_role_and_reloads_it():
+    assert "stillup run %i --config" in UNIT
+    assert "kill -HUP $MAINPID" in UNIT
+    told = dict(re.findall(r"(STILLUP_[A-Z_]+)=([^\s)]+)", UNIT))
+    assert parse_config("", told).warnings == ()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path):
+    unit = tmp_path / "stillup@web.service"
+    unit.write_text(UNIT.replace("/opt/stillup/bin/stillup", sys.executable))
+    told = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert [line for line in told.stderr.splitlines() if "stillup@web.service" in line] == []
