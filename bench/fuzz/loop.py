@@ -16,9 +16,9 @@ def fuzz(name: str, seconds: int) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["stillup"]):
-        from fuzz.targets import targets, tried
+        from fuzz.targets import target_of, tried
 
-        made = targets().get(name)
+        made = target_of(name)
         if made is None:
             sys.exit(f"there is no target {name!r}; `python bench/fuzz` lists them")
         target = made()

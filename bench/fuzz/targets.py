@@ -263,7 +263,7 @@ def _words() -> Target:
 
 
 @cache
-def targets() -> dict[str, Callable[[], Target]]:
+def targets(*, with_sources: bool = True) -> dict[str, Callable[[], Target]]:
     """Every target by its name, to be made when it is run."""
     from fuzz.wire import wires
 
@@ -280,7 +280,17 @@ def targets() -> dict[str, Callable[[], Target]]:
         "bus-records": _records,
         "bus-words": _words,
     }
-    return dict([*_sources(), *_importers(), *named.items(), *wires()])
+    loaded = [*_sources(), *_importers()] if with_sources else []
+    return dict([*loaded, *named.items(), *wires()])
+
+
+def target_of(name: str) -> Callable[[], Target] | None:
+    """The one of that name; the others are not even loaded."""
+    if name.startswith("source-"):
+        return partial(_source, name.removeprefix("source-"))
+    if name.startswith("import-"):
+        return partial(_importer, name.removeprefix("import-"))
+    return targets(with_sources=False).get(name)
 
 
 def tried(target: Target, data: bytes) -> None:

@@ -7,9 +7,17 @@ from fuzz.targets import targets, tried
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+_CALL = b'{"type":"tool_use","id":"t","name":"f","input":{"\xa4":1}}'
+_CONVERSE_CALL = b'{"toolUseId":"t","name":"f","input":{"\xa4":1}}'
 BROKE = [
     ("import-codex", b'\x01{"type":"session_meta","payloa\xf4":{"id":"a"}}\n{"role":"user"}\n'),
     ("import-codex", b'\x01{"type":"session_meta","payload":{"id":1}}\n'),
+    ("prompt-anthropic", b'{"model":"m","messages":[{"role":"assistant","content":[%s]}]}' % _CALL),
+    ("prompt-bedrock-converse", b'{"messages":[{"role":"assistant","content":[{"toolUse":%s}]}]}' % _CONVERSE_CALL),
+    ("prompt-gemini", b'{"contents":[{"parts":[{"functionResponse":{"name":"f","response":{"\xa4":1}}}]}]}'),
+    ("reply-anthropic", b'{"type":"message","content":[%s]}' % _CALL),
+    ("reply-gemini", b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"\xa4":1}}}]}}]}'),
+    ("reply-bedrock-converse", b'{"output":{"message":{"content":[{"toolUse":%s}]}}}' % _CONVERSE_CALL),
 ]
 _DIGITS = st.sampled_from(
     [b"0", b"-1", b"9" * 30, b"1e999", b"null", b"[]", b"{}", b'""', b'"\\ud83d"', b"\xff", b"\x00"]

@@ -88,7 +88,9 @@ def members(raw: bytes | Raw, where: str = "") -> dict[str, Raw]:
 
 
 def read(decode: Callable[[bytes], T], raw: bytes | Raw, where: str = "") -> T:
-    """Like :func:`typed`, without a copy of what fits."""
+    """Like :func:`typed`, without a copy of what fits where it is a part of the body."""
+    if not where:
+        return typed(decode, bytes(raw))
     try:
         return decode(raw)
     except UNREADABLE:
