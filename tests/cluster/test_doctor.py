@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 
 from stillup import __version__
-from stillup.bus.lease import Claim
+from stillup.bus.lease import STANDS_S, Lease
 from stillup.bus.open import open_bus
 from stillup.cli.main import run as stillup
 from stillup.clock import SystemClock
@@ -107,15 +107,20 @@ async def test_a_cluster_that_works_is_found_well_on_a_real_bus(config, nats, tm
     with open_store(tmp_path / "data" / "stillup.db") as store:
         store.claim(nats.prefix, clock.now())
     bus = await open_bus(nats, clock)
-    services = ("claude", "chatgpt")
+    services, keeping = ("claude", "chatgpt"), []
     await Beating(bus, clock, beat(since=clock.now()), {"owns": "all"}, print).beat()
     for partition in partitions_of(SERVICES):
-        await bus.table(LEASES, stands_s=30.0).put(partition.name, msgspec.json.encode(Claim("m1.0", 1)))
+        lease = Lease(bus.table(LEASES, stands_s=STANDS_S), partition.name, "m1.0", clock=clock)
+        keeping.append(asyncio.create_task(lease.keep()))
+        await lease.until_held()
         await bus.log(partition.log).append("one", b"x")
     for service in services:
         word = Word(at=clock.now(), service=service, seq=1, fence=1)
         await bus.table(VERDICTS).put(service, pack(word))
     findings = await examine(config(), {}, clock)
+    for task in keeping:
+        task.cancel()
+    await asyncio.wait(keeping)
     await bus.close()
     assert [m for _, m in parts(findings) if m is Mark.WRONG] == []
     assert {p for p, _ in parts(findings)} == {"bus", "database", "clock", "process", "partition"}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from stillup import __version__
-from stillup.bus.lease import claim_of
+from stillup.bus.lease import STANDS_S, claim_of
 from stillup.bus.open import open_bus
 from stillup.daemon.cluster.owning import LEASES
 from stillup.daemon.cluster.partitions import Partition, partitions_of
@@ -104,7 +104,9 @@ async def _seen(bus: Bus, config: Config, clock: Clock, servers: str) -> list[Fi
     else:
         found.append(_finding(Mark.WELL, "clock", "here", f"agrees with the bus to {abs(skew_s):.2f} s"))
     found += processes(config, beats, digest_of(services), now)
-    leases = {e.key: c.holder for e in await bus.table(LEASES).entries() if (c := claim_of(e)) is not None}
+    leases = {
+        e.key: c.holder for e in await bus.table(LEASES, stands_s=STANDS_S).entries() if (c := claim_of(e)) is not None
+    }
     for partition in partitions_of(services):
         oldest, newest = await bus.log(partition.log).ends()
         said = [words[s] for s in partition.services if s in words]
