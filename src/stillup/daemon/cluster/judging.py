@@ -17,6 +17,7 @@ from msgspec import Struct
 from stillup.daemon.cluster.checkpoints import SHELF, Checkpoint, Checkpoints, Meant, begun_from, take
 from stillup.daemon.cluster.log_judge import LogJudge, Why
 from stillup.daemon.cluster.machine import Step
+from stillup.daemon.cluster.saving import BeginAnew
 from stillup.daemon.traces import OFF, Traces
 from stillup.errors import BusError
 
@@ -91,7 +92,8 @@ class Judging:
         :raises stillup.errors.BusError: the bus does not answer.
         """
         oldest, newest = await self.log.ends()
-        self._birth = await self._born(newest)
+        self._birth, skipped = await self._born(newest)
+        oldest = max(oldest, skipped + 1)
         meant = Meant(
             profiles=self._profiles, birth=self._birth, now=await self._means.bus.now(), oldest=oldest, newest=newest
         )
@@ -134,7 +136,15 @@ class Judging:
                     return
 
     async def _take(self, record: Record, *, is_new: bool) -> None:
-        applied = self.judge.apply(record)
+        try:
+            applied = self.judge.apply(record)
+        except MemoryError:
+            raise
+        except Exception as exc:
+            # Whoever reads on from a checkpoint would come to it again, and so would the next.
+            await self._skip(record.seq)
+            msg = f"record {record.seq} ends the judgement by a mistake of stillup's own ({type(exc).__name__}: {exc})"
+            raise BeginAnew(msg) from exc
         if applied.lost:
             self._say(f"{applied.lost} records of its log are gone: what they said is not judged")
         if applied.reason is Why.AHEAD:
@@ -200,31 +210,48 @@ class Judging:
         judge.go_on(kept.seq, kept.judged, kept.reads, kept.adding)
         return judge
 
-    async def _born(self, newest: int) -> str:
-        """When this log began: said once, by whoever judged it first; anew when the bus has lost the log."""
+    async def _born(self, newest: int) -> tuple[str, int]:
+        """When this log began, and the record behind which: said once, by whoever judged it first.
+
+        Anew when the bus has lost the log, or when a record ends the judgement.
+        """
         table = self._means.bus.table(BIRTHS)
         while True:
             entry = await table.get(self.partition.name)
             if entry is not None and entry.value is not None:
-                birth, _, reached = entry.value.decode("ascii", "replace").partition(" ")
-                if reached.isdigit() and int(reached) <= newest:
-                    return birth
+                birth, reached, skipped = _birth_of(entry.value)
+                if birth and reached <= newest:
+                    return birth, skipped
                 self._say("is judged anew: its log is gone from the bus")
             birth = f"{await self._means.bus.now():%Y%m%dT%H%M%S}"
             revision = entry.revision if entry is not None else 0
-            if await table.put(self.partition.name, f"{birth} {newest}".encode(), revision=revision) is not None:
-                return birth
+            if await table.put(self.partition.name, f"{birth} {newest} 0".encode(), revision=revision) is not None:
+                return birth, 0
 
     async def _reached(self, seq: int) -> None:
         """Note how far the log has come, to know it again by."""
         table = self._means.bus.table(BIRTHS)
         with suppress(BusError):
             entry = await table.get(self.partition.name)
-            if entry is not None and (entry.value or b"").startswith(f"{self._birth} ".encode()):
-                await table.put(self.partition.name, f"{self._birth} {seq}".encode(), revision=entry.revision)
+            birth, _, skipped = _birth_of(entry.value or b"") if entry is not None else ("", 0, 0)
+            if entry is not None and birth == self._birth:
+                await table.put(self.partition.name, f"{birth} {seq} {skipped}".encode(), revision=entry.revision)
+
+    async def _skip(self, seq: int) -> None:
+        """Let whoever judges this log, here and elsewhere, begin behind a record and without what was known."""
+        birth = f"{await self._means.bus.now():%Y%m%dT%H%M%S}x{seq}"
+        await self._means.bus.table(BIRTHS).put(self.partition.name, f"{birth} {seq} {seq}".encode())
 
     def _say(self, text: str) -> None:
         self._means.say(f"partition {self.partition.name} {text}")
+
+
+def _birth_of(value: bytes) -> tuple[str, int, int]:
+    """A birth, how far its log had come, and the record behind which it is judged; an empty one where it is none."""
+    words = value.decode("ascii", "replace").split(" ")
+    if len(words) != 3 or not (words[1].isdigit() and words[2].isdigit()):
+        return "", 0, 0
+    return words[0], int(words[1]), int(words[2])
 
 
 @asynccontextmanager

@@ -24,6 +24,8 @@ _TICK = timedelta(seconds=TICK_S)
 _AHEAD = timedelta(seconds=TICK_S)
 """A minute that the bus's own clock has not begun is no minute: its owner's clock is wrong."""
 _MOST_READS = 4_096
+_PAST, _FUTURE = timedelta(days=8), timedelta(days=1)
+"""What a record says of a time further off is no signal: it would be judged minute by minute from there."""
 
 
 class Why(StrEnum):
@@ -95,7 +97,8 @@ class LogJudge:
         return Applied(reason=Why.HEARD, lost=lost)
 
     def _heard(self, said: Heard, now: datetime, seq: int) -> None:
-        self.machine.hear((s for s in said.signals if s.service in self._services), now, seq)
+        near = (s for s in said.signals if now - _PAST <= s.at <= now + _FUTURE)
+        self.machine.hear((s for s in near if s.service in self._services), now, seq)
         self._trace = said.trace or self._trace
         if said.read is not None:
             self._note(said.read)

@@ -130,7 +130,7 @@ class Owning:
                 self.owners.pop(partition.name, None)
             exc = None if working.cancelled() else working.exception()
             if isinstance(exc, BeginAnew):
-                self._say(f"partition {partition.name} is judged anew from its checkpoint: the database is back")
+                self._say(f"partition {partition.name} is judged anew: {exc}")
                 continue
             if exc is None or isinstance(exc, Lost):
                 self._say(f"partition {partition.name} is another's now, or will be")

@@ -30,7 +30,7 @@ _REPORTS_KEPT = 1_000
 
 
 class BeginAnew(Exception):
-    """More was judged than could wait for the database, which is back now."""
+    """The judge is to begin anew, and why."""
 
 
 class Saver:
@@ -112,7 +112,8 @@ class Saver:
             while self._steps or self._overflowed:
                 if await self._write():
                     if self._overflowed:
-                        raise BeginAnew
+                        msg = "the database is back, and more was judged than could wait for it"
+                        raise BeginAnew(msg)
                 else:
                     await self._clock.sleep(_AGAIN_S)
 
