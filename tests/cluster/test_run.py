@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -12,6 +13,7 @@ from stillup.bus.open import open_bus
 from stillup.cli.main import run as stillup
 from stillup.clock import SystemClock
 from stillup.daemon.roles.beat import present
+from stillup.daemon.roles.stopping import Signals
 from stillup.store import open_store
 from tests.cluster.nats_server import free_port
 from tests.cluster.roles import Process
@@ -97,6 +99,28 @@ async def test_the_database_of_another_installation_is_refused(config, tmp_path)
     async with running("web", config=config()) as web:
         assert await web.code() == 70
         assert "belongs to the installation 'elsewhere'" in web.said[-1]
+
+
+async def told(stop) -> int:
+    """How often it was told."""
+    times = 0
+    with suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(0):
+                await stop.until(times + 1)
+            times += 1
+    return times
+
+
+async def test_a_first_sigterm_is_gentle_also_while_a_new_configuration_drains_and_a_second_is_not():
+    signals = Signals(lambda: None)
+    signals.stop.gently()
+    signals.stop.gently()
+    assert await told(signals.stop) == 1
+    signals.end()
+    assert (await told(signals.stop), signals.is_ending) == (1, True)
+    signals.end()
+    assert await told(signals.stop) == 2
 
 
 def test_without_a_bus_in_the_configuration_there_is_nothing_to_join(tmp_path, capfd):

@@ -68,6 +68,8 @@ def command(
         out = console(color=color)
         where = str(config.path) if config.path else "none: everything at its default"
         out.print(f"Configuration: {clean(where, 500)}\nData folder:   {clean(str(config.data_folder), 500)}\n")
+        if config.cluster.bus:
+            out.print("A cluster is configured: `stillup doctor --cluster` looks at it.\n")
         if away:
             out.print(f"{away}\n", style="bold yellow")
         out.print(_table(reports, is_cut_off=bool(away)))

@@ -126,7 +126,7 @@ class _Process:
         self._say("a new configuration: what is under way may finish, then it holds")
         self._next = new
         if self._signals is not None:
-            self._signals.stop.tell()
+            self._signals.stop.gently()
 
 
 async def _live(start: Start, config: Config, environ: Mapping[str, str], say: Say, signals: Signals) -> None:
@@ -152,6 +152,8 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
             life=f"{replica}.{token_hex(3)}", stop=signals.stop, open_store=opener, traces=traces,
             log=start.log, style=start.style,
         )  # fmt: skip
+        if config.pool.accept or config.pool.share:
+            say("[pool] has no effect in a cluster yet: `stillup up` shares counts and takes them")
         say(f"{start.role} {replica}: {len(services)} services, bus {', '.join(config.cluster.bus)}")
         beat = Beat(
             replica=replica, life=here.life, role=start.role, version=__version__, since=clock.now(),

@@ -26,6 +26,11 @@ class Stopping:
         self._times += 1
         self._again.set()
 
+    def gently(self) -> None:
+        """Once, if it was not told yet."""
+        if not self._times:
+            self.tell()
+
 
 class Signals:
     """SIGINT and SIGTERM end the life at hand, and what would come after; SIGHUP asks for a new configuration."""
@@ -36,7 +41,7 @@ class Signals:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(NotImplementedError):  # Windows
-                loop.add_signal_handler(number, self._end)
+                loop.add_signal_handler(number, self.end)
         with suppress(NotImplementedError, AttributeError):
             loop.add_signal_handler(signal.SIGHUP, on_reload)
 
@@ -44,6 +49,9 @@ class Signals:
         """The next life has a stop of its own."""
         self.stop = Stopping()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """As SIGTERM: gently the first time, at once the second, whatever a new configuration has begun meanwhile."""
+        if self.is_ending:
+            self.stop.tell()
         self.is_ending = True
-        self.stop.tell()
+        self.stop.gently()
