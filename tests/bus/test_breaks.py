@@ -134,7 +134,7 @@ async def test_a_paused_server_is_said_to_be_gone_and_found_again(server, opened
 
 async def test_a_bus_that_is_not_there_yet_is_found_when_it_comes(server, opened):
     server.kill()
-    bus = await opened(server.url)
+    bus = await opened(server.url, wait_s=0.5)
     assert not bus.is_there
     assert bus.trouble == f"NATS at 127.0.0.1:{server.port}: nothing answers there"
     with pytest.raises(BusError, match="nothing answers there"):

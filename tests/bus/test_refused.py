@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import nats as nats_client
@@ -244,6 +245,49 @@ async def test_a_prefix_that_cannot_be_one(prefix):
     with pytest.raises(BusRefused, match="must be up to 32 small letters"):
         async with bus_at("nats://127.0.0.1:1", prefix=prefix):
             pass
+
+
+async def trouble_at(port: int) -> str | None:
+    async with bus_at(f"nats://127.0.0.1:{port}", wait_s=0.3) as bus:
+        assert not bus.is_there
+        return bus.trouble
+
+
+INFO = 'INFO {"server_id":"x","version":"%s","headers":true,"max_payload":1048576,"jetstream":true}\r\n'
+
+
+@pytest.mark.parametrize(
+    ("greeting", "says"),
+    [
+        (INFO % "2.9.25", "NATS 2.9 is too old: stillup needs 2.11 or newer"),
+        ("HTTP/1.1 400 Bad Request\r\n\r\n", "NATS at"),
+        ("INFO {not json\r\n", "NATS at"),
+        ("INFO []\r\n", "NATS at"),
+        ("INFO " + "x" * 200_000 + "\r\n", "NATS at"),
+        ("\x00\xff" * 100, "NATS at"),
+        ("-ERR 'go away'\r\n", "NATS at"),
+        (INFO % "not a version", "NATS at"),
+        ("", "NATS at"),
+    ],
+    ids=["old", "http", "no json", "a list", "long", "bytes", "error", "odd version", "nothing"],
+)
+async def test_something_that_is_no_nats_we_know(greeting, says):
+    async def answer(reader, writer):
+        writer.write(greeting.encode())
+        with suppress(ConnectionError):
+            while await reader.readline():
+                writer.write(b"PONG\r\n")
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        try:
+            trouble = await trouble_at(port)
+        except BusRefused as refused:
+            trouble = str(refused)
+        assert says in trouble
 
 
 async def test_a_server_with_no_room_left_says_so_and_keeps_what_it_has(serve):

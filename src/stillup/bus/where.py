@@ -18,7 +18,8 @@ class Where(Struct, frozen=True, kw_only=True):
     """The servers of one NATS cluster and what it takes to be let in.
 
     ``prefix`` keeps installations on the same servers apart. ``replicas`` of each stream; None: three in a cluster, one
-    on a single server. ``credentials`` is a file as ``nsc`` makes them.
+    on a single server. ``credentials`` is a file as ``nsc`` makes them. ``wait_s`` is how long opening waits for the
+    first connection; after that the process begins without.
     """
 
     servers: tuple[str, ...]
@@ -32,6 +33,7 @@ class Where(Struct, frozen=True, kw_only=True):
     cert: Path | None = None
     key: Path | None = None
     replicas: int | None = None
+    wait_s: float = 5.0
 
     def must_be_usable(self) -> None:
         """See that it says something that could be reached.

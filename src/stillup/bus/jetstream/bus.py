@@ -27,7 +27,7 @@ from stillup.errors import BusError, BusRefused
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
-OPEN_S = 5.0  # to wait for the first connection; after that the process begins without
+AGAIN_S = 0.05
 
 
 class NatsBus:
@@ -48,7 +48,7 @@ class NatsBus:
         """
         where.must_be_usable()
         link = Link(where)
-        await link.reach(OPEN_S)
+        await link.reach(where.wait_s)
         bus = cls(link, Streams(link, where.prefix, where.replicas), where.prefix, limits)
         try:
             if link.is_there:
@@ -90,6 +90,7 @@ class NatsBus:
             with contextlib.suppress(BusError):
                 async for word in _hear_on(client, subject):
                     yield word
+            await asyncio.sleep(AGAIN_S)
 
     def _word(self, subject: str) -> str:
         return f"{self._prefix}.word.{must_be_name(subject)}"

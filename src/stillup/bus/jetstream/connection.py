@@ -18,6 +18,7 @@ from stillup.bus.jetstream.faults import ANSWER_S, NO_JETSTREAM_SAYS, NOBODY_SAY
 from stillup.bus.where import Where
 from stillup.errors import BusError, BusRefused
 
+OLDEST = (2, 11)  # the first that says when something has gone by itself
 LOOK_S = 1.0  # between looks whether the server still answers: a paused one is left after three seconds at most
 _log = logging.getLogger("stillup.bus")
 
@@ -59,9 +60,11 @@ async def connect(server: str, where: Where) -> Connection:
         if isinstance(error, BusError) and why and "permissions violation" in str(why[-1]).casefold():
             msg = f"NATS does not let this user do what stillup needs: {why[-1]}"
             raise BusRefused(msg) from error
-        if isinstance(error, (ImportError, ValueError)):  # an address or a credentials file that is none
-            msg = f"the bus of [cluster] cannot be used: {type(error).__name__}: {error}"
+        if isinstance(error, (ImportError, ValueError)):  # a credentials file that is none, or no NATS at all
+            msg = f"the bus of [cluster] cannot be used: {type(error).__name__}: {str(error)[:200]}"
             raise BusRefused(msg) from error
+        if isinstance(error, Exception) and not isinstance(error, BusError):
+            raise fault(error) from error  # what nats-py trips over when something else answers
         raise
     return client
 
@@ -98,6 +101,10 @@ def _tls(where: Where) -> ssl.SSLContext:
 
 
 async def _must_have_jetstream(client: Client) -> None:
+    version = client.connected_server_version
+    if (version.major, version.minor) < OLDEST:
+        msg = f"NATS {version.major}.{version.minor} is too old: stillup needs {OLDEST[0]}.{OLDEST[1]} or newer"
+        raise BusRefused(msg)
     with translated():
         try:
             await client.jetstream(timeout=ANSWER_S).account_info()

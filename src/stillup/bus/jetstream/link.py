@@ -32,7 +32,7 @@ class Link:
         self._keeper: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         self._refused = False
-        self._closed = False
+        self._closed = asyncio.Event()
         self.trouble: str | None = f"NATS at {self.place} has not been reached yet"
 
     @property
@@ -66,8 +66,8 @@ class Link:
         """
         try:
             async with asyncio.timeout(within_s):
-                while (client := self._client) is None or client.gone.is_set():
-                    if self._closed or self._keeper is None or self._keeper.done():
+                while (client := self._client) is None or client.gone.is_set() or client.is_closed:
+                    if self._closed.is_set() or self._keeper is None or self._keeper.done():
                         raise BusRefused(CLOSED)
                     await self._changed.wait()
                 return client
@@ -77,7 +77,7 @@ class Link:
     async def _keep(self) -> None:
         first = crc32(self._where.name.encode())  # each process begins with another server: they share the load
         for attempt in count():
-            if self._closed:
+            if self._closed.is_set():
                 return
             try:
                 client = await connect(self._where.servers[(first + attempt) % len(self._where.servers)], self._where)
@@ -87,12 +87,15 @@ class Link:
                 _log.debug("%s", self.trouble)
                 await asyncio.sleep(0.25 if attempt < 2 * len(self._where.servers) else 1.0)
                 continue
+            if self._closed.is_set():  # nats-py can swallow that it was cancelled
+                self._leave(client)
+                return
             self._client, self.trouble, self._refused = client, None, False
             self._changed.fire()
             await until_gone(client)
             self._client = None
             self._leave(client)
-            if not self._closed:
+            if not self._closed.is_set():
                 self.trouble = f"the connection to NATS at {self.place} is lost and being made again"
                 _log.warning("%s", self.trouble)
             self._changed.fire()
@@ -104,7 +107,8 @@ class Link:
         task.add_done_callback(self._leaving.discard)
 
     async def close(self) -> None:
-        self._closed, self.trouble = True, CLOSED
+        self._closed.set()
+        self.trouble = CLOSED
         self._changed.fire()
         if self._client:
             self._client.gone.set()

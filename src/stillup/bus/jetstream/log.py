@@ -37,7 +37,7 @@ class NatsLog:
             discard=DiscardPolicy.OLD,
             max_bytes=self._limits.max_bytes,
             max_age=self._limits.max_age_s,
-            duplicate_window=self._limits.same_id_s,
+            duplicate_window=min(self._limits.same_id_s, self._limits.max_age_s),
         )
 
     async def append(self, id: str, body: bytes) -> int:  # noqa: A002
