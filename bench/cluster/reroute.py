@@ -8,7 +8,8 @@ each replica, that clients could have made:
   next upstream without asking the first; then likewise back.
 - ``breaker``: from the answer of the one request that found the first upstream failing until every other replica's
   status has it open.
-- ``limit``: a user of 60 requests a minute asks all replicas at once, as fast as they answer: how many are let in.
+- ``limit``: a user of 60 requests a minute asks each replica as often: one request after the other, as fast as they are
+  answered, each replica in turn; and another user all at once, of which nobody can tell the others in time.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ from tests.cluster.nats_server import NatsServer, free_port
 
 MODEL = "claude-sonnet-4-5"
 LIMIT = 60
-TOKENS = {"ANN": "dummy-token-of-ann-0123456789", "BEN": "dummy-token-of-ben-0123456789"}
+TOKENS = {
+    "ANN": "dummy-token-of-ann-0123456789",
+    "BEN": "dummy-token-of-ben-0123456789",
+    "CID": "dummy-token-of-cid-0123456789",
+}
 CONFIG = """
 services = ["claude", "chatgpt"]
 data = "{folder}"
@@ -54,6 +59,10 @@ token_env = "ANN"
 [[gateway.users]]
 id = "ben"
 token_env = "BEN"
+requests_per_minute = 60
+[[gateway.users]]
+id = "cid"
+token_env = "CID"
 requests_per_minute = 60
 [[gateway.upstreams]]
 id = "a"
@@ -182,11 +191,11 @@ async def measure(replicas: list[Replica], a: ProviderServer, nats: str, rounds:
     report("verdict, every replica goes to the next upstream", there)
     report("verdict, every replica is back at the first", back)
     report("breaker, every other replica leaves it alone", await breakers(replicas, a, rounds))
-    start = monotonic()
-    found = await asyncio.gather(*(each.ask("BEN") for each in replicas * LIMIT))
-    let_in = sum(status == 200 for status, *_ in found)
-    took_s = monotonic() - start
-    print(f"limit, {LIMIT} a minute for all together: {let_in} let in of {len(found)} asked within {took_s:.2f} s")
+    in_turn = [await each.ask("CID") for each in replicas * LIMIT]
+    at_once = await asyncio.gather(*(each.ask("BEN") for each in replicas * LIMIT))
+    for how, found in (("one after the other, each replica in turn", in_turn), ("all at once", at_once)):
+        let_in = sum(status == 200 for status, *_ in found)
+        print(f"limit, {LIMIT} a minute for all together, {len(found)} asked {how}: {let_in} let in")
     await bus.close()
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 TOLD, SPENT = "gateways", "gateway-spent"
 EVERY_S = 0.25
-"""Between two looks at what users did; news of upstreams is told at once."""
+"""Between two looks at what users did; news of upstreams, and of who comes near a limit, is told at once."""
 RENEW_S = 10.0
 STANDS_S = 30.0
 """Who said nothing for so long is gone."""
@@ -56,7 +56,7 @@ class Replicas:
         gateway.allowance.others = gateway.whom.purse.others = self._use
         self._parts = parts_of(gateway.allowance.users)
         self._news = asyncio.Event()
-        gateway.desk.news = self._news.set
+        gateway.desk.news = gateway.allowance.news = self._news.set
         self._told = _Telling(bus.table(TOLD, stands_s=STANDS_S, in_memory=True), self._clock)
         self._spent = _Telling(bus.table(SPENT, stands_s=KEPT_S), self._clock)
         self._said = ""

@@ -125,3 +125,16 @@ def test_a_few_users_are_one_word_and_many_are_several():
 def test_what_is_no_word_of_ours_is_refused(value):
     with pytest.raises(BadDataError):
         unpack(value, Spent)
+
+
+def test_who_comes_near_a_limit_is_news_at_each_eighth_of_the_way():
+    here, _ = allowance(requests=16)
+    told = []
+    here.news = lambda: told.append(here.asked(0.0)["ann"])
+    for _ in range(20):
+        here.ask("ann", 0.0, AT)
+    assert told == [2, 4, 6, 8, 10, 12, 14, 16]
+    few, _ = allowance(requests=1)
+    few.news = lambda: told.append("few")
+    few.ask("ann", 0.0, AT)
+    assert told[-1] == "few"

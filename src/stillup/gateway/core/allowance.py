@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 _WINDOW_S = 60.0
 _DAY_S = 86_400.0
+_STEPS = 8
 
 
 class Bounds(Struct, frozen=True):
@@ -73,6 +74,8 @@ class Allowance:
         self._asking: dict[str, None] = {}
         self._paying: dict[str, None] = {}
         self.others: Others | None = None
+        self.news: Callable[[], None] = _nobody
+        """Called when a user has come an eighth of the way to a limit of requests; it must not block or raise."""
 
     @property
     def users(self) -> Iterable[str]:
@@ -98,6 +101,8 @@ class Allowance:
                 return Denied(_wait_s(recent, most, there, now), f"you may make {most} requests a minute here")
             recent.append(now)
             self._asking[user] = None
+            if len(recent) * _STEPS // most > (len(recent) - 1) * _STEPS // most:
+                self.news()
         return None
 
     def asked(self, now: float) -> dict[str, int]:
@@ -128,6 +133,10 @@ class Allowance:
         account.usd = account.spent_on(today) + usd
         account.day = today
         self._paying[user] = None
+
+
+def _nobody() -> None:
+    """There is nobody to be told."""
 
 
 def _forget(recent: deque[float], now: float) -> None:

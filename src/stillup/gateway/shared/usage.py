@@ -1,7 +1,8 @@
 """What users did at other replicas: sums of each one's own word, the newest of each.
 
 A limit of requests can be passed by what comes in at several replicas within the moment until they know of each other
-(half a second), and by no more. What was spent is known the same moment after an answer ends. Cut off from the bus a
+(a few hundredths of a second for who comes fast, a quarter of one for who does not), and by no more: never by more than
+the limit at each. What was spent is known the same moment after an answer ends. Cut off from the bus a
 replica goes on with what it knows: others' requests are forgotten after the minute they are counted in, what others
 spent is never less than was said of the day.
 """
