@@ -15,7 +15,7 @@ from stillup.cli.say import put, say
 from stillup.gateway.core.status import Condition, TargetStatus
 from stillup.gateway.core.values import Operation
 from stillup.gateway.faults.drill import DrillStatus
-from stillup.gateway.statuspage import PATH, GatewayStatus, JournalStatus, LaterStatus
+from stillup.gateway.statuspage import PATH, GatewayStatus, JournalStatus, LaterStatus, ReplicaStatus
 from stillup.model.service import State
 from stillup.sources.decode import clean
 
@@ -51,6 +51,8 @@ def show_status(config: Config, *, as_json: bool, color: bool | None) -> int:
     out = console(color=color)
     out.print(_head(found, url))
     out.print(_kept(found.journal))
+    if found.replica is not None:
+        out.print(_replica(found.replica))
     _tell_what_is_not_usual(out, found)
     for target in found.targets:
         if target.condition is not Condition.UNTRIED or target.operation is Operation.GENERATE:
@@ -74,6 +76,14 @@ def _kept(journal: JournalStatus) -> str:
     if journal.trouble:
         return clean(f"Exchanges are not kept now: {journal.trouble} ({journal.folder}).", 500)
     return clean(f"Exchanges are kept in {journal.folder}.", 500)
+
+
+def _replica(replica: ReplicaStatus) -> str:
+    beside = f"beside {', '.join(replica.others)}" if replica.others else "and knows of no other"
+    if not replica.hears:
+        beside = "cut off from the bus: it goes on by what it knows itself"
+    leaving = "; it is being stopped" if replica.leaving else ""
+    return clean(f"It is the replica {replica.name} {beside}{leaving}.", 500)
 
 
 def _tell_what_is_not_usual(out: Console, found: GatewayStatus) -> None:
