@@ -116,6 +116,10 @@ class Alerting:
             self._unkept.append(changes)
         self._wake()
 
+    def look(self) -> None:
+        """Something was committed, here or elsewhere: decide on it now. Any thread may say so; returns at once."""
+        self._wake()
+
     def stop(self) -> None:
         """Finish what is being sent, at most a few seconds. Blocks."""
         self._leaving.set()

@@ -41,8 +41,8 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     profiles: str
     birth: str
     seq: int
-    judged: datetime
-    reads: list[tuple[str, str, datetime]]
+    judged: At
+    reads: list[tuple[str, str, At]]
     adding: AddingState
     monitor: bytes
 

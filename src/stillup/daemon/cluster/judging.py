@@ -51,7 +51,7 @@ class Means(Struct, frozen=True, kw_only=True):
 
     ``fresh`` makes the monitor of some services that begins from nothing, ``restored`` one from its state; it raises
     :class:`~stillup.errors.BadDataError`. ``past`` gives incidents of these services from the database, for forecasts;
-    it blocks.
+    it blocks. ``saved`` is told when changes of verdict are in the database.
     """
 
     bus: Bus
@@ -60,6 +60,7 @@ class Means(Struct, frozen=True, kw_only=True):
     fresh: Callable[[Sequence[str]], Monitor]
     restored: Callable[[bytes], Monitor]
     past: Callable[[Sequence[str]], Sequence[Incident]] = lambda _: ()
+    saved: Callable[[], None] = lambda: None
     traces: Traces = OFF
 
 

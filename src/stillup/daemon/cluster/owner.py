@@ -101,7 +101,10 @@ class Owner:
         self._board: Board | None = None
         self._telling = Telling(partition, means.bus, means.clock, held.number or 0, means.say, traces=means.traces)
         self.judging = Judging(
-            partition, means, lambda log: Saver(store, log, means.clock, means.say), told=self._telling
+            partition,
+            means,
+            lambda log: Saver(store, log, means.clock, means.say, saved=means.saved),
+            told=self._telling,
         )
         self._writer = Writer(self.judging.log, means.clock, replica, means.traces)
         self._reports: dict[tuple[str, str], Report] = {}

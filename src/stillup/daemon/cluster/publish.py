@@ -35,7 +35,7 @@ _TRIES = 8
 class Word(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was judged of one service: renewed with every minute, changed or not."""
 
-    at: datetime
+    at: At
     """The minute that was judged."""
     service: str
     seq: int
@@ -53,7 +53,7 @@ class Word(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Shown(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One service as pages show it, as of a minute."""
 
-    at: datetime
+    at: At
     board: ServiceBoard
     resumed: bool = False
     """Whoever judges knows what was known before."""
@@ -140,7 +140,7 @@ class Publisher:
 
 
 class _At(Struct, frozen=True):
-    at: datetime
+    at: At
 
 
 def _later(value: bytes, at: datetime) -> bool:
@@ -148,5 +148,5 @@ def _later(value: bytes, at: datetime) -> bool:
     try:
         plain = zlib.decompressobj().decompress(value, MOST_BYTES)
         return msgspec.msgpack.decode(plain, type=_At).at > at
-    except (zlib.error, msgspec.MsgspecError, ValueError):
+    except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError):
         return False

@@ -37,7 +37,7 @@ class Saver:
     """Writes steps in their order. ``log`` is the name under which the database knows where it stands.
 
     ``store`` gives the database, in a thread: it raises :class:`~stillup.errors.StoreError` while there is none to be
-    had. ``say`` is told of trouble once, and of its end.
+    had. ``say`` is told of trouble once, and of its end; ``saved`` that a change of verdict is in the database.
     """
 
     def __init__(
@@ -48,7 +48,9 @@ class Saver:
         say: Callable[[str], None],
         *,
         most_steps: int = MOST_STEPS,
+        saved: Callable[[], None] = lambda: None,
     ) -> None:
+        self._saved = saved
         self._most_steps = most_steps
         self._store = store
         self._log = log
@@ -136,6 +138,8 @@ class Saver:
             for _ in steps:
                 self._signals -= len(self._steps.popleft().arrived)
             self.seq = batch.seq
+            if batch.changes:
+                self._saved()
         if dropped:
             self._say(f"{dropped} signals cannot be stored and were left out")
         self._done.set()

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 200
 _BEAT_S = 2.0
+_CHANGED = "changed"
+"""A word on the bus: a change of verdict is in the database."""
 
 
 async def serve(here: Here) -> None:
@@ -91,6 +93,7 @@ class Monitoring:
         self._skew = Skew(here.bus, here.clock)
         self._jobs = jobs_for(here.config, here.services, here.environ, here.clock.now())
         self._alerting = Alerting(here.config, here.environ, here.clock, here.say)
+        self._changed = asyncio.Event()
         self._net: Net
         settings, forecasts = settings_of(here.config), forecaster()
         self._means = Means(
@@ -100,6 +103,7 @@ class Monitoring:
             fresh=lambda _: Monitor(profile_of, settings, forecasts),
             restored=lambda state: Monitor.restore(state, profile_of, settings, forecasts),
             past=self._past,
+            saved=self._changed.set,
             traces=here.traces,
         )
         self.owning = Owning(
@@ -117,7 +121,7 @@ class Monitoring:
             beside: list[Coroutine[None, None, None]] = [self._tell_how_it_is()]
             if self._alerting.is_wanted:
                 seen = BoardsSeen(here.bus, here.services, here.clock, lambda board: self._alerting.show(board, ()))
-                beside.append(seen.run())
+                beside += [seen.run(), self._tell_of_changes(), self._hear_of_changes()]
             await together(self.owning.run(), *beside)
 
     def close(self) -> None:
@@ -160,6 +164,18 @@ class Monitoring:
         except StoreError as exc:
             self._here.say(f"forecasts begin without the incidents of the past: {exc}")
             return []
+
+    async def _tell_of_changes(self) -> NoReturn:
+        """Let the alerts of every monitor look into the database: one of them sends, and it may be another's."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            self._alerting.look()
+            await self._here.bus.tell(_CHANGED, b"")
+
+    async def _hear_of_changes(self) -> None:
+        async for _ in self._here.bus.hear(_CHANGED):
+            self._alerting.look()
 
     async def _tell_how_it_is(self) -> NoReturn:
         """Keep what this process says of itself up to date."""
