@@ -341,6 +341,41 @@ async def test_over_tls_with_the_right_authority_only(serve, tmp_path):
                 await bus.log("a").append("one", b"x")
 
 
+@pytest.mark.parametrize("scheme", ["tls", "nats"])
+async def test_nothing_is_sent_to_a_server_that_offers_no_tls_where_tls_was_asked_for(tmp_path, scheme):
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    heard: list[bytes] = []
+
+    async def answer(reader, writer):
+        writer.write((INFO % "2.15.1").encode().replace(b"}", b',"auth_required":true}'))
+        heard.append(await reader.read(1000))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        address = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(BusRefused, match="offers no TLS, which was asked for; nothing was sent"):
+            async with bus_at(address, ca=tmp_path / "ca.pem", user="u", password=Secret(PASSWORD)):
+                pass
+    assert heard == [b""]
+
+
+async def test_a_stream_that_was_taken_away_is_made_anew(serve, reads):
+    server = serve()
+    async with bus_at(server.url) as bus, somebody_else(server) as js:
+        watched = reads(bus.table("verdicts").watch())
+        await bus.table("verdicts").put("a", b"1")
+        await watched.first(1)
+        await bus.log("a").append("one", b"x")
+        for name in ("stillup_log_a", "KV_stillup_table_verdicts"):
+            await js.delete_stream(name)
+        with pytest.raises(BusError, match="does not answer"):
+            await bus.log("a").append("two", b"x")
+        assert await bus.log("a").append("two", b"x") == 1
+        assert (await watched.until(lambda seen: seen[-1].value is None))[-1].key == "a"
+        await bus.table("verdicts").put("b", b"1")
+        assert (await watched.until(lambda seen: seen[-1].value == b"1"))[-1].key == "b"
+
+
 async def test_a_damaged_thing_on_a_shelf_is_none(serve):
     server = serve()
     async with bus_at(server.url) as bus, somebody_else(server) as js:

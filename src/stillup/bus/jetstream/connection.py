@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from typing import Any
 from urllib.parse import urlsplit
 
 import nats.errors
@@ -26,9 +27,16 @@ _log = logging.getLogger("stillup.bus")
 class Connection(Client):
     """One connection; ``gone`` is set when it has ended or is given up."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, only_tls: bool) -> None:
         super().__init__()
         self.gone = asyncio.Event()
+        self._only_tls = only_tls
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - nats-py's own
+        """Before anything is said: nats-py lets the server choose whether there is TLS, and tells it the password."""
+        if initial_connection and self._only_tls and not info.get("tls_required"):
+            raise nats.errors.SecureConnWantedError
+        await super()._process_info(info, initial_connection)
 
 
 async def connect(server: str, where: Where) -> Connection:
@@ -36,7 +44,9 @@ async def connect(server: str, where: Where) -> Connection:
 
     :raises BusError: there is none; :class:`BusRefused`: nor will there be.
     """
-    client = Connection()
+    only_tls = bool(where.ca or where.cert) or urlsplit(server).scheme == "tls"
+    client = Connection(only_tls=only_tls)
+    options = _options(where, only_tls=only_tls)
     why: list[Exception] = []
 
     async def note(error: Exception) -> None:
@@ -51,7 +61,7 @@ async def connect(server: str, where: Where) -> Connection:
         with translated():
             try:
                 async with asyncio.timeout(ANSWER_S):
-                    await client.connect(servers=[server], error_cb=note, closed_cb=ended, **_options(server, where))  # type: ignore[arg-type]
+                    await client.connect(servers=[server], error_cb=note, closed_cb=ended, **options)  # type: ignore[arg-type]
             except nats.errors.NoServersError:
                 raise fault(why[-1]) from None  # that is what it says after whatever it was
         await _must_have_jetstream(client)
@@ -69,7 +79,7 @@ async def connect(server: str, where: Where) -> Connection:
     return client
 
 
-def _options(server: str, where: Where) -> dict[str, object]:
+def _options(where: Where, *, only_tls: bool) -> dict[str, object]:
     options: dict[str, object] = {
         "allow_reconnect": False,
         "connect_timeout": ANSWER_S,
@@ -84,7 +94,7 @@ def _options(server: str, where: Where) -> dict[str, object]:
         options["token"] = where.token.reveal()
     if where.credentials is not None:
         options["user_credentials"] = str(where.credentials)
-    if where.ca or where.cert or urlsplit(server).scheme == "tls":
+    if only_tls:
         options["tls"] = _tls(where)
     return options
 

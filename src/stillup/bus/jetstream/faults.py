@@ -40,6 +40,11 @@ _BY_KIND: tuple[tuple[tuple[type[Exception], ...], type[BusError], str], ...] = 
         BusError,
         NOBODY_SAYS,
     ),
+    (
+        (nats_errors.SecureConnWantedError,),
+        BusRefused,
+        "it offers no TLS, which was asked for; nothing was sent to it",
+    ),
     ((TimeoutError,), BusError, "NATS does not answer in time"),
     (
         (nats_errors.MaxPayloadError,),

@@ -55,6 +55,7 @@ class NatsLog:
             except BusRefused:
                 raise
             except BusError:
+                self._streams.forget(self._name)
                 await asyncio.sleep(AGAIN_S)
 
     async def _read_on(self, after: int) -> AsyncIterator[Record]:

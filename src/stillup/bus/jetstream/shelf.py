@@ -7,10 +7,10 @@ else puts the thing anew meanwhile. Here the pieces of the last two of each stay
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from nats.js.api import StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
@@ -30,7 +30,7 @@ class Whole(Struct, frozen=True):
     """Which pieces make the thing; ``before``: those of the one before."""
 
     pieces: str
-    count: int
+    count: Annotated[int, Meta(ge=0, le=4096)]
     digest: str
     before: str | None
 

@@ -62,6 +62,10 @@ class Streams:
             self._stand[str(config.name)] = client
         return js
 
+    def forget(self, name: str) -> None:
+        """Look again whether a stream stands before it is used next: somebody may have taken it away."""
+        self._stand.pop(name, None)
+
     async def publish(
         self,
         config: StreamConfig,
@@ -86,6 +90,7 @@ class Streams:
                 return int(ack.seq)
             except NoStreamResponseError:
                 if loop.time() > until_s:
+                    self.forget(str(config.name))
                     raise
                 await asyncio.sleep(AGAIN_S)  # a stream of several servers that was just made, or chooses its leader
 

@@ -116,6 +116,7 @@ class NatsTable:
             except BusRefused:
                 raise
             except BusError:
+                self._streams.forget(self._name)
                 await asyncio.sleep(AGAIN_S)
 
     async def _watch_on(self, known: dict[str, tuple[int, float]]) -> AsyncIterator[Entry]:
