@@ -186,6 +186,8 @@ class Postgres:
         return "; ".join(f"SET {name} = '{value}'" for name, value in settings.items())
 
     def _checkout(self, conn: Any, record: Any, _proxy: object) -> None:  # noqa: ANN401 - SQLAlchemy's hook
+        if conn.closed:
+            raise DisconnectionError
         fileno = conn.fileno()
         # A server says nothing to an idle connection but that it is ending it, or has ended: without a question sent.
         asked = select.poll()  # select.select would take no number above a thousand
