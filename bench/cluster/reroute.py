@@ -1,4 +1,4 @@
-"""How soon every gateway replica acts on what one knows. ``python -m bench.cluster.reroute [REPLICAS [ROUNDS]]``
+"""How soon every gateway replica acts on what one knows. ``python bench/cluster/reroute.py [REPLICAS [ROUNDS]]``
 
 Replicas are processes (``stillup run gateway``) on one NATS server, providers answer at once, all on this machine:
 the network costs nothing, and everything shares its cores. Each round is measured by requests, one after the other to
@@ -27,14 +27,18 @@ from time import monotonic
 
 import aiohttp
 
-from bench.cluster.verdicts import word
-from stillup.bus.open import Where, open_bus
-from stillup.clock import SystemClock
-from stillup.daemon.cluster.publish import VERDICTS
-from stillup.model.service import State
-from stillup.sim.provider.behaviour import Behaviour, Failure
-from stillup.sim.provider_server import ProviderServer
-from tests.cluster.nats_server import NatsServer, free_port
+HERE = Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
+
+from cluster.verdicts import word  # noqa: E402
+
+from stillup.bus.open import Where, open_bus  # noqa: E402
+from stillup.clock import SystemClock  # noqa: E402
+from stillup.daemon.cluster.publish import VERDICTS  # noqa: E402
+from stillup.model.service import State  # noqa: E402
+from stillup.sim.provider.behaviour import Behaviour, Failure  # noqa: E402
+from stillup.sim.provider_server import ProviderServer  # noqa: E402
+from tests.cluster.nats_server import NatsServer, free_port  # noqa: E402
 
 MODEL = "claude-sonnet-4-5"
 LIMIT = 60
