@@ -1,0 +1,1 @@
+"""A cluster on this machine: how fast it reacts, and what it bears."""

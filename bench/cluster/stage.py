@@ -1,0 +1,217 @@
+"""The whole set on loopback: three NATS servers, PostgreSQL, two of each role, and wires between that can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+from alerts.receiver import Receiver
+
+from cluster.proxy import Wire
+from stillup.registry import usable_sources
+from stillup.sim.provider_server import ProviderServer
+from tests.cluster.nats_server import NatsServer, free_port
+from tests.store.pgserver import PgServer
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "trial"
+SERVICES = ("claude", "chatgpt")
+EACH = 2
+ENVIRON = {"A_KEY": "dummy-key-of-a", "B_KEY": "dummy-key-of-b"}
+_COMMON = """
+data = "{data}"
+services = ["claude", "chatgpt"]
+[cluster]
+bus = [{bus}]
+prefix = "{prefix}"
+name = "{name}"
+[store]
+url_env = "TRIAL_DATABASE"
+[web]
+listen = "127.0.0.1:{port}"
+trusted_proxies = ["127.0.0.1"]
+[alerts.flapping]
+changes = 0
+[[alerts.channels]]
+id = "hook"
+url = "http://{hook}/hook"
+[[alerts.rules]]
+id = "all"
+channels = ["hook"]
+[gateway]
+listen = "127.0.0.1:{port}"
+drain_s = 0.5
+grace_s = 20.0
+[[gateway.upstreams]]
+id = "a"
+protocol = "anthropic"
+base_url = "{a}"
+key_env = "A_KEY"
+service = "claude"
+component = "api"
+[[gateway.upstreams]]
+id = "b"
+protocol = "anthropic"
+base_url = "{b}"
+key_env = "B_KEY"
+service = "chatgpt"
+component = "api"
+[[gateway.routes]]
+match = "*"
+chain = ["a/claude-sonnet-4-5", "b/claude-sonnet-4-5"]
+"""
+
+
+class Part:
+    """One process of the set, at the same address after each start."""
+
+    def __init__(self, name: str, words: list[str], log: Path, environ: dict[str, str], port: int = 0) -> None:
+        self.name, self.role, self.port, self.log = name, name.rpartition("-")[0], port, log
+        self.wires: list[Wire] = []
+        self._words, self._environ = words, environ
+        self._child: subprocess.Popen[bytes] | None = None
+        self.is_paused = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    def start(self, skew_s: float = 0.0) -> None:
+        """Start it, with a clock that is so far ahead."""
+        front = ["-m", "bench.cluster.skewed", str(skew_s)] if skew_s else ["-m"]
+        with self.log.open("ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, *front, *self._words], stdout=log, stderr=log, cwd=ROOT, env=self._environ
+            )
+        self.is_paused = False
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal to it, if it is there."""
+        if self._child is not None and self._child.poll() is None:
+            os.kill(self._child.pid, number)
+            self.is_paused = number is signal.SIGSTOP or (self.is_paused and number is not signal.SIGCONT)
+
+    async def kill(self) -> None:
+        """As a machine that loses power."""
+        self.send(signal.SIGKILL)
+        await self.ended()
+
+    async def ended(self) -> int:
+        """Wait for its end."""
+        assert self._child is not None
+        return await asyncio.to_thread(self._child.wait, 60)
+
+    async def end(self) -> None:
+        """In order within 20 s, else at once."""
+        if self._child is not None:
+            try:
+                await asyncio.to_thread(self._child.wait, 20)
+            except subprocess.TimeoutExpired:
+                await self.kill()
+
+    @property
+    def is_running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+
+class Stage:
+    """An async context manager; everything it starts is ended, by id."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.parts: dict[str, Part] = {}
+        self.nats = _nats(folder / "nats")
+        self.database = PgServer()
+        self.hook = Receiver(7, is_moody=False)
+        self.a, self.b = ProviderServer("A"), ProviderServer("B")
+        self.wires: list[Wire] = []
+        self.store = self.story_store = ""
+        self.holding: dict[str, str] = {}
+        """Which part of a role was last seen to own something."""
+
+    @property
+    def buses(self) -> tuple[str, ...]:
+        return tuple(server.url for server in self.nats)
+
+    def of(self, role: str) -> list[Part]:
+        """The processes of a role."""
+        return [part for part in self.parts.values() if part.role == role]
+
+    async def __aenter__(self) -> Self:
+        for server in self.nats:
+            await asyncio.to_thread(server.start)
+        await asyncio.to_thread(self.database.start)
+        self.store = await asyncio.to_thread(self.database.new_database, "trial")
+        self.story_store = await asyncio.to_thread(self.database.new_database, "story")
+        self.hook.__enter__()
+        await self.a.__aenter__()
+        await self.b.__aenter__()
+        for role in ("monitor", "hub", "gateway", "web"):
+            for n in range(1, EACH + 1):
+                await self._add(role, f"{role}-{n}")
+        return self
+
+    async def _add(self, role: str, name: str) -> None:
+        buses, store, wires = await self.wired(self.store)
+        port = free_port()
+        text = _COMMON.format(
+            data=self.folder / name, bus=", ".join(f'"{bus}"' for bus in buses), prefix=PREFIX, name=name, port=port,
+            hook=self.hook.address, a=self.a.url, b=self.b.url,
+        )  # fmt: skip
+        # Nothing here leaves the machine: what is judged is what gateways and people say.
+        text += "".join(f"[sources.{spec.id}]\nenabled = false\n" for spec in usable_sources())
+        config = self.folder / f"{name}.toml"
+        config.write_text(text)
+        words = ["stillup", "run", role, "--config", str(config)]
+        environ = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+        part = Part(name, words, self.folder / f"{name}.log", environ | ENVIRON | {"TRIAL_DATABASE": store}, port)
+        part.wires = wires
+        self.parts[name] = part
+        part.start()
+
+    async def wired(self, store: str) -> tuple[tuple[str, ...], str, list[Wire]]:
+        """Wires of a part's own to each server: the buses' addresses, the database's, the wires (the last is its)."""
+        wires = [await Wire(server.port).open() for server in self.nats]
+        wires.append(await Wire(self.database.port).open())
+        self.wires += wires
+        buses = tuple(f"nats://127.0.0.1:{wire.port}" for wire in wires[:-1])
+        return buses, store.replace(f":{self.database.port}/", f":{wires[-1].port}/"), wires
+
+    async def __aexit__(self, *_: object) -> None:
+        for part in self.parts.values():
+            part.send(signal.SIGCONT)
+            part.send(signal.SIGTERM)
+        for part in self.parts.values():
+            await part.end()
+        await self.a.__aexit__(None, None, None)
+        await self.b.__aexit__(None, None, None)
+        self.hook.__exit__()
+        for wire in self.wires:
+            await wire.close()
+        await asyncio.to_thread(self.database.remove)
+        for server in self.nats:
+            await asyncio.to_thread(server.stop)
+
+
+def _nats(folder: Path, size: int = 3) -> list[NatsServer]:
+    """Servers that keep copies of each other's streams, and tell clients of none but the one they came to."""
+    ports = [free_port() for _ in range(size)]
+    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
+    return [
+        NatsServer(
+            folder / f"n{n}",
+            name=f"n{n}",
+            config=(f'cluster {{ name: trial, listen: "127.0.0.1:{port}", no_advertise: true, routes: [{routes}] }}'),
+        )
+        for n, port in enumerate(ports)
+    ]

@@ -1,0 +1,177 @@
+"""One trial: the set is started, used, and broken at random for a bounded time; then the oracle looks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from random import Random
+
+import aiohttp
+from msgspec import Struct
+
+from cluster.faults import HOLDS_S, Fault, deck
+from cluster.load import Load
+from cluster.oracle import PARTITIONS, Oracle
+from cluster.stage import PREFIX, Stage
+from cluster.story import PREFIX as STORY
+from cluster.story import Story
+from stillup.bus.base import Bus
+from stillup.bus.lease import STANDS_S, claim_of
+from stillup.bus.open import Where, open_bus
+from stillup.clock import SystemClock
+from stillup.daemon.cluster.owning import LEASES
+from stillup.errors import BusError
+from stillup.sim.provider.behaviour import Behaviour, Failure
+from tests.cluster.monitor_runner import PARTITION
+
+READY_S = 120.0
+WELL_S = 60.0
+_LOOK_S = 0.1
+_FAILING = Behaviour(failure=Failure.STATUS, status=529)
+
+
+class Broken(Struct, frozen=True, kw_only=True):
+    """One fault: how long a partition had no living owner, and users of each kind no answer."""
+
+    what: str
+    takeover_s: float
+    story_s: float
+    gaps_s: tuple[float, ...]
+    well_s: float
+    """From its mending until everybody was answered again."""
+
+
+class Result(Struct, kw_only=True):
+    """What came of it; ``broken`` empty: as it should be."""
+
+    seconds: float
+    faults: list[Broken]
+    facts: dict[str, object]
+    broken: list[str]
+
+
+class Trial:
+    """``say`` hears of each fault."""
+
+    def __init__(self, stage: Stage, dice: Random, say: Callable[[str], None]) -> None:
+        self._stage, self._dice, self._say = stage, dice, say
+        self._faults: list[Broken] = []
+        self._broken: list[str] = []
+        self._load = Load(stage.of("hub"), stage.of("gateway"), stage.of("web"))
+
+    async def run(self, seconds: float) -> Result:
+        """All of it; up to three minutes more than ``seconds``."""
+        stage, clock = self._stage, SystemClock()
+        async with AsyncExitStack() as stack:
+            bus = await open_bus(Where(servers=stage.buses, prefix=PREFIX, name="oracle"), clock)
+            stack.push_async_callback(bus.close)
+            story_bus = await open_bus(Where(servers=stage.buses, prefix=STORY, name="story"), clock)
+            stack.push_async_callback(story_bus.close)
+            story = Story(stage, story_bus)
+            await story.start()
+            await self._ready(bus, story_bus)
+            self._say("everything is there")
+            works = [asyncio.create_task(self._load.run()), asyncio.create_task(story.run())]
+            await self._break(seconds, bus, story_bus)
+            self._load.is_over = story.is_over = True
+            await asyncio.gather(*works)
+            oracle = Oracle(stage, bus, story, story_bus, self._load)
+            broken = [*self._broken, *await oracle.look()]
+            return Result(seconds=seconds, faults=self._faults, facts=oracle.facts, broken=broken)
+
+    async def _ready(self, bus: Bus, story_bus: Bus) -> None:
+        async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
+            for part in self._stage.parts.values():
+                while part.port and part.role != "monitor":
+                    with suppress(aiohttp.ClientError, OSError):
+                        async with session.get(f"{part.url}/healthz") as answer:
+                            if answer.status == 200:
+                                break
+                    if not part.is_running:
+                        message = f"{part.name} ended:\n{part.log.read_text()[-1500:]}"
+                        raise AssertionError(message)
+                    await asyncio.sleep(_LOOK_S)
+            while not await self._are_held(bus, story_bus):  # noqa: ASYNC110 - the bus is asked
+                await asyncio.sleep(_LOOK_S)
+
+    async def _are_held(self, bus: Bus, story_bus: Bus, but: str = "") -> bool:
+        """Whether each partition has an owner that is not the part of that name."""
+        wanted = [(bus, part.name) for part in PARTITIONS] + [(story_bus, PARTITION.name)]
+        return all([await self._holder(one, name, but) for one, name in wanted])
+
+    async def _holder(self, bus: Bus, partition: str, but: str) -> bool:
+        try:
+            entry = await bus.table(LEASES, stands_s=STANDS_S).get(partition)
+        except BusError:
+            return False
+        if entry is None or entry.value is None:
+            return False
+        claim = claim_of(entry)
+        name = claim.holder.partition(".")[0] if claim else ""
+        if name:
+            self._stage.holding[name.rpartition("-")[0]] = name
+        return bool(name) and name != but
+
+    async def _break(self, seconds: float, bus: Bus, story_bus: Bus) -> None:
+        """One fault after the other; the outage of a provider goes on beside."""
+        until_s = time.monotonic() + seconds
+        outage = asyncio.create_task(self._outage(seconds))
+        faults: list[Callable[[], Fault]] = []
+        while time.monotonic() < until_s - HOLDS_S:
+            faults = faults or deck(self._stage, self._dice)
+            await self._one(faults.pop(0)(), bus, story_bus)
+        await asyncio.sleep(max(0.0, until_s - time.monotonic()))
+        outage.cancel()
+        await asyncio.gather(outage, return_exceptions=True)
+        self._stage.a.set()
+
+    async def _outage(self, seconds: float) -> None:
+        """The first provider fails in the second third."""
+        await asyncio.sleep(seconds / 3)
+        self._stage.a.set(_FAILING)
+        await asyncio.sleep(seconds / 3)
+        self._stage.a.set()
+
+    async def _one(self, fault: Fault, bus: Bus, story_bus: Bus) -> None:
+        for seen in self._load.all:
+            seen.look()
+        began_s = time.monotonic()
+        async with fault as what:
+            name = what.partition(" ")[0]
+            takeover_s = await self._took(bus, [part.name for part in PARTITIONS], name)
+            story_s = await self._took(story_bus, [PARTITION.name], name)
+            await asyncio.sleep(max(0.0, began_s + HOLDS_S * self._dice.uniform(0.5, 1.0) - time.monotonic()))
+            gaps_s = tuple(seen.look() for seen in self._load.all)
+        mended_s = time.monotonic()
+        before = [seen.well for seen in self._load.all]
+        while any(seen.well <= n for seen, n in zip(self._load.all, before, strict=True)):
+            if time.monotonic() - mended_s > WELL_S:
+                self._broken.append(f"{what}: not well {WELL_S:.0f} s after it was mended")
+                break
+            await asyncio.sleep(_LOOK_S)
+        well_s = time.monotonic() - mended_s
+        await self._are_held(bus, story_bus)
+        one = Broken(what=what, takeover_s=takeover_s, story_s=story_s, gaps_s=gaps_s, well_s=well_s)
+        self._faults.append(one)
+        gaps = "/".join(f"{gap_s:.1f}" for gap_s in gaps_s)
+        self._say(f"{what}: taken over in {takeover_s:.1f} s, story {story_s:.1f} s, unanswered {gaps} s")
+
+    async def _took(self, bus: Bus, partitions: list[str], but: str) -> float:
+        """How long until each of them has a living owner that is not ``but``; no longer than a minute."""
+        began_s = time.monotonic()
+        for name in partitions:
+            while not await self._holder(bus, name, but):
+                if time.monotonic() - began_s > WELL_S:
+                    self._broken.append(f"{name} had no owner for {WELL_S:.0f} s while {but} was away")
+                    return time.monotonic() - began_s
+                await asyncio.sleep(_LOOK_S)
+        return time.monotonic() - began_s
+
+
+async def trial(folder: Path, seconds: float, seed: int, say: Callable[[str], None]) -> Result:
+    """One trial in a folder of its own."""
+    async with Stage(folder) as stage:
+        return await Trial(stage, Random(seed), say).run(seconds)
