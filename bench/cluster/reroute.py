@@ -31,7 +31,6 @@ HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
 from cluster.verdicts import word  # noqa: E402
-
 from stillup.bus.open import Where, open_bus  # noqa: E402
 from stillup.clock import SystemClock  # noqa: E402
 from stillup.daemon.cluster.publish import VERDICTS  # noqa: E402
