@@ -11,6 +11,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from stillup.errors import StillupError
 
 FIXTURES = Path(__file__).parents[2] / "tests" / "fixtures"
@@ -253,10 +255,52 @@ def _words() -> Target:
         for value in (data, zlib.compress(data, 1)):  # the fuzzer need not find out how to deflate
             for read in (unpack, unpack_board):
                 with suppress(StillupError):
-                    read(value)
+                    _ = NOW - read(value).at
 
     word = pack(Word(at=NOW, service="claude", fence=1, verdicts=(), evidence=(), seq=1))
     return Target(run, (), (word, zlib.decompress(word)))
+
+
+def _beats() -> Target:
+    from stillup.daemon.roles.beat import unpack
+
+    seed = msgspec.msgpack.encode({"replica": "a", "life": "b", "role": "web", "since": NOW, "version": "1"})
+
+    def run(data: bytes) -> None:
+        beat = unpack(data)
+        _ = NOW - beat.since
+
+    return Target(run, (StillupError,), (seed,))
+
+
+def _gateways() -> Target:
+    from stillup.gateway.shared.words import Asked, Health, Spent, pack, unpack
+
+    def run(data: bytes) -> None:
+        with suppress(StillupError):
+            unpack(data, Health)
+        with suppress(StillupError):
+            unpack(data, Asked)
+        with suppress(StillupError):
+            unpack(data, Spent)
+
+    return Target(
+        run, (), (pack(Health()), pack(Asked(users={"a": 1})), pack(Spent(day="2026-01-01", users={"a": 1.0})))
+    )
+
+
+def _hubs() -> Target:
+    from stillup.hub.notes import pack, unpack
+    from stillup.hub.partial import Grounds, grounds_of
+    from stillup.hub.sketch import heard_twice
+
+    def run(data: bytes) -> None:
+        with suppress(StillupError):
+            unpack(data)
+        with suppress(StillupError):
+            heard_twice([data, grounds_of(data).alone])
+
+    return Target(run, (), (pack(1, "hub-1", []), Grounds(1, (1, 2, 3)).pack()))
 
 
 # -- all of them ------------------------------------------------------------------------------------------------------
@@ -279,6 +323,9 @@ def targets(*, with_sources: bool = True) -> dict[str, Callable[[], Target]]:
         "journal": _journal,
         "bus-records": _records,
         "bus-words": _words,
+        "bus-beats": _beats,
+        "bus-gateways": _gateways,
+        "bus-hubs": _hubs,
     }
     loaded = [*_sources(), *_importers()] if with_sources else []
     return dict([*loaded, *named.items(), *wires()])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from fuzz.targets import targets, tried
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+_NO_ZONE = "2026-01-01T00:00:00"
 _CALL = b'{"type":"tool_use","id":"t","name":"f","input":{"\xa4":1}}'
 _CONVERSE_CALL = b'{"toolUseId":"t","name":"f","input":{"\xa4":1}}'
 BROKE = [
@@ -18,6 +20,11 @@ BROKE = [
     ("reply-anthropic", b'{"type":"message","content":[%s]}' % _CALL),
     ("reply-gemini", b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"\xa4":1}}}]}}]}'),
     ("reply-bedrock-converse", b'{"output":{"message":{"content":[{"toolUse":%s}]}}}' % _CONVERSE_CALL),
+    ("bus-words", msgspec.msgpack.encode({"at": _NO_ZONE, "service": "claude", "seq": 1, "fence": 1})),
+    (
+        "bus-beats",
+        msgspec.msgpack.encode({"replica": "a", "life": "b", "role": "web", "since": _NO_ZONE, "version": "1"}),
+    ),
 ]
 _DIGITS = st.sampled_from(
     [b"0", b"-1", b"9" * 30, b"1e999", b"null", b"[]", b"{}", b'""', b'"\\ud83d"', b"\xff", b"\x00"]

@@ -20,6 +20,7 @@ from stillup import __version__
 from stillup.daemon.cluster.log_judge import LogJudge
 from stillup.errors import BadDataError
 from stillup.hub.adding import AddingState
+from stillup.model.signal import At
 
 if TYPE_CHECKING:
     from stillup.bus.base import Shelf

@@ -17,6 +17,7 @@ from msgspec import Struct
 from stillup.board import ServiceBoard
 from stillup.errors import BadDataError
 from stillup.model.evidence import Evidence
+from stillup.model.signal import At
 from stillup.model.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from msgspec import Struct
 
 from stillup.daemon.cluster.skew import Skew
 from stillup.errors import BadDataError, BusError, UsageError
+from stillup.model.signal import At
 
 if TYPE_CHECKING:
     from stillup.bus.base import Bus, Table
@@ -41,7 +41,7 @@ class Beat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of this run of it alone: two that share a name differ in it."""
     role: str
     version: str
-    since: datetime
+    since: At
     host: str = ""
     pid: int = 0
     watches: str = ""
