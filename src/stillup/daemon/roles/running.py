@@ -21,6 +21,7 @@ from stillup.bus.open import Where, open_bus
 from stillup.catalog.load import Service, catalogue
 from stillup.clock import SystemClock
 from stillup.config.keys import key_at
+from stillup.daemon.cluster.together import end
 from stillup.daemon.gateway import run_loop, warm_up
 from stillup.daemon.roles.beat import Beat, Beating, digest_of, must_be_alone
 from stillup.daemon.roles.health import Health
@@ -169,7 +170,7 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
         if start.role == "monitor":
             beside.append(_beside("the watchdog", watching(here), say))
             beside.append(_beside("what lets old signals go", retaining(here), say))
-        stack.push_async_callback(_ended, beside)
+        stack.push_async_callback(end, beside)
         await _serve(start.role, here)
 
 
@@ -198,12 +199,6 @@ def _beside(what: str, work: Coroutine[None, None, None], say: Say) -> asyncio.T
             say(f"{what} ended: {type(exc).__name__}: {exc}")
 
     return asyncio.create_task(go_on())
-
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def watched(config: Config) -> tuple[Service, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stillup.daemon.archive import StoreArchive
 from stillup.daemon.board import first_board
 from stillup.daemon.cluster.publish import BOARDS, VERDICTS, unpack, unpack_board
+from stillup.daemon.cluster.together import end, together
 from stillup.daemon.roles.boards import Boards
 from stillup.daemon.web import Serving
 from stillup.errors import BadDataError, StoreError
@@ -67,9 +68,7 @@ async def serve(here: Here) -> None:
         if desk is not None and not await desk.finish():
             here.say("the bus did not take the last reports; nobody was told that they were kept")
     finally:
-        for work in (*works, told):
-            work.cancel()
-        await asyncio.gather(*works, told, return_exceptions=True)
+        await end((*works, told))
         await asyncio.to_thread(page.stop)
         await asyncio.to_thread(archive.close)
 
@@ -84,10 +83,11 @@ class Showing:
 
     async def go_on(self) -> None:
         """Until it is cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch(VERDICTS, self._judged))
-            group.create_task(self._watch(BOARDS, lambda value: self._boards.take(unpack_board(value))))
-            group.create_task(self._show())
+        await together(
+            self._watch(VERDICTS, self._judged),
+            self._watch(BOARDS, lambda value: self._boards.take(unpack_board(value))),
+            self._show(),
+        )
 
     def _judged(self, value: bytes) -> None:
         word = unpack(value)
