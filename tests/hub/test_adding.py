@@ -281,39 +281,50 @@ def test_nonsense_in_a_word_is_refused_and_kills_nobody(data):
     assert counted(adding.due(BEGAN)).total() <= 8
 
 
-@pytest.mark.parametrize("damage", ["lg_k", "short", "long"])
-def test_a_sketch_that_would_take_gigabytes_is_refused(damage):
+def packed_of(numbers) -> bytes:
     made = Networks()
-    made.add(1)
-    data = {"lg_k": bytearray(made.pack()), "short": bytearray(3), "long": bytearray(5_000)}[damage]
-    if damage == "lg_k":
-        data[3] = 21
-    with pytest.raises(BadDataError):
-        heard_twice([bytes(data), made.pack()])
+    for n in numbers:
+        made.add(n)
+    return made.pack()
+
+
+WHOLE = [packed_of(Random(n).getrandbits(64) for _ in range(n)) for n in (1, 2, 30, 60, 5_000)]
+
+
+@given(
+    st.sampled_from(WHOLE),
+    st.lists(st.tuples(st.integers(0, 1_000), st.integers(0, 255)), max_size=6),
+    st.integers(0, 1_000),
+    st.binary(max_size=300),
+)
+def test_a_damaged_sketch_is_refused_or_read_and_ends_nobody(whole, changes, cut, more):
+    data = bytearray(whole)
+    for place, byte in changes:
+        data[place % len(data)] = byte
+    damaged = bytes(data[: max(1, cut)]) + more
+    with suppress(BadDataError):
+        assert heard_twice([damaged, WHOLE[2]]) >= 0
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 15, b"x" * 40, b"\x00" * 5_000])
+def test_what_is_no_sketch_is_refused_in_words(data):
+    with pytest.raises(BadDataError, match="damaged"):
+        heard_twice([data, WHOLE[0]])
 
 
 @given(st.sets(st.integers(1, 2**64 - 1), max_size=30), st.sets(st.integers(1, 2**64 - 1), max_size=30))
 def test_the_networks_heard_twice_are_counted_exactly_while_there_are_few(one, other):
-    packed = []
-    for numbers in (one, other):
-        made = Networks()
-        for n in numbers:
-            made.add(n)
-        packed.append(made.pack())
+    packed = [packed_of(one), packed_of(other)]
 
     assert heard_twice([p for p in packed if p]) == len(one & other)
 
 
 def test_of_many_networks_nobody_is_taken_for_heard_twice_who_was_not():
-    dice, packed = Random(5), []
-    for _ in range(3):
-        made = Networks()
-        for _ in range(5_000):
-            made.add(dice.getrandbits(64))
-        packed.append(made.pack())
+    dice = Random(5)
+    packed = [packed_of(dice.getrandbits(64) for _ in range(5_000)) for _ in range(3)]
 
     assert heard_twice(packed) == 0
-    assert heard_twice([packed[0]] * 3) > 7_000
+    assert heard_twice([packed[0]] * 9) > 5_000
     assert max(map(len, packed)) < 600
 
 

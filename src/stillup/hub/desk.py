@@ -93,9 +93,9 @@ class Intake:
         if form is not None:
             self._forms.spend(form)
         if found.reason is Reason.ADMITTED:
-            counts, alone = self._weights.weigh(report, found.near, found.wide, now_s)
+            counts, spent = self._weights.weigh(report, found.near, found.wide, now_s)
             self.counts[counts] += 1
-            self._taken(report, found, Noted(found, alone, form or 0, cost), counts, now_s)
+            self._taken(report, found, Noted(found, spent, form or 0, cost), counts, now_s)
         return refused(found.reason)
 
     def _taken(self, report: CrowdReport, found: Admitted, noted: Noted, counts: Counts, now_s: float) -> None:

@@ -1,8 +1,8 @@
 """What replicas tell each other about reports that were just taken, so that nobody says to each what may be said once.
 
 A few numbers under the day's key, told once and kept nowhere: half an hour's folding, the rates of a sender and its
-networks, what a network may say alone, and the form. They are told within a quarter of a second, and no more than 64
-in it by each replica: in a flood the rest stays untold, and then a sender or a network has, at worst, what each
+networks, what a report took of their room, and the form. They are told within a quarter of a second, and no more than
+64 in it by each replica: in a flood the rest stays untold, and then a sender or a network has, at worst, what each
 replica gives. It changes nothing about who can move a verdict: shares of a crowd add up, and a crowd is counted by its
 networks wherever they were heard.
 """
@@ -17,20 +17,20 @@ from typing import NamedTuple
 from stillup.errors import BadDataError
 from stillup.hub.admission import Admitted
 from stillup.hub.values import Reason
-from stillup.hub.weight import Alone
+from stillup.hub.weight import Spent
 
 MOST = 64
 """In one telling."""
 
-_NOTE = Packed(">7QB")
+_NOTE = Packed(">8QBB")
 _HEAD = Packed(">IH")
 
 
 class Noted(NamedTuple):
-    """A report that was taken: its numbers, what its networks said alone, the form it came with (0: none), its cost."""
+    """A report that was taken: its numbers, what it took of its networks' room, its form (0: none), and its cost."""
 
     found: Admitted
-    alone: Alone
+    spent: Spent
     form: int
     cost: float
 
@@ -42,9 +42,9 @@ def pack(born_s: int, replica: str, notes: Iterable[Noted]) -> bytes:
     """The newest notes of a replica, under the key that was made at ``born_s``."""
     name = replica.encode()
     parts = [_HEAD.pack(born_s, len(name)), name]
-    for found, alone, form, cost in list(notes)[-MOST:]:
-        numbers = found.said, found.sender, found.near, found.wide, alone.near, alone.wide, form
-        parts.append(_NOTE.pack(*numbers, min(255, int(cost))))
+    for found, spent, form, cost in list(notes)[-MOST:]:
+        numbers = found.said, found.sender, found.near, found.wide, spent.service, spent.near, spent.wide, form
+        parts.append(_NOTE.pack(*numbers, min(255, int(cost)), spent.near_alone | spent.wide_alone << 1))
     return b"".join(parts)
 
 
@@ -65,6 +65,7 @@ def unpack(body: bytes) -> tuple[int, str, list[Noted]]:
 
 
 def _notes(body: bytes) -> Iterator[Noted]:
-    for said, sender, near, wide, alone_near, alone_wide, form, cost in _NOTE.iter_unpack(body):
+    for said, sender, near, wide, service, spent_near, spent_wide, form, cost, alone in _NOTE.iter_unpack(body):
         found = Admitted(Reason.ADMITTED, sender, near, wide, said)
-        yield Noted(found, Alone(alone_near, alone_wide), form, float(cost))
+        spent = Spent(service, spent_near, spent_wide, bool(alone & 1), bool(alone & 2))
+        yield Noted(found, spent, form, float(cost))

@@ -9,7 +9,7 @@ over.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from math import ceil
 from struct import Struct as Packed
 from typing import NamedTuple
@@ -101,18 +101,18 @@ class Tallies:
     """The minutes of one replica. Times are the bus's, seconds since the epoch."""
 
     def __init__(self) -> None:
-        self._minutes: dict[int, dict[tuple[str, Leaf], _Tally]] = {}
+        self._minutes: dict[int, dict[str, dict[Leaf, _Tally]]] = {}
         self.lost = 0
         """Reports that could not be said within ten minutes."""
 
     def add(self, service: str, leaf: Leaf, wide: int, alone: int, now_s: float) -> None:
         """One report that counts; ``alone`` is its near network's number where that said what it may say alone."""
-        minute = self._minutes.setdefault(ceil(now_s / WINDOW_S) * WINDOW_S, {})
-        tally = minute.get((service, leaf))
+        tallies = self._minutes.setdefault(ceil(now_s / WINDOW_S) * WINDOW_S, {}).setdefault(service, {})
+        tally = tallies.get(leaf)
         if tally is None:
-            if len(minute) >= MOST_LEAVES and sum(name == service for name, _ in minute) >= MOST_LEAVES:
+            if len(tallies) >= MOST_LEAVES:
                 leaf = Leaf(None, None, None)
-            tally = minute.setdefault((service, leaf), _Tally())
+            tally = tallies.setdefault(leaf, _Tally())
         tally.add(wide)
         if alone:
             tally.networks = tally.networks or Networks()
@@ -120,8 +120,8 @@ class Tallies:
 
     def leave(self) -> None:
         """The numbers of networks are of another key from now on."""
-        for minute in self._minutes.values():
-            for tally in minute.values():
+        for end_s in self._minutes:
+            for _, _, tally in self._of(end_s):
                 tally.wides.clear()
                 tally.networks = None
                 tally.grounded = tally.wides_said = 0
@@ -129,9 +129,9 @@ class Tallies:
     def unsaid(self, born_s: int, now_s: float) -> dict[int, list[Word]]:
         """What has changed since it was said, by the end of its minute; nothing of one that has not."""
         found: dict[int, list[Word]] = {}
-        for end_s, minute in self._minutes.items():
+        for end_s in self._minutes:
             words = []
-            for (service, leaf), tally in minute.items():
+            for service, leaf, tally in self._of(end_s):
                 is_over = end_s <= now_s
                 is_wanting = tally.is_wanting(now_s, is_over=is_over)
                 if tally.count > tally.said or (is_over and is_wanting):
@@ -142,9 +142,9 @@ class Tallies:
 
     def said(self, end_s: int, words: Iterable[Word], now_s: float) -> None:
         """The log has these."""
-        minute: Mapping[tuple[str, Leaf], _Tally] = self._minutes.get(end_s, {})
+        minute = self._minutes.get(end_s, {})
         for word in words:
-            tally = minute.get((word.service, word.leaf))
+            tally = minute.get(word.service, {}).get(word.leaf)
             if tally is not None:
                 tally.said = max(tally.said, word.n)
                 if word.grounds:
@@ -154,11 +154,16 @@ class Tallies:
     def drop(self, now_s: float) -> None:
         """Let go of minutes that are over and said, and of what could not be said for too long."""
         for end_s in [end for end in self._minutes if end < now_s]:
-            left = sum(tally.count - tally.said for tally in self._minutes[end_s].values())
-            is_grounded = all(tally.grounded >= tally.count for tally in self._minutes[end_s].values())
+            left = sum(tally.count - tally.said for _, _, tally in self._of(end_s))
+            is_grounded = all(tally.grounded >= tally.count for _, _, tally in self._of(end_s))
             if (not left and is_grounded) or end_s < now_s - UNSENT_S:
                 self.lost += left
                 del self._minutes[end_s]
+
+    def _of(self, end_s: int) -> Iterator[tuple[str, Leaf, _Tally]]:
+        for service, tallies in self._minutes[end_s].items():
+            for leaf, tally in tallies.items():
+                yield service, leaf, tally
 
 
 def _grounds(tally: _Tally, born_s: int) -> bytes:

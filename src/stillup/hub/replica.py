@@ -59,7 +59,9 @@ class Replica(Intake):
         self._notes.append(noted)
         if counts is Counts.COUNTED:
             at_s = now_s - self.ahead_s
-            self._tallies.add(report.service, leaf_of(report), found.wide, noted.alone.near, at_s)
+            spent = noted.spent
+            alone = spent.near if spent.near_alone else 0
+            self._tallies.add(report.service, leaf_of(report), found.wide, alone, at_s)
             self.handed += 1
 
     def batch(self, now_s: float) -> Batch:
@@ -96,9 +98,9 @@ class Replica(Intake):
             if name == self._name or not born_s or born_s != self._shared_key.born_s:
                 return
             self._turn()
-            for found, alone, form, cost in told:
+            for found, spent, form, cost in told:
                 self._gate.heard(found, now_s, cost)
-                self._weights.heard(alone, now_s)
+                self._weights.heard(spent, now_s)
                 if form:
                     self._shared_forms.spend(form)
 
