@@ -37,7 +37,7 @@ class Heard(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="is
 
 
 class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """So many crowd reports of one kind in a minute; ``sketch`` tells their networks apart when parts are added up."""
+    """So many crowd reports of one kind in a minute; ``sketch``: on what grounds (:mod:`stillup.hub.partial`)."""
 
     service: Name
     count: Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -48,7 +48,10 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Partial(Struct, frozen=True, kw_only=True, tag_field="is", tag="partial"):
-    """What one replica has counted of one minute so far: its newest word on a minute replaces all before it."""
+    """What one replica has counted of one minute so far: the kinds that have changed since its last word on it.
+
+    Its newest word on a kind stands. No parts: a sign of life.
+    """
 
     replica: Name
     end: At
