@@ -156,7 +156,6 @@ async def stop(gateway: Gateway, told: Stop, drain_s: float = 0.0, grace_s: floa
 async def _drain(gateway: Gateway, drain_s: float, grace_s: float) -> None:
     settings = gateway.settings
     gateway.leave()
-    gateway.desk.news()  # other replicas hear that it leaves
     await gateway.clock.sleep(drain_s if settings.drain_s is None else settings.drain_s)
     await gateway.stop(grace_s if settings.grace_s is None else settings.grace_s)
 

@@ -14,9 +14,6 @@ from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from stillup import __version__
 from stillup.daemon.cluster.together import together
 from stillup.errors import BadDataError, BusError
 from stillup.gateway.shared.health import Neighbours, seen
@@ -101,6 +98,8 @@ class Replicas:
         while True:
             has_news = await self._wait()
             if not self._bus.is_there:
+                self._told.forget()
+                self._spent.forget()
                 continue
             try:
                 await self._tell_health(has_news=has_news)
@@ -124,8 +123,7 @@ class Replicas:
         key = f"{self._life}/health"
         if has_news or self._told.is_due(key):
             gateway = self._gateway
-            found = seen(gateway.desk.book, self._keys, gateway.now())
-            health = replace(found, version=__version__, leaving=gateway.is_leaving)
+            health = seen(gateway.desk.book, self._keys, gateway.now())
             await self._told.put(key, health, _essence(health))
 
     async def _tell_asked(self) -> None:
@@ -152,6 +150,8 @@ class Replicas:
                 async for entry in table.watch():
                     self._take(entry, take)
             except BusError as exc:
+                for life in self._neighbours.names:  # who went meanwhile is not among those heard of next
+                    self._neighbours.gone(life)
                 self._trouble(f"other gateways cannot be heard of, and are asked for again: {exc}")
             await self._clock.sleep(AGAIN_S)
 
@@ -202,6 +202,10 @@ class _Telling:
         """Whether it is to be said again, changed or not."""
         return self._clock.monotonic_s() - self._said.get(key, (float("-inf"), None))[0] >= RENEW_S
 
+    def forget(self) -> None:
+        """What was said may be gone with the bus: say all of it again."""
+        self._said = {key: (float("-inf"), essence) for key, (_, essence) in self._said.items()}
+
     async def put(self, key: str, told: Told, essence: object) -> None:
         """Say it, unless what matters of it is what was said a moment ago.
 
@@ -217,7 +221,7 @@ def _essence(health: Health) -> object:
     """All of it but for the seconds that are left: those run by themselves."""
     opened = [(each.upstream, each.model, each.operation, each.number) for each in health.open]
     shut = [(each.upstream, each.model, each.operation, each.number) for each in health.shut]
-    return opened, shut, health.leaving
+    return opened, shut
 
 
 def fingerprints(plan: GatewayPlan) -> dict[str, str]:

@@ -56,12 +56,10 @@ class Shut(Struct, frozen=True, array_like=True):
 
 
 class Health(Struct, frozen=True, kw_only=True, tag_field="is", tag="health"):
-    """How one replica finds its upstreams, and how it is itself."""
+    """How one replica finds its upstreams and keys."""
 
     open: Annotated[tuple[Open, ...], Meta(max_length=2 * MOST_OPEN)] = ()
     shut: Annotated[tuple[Shut, ...], Meta(max_length=MOST_OPEN)] = ()
-    version: Annotated[str, Meta(max_length=50)] = ""
-    leaving: bool = False
 
 
 class Asked(Struct, frozen=True, kw_only=True, tag_field="is", tag="asked"):
