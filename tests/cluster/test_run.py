@@ -9,14 +9,19 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from stillup.bus.local import LocalBus
 from stillup.bus.open import open_bus
 from stillup.cli.main import run as stillup
 from stillup.clock import SystemClock
+from stillup.config import parse_config
 from stillup.daemon.roles.beat import present
+from stillup.daemon.roles.health import NOT_READY
+from stillup.daemon.roles.running import _be_alone, _say_end
 from stillup.daemon.roles.stopping import Signals
+from stillup.errors import BusError
 from stillup.store import open_store
 from tests.cluster.nats_server import free_port
-from tests.cluster.roles import Process
+from tests.cluster.roles import Process, here_of
 
 
 @pytest.fixture
@@ -92,6 +97,20 @@ async def test_without_the_bus_it_begins_all_the_same_and_says_so(config):
         assert await web.code() == 0
 
 
+class Leaderless(LocalBus):
+    """Servers that are there, and have not chosen a leader."""
+
+    def table(self, name, **_):
+        msg = "NATS does not answer in time"
+        raise BusError(msg)
+
+
+async def test_servers_that_have_no_leader_yet_do_not_keep_it_from_beginning():
+    said, clock = [], SystemClock()
+    await _be_alone(Leaderless(clock), clock, parse_config('[cluster]\nname = "w1"\n'), "w1", said.append)
+    assert said == ["whether another process has this name cannot be seen now: NATS does not answer in time"]
+
+
 async def test_the_database_of_another_installation_is_refused(config, tmp_path):
     (tmp_path / "data").mkdir(mode=0o700)
     with open_store(tmp_path / "data" / "stillup.db") as store:
@@ -144,3 +163,11 @@ def test_what_it_cannot_be_told_is_refused(tmp_path, capfd, words, says):
     path.write_text("")
     assert stillup(["run", *words, "--config", str(path)]) == 64
     assert says in capfd.readouterr().err
+
+
+async def test_while_it_drains_it_says_that_it_is_not_ready():
+    here = here_of()
+    saying = asyncio.create_task(_say_end(here))
+    here.stop.tell()
+    await saying
+    assert here.beats == {NOT_READY: "it is being ended"}

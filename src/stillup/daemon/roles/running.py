@@ -24,16 +24,17 @@ from stillup.config.keys import key_at
 from stillup.daemon.cluster.together import end
 from stillup.daemon.gateway import run_loop, warm_up
 from stillup.daemon.roles.beat import Beat, Beating, digest_of, must_be_alone
-from stillup.daemon.roles.health import Health
+from stillup.daemon.roles.health import NOT_READY, Health
 from stillup.daemon.roles.retention import retaining
 from stillup.daemon.roles.role import Here, Say, Serve
 from stillup.daemon.roles.stopping import Signals
 from stillup.daemon.roles.watchdog import watching
 from stillup.daemon.traces import traces_from
-from stillup.errors import Blame, ConfigError, StillupError, StoreError, UsageError
+from stillup.errors import Blame, BusError, BusRefused, ConfigError, StillupError, StoreError, UsageError
 from stillup.gateway.seen.access import Style
 
 if TYPE_CHECKING:
+    from stillup.bus.base import Bus
     from stillup.clock import Clock
     from stillup.config import Config
     from stillup.store.store import Store
@@ -138,7 +139,7 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
         bus = await open_bus(where(config, environ, replica), clock, limits=limits(config))
         stack.push_async_callback(bus.close)
         if bus.is_there:
-            await must_be_alone(bus, clock, replica, is_given=config.cluster.name is not None)
+            await _be_alone(bus, clock, config, replica, say)
         else:
             say(f"the bus does not answer, and is tried again: {', '.join(config.cluster.bus)}")
         traces, why_not = traces_from(environ, start.role)
@@ -167,11 +168,28 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
             stack.push_async_callback(health.stop)
             say(f"health: {health.address}/healthz")
         beside = [_beside("what says that this process is there", beating.go_on(), say)]
+        beside.append(_beside("what says that it is being ended", _say_end(here), say))
         if start.role == "monitor":
             beside.append(_beside("the watchdog", watching(here), say))
             beside.append(_beside("what lets old signals go", retaining(here), say))
         stack.push_async_callback(end, beside)
         await _serve(start.role, here)
+
+
+async def _say_end(here: Here) -> None:
+    """Whoever sends requests here should send them elsewhere while it drains."""
+    await here.stop.until(1)
+    here.beats[NOT_READY] = "it is being ended"
+
+
+async def _be_alone(bus: Bus, clock: Clock, config: Config, replica: str, say: Say) -> None:
+    """See that the name is nobody else's, where that can be seen now: servers that begin choose a leader first."""
+    try:
+        await must_be_alone(bus, clock, replica, is_given=config.cluster.name is not None)
+    except BusRefused:
+        raise
+    except BusError as exc:
+        say(f"whether another process has this name cannot be seen now: {exc}")
 
 
 async def _serve(role: str, here: Here) -> None:
