@@ -9,7 +9,7 @@ import pytest
 
 from stillup.daemon.cluster.publish import VERDICTS, Word, pack
 from stillup.daemon.roles.beat import Beat, Beating
-from stillup.daemon.roles.health import Health
+from stillup.daemon.roles.health import NOT_READY, Health
 from stillup.testing import FakeClock
 from tests.cluster.roles import BOUND_S, here_of
 
@@ -63,7 +63,7 @@ async def test_it_lives_is_ready_and_counts_who_is_there(opened):
 
 async def test_a_role_that_cannot_do_its_work_is_not_ready_and_says_why(opened):
     health = await opened()
-    health.here.beats["not ready"] = "it has only begun"
+    health.here.beats[NOT_READY] = "it has only begun"
     assert await ask(health, "/readyz") == (503, "not ready: it has only begun\n")
 
 

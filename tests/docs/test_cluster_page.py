@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from stillup.cli.main import cli
 from stillup.config import parse_config
+from stillup.daemon.roles.running import watched
 from tests.cluster.nats_server import program
 
 ROOT = Path(__file__).parents[2]
@@ -57,23 +58,35 @@ def test_every_command_it_shows_is_one(line):
         assert option in shown
 
 
-def test_the_configuration_of_the_containers_is_taken_with_their_secrets(tmp_path):
-    text = (DEPLOY / "stillup.toml").read_text("utf-8")
-    for name in set(re.findall(r"/run/secrets/(\w+)", text)):
-        (tmp_path / name).write_text("x" * 20)
-        (tmp_path / name).chmod(0o600)
-    config = parse_config(text.replace("/run/secrets", str(tmp_path)))
-    assert [w for w in config.warnings if "unencrypted" not in w] == []
+def configured(name, tmp_path):
+    text = (DEPLOY / name).read_text("utf-8")
+    for secret in set(re.findall(r"/run/secrets/(\w+)", text)):
+        (tmp_path / secret).write_text("x" * 20)
+        (tmp_path / secret).chmod(0o600)
+    return parse_config(text.replace("/run/secrets", str(tmp_path)))
+
+
+def test_the_configurations_of_the_containers_are_taken_with_their_secrets_and_are_of_one_cluster(tmp_path):
+    config, gateway = configured("stillup.toml", tmp_path), configured("gateway.toml", tmp_path)
+    assert [w for w in (*config.warnings, *gateway.warnings) if "unencrypted" not in w] == []
+    assert config.cluster == gateway.cluster
+    assert watched(config) == watched(gateway)
     for role in ROLES:
         assert getattr(config.cluster.expect, role) == COMPOSE["services"][role]["deploy"]["replicas"]
     servers = [f"nats://{name}:4222" for name in COMPOSE["services"] if name.startswith("nats-")]
     assert list(config.cluster.bus) == servers
 
 
-def test_every_secret_that_is_named_is_given_to_whoever_reads_it():
-    named = set(re.findall(r"/run/secrets/(\w+)", (DEPLOY / "stillup.toml").read_text("utf-8")))
-    for role in ROLES:
-        assert named <= set(COMPOSE["services"][role]["secrets"])
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_given_the_secrets_that_its_configuration_names_and_no_other(role):
+    service = COMPOSE["services"][role]
+    (mounted,) = (v.partition(":")[0] for v in service["volumes"] if "stillup.toml" in v.partition(":")[2])
+    named = set(re.findall(r"/run/secrets/(\w+)", (DEPLOY / mounted).read_text("utf-8")))
+    assert set(service["secrets"]) == named
+    assert role == "gateway" or not {s for s in named if s.endswith("_key")}, "what faces the public has no keys"
+
+
+def test_every_secret_is_somebodys():
     given = {s for service in COMPOSE["services"].values() for s in service.get("secrets", ())}
     assert given == COMPOSE["secrets"].keys()
 

@@ -32,6 +32,9 @@ _BACKLOG, _MOST_AT_ONCE = 64, 64
 _MOST_HEAD, _PATIENCE_S = 8_192, 5.0
 _TEXT, _METRICS = "text/plain; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"
 
+NOT_READY = "not ready"
+"""What a role says of itself under this name is why it cannot do its work."""
+
 Answer = tuple[HTTPStatus, str, bytes]
 
 
@@ -105,7 +108,7 @@ class Health:
         """Why this process cannot do its work now; empty where it can."""
         if not self._here.bus.is_there:
             return "the bus does not answer"
-        return self._here.beats.get("not ready", "")
+        return self._here.beats.get(NOT_READY, "")
 
     def _may_read(self, authorization: str) -> bool:
         if self._token is None:
