@@ -14,8 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 path.insert(0, __file__.rpartition("/")[0])
-from conftest import BEGAN, SIGN_IN, anywhere
-
 from stillup.daemon.cluster.records import Part, Partial
 from stillup.daemon.jobs import profile_of
 from stillup.errors import BadDataError
@@ -27,6 +25,7 @@ from stillup.hub.sketch import Networks, heard_twice
 from stillup.hub.values import CrowdReport, Reason
 from stillup.model.service import Problem
 from stillup.verdict.monitor import Monitor
+from tests.hub.conftest import BEGAN, SIGN_IN, anywhere
 
 SERVICES = ["claude", "chatgpt"]
 KEY = (b"k" * 32, int(BEGAN.timestamp()))

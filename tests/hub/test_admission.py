@@ -16,8 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 path.insert(0, __file__.rpartition("/")[0])
-from conftest import BEGAN, SIGN_IN, anywhere, hub_of
-
 from stillup.hub.address import Own, origin_of
 from stillup.hub.admission import NEAR, SENDER, WIDE, Gate
 from stillup.hub.debts import WAYS, Debts
@@ -25,6 +23,7 @@ from stillup.hub.keyed import DAY_S, DailyKey
 from stillup.hub.values import CrowdReport, Reason
 from stillup.hub.weight import Counts
 from stillup.model.service import Problem
+from tests.hub.conftest import BEGAN, SIGN_IN, anywhere, hub_of
 
 PROBLEMS = list(Problem)
 addresses = st.ip_addresses(v=4, network="198.51.100.0/22").map(str) | st.ip_addresses(

@@ -9,13 +9,12 @@ from sys import path
 import pytest
 
 path.insert(0, __file__.rpartition("/")[0])
-from conftest import SIGN_IN, Watched, anywhere, hub_of
-
 from stillup.hub.values import CrowdReport, Reason
 from stillup.hub.weight import Counts
 from stillup.model.evidence import Standing
 from stillup.model.service import Confidence, Family, Problem, State
 from stillup.verdict.chance.probability import steers
+from tests.hub.conftest import SIGN_IN, Watched, anywhere, hub_of
 
 HOSTS = {
     "one /24": lambda i: f"203.0.113.{i % 256}",

@@ -9,13 +9,12 @@ from sys import path
 import pytest
 
 path.insert(0, __file__.rpartition("/")[0])
-from conftest import Watched, anywhere, hub_of
-
 from stillup.daemon.jobs import profile_of
 from stillup.hub.desk import Hub
 from stillup.model.service import Family, State
 from stillup.verdict.monitor import Monitor
 from stillup.verdict.settings import Settings
+from tests.hub.conftest import Watched, anywhere, hub_of
 
 CROWD = (Family.CROWD,)
 
