@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -30,6 +31,13 @@ class Target(NamedTuple):
     run: Run
     owed: tuple[type[BaseException], ...]
     seeds: tuple[bytes, ...]
+
+
+def _folder() -> Path:
+    """A folder of its owner's alone, gone with this process."""
+    made = tempfile.TemporaryDirectory(prefix="stillup-fuzz-")
+    atexit.register(made.cleanup)
+    return Path(made.name)
 
 
 def _fixtures(folder: str) -> tuple[bytes, ...]:
@@ -182,8 +190,7 @@ def _journal() -> Target:
     from stillup.gateway.journal.read import read_segment
     from stillup.gateway.journal.segment import begin_segment, segments
 
-    folder = Path(tempfile.mkdtemp(prefix="stillup-fuzz-"))
-    folder.chmod(0o700)
+    folder = _folder()
     begin_segment(folder, 1_777_000_000.0, Names()).close()
     seed = segments(folder)[0].read_bytes()
     at = folder / "fuzzed"
@@ -200,7 +207,7 @@ def _importer(name: str) -> Target:
     from stillup.vault.importing import importers
 
     importer = next(i for i in importers() if i.name == name)
-    folder = Path(tempfile.mkdtemp(prefix="stillup-fuzz-"))
+    folder = _folder()
     suffixes = (".json", ".jsonl", ".html", ".md", ".txt", ".zip", ".mhtml")
     at = [folder / f"conversations{suffix}" for suffix in suffixes]
 
