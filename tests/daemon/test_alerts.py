@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -20,11 +18,8 @@ from stillup.model.verdict import Verdict
 from stillup.response.alerts import delivery
 from stillup.store import open_store
 from stillup.store.outbox import Settled, Status
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "channels"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "web"))
-import boards
-from receivers import BREAK, FAIL, HANG, REFUSE, REST, TAKE, http_receiver, smtp_receiver
+from tests.channels.receivers import BREAK, FAIL, HANG, REFUSE, REST, TAKE, http_receiver, smtp_receiver
+from tests.web import boards
 
 RULE = '[[alerts.rules]]\nid = "r"\nservices = ["claude"]\nchannels = ["hook"]\n'
 

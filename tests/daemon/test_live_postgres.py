@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,9 +16,7 @@ from stillup.model.signal import Alive, Declared, Outcome
 from stillup.store import open_store
 from stillup.testing import FakeClock
 from stillup.verdict.monitor import Monitor
-
-sys.path.append(str(Path(__file__).parents[1] / "store"))  # importlib mode puts no folder on the path
-from pgserver import PgServer
+from tests.store.pgserver import PgServer
 
 START = datetime(2026, 4, 7, 12, 0, 0, 1000, tzinfo=UTC)
 MINUTES = 150

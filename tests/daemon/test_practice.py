@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,9 +19,7 @@ from stillup.kit.toolkit import Backup, Toolkit, Trial, save_toolkit
 from stillup.model.service import Capability
 from stillup.risk.points import Point, What
 from stillup.testing import FakeClock
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "drill"))
-import drills
+from tests.drill import drills
 
 NOW = drills.AT
 ROUTES = """

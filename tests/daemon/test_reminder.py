@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +14,8 @@ from stillup.config import parse_config
 from stillup.daemon.reminder import EVERY_S, FIRST_S, Reminding
 from stillup.drill.history import keep
 from stillup.testing import FakeClock
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "drill"))
-sys.path.insert(0, str(Path(__file__).parent.parent / "channels"))
-import drills
-from receivers import FAIL, TAKE, http_receiver
+from tests.channels.receivers import FAIL, TAKE, http_receiver
+from tests.drill import drills
 
 NOW = drills.AT
 DAY_S = 86_400.0
