@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -65,6 +66,13 @@ component = "api"
 match = "*"
 chain = ["a/claude-sonnet-4-5", "b/claude-sonnet-4-5"]
 """
+
+
+def role_config(data: Path, buses: Sequence[str], name: str, port: int, *, a: str, b: str, hook: str) -> str:
+    """The configuration of a process; nothing here leaves the machine: judged is what gateways and people say."""
+    quoted = ", ".join(f'"{bus}"' for bus in buses)
+    text = _COMMON.format(data=data, bus=quoted, prefix=PREFIX, name=name, port=port, hook=hook, a=a, b=b)
+    return text + "".join(f"[sources.{spec.id}]\nenabled = false\n" for spec in usable_sources())
 
 
 class Part:
@@ -164,12 +172,7 @@ class Stage:
     async def _add(self, role: str, name: str) -> None:
         buses, store, wires = await self.wired(self.store)
         port = free_port()
-        text = _COMMON.format(
-            data=self.folder / name, bus=", ".join(f'"{bus}"' for bus in buses), prefix=PREFIX, name=name, port=port,
-            hook=self.hook.address, a=self.a.url, b=self.b.url,
-        )  # fmt: skip
-        # Nothing here leaves the machine: what is judged is what gateways and people say.
-        text += "".join(f"[sources.{spec.id}]\nenabled = false\n" for spec in usable_sources())
+        text = role_config(self.folder / name, buses, name, port, a=self.a.url, b=self.b.url, hook=self.hook.address)
         config = self.folder / f"{name}.toml"
         config.write_text(text)
         words = ["stillup", "run", role, "--config", str(config)]
