@@ -13,8 +13,8 @@ from stillup.config import parse_config
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
-UNIT = (ROOT / "docs" / "systemd" / "stillup.service").read_text("utf-8")
-CONTAINER = (ROOT / "docs" / "Containerfile").read_text("utf-8")
+UNIT = (ROOT / "deploy" / "systemd" / "stillup.service").read_text("utf-8")
+CONTAINER = (ROOT / "deploy" / "one.Containerfile").read_text("utf-8")
 
 
 @pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
