@@ -54,10 +54,10 @@ async def cut_off(part: Part) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def slowed(part: Part) -> AsyncIterator[str]:
-    """What it says and hears takes 150 ms more."""
+    """What it says and hears takes 150 ms more: it goes on."""
     for wire in part.wires:
         wire.delay_s = 0.15
-    yield f"{part.name} on a slow network"
+    yield f"slow network of {part.name}"
     for wire in part.wires:
         wire.delay_s = 0.0
 
@@ -86,6 +86,16 @@ async def nats_paused(stage: Stage, n: int) -> AsyncIterator[str]:
     stage.nats[n].pause()
     yield f"nats-{n} paused"
     stage.nats[n].resume()
+
+
+@asynccontextmanager
+async def nats_full(stage: Stage) -> AsyncIterator[str]:
+    """The disk of one of three servers is full; with room again it has to be started anew, for NATS gives up on it."""
+    await asyncio.to_thread(stage.disk.fill)
+    yield "nats-0 with a full disk"
+    await asyncio.to_thread(stage.disk.clear)
+    await asyncio.to_thread(stage.nats[0].stop)
+    await asyncio.to_thread(stage.nats[0].start)
 
 
 @asynccontextmanager
@@ -157,6 +167,8 @@ def deck(stage: Stage, dice: Random) -> list[Callable[[], Fault]]:
         lambda: skewed(of("monitor")),
         lambda: slowed(of("story")),
     ]
+    if stage.disk.is_there:
+        second.append(lambda: nats_full(stage))
     dice.shuffle(first)
     dice.shuffle(second)
     return [*first, *second]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -132,12 +133,41 @@ class Part:
         return self._child is not None and self._child.poll() is None
 
 
+class SmallDisk:
+    """A file system of so many MB for one server; None of it where this user may not mount one."""
+
+    def __init__(self, at: Path, mb: int) -> None:
+        at.mkdir(parents=True)
+        self._at = at
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={mb}m", "tmpfs", at], check=False, capture_output=True
+        )
+        self.is_there = made.returncode == 0
+
+    def fill(self) -> None:
+        """To the last byte."""
+        with (self._at / "full").open("wb", buffering=0) as full, suppress(OSError):
+            while full.write(b"0" * 1_048_576):
+                pass
+
+    def clear(self) -> None:
+        """As it was."""
+        (self._at / "full").unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Let go of it."""
+        if self.is_there:
+            subprocess.run(["umount", self._at], check=False, capture_output=True)
+
+
 class Stage:
     """An async context manager; everything it starts is ended, by id."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.parts: dict[str, Part] = {}
+        self.disk = SmallDisk(folder / "nats" / "n0" / "js", 512)
+        """Of the first NATS server."""
         self.nats = _nats(folder / "nats")
         self.database = PgServer()
         self.hook = Receiver(7, is_moody=False)
@@ -204,6 +234,7 @@ class Stage:
         await asyncio.to_thread(self.database.remove)
         for server in self.nats:
             await asyncio.to_thread(server.stop)
+        self.disk.remove()
 
 
 def _nats(folder: Path, size: int = 3) -> list[NatsServer]:
