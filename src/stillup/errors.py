@@ -82,7 +82,7 @@ class BusError(StillupError):
 
 
 class BusRefused(BusError):
-    """What answers cannot serve: wrong credentials, no JetStream, somebody else's stream, a newer stillup's, lost records."""
+    """What answers cannot serve: wrong credentials, no JetStream, another's stream, a newer stillup's, lost records."""
 
     retryable = False
 

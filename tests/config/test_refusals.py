@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from stillup.catalog.load import catalogue
 from stillup.config import parse_config, rules
 from stillup.config.read import Reader
-from stillup.config.schema import Document, SourceOptions, options_type
+from stillup.config.schema import Document
+from stillup.config.source_options import SourceOptions, options_type
 from stillup.errors import ConfigError
 from stillup.registry import SOURCES
 

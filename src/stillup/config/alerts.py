@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from stillup.config.kinds import Kind
+from stillup.config.types import Id, KeyFile, Name, Service, Variable
 from stillup.secret import Secret
 
 
@@ -25,11 +26,6 @@ TimeOfDay: TypeAlias = Annotated[str, _kind(Kind.TIME)]
 Zone: TypeAlias = Annotated[str, _kind(Kind.ZONE)]
 Region: TypeAlias = Annotated[str, _kind(Kind.REGION)]
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
-Id: TypeAlias = Annotated[str, _kind(Kind.ID)]
-Service: TypeAlias = Annotated[str, _kind(Kind.SERVICE)]
-Variable: TypeAlias = Annotated[str, _kind(Kind.VARIABLE)]
-KeyFile: TypeAlias = Annotated[str, _kind(Kind.KEY_FILE)]
-Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 StateName: TypeAlias = Literal["degraded", "partial_outage", "major_outage", "maintenance", "unknown"]
 CapabilityName: TypeAlias = Literal[
     "writing", "coding", "research", "analysis", "translation", "brainstorming", "image", "chat"

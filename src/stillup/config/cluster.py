@@ -9,14 +9,10 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from stillup.config.kinds import Kind, stays_here
+from stillup.config.types import Id, KeyFile, Listen, Url, Variable
 from stillup.config.words import Complaint, KeyPath, near, show
 
 BusAddress: TypeAlias = Annotated[str, Meta(extra={"kind": Kind.BUS})]
-Id: TypeAlias = Annotated[str, Meta(extra={"kind": Kind.ID})]
-Url: TypeAlias = Annotated[str, Meta(extra={"kind": Kind.URL})]
-Listen: TypeAlias = Annotated[str, Meta(extra={"kind": Kind.LISTEN})]
-Variable: TypeAlias = Annotated[str, Meta(extra={"kind": Kind.VARIABLE})]
-KeyFile: TypeAlias = Annotated[str, Meta(extra={"kind": Kind.KEY_FILE})]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=1_000)]
 
 _PLAIN = re.compile(r"[A-Za-z0-9-]{1,40}")

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from stillup.catalog.load import Service, catalogue
 from stillup.config.read import FromVariable
-from stillup.config.schema import Document, options_type
+from stillup.config.schema import Document
+from stillup.config.source_options import options_type
 from stillup.config.want import Want, wants
 from stillup.config.words import KeyPath, near
 from stillup.registry import SOURCES

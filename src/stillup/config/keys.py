@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stillup.catalog.load import catalogue
-from stillup.config.schema import SourceOptions
+from stillup.config.source_options import SourceOptions
 from stillup.errors import ConfigError
 from stillup.registry import SOURCES
 from stillup.secret import Secret

@@ -6,7 +6,8 @@ from msgspec.structs import asdict
 
 from stillup.catalog.load import Endpoint, catalogue
 from stillup.config.kinds import stays_here
-from stillup.config.schema import FLOOR_S, ProbeOptions, SourceConfig, SourceOptions
+from stillup.config.schema import FLOOR_S
+from stillup.config.source_options import ProbeOptions, SourceConfig, SourceOptions
 
 _LOCAL = frozenset({"claude_code", "codex", "gemini_cli", "gateway"})
 """Sources that read this machine only; they have no one to be polite to."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from stillup.config.schema import Document, SourceConfig, SourceOptions, options_type
+from stillup.config.schema import Document
 from stillup.config.setting import Setting
+from stillup.config.source_options import SourceConfig, SourceOptions, options_type
 from stillup.errors import ConfigError
 from stillup.registry import SOURCES, SourceSpec, usable_sources
 from stillup.secret import Secret

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from stillup.catalog.load import catalogue
 from stillup.config.kinds import RULES, Kind, Wrong
-from stillup.config.schema import Document, SourceConfig, options_type
+from stillup.config.schema import Document
+from stillup.config.source_options import SourceConfig, options_type
 from stillup.config.want import Want, required, wants
 from stillup.config.words import Complaint, KeyPath, near, services_known, show
 from stillup.registry import SOURCES

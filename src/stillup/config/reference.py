@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import fields
 
-from stillup.config.schema import Document, SourceOptions, options_type
+from stillup.config.schema import Document
+from stillup.config.source_options import SourceOptions, options_type
 from stillup.config.want import default, wants
 from stillup.registry import SOURCES, usable_sources
 

@@ -8,7 +8,8 @@ from stillup.catalog.load import catalogue
 from stillup.config import alert_rules, cluster, sla
 from stillup.config.kinds import stays_here
 from stillup.config.merge import merged, own_floor_s
-from stillup.config.schema import FLOOR_S, Document, ProbeOptions, SourceOptions, Upstream
+from stillup.config.schema import FLOOR_S, Document, Upstream
+from stillup.config.source_options import ProbeOptions, SourceOptions
 from stillup.config.words import Complaint, KeyPath, near, show
 
 _ON_LOOPBACK = "or any from 1 when `base_url` is on this machine (127.0.0.1, [::1], localhost)"

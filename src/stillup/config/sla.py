@@ -8,11 +8,9 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from stillup.catalog.load import catalogue
-from stillup.config.kinds import Kind
+from stillup.config.types import Name, Service
 from stillup.config.words import Complaint, KeyPath, near, show
 
-Service: TypeAlias = Annotated[str, Meta(extra={"kind": Kind.SERVICE})]
-Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 Percent: TypeAlias = Annotated[float, Meta(ge=50, le=100)]
 Money: TypeAlias = Annotated[float, Meta(gt=0, le=1e9)]
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from stillup.config.kinds import Kind
-
-Variable: TypeAlias = Annotated[str, Meta(extra={"kind": Kind.VARIABLE})]
-KeyFile: TypeAlias = Annotated[str, Meta(extra={"kind": Kind.KEY_FILE})]
+from stillup.config.types import KeyFile, Variable
 
 
 def _says(text: str) -> Meta:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from stillup.config.schema import ClaudeCodeOptions, CodexOptions
+from stillup.config.source_options import ClaudeCodeOptions, CodexOptions
 from stillup.vault.exchanges import GatewayJournal
 from stillup.vault.importing import recognise, size_bytes, sources
 from stillup.vault.values import Importer
