@@ -150,15 +150,18 @@ class Oracle:
         return steps
 
     async def _alerts(self) -> None:
-        """What was decided was sent, and came once by its key."""
+        """Each confirmed incident was told of; what was decided was sent, and came once by its key."""
         until_s = asyncio.get_running_loop().time() + CAUGHT_UP_S
         with open_store(Secret(self._stage.store)) as store:
             while True:
                 messages = await asyncio.to_thread(store.outbox.listed, tuple(Status), 10_000)
+                incidents = await asyncio.to_thread(store.incidents)
                 waiting = [m for m in messages if m.status in (Status.WAITING, Status.ATTEMPTING)]
-                if not waiting or asyncio.get_running_loop().time() > until_s:
+                untold = {i.id for i in incidents if i.confirmed_at} - {m.message.incident for m in messages}
+                if not (waiting or untold) or asyncio.get_running_loop().time() > until_s:
                     break
                 await asyncio.sleep(_LOOK_S)
+        self._unless(not untold, f"nobody was told of the incidents {sorted(untold)}")
         dead = [m.why for m in messages if m.status is Status.DEAD]
         sent, came = sum(m.status is Status.DELIVERED for m in messages), len(self._stage.hook.taken)
         self.facts["alerts"] = f"{len(messages)} decided, {sent} sent, {came} came, {self._stage.hook.again} again"

@@ -10,12 +10,13 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from cluster.stage import EACH, Part, Stage
-from stillup.bus.base import Bus
+from stillup.bus.base import Bus, Log
 from stillup.daemon.cluster.records import Heard, id_of, pack
 from stillup.errors import BusError
 from stillup.model.service import Layer, State
@@ -26,6 +27,7 @@ PREFIX = "story"
 SPEED = 60.0
 _EACH_S = 20.0
 _AGAIN_S = 0.2
+_NEWS_S = 3.0
 
 
 class Story:
@@ -59,7 +61,7 @@ class Story:
         began = self.clock.now()
         while not self.is_over:
             now = self.clock.now()
-            heard = Heard(signals=tuple(_lines(now, (now - began) / timedelta(minutes=1))), by="gateway")
+            heard = Heard(signals=tuple(lines(now, (now - began) / timedelta(minutes=1))), by="gateway")
             for _ in range(2):
                 await self._say(heard)
             await self.clock.sleep(_EACH_S)
@@ -75,7 +77,29 @@ class Story:
             return
 
 
-def _lines(at: datetime, minute: float) -> Iterator[Signal]:
+class News:
+    """What an official page says to the real monitors: out for a minute, well for a minute. Told until it is over."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.is_over = False
+
+    async def run(self) -> None:
+        """Every few seconds; what the bus does not take is said with the next."""
+        while not self.is_over:
+            now = datetime.now(UTC)
+            state = State.MAJOR_OUTAGE if now.minute % 2 else State.OPERATIONAL
+            said: list[Signal] = [
+                Declared(at=now, service="claude", source="statuspage", component="api", state=state),
+                Alive(at=now, service="claude", source="statuspage"),
+            ]
+            heard = Heard(signals=tuple(said), by="page")
+            with suppress(BusError):
+                await self._log.append(id_of(heard), pack(heard))
+            await asyncio.sleep(_NEWS_S)
+
+
+def lines(at: datetime, minute: float) -> Iterator[Signal]:
     """Well for twenty minutes, then an outage of twenty, and so on."""
     ok = int(minute // 20) % 2 == 0
     state = State.OPERATIONAL if ok or minute % 20 < 4 else State.MAJOR_OUTAGE

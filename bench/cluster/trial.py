@@ -17,7 +17,7 @@ from cluster.load import Load
 from cluster.oracle import PARTITIONS, Oracle
 from cluster.stage import PREFIX, Stage
 from cluster.story import PREFIX as STORY
-from cluster.story import Story
+from cluster.story import News, Story
 from stillup.bus.base import Bus
 from stillup.bus.lease import STANDS_S, claim_of
 from stillup.bus.open import Where, open_bus
@@ -74,9 +74,10 @@ class Trial:
             await story.start()
             await self._ready(bus, story_bus)
             self._say("everything is there")
-            works = [asyncio.create_task(self._load.run()), asyncio.create_task(story.run())]
+            news = News(bus.log(next(part.log for part in PARTITIONS if "claude" in part.services)))
+            works = [asyncio.create_task(work) for work in (self._load.run(), story.run(), news.run())]
             await self._break(seconds, bus, story_bus)
-            self._load.is_over = story.is_over = True
+            self._load.is_over = story.is_over = news.is_over = True
             await asyncio.gather(*works)
             oracle = Oracle(stage, bus, story, story_bus, self._load)
             broken = [*self._broken, *await oracle.look()]
