@@ -84,6 +84,10 @@ def test_a_store_has_its_servers_name_and_never_the_password(postgres, address):
         (lambda u, _: u + "?sslmode=require", "cannot be reached over TLS as asked", Blame.USER),
         (lambda u, _: u + f"?no_such_word={HIDDEN}", "the PostgreSQL address is not one", Blame.USER),
         (lambda _, __: f"postgresql://a:{HIDDEN}@[::/x", "the PostgreSQL address is not one", Blame.USER),
+        (lambda _, __: f"postgresql://a:x@{HIDDEN}@b/x", "in a password are written %40", Blame.USER),
+        (lambda _, __: f"postgresql://a:x@{HIDDEN}/y@b/x", "in a password are written %40", Blame.USER),
+        (lambda _, __: f"postgresql://a:{HIDDEN}/y@b/x", "in a password are written %40", Blame.USER),
+        (lambda _, __: f"postgresql://a:{HIDDEN}", "the PostgreSQL address is not one", Blame.USER),
         (lambda _, __: f"mysql://a:{HIDDEN}@b/x", "a database is a file, or postgresql://", Blame.USER),
     ],
 )

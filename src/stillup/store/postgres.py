@@ -7,7 +7,7 @@ acknowledged, so a server's crash must not take any of it back.
 from __future__ import annotations
 
 import select
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ _STANDSTILL_S = 5
 """A process that is paused within a transaction holds others up no longer than that: less than a takeover takes."""
 _DEADLINE_S = 20.0
 _SCHEMES = ("postgresql://", "postgres://")
+_SHAPE = "the PostgreSQL address is not one: postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 _DEADLINES = Deadlines(SystemClock())
 
 
@@ -68,12 +69,25 @@ def _parts_of(address: Secret) -> dict[str, str]:
     except ImportError:
         msg = "PostgreSQL needs the driver: install stillup[cluster]"
         raise StoreError(msg) from None
+    says = _SHAPE
     try:
-        return {name: str(value) for name, value in conninfo_to_dict(plain_scheme(address.reveal())).items() if value}
+        parts = conninfo_to_dict(plain_scheme(address.reveal()))
+        found = {name: str(value) for name, value in parts.items() if value}
+        if not _holds_password(found):
+            return found
+        says = f"{_SHAPE}, where `@` and `/` in a password are written %40 and %2F"
     except Error:
-        error = StoreError("the PostgreSQL address is not one: postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
-        error.blame = Blame.USER
+        pass
+    error = StoreError(says)
+    error.blame = Blame.USER
     raise error
+
+
+def _holds_password(parts: Mapping[str, str]) -> bool:
+    """Whether what would be shown holds a part of a password: ``a:se@cret@host`` is read as the host ``cret@host``."""
+    places = (parts.get(name, "").removeprefix("@") for name in ("host", "hostaddr", "port", "dbname"))
+    ports = parts.get("port", "").split(",")
+    return any("@" in place for place in places) or not all(p.isdecimal() or not p for p in ports)
 
 
 class Postgres:
