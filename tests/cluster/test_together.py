@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -61,3 +62,42 @@ async def test_who_is_cancelled_while_it_waits_for_an_end_waits_all_the_same():
     with pytest.raises(asyncio.CancelledError):
         await group
     assert ended == ["slow"]
+
+
+async def fails_when_ended():
+    try:
+        await asyncio.Event().wait()
+    finally:
+        raise KeyError
+
+
+@pytest.fixture
+def complaints():
+    """What asyncio says of failures that nobody looked at."""
+    told = []
+
+    def watch():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+        return told
+
+    return watch
+
+
+async def test_of_what_fails_beside_the_first_failure_nobody_complains(complaints):
+    told = complaints()
+    with pytest.raises(LookupError):
+        await together(fails(), fails_when_ended(), fails())
+    gc.collect()
+    assert told == []
+
+
+async def test_who_is_cancelled_leaves_no_failure_behind_that_nobody_looked_at(complaints):
+    told = complaints()
+    running = asyncio.create_task(together(fails_when_ended(), asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    gc.collect()
+    assert told == []

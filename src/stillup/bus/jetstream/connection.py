@@ -22,6 +22,8 @@ from stillup.errors import BusError, BusRefused
 OLDEST = (2, 11)  # the first that says when something has gone by itself
 LOOK_S = 1.0  # between looks whether the server still answers: a paused one is left after three seconds at most
 _log = logging.getLogger("stillup.bus")
+# What nats-py logs of a connection that breaks is a traceback; what is to be known of it is said here in a sentence.
+logging.getLogger("nats").addHandler(logging.NullHandler())
 
 
 class Connection(Client):

@@ -28,6 +28,7 @@ async def together(*works: Coroutine[Any, Any, object]) -> None:
 
 async def end(tasks: Iterable[asyncio.Task[Any]], again_s: float = _AGAIN_S) -> None:
     """Cancel tasks and see them end; who is cancelled here meanwhile is so once they have."""
+    tasks = list(tasks)
     pending = {task for task in tasks if not task.done()}
     is_cancelled = False
     while pending:
@@ -38,5 +39,8 @@ async def end(tasks: Iterable[asyncio.Task[Any]], again_s: float = _AGAIN_S) -> 
         except asyncio.CancelledError:
             is_cancelled = True
             pending = {task for task in pending if not task.done()}
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # looked at: of what failed beside the first, asyncio would say that nobody did
     if is_cancelled:
         raise asyncio.CancelledError
