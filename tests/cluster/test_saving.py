@@ -162,9 +162,22 @@ def word(n: int, fence: int = 1) -> Word:
     return Word(at=NOON + timedelta(minutes=n), service="claude", seq=n, fence=fence, verdicts=(verdict,))
 
 
+def late() -> datetime:
+    return NOON + timedelta(hours=1)
+
+
+async def test_a_minute_that_cannot_have_been_yet_silences_nobody():
+    table = LocalBus(FakeClock()).table("verdicts")
+    judge = Publisher(table, late)
+    assert await judge.put("claude", word(1).at, pack(word(1)))
+    await table.put("claude", pack(word(60 * 24 * 365)))
+    assert await judge.put("claude", word(2).at, pack(word(2)))
+    assert unpack((await table.get("claude")).value) == word(2)
+
+
 async def test_an_older_minute_never_replaces_a_newer_one_whoever_says_it():
     table = LocalBus(FakeClock()).table("verdicts")
-    first, second = Publisher(table), Publisher(table)
+    first, second = Publisher(table, late), Publisher(table, late)
     assert await first.put("claude", word(1).at, pack(word(1)))
     assert await second.put("claude", word(5, 2).at, pack(word(5, 2)))
     assert not await first.put("claude", word(3).at, pack(word(3)))
@@ -175,7 +188,7 @@ async def test_an_older_minute_never_replaces_a_newer_one_whoever_says_it():
 async def test_what_a_newer_version_wrote_is_replaced_and_not_taken_for_later():
     table = LocalBus(FakeClock()).table("verdicts")
     await table.put("claude", b"from the future")
-    assert await Publisher(table).put("claude", word(1).at, pack(word(1)))
+    assert await Publisher(table, late).put("claude", word(1).at, pack(word(1)))
 
 
 @given(st.binary(max_size=100))

@@ -64,6 +64,7 @@ def test_a_restart_within_that_time_is_nothing():
 def test_services_that_nobody_judged_are_named_the_first_of_many():
     judged = {"claude": T, "chatgpt": after(-200)}
     assert unjudged(judged, ["claude", "chatgpt", "gemini"], T, 180) == ["chatgpt", "gemini"]
+    assert unjudged({"claude": after(86_400)}, ["claude"], T, 180) == ["claude"], "a day that is yet to come"
     (said,) = Watch(Expect(), 30).look(T, [], [f"s{n}" for n in range(9)])
     assert said == "not judged lately: s0, s1, s2, s3, s4 and 4 more"
 

@@ -67,6 +67,21 @@ def test_an_older_minute_changes_nothing(boards):
     assert boards.due(T + MINUTE)[0].services["claude"].state is State.OPERATIONAL
 
 
+def test_a_minute_far_to_come_is_no_judgement_and_silences_none_that_follow(boards):
+    boards.take(said("claude", State.OPERATIONAL, T + timedelta(days=9)))
+    assert boards.due(T)[0].services["claude"].state is State.UNKNOWN
+    boards.judged_at(word("claude", T))
+    boards.take(said("claude", State.MAJOR_OUTAGE, T))
+    assert boards.due(T + MINUTE)[0].services["claude"].state is State.MAJOR_OUTAGE
+
+
+def test_what_was_told_long_ago_and_is_heard_again_makes_no_judgement_old(boards):
+    boards.take(said("claude", State.OPERATIONAL, T))
+    boards.judged_at(word("claude", T + 99 * MINUTE))
+    boards.take(said("claude", State.OPERATIONAL, T))
+    assert boards.due(T + 99 * MINUTE)[0].services["claude"].state is State.OPERATIONAL
+
+
 def test_a_service_whose_judge_is_gone_becomes_unknown_and_the_others_stand(boards):
     boards.take(said("claude", State.MAJOR_OUTAGE, T))
     boards.take(said("chatgpt", State.OPERATIONAL, T))

@@ -49,6 +49,12 @@ def test_the_later_minute_holds_in_whatever_order_they_come(view):
     assert view.judged_at() == {"claude": START + MINUTE}
 
 
+def test_a_word_of_a_clock_that_was_far_ahead_silences_none_that_follow(view):
+    view.hear("claude", word(START + timedelta(days=9), State.OPERATIONAL))
+    view.hear("claude", word(START))
+    assert is_out(view)
+
+
 async def test_a_word_that_is_not_renewed_is_nobodys_after_five_minutes_and_the_same_again_renews_nothing(view, clock):
     view.hear("claude", word(START))
     await clock.advance(STANDS_S - 1)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from stillup.daemon.cluster.publish import VERDICTS, unpack
+from stillup.daemon.cluster.publish import VERDICTS, replaces, unpack
 from stillup.daemon.view import OWN, STANDS_S, Known
 from stillup.errors import BadDataError, BusError
 from stillup.gateway.core.views import Prior
@@ -93,7 +93,7 @@ class BusView:
             self._tell(f"{service[:100]}: {exc}")
             return
         before = self._heard.get(service)
-        if word.service != service or (before is not None and word.at <= before.at):
+        if word.service != service or (before is not None and not replaces(word.at, before.at)):
             return
         age_s = 0.0 if before is not None else max(0.0, (self._clock.now() - word.at).total_seconds())
         self._heard[service] = _Heard(word, self._clock.monotonic_s() - age_s)

@@ -7,8 +7,8 @@ older minute never replaces a newer one.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -30,6 +30,8 @@ BOARDS = "boards"
 
 MOST_BYTES = 4 << 20
 """Of one value, once it is inflated."""
+AHEAD = timedelta(minutes=10)
+"""A minute so far to come is of a clock that was off, or of nobody of ours: it must not silence what follows."""
 _TRIES = 8
 
 
@@ -108,11 +110,20 @@ def _inflate(value: bytes, decoder: msgspec.msgpack.Decoder[_T]) -> _T:
         raise BadDataError(msg) from exc
 
 
-class Publisher:
-    """Writes values of one table, each under its key, unless what stands there is of a later minute."""
+def replaces(at: datetime, known: datetime) -> bool:
+    """Whether a reader takes a word of ``at`` after one of ``known``: it is later, or that one was far to come.
 
-    def __init__(self, table: Table) -> None:
+    Writers let no earlier minute follow a later one (:class:`Publisher`), unless that one was far to come.
+    """
+    return at > known or known - at > AHEAD
+
+
+class Publisher:
+    """Writes values of one table, each under its key, unless what stands there is of a later minute that has been."""
+
+    def __init__(self, table: Table, now: Callable[[], datetime]) -> None:
         self._table = table
+        self._now = now
         self._revisions: dict[str, int] = {}
 
     async def put(self, key: str, at: datetime, value: bytes) -> bool:
@@ -124,7 +135,7 @@ class Publisher:
             known = self._revisions.get(key)
             if known is None:
                 entry = await self._table.get(key)
-                if entry is not None and entry.value is not None and _later(entry.value, at):
+                if entry is not None and entry.value is not None and _later(entry.value, at, self._now() + AHEAD):
                     return False
                 known = entry.revision if entry is not None else 0
             revision = await self._table.put(key, value, revision=known)
@@ -144,10 +155,11 @@ class _At(Struct, frozen=True):
     at: At
 
 
-def _later(value: bytes, at: datetime) -> bool:
-    """Whether a value is of a later minute; one that nobody can read is replaced."""
+def _later(value: bytes, at: datetime, most: datetime) -> bool:
+    """Whether a value is of a later minute; one that nobody can read, or that cannot have been yet, is replaced."""
     try:
         plain = zlib.decompressobj().decompress(value, MOST_BYTES)
-        return msgspec.msgpack.decode(plain, type=_At).at > at
+        stands = msgspec.msgpack.decode(plain, type=_At)
     except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError):
         return False
+    return at < stands.at <= most

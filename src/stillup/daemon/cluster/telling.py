@@ -42,7 +42,7 @@ class Telling:
         self._say = say
         self.made = made
         self._traces = traces
-        self._publishers = {name: Publisher(bus.table(name)) for name in (VERDICTS, BOARDS)}
+        self._publishers = {name: Publisher(bus.table(name), clock.now) for name in (VERDICTS, BOARDS)}
         self._due: dict[tuple[str, str], tuple[datetime, bytes]] = {}
         self._due_now = asyncio.Event()
         self._boards: dict[str, ServiceBoard] = {}

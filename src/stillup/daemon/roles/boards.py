@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from stillup.board import Board, ServiceBoard
 from stillup.daemon.board import first_board
+from stillup.daemon.cluster.publish import AHEAD, replaces
 from stillup.model.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -44,21 +45,26 @@ class Boards:
 
     def judged_at(self, word: Word) -> None:
         """A service was judged; what its page shows comes by :meth:`take`."""
-        self._heard(word.service, word.at)
+        known = self._judged.get(word.service)
+        if known is None or replaces(word.at, known):
+            self._heard(word.service, word.at)
 
     def take(self, shown: Shown) -> None:
         """What a service's page shows; an older minute than is known changes nothing."""
         service = shown.board.service.id
         before = self._shown.get(service)
-        if service not in self._first.services or (before is not None and before.at > shown.at):
+        if service not in self._first.services or (
+            before is not None and before.at != shown.at and not replaces(shown.at, before.at)
+        ):
             return
         self._shown[service] = shown
         self._is_new = True
-        self._heard(service, shown.at)
+        known = self._judged.get(service)
+        if known is None or shown.at > known:  # told when it changed, which may be long ago
+            self._heard(service, shown.at)
 
     def _heard(self, service: str, at: datetime) -> None:
-        known = self._judged.get(service)
-        if service in self._first.services and (known is None or at > known):
+        if service in self._first.services:
             self._judged[service] = at
             self._is_new = True
 
@@ -81,7 +87,7 @@ class Boards:
         shown, judged = self._shown.get(service.id), self._judged.get(service.id)
         if shown is None or judged is None:
             return self._first.services[service.id]
-        if now - judged <= STANDS:
+        if -AHEAD <= now - judged <= STANDS:
             return shown.board
         return replace(
             self._first.services[service.id],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from stillup.daemon.cluster.publish import AHEAD
 from stillup.daemon.heartbeat import Heartbeat
 from stillup.daemon.roles.beat import ROLES, Beat, present
 from stillup.daemon.roles.said import words_of
@@ -57,8 +58,9 @@ class Watch:
 
 def unjudged(judged: Mapping[str, datetime], services: Iterable[str], now: datetime, within_s: float) -> list[str]:
     """The services of which nobody has said anything for so long."""
-    bound = now - timedelta(seconds=within_s)
-    return [s for s in services if judged.get(s, datetime.min.replace(tzinfo=now.tzinfo)) < bound]
+    oldest = now - timedelta(seconds=within_s)
+    never = datetime.min.replace(tzinfo=now.tzinfo)
+    return [s for s in services if not oldest <= judged.get(s, never) <= now + AHEAD]
 
 
 async def watching(here: Here) -> None:
