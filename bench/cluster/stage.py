@@ -166,10 +166,10 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.parts: dict[str, Part] = {}
-        self.disk = SmallDisk(folder / "nats" / "n0" / "js", 512)
-        """Of the first NATS server."""
         self.nats = _nats(folder / "nats")
         self.database = PgServer()
+        self.disk = SmallDisk(folder / "nats" / "n0" / "js", 512)
+        """Of the first NATS server."""
         self.hook = Receiver(7, is_moody=False)
         self.a, self.b = ProviderServer("A"), ProviderServer("B")
         self.wires: list[Wire] = []
@@ -186,6 +186,14 @@ class Stage:
         return [part for part in self.parts.values() if part.role == role]
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _start(self) -> None:
         for server in self.nats:
             await asyncio.to_thread(server.start)
         await asyncio.to_thread(self.database.start)
@@ -197,7 +205,6 @@ class Stage:
         for role in ("monitor", "hub", "gateway", "web"):
             for n in range(1, EACH + 1):
                 await self._add(role, f"{role}-{n}")
-        return self
 
     async def _add(self, role: str, name: str) -> None:
         buses, store, wires = await self.wired(self.store)
@@ -226,15 +233,15 @@ class Stage:
             part.send(signal.SIGTERM)
         for part in self.parts.values():
             await part.end()
-        await self.a.__aexit__(None, None, None)
-        await self.b.__aexit__(None, None, None)
-        self.hook.__exit__()
         for wire in self.wires:
             await wire.close()
         await asyncio.to_thread(self.database.remove)
         for server in self.nats:
             await asyncio.to_thread(server.stop)
         self.disk.remove()
+        await self.a.__aexit__(None, None, None)
+        await self.b.__aexit__(None, None, None)
+        self.hook.__exit__()
 
 
 def _nats(folder: Path, size: int = 3) -> list[NatsServer]:

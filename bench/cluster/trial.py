@@ -101,20 +101,21 @@ class Trial:
     async def _are_held(self, bus: Bus, story_bus: Bus, but: str = "") -> bool:
         """Whether each partition has an owner that is not the part of that name."""
         wanted = [(bus, part.name) for part in PARTITIONS] + [(story_bus, PARTITION.name)]
-        return all([await self._holder(one, name, but) for one, name in wanted])
+        return all([await self._holder(one, name) not in ("", but) for one, name in wanted])
 
-    async def _holder(self, bus: Bus, partition: str, but: str) -> bool:
+    async def _holder(self, bus: Bus, partition: str) -> str:
+        """The part that owns it; empty: none, or nobody can say."""
         try:
             entry = await bus.table(LEASES, stands_s=STANDS_S).get(partition)
         except BusError:
-            return False
+            return ""
         if entry is None or entry.value is None:
-            return False
+            return ""
         claim = claim_of(entry)
         name = claim.holder.partition(".")[0] if claim else ""
         if name:
             self._stage.holding[name.rpartition("-")[0]] = name
-        return bool(name) and name != but
+        return name
 
     async def _break(self, seconds: float, bus: Bus, story_bus: Bus) -> None:
         """One fault after the other; the outage of a provider goes on beside."""
@@ -142,9 +143,15 @@ class Trial:
         began_s = time.monotonic()
         async with fault as what:
             name = what.partition(" ")[0]
-            takeover_s = await self._took(bus, [part.name for part in PARTITIONS], name)
-            story_s = await self._took(story_bus, [PARTITION.name], name)
+            wanted = [(bus, part.name) for part in PARTITIONS]
+            takeover_s, story_s = await asyncio.gather(
+                self._took(wanted, name), self._took([(story_bus, PARTITION.name)], name)
+            )
             await asyncio.sleep(max(0.0, began_s + HOLDS_S * self._dice.uniform(0.5, 1.0) - time.monotonic()))
+            if name in [
+                await self._holder(one, partition) for one, partition in (*wanted, (story_bus, PARTITION.name))
+            ]:
+                self._broken.append(f"{what}, and it owned something again")
             gaps_s = tuple(seen.look() for seen in self._load.all)
         mended_s = time.monotonic()
         before = [seen.well for seen in self._load.all]
@@ -160,11 +167,11 @@ class Trial:
         gaps = "/".join(f"{gap_s:.1f}" for gap_s in gaps_s)
         self._say(f"{what}: taken over in {takeover_s:.1f} s, story {story_s:.1f} s, unanswered {gaps} s")
 
-    async def _took(self, bus: Bus, partitions: list[str], but: str) -> float:
+    async def _took(self, partitions: list[tuple[Bus, str]], but: str) -> float:
         """How long until each of them has a living owner that is not ``but``; no longer than a minute."""
         began_s = time.monotonic()
-        for name in partitions:
-            while not await self._holder(bus, name, but):
+        for bus, name in partitions:
+            while await self._holder(bus, name) in ("", but):
                 if time.monotonic() - began_s > WELL_S:
                     self._broken.append(f"{name} had no owner for {WELL_S:.0f} s while {but} was away")
                     return time.monotonic() - began_s
