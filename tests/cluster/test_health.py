@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import aiohttp
 import pytest
 
+from stillup.bus.local import LocalBus
 from stillup.daemon.cluster.publish import VERDICTS, Word, pack
 from stillup.daemon.roles.beat import Beat, Beating
 from stillup.daemon.roles.health import NOT_READY, Health
@@ -18,18 +20,25 @@ BEYOND = 'data = "{data}"\n[web]\ntoken_env = "T"\n[cluster]\nhealth = "0.0.0.0:
 HERE = 'data = "{data}"\n[cluster]\nhealth = "127.0.0.1:0"\n'
 
 
+class Away(LocalBus):
+    """A bus that nobody reaches."""
+
+    is_there = False
+
+
 @pytest.fixture
 async def opened(tmp_path):
     begun = []
 
-    async def opened(text: str = HERE) -> Health:
+    async def opened(text: str = HERE, bus: type[LocalBus] = LocalBus, **more: bool) -> Health:
         here = here_of(text.format(data=tmp_path), environ={"T": TOKEN}, clock=FakeClock())
+        here = replace(here, bus=bus(here.clock))
         first = Beat(replica="m1", life="m1.0", role="monitor", version="1", since=here.clock.now())
         beating = Beating(here.bus, here.clock, first, here.beats, here.say)
         await beating.beat()
         word = Word(at=here.clock.now(), service="claude", seq=1, fence=1)
         await here.bus.table(VERDICTS).put("claude", pack(word))
-        health = Health(here.config, here.environ, here, beating)
+        health = Health(here.config, here.environ, here, beating, **more)
         await health.start()
         health.here = here
         begun.append(health)
@@ -65,6 +74,11 @@ async def test_a_role_that_cannot_do_its_work_is_not_ready_and_says_why(opened):
     health = await opened()
     health.here.beats[NOT_READY] = "it has only begun"
     assert await ask(health, "/readyz") == (503, "not ready: it has only begun\n")
+
+
+@pytest.mark.parametrize(("works_alone", "status"), [(False, 503), (True, 200)])
+async def test_a_bus_that_is_away_takes_out_whoever_needs_it_and_no_gateway(opened, works_alone, status):
+    assert (await ask(await opened(bus=Away, works_alone=works_alone), "/readyz"))[0] == status
 
 
 async def test_beyond_this_machine_metrics_are_behind_the_token_and_the_signs_of_life_are_not(opened):

@@ -111,6 +111,11 @@ async def test_servers_that_have_no_leader_yet_do_not_keep_it_from_beginning():
     assert said == ["whether another process has this name cannot be seen now: NATS does not answer in time"]
 
 
+async def test_a_forgotten_address_of_the_database_is_said_before_every_machine_has_a_past_of_its_own(config):
+    async with running("web", config=config()) as web:
+        await web.until("no PostgreSQL is named (STILLUP_DATABASE_URL is not set): what is judged is kept in ")
+
+
 async def test_the_database_of_another_installation_is_refused(config, tmp_path):
     (tmp_path / "data").mkdir(mode=0o700)
     with open_store(tmp_path / "data" / "stillup.db") as store:

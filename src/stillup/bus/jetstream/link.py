@@ -76,6 +76,7 @@ class Link:
 
     async def _keep(self) -> None:
         first = crc32(self._where.name.encode())  # each process begins with another server: they share the load
+        was_lost = False
         for attempt in count():
             if self._closed.is_set():
                 return
@@ -91,6 +92,9 @@ class Link:
                 self._leave(client)
                 return
             self._client, self.trouble, self._refused = client, None, False
+            if was_lost:
+                _log.warning("NATS at %s answers again", self.place)
+                was_lost = False
             self._changed.fire()
             await until_gone(client)
             self._client = None
@@ -98,6 +102,7 @@ class Link:
             if not self._closed.is_set():
                 self.trouble = f"the connection to NATS at {self.place} is lost and being made again"
                 _log.warning("%s", self.trouble)
+                was_lost = True
             self._changed.fire()
 
     def _leave(self, client: Connection) -> None:

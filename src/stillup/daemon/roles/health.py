@@ -39,14 +39,19 @@ Answer = tuple[HTTPStatus, str, bytes]
 
 
 class Health:
-    """Listens at ``cluster.health`` from :meth:`start` to :meth:`stop`."""
+    """Listens at ``cluster.health`` from :meth:`start` to :meth:`stop`.
 
-    def __init__(self, config: Config, environ: Mapping[str, str], here: Here, beating: Beating) -> None:
+    ``works_alone``: the role serves without the bus, so one that is away for all must not take all of them out.
+    """
+
+    def __init__(
+        self, config: Config, environ: Mapping[str, str], here: Here, beating: Beating, *, works_alone: bool = False
+    ) -> None:
         from stillup.config.kinds import stays_here
         from stillup.web.token import find_token
 
         self._listen = config.cluster.health or ""
-        self._here, self._beating = here, beating
+        self._here, self._beating, self._works_alone = here, beating, works_alone
         self._is_private = stays_here(f"http://{self._listen}")
         self._token = None if self._is_private else find_token(config.web, config.data_folder, environ)
         self._servers: list[asyncio.Server] = []
@@ -106,7 +111,7 @@ class Health:
 
     def why_not_ready(self) -> str:
         """Why this process cannot do its work now; empty where it can."""
-        if not self._here.bus.is_there:
+        if not (self._works_alone or self._here.bus.is_there):
             return "the bus does not answer"
         return self._here.beats.get(NOT_READY, "")
 

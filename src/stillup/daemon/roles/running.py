@@ -148,6 +148,7 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
             say(why_not)
         opener = store_opener(config, environ, clock)
         if start.role in _NEED_STORE:
+            _warn_of_file(config, environ, say)
             await asyncio.to_thread(_first_look, opener, say)
         here = Here(
             config=config, environ=environ, services=services, clock=clock, say=say, bus=bus, replica=replica,
@@ -163,7 +164,7 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
         )  # fmt: skip
         beating = Beating(bus, clock, beat, here.beats, say)
         if config.cluster.health:
-            health = Health(config, environ, here, beating)
+            health = Health(config, environ, here, beating, works_alone=start.role == "gateway")
             await health.start()
             stack.push_async_callback(health.stop)
             say(f"health: {health.address}/healthz")
@@ -266,6 +267,16 @@ def store_opener(config: Config, environ: Mapping[str, str], clock: Clock) -> Ca
         return store
 
     return opened
+
+
+def _warn_of_file(config: Config, environ: Mapping[str, str], say: Say) -> None:
+    """A variable that was forgotten would give every machine a past, and alerts, of its own."""
+    where = config.store_at(environ)
+    if isinstance(where, Path):
+        say(
+            f"no PostgreSQL is named ({config.store.url_env} is not set): what is judged is kept in {where}. Processes "
+            "on other machines would keep another, and send each alert again"
+        )
 
 
 def _first_look(opener: Callable[[], Store], say: Say) -> None:
