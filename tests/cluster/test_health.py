@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import aiohttp
@@ -79,6 +80,30 @@ async def test_a_role_that_cannot_do_its_work_is_not_ready_and_says_why(opened):
 @pytest.mark.parametrize(("works_alone", "status"), [(False, 503), (True, 200)])
 async def test_a_bus_that_is_away_takes_out_whoever_needs_it_and_no_gateway(opened, works_alone, status):
     assert (await ask(await opened(bus=Away, works_alone=works_alone), "/readyz"))[0] == status
+
+
+async def left(asking):
+    for reader, writer in asking:
+        with suppress(OSError):
+            writer.write_eof()
+            await reader.read()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def test_one_place_that_asks_slowly_keeps_no_other_out(opened):
+    port = int((await opened()).address.rpartition(":")[2])
+    slow = [await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0)) for _ in range(80)]
+    for _, writer in slow:
+        writer.write(b"GET /healthz HTTP/1.1\r\n")
+    async with asyncio.timeout(BOUND_S):
+        with suppress(ConnectionError):
+            await slow[-1][0].read()  # one too many: it was turned away, the first are waited for
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        await left([*slow, (reader, writer)])
 
 
 async def test_beyond_this_machine_metrics_are_behind_the_token_and_the_signs_of_life_are_not(opened):

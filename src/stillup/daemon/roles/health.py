@@ -6,6 +6,7 @@ A few lines of HTTP by hand: a monitor has no page, and should not need one to b
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from stillup.daemon.roles.beat import Beating
     from stillup.daemon.roles.role import Here
 
-_BACKLOG, _MOST_AT_ONCE = 64, 64
+_BACKLOG, _MOST_AT_ONCE, _MOST_OF_ONE = 64, 64, 16
 _MOST_HEAD, _PATIENCE_S = 8_192, 5.0
 _TEXT, _METRICS = "text/plain; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"
 
@@ -55,7 +56,7 @@ class Health:
         self._is_private = stays_here(f"http://{self._listen}")
         self._token = None if self._is_private else find_token(config.web, config.data_folder, environ)
         self._servers: list[asyncio.Server] = []
-        self._at_once = 0
+        self._at_once: Counter[str] = Counter()
         self.address = ""
 
     async def start(self) -> None:
@@ -72,9 +73,11 @@ class Health:
             server.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._at_once += 1
+        # Who asks slowly from one place must not keep a container's own check out, which would end what is well.
+        place = str((writer.get_extra_info("peername") or ("",))[0])
+        self._at_once[place] += 1
         try:
-            if self._at_once <= _MOST_AT_ONCE:
+            if self._at_once[place] <= _MOST_OF_ONE and self._at_once.total() <= self._most(place):
                 async with asyncio.timeout(_PATIENCE_S):
                     head = await reader.readuntil(b"\r\n\r\n")
                     writer.write(_response(*await self._say(head), with_body=not head.startswith(b"HEAD ")))
@@ -82,8 +85,12 @@ class Health:
         except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # whoever asks like that has no answer coming
         finally:
-            self._at_once -= 1
+            self._at_once -= Counter((place,))
             writer.close()
+
+    @staticmethod
+    def _most(place: str) -> int:
+        return _MOST_AT_ONCE + (_MOST_OF_ONE if _is_here(place) else 0)
 
     async def _say(self, head: bytes) -> Answer:
         lines = head.decode("latin-1").split("\r\n")
