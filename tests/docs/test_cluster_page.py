@@ -86,6 +86,21 @@ def test_a_role_is_given_the_secrets_that_its_configuration_names_and_no_other(r
     assert role == "gateway" or not {s for s in named if s.endswith("_key")}, "what faces the public has no keys"
 
 
+def test_prometheus_reads_a_token_that_no_other_user_has_to_own():
+    told = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text("utf-8"))
+    files = {job["authorization"]["credentials_file"] for job in told["scrape_configs"]}
+    (secret,) = COMPOSE["services"]["prometheus"]["secrets"]
+    assert files == {f"/run/secrets/{secret}"}
+    assert not any(secret in COMPOSE["services"][role]["secrets"] for role in ROLES)
+
+
+def test_bus_and_database_are_reached_by_roles_alone():
+    for name, service in COMPOSE["services"].items():
+        is_behind = name == "postgres" or name.startswith("nats-")
+        wanted = {"behind"} if is_behind else {"inside", "behind"} if name in ROLES else {"inside"}
+        assert set(service["networks"]) == wanted, name
+
+
 def test_every_secret_is_somebodys():
     given = {s for service in COMPOSE["services"].values() for s in service.get("secrets", ())}
     assert given == COMPOSE["secrets"].keys()
