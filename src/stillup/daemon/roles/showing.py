@@ -1,0 +1,127 @@
+"""The page of a process of a cluster, with or without the past and a desk for reports: what web and hub share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from stillup.daemon.board import first_board
+from stillup.daemon.cluster.publish import BOARDS, VERDICTS, unpack, unpack_board
+from stillup.daemon.cluster.together import end, together
+from stillup.daemon.roles.boards import Boards
+from stillup.daemon.web import Serving
+from stillup.errors import BadDataError
+from stillup.web.token import find_token
+
+if TYPE_CHECKING:
+    from stillup.board import Archive
+    from stillup.bus.base import Entry
+    from stillup.daemon.reports.desk import SharedDesk
+    from stillup.daemon.roles.role import Here
+
+_GATHER_S = 0.1
+"""What is said of several services at once is one new board."""
+_LOOK_S = 5.0
+
+
+async def serve_page(
+    here: Here,
+    what: str,
+    *,
+    archive: Archive | None = None,
+    desk: SharedDesk | None = None,
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+) -> None:
+    """Serve until told to stop; what is under way is answered.
+
+    ``what`` it is called where it says its address; ``beside`` begins what goes on as long as the page does.
+    """
+    token = await asyncio.to_thread(find_token, here.config.web, here.config.data_folder, here.environ)
+    now = here.clock.now()
+    page = Serving(
+        here.config.web,
+        here.clock,
+        first_board(here.services, now),
+        say=here.say,
+        archive=archive,
+        desk=desk,
+        kept=desk.kept if desk is not None else None,
+        token=token,
+        more_metrics=[desk.metrics] if desk is not None else [],
+    )
+    await asyncio.to_thread(page.start)
+    here.say(f"{what}: {page.address}")
+    here.beats["page"] = page.address
+    works = [asyncio.ensure_future(Showing(here, Boards(here.services, now), page).go_on())]
+    if desk is not None:
+        works.append(asyncio.ensure_future(desk.go_on()))
+    if beside is not None:
+        works.append(asyncio.ensure_future(beside()))
+    told = asyncio.ensure_future(here.stop.until(1))
+    try:
+        await asyncio.wait((*works, told), return_when=asyncio.FIRST_COMPLETED)
+        for work in works:
+            if work.done():
+                work.result()
+        # Reports that are under way are answered by the desk, which goes on until nobody is there any more.
+        await asyncio.to_thread(page.stop)
+        if desk is not None and not await desk.finish():
+            here.say("the bus did not take the last reports; nobody was told that they were kept")
+    finally:
+        await end((*works, told))
+        await asyncio.to_thread(page.stop)
+
+
+class Showing:
+    """Hands the page a new board when there is one."""
+
+    def __init__(self, here: Here, boards: Boards, page: Serving) -> None:
+        self._here, self._boards, self._page = here, boards, page
+        self._news = asyncio.Event()
+        self._cannot: set[str] = set()
+
+    async def go_on(self) -> None:
+        """Until it is cancelled."""
+        await together(
+            self._watch(VERDICTS, self._judged),
+            self._watch(BOARDS, lambda value: self._boards.take(unpack_board(value))),
+            self._show(),
+        )
+
+    def _judged(self, value: bytes) -> None:
+        word = unpack(value)
+        self._boards.judged_at(word)
+        if word.trace:
+            self._here.traces.begin("show", word.trace, service=word.service).end()
+
+    async def _watch(self, table: str, take: Callable[[bytes], None]) -> None:
+        async for entry in self._here.bus.table(table).watch():
+            self._take(table, entry, take)
+
+    def _take(self, table: str, entry: Entry, take: Callable[[bytes], None]) -> None:
+        if entry.value is None:
+            return  # what nobody says any more grows old by itself
+        try:
+            take(entry.value)
+        except BadDataError as exc:
+            if table not in self._cannot:
+                self._here.say(f"{table}, {entry.key}: {exc}; a page that is newer than the monitors, or older?")
+            self._cannot.add(table)
+        self._news.set()
+
+    async def _show(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._news.wait()
+                await self._here.clock.sleep(_GATHER_S)
+            self._news.clear()
+            made = self._boards.due(self._here.clock.now())
+            if made is None:
+                continue
+            board, changes = made
+            self._page.show(board, changes)
+            self._here.beats["judged"] = f"{board.at:%Y-%m-%dT%H:%M:%SZ}"
+            self._here.beats["services"] = f"{len(self._boards.judged)} of {len(self._here.services)}"
