@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from stillup.config.kinds import Kind, stays_here
-from stillup.config.types import Id, KeyFile, Listen, Url, Variable
+from stillup.config.types import Id, KeyFile, Listen, Url, Variable, says
 from stillup.config.words import Complaint, KeyPath, near, show
 
 BusAddress: TypeAlias = Annotated[str, Meta(extra={"kind": Kind.BUS})]
@@ -18,17 +18,13 @@ Count: TypeAlias = Annotated[int, Meta(ge=0, le=1_000)]
 _PLAIN = re.compile(r"[A-Za-z0-9-]{1,40}")
 
 
-def _says(text: str) -> Meta:
-    return Meta(description=text)
-
-
 class Expect(Struct, frozen=True, kw_only=True):
     """How many of each role there are when all is well."""
 
-    monitor: Annotated[Count, _says("How many monitors should be there; fewer is said to whom `[watchdog]` names")] = 0
-    hub: Annotated[Count, _says("Likewise of hubs")] = 0
-    gateway: Annotated[Count, _says("Likewise of gateways")] = 0
-    web: Annotated[Count, _says("Likewise of pages")] = 0
+    monitor: Annotated[Count, says("How many monitors should be there; fewer is said to whom `[watchdog]` names")] = 0
+    hub: Annotated[Count, says("Likewise of hubs")] = 0
+    gateway: Annotated[Count, says("Likewise of gateways")] = 0
+    web: Annotated[Count, says("Likewise of pages")] = 0
 
 
 class Cluster(Struct, frozen=True, kw_only=True):
@@ -37,39 +33,35 @@ class Cluster(Struct, frozen=True, kw_only=True):
     bus: Annotated[
         tuple[BusAddress, ...],
         Meta(max_length=16),
-        _says("The NATS servers, each of one cluster, with JetStream; `stillup run` needs one at least"),
+        says("The NATS servers, each of one cluster, with JetStream; `stillup run` needs one at least"),
     ] = ()
     prefix: Annotated[
-        str, Meta(extra={"kind": Kind.ID}), _says("What all names on the bus begin with: two installations have two")
+        str, Meta(extra={"kind": Kind.ID}), says("What all names on the bus begin with: two installations have two")
     ] = "stillup"
     name: Annotated[
         Id | None,
-        _says(
-            "The name of this process in the cluster, its own. Default: the machine's name, the role and four digits"
-        ),
+        says("The name of this process in the cluster, its own. Default: the machine's name, the role and four digits"),
     ] = None
-    user: Annotated[Id | None, _says("The user on the bus, where it asks for one")] = None
-    password_env: Annotated[Variable | None, _says("The variable that holds that user's password")] = None
-    password_file: Annotated[KeyFile | None, _says("A file (mode 0600) that holds it, if the variable does not")] = None
-    token_env: Annotated[Variable | None, _says("The variable that holds a token for the bus")] = None
-    token_file: Annotated[KeyFile | None, _says("A file (mode 0600) that holds it, if the variable does not")] = None
-    credentials_file: Annotated[KeyFile | None, _says("A file of NATS credentials (`.creds`, mode 0600)")] = None
-    ca_file: Annotated[KeyFile | None, _says("Who signed the servers' certificates (PEM). Default: the system's")] = (
-        None
-    )
-    cert_file: Annotated[KeyFile | None, _says("This process's own certificate for the bus (PEM)")] = None
-    key_file: Annotated[KeyFile | None, _says("The key of that certificate (PEM, mode 0600)")] = None
+    user: Annotated[Id | None, says("The user on the bus, where it asks for one")] = None
+    password_env: Annotated[Variable | None, says("The variable that holds that user's password")] = None
+    password_file: Annotated[KeyFile | None, says("A file (mode 0600) that holds it, if the variable does not")] = None
+    token_env: Annotated[Variable | None, says("The variable that holds a token for the bus")] = None
+    token_file: Annotated[KeyFile | None, says("A file (mode 0600) that holds it, if the variable does not")] = None
+    credentials_file: Annotated[KeyFile | None, says("A file of NATS credentials (`.creds`, mode 0600)")] = None
+    ca_file: Annotated[KeyFile | None, says("Who signed the servers' certificates (PEM). Default: the system's")] = None
+    cert_file: Annotated[KeyFile | None, says("This process's own certificate for the bus (PEM)")] = None
+    key_file: Annotated[KeyFile | None, says("The key of that certificate (PEM, mode 0600)")] = None
     copies: Annotated[
         Annotated[int, Meta(ge=1, le=5)] | None,
-        _says("On how many servers each stream is kept. Default: 3 in a cluster of servers, 1 on a single one"),
+        says("On how many servers each stream is kept. Default: 3 in a cluster of servers, 1 on a single one"),
     ] = None
     log_mb: Annotated[
-        int, Meta(ge=1, le=1_048_576), _says("How much a partition's log may hold on the bus; the oldest goes first")
+        int, Meta(ge=1, le=1_048_576), says("How much a partition's log may hold on the bus; the oldest goes first")
     ] = 64
-    log_days: Annotated[float, Meta(gt=0, le=365), _says("How long it is kept there")] = 7.0
+    log_days: Annotated[float, Meta(gt=0, le=365), says("How long it is kept there")] = 7.0
     health: Annotated[
         Listen | None,
-        _says(
+        says(
             "Where this process answers `/healthz`, `/readyz` and `/metrics`, whatever its role. Beyond this machine "
             "`/metrics` asks for the token of the page (`web.token_env`, `web.token_file`). Default: nowhere"
         ),
@@ -82,17 +74,17 @@ class Watchdog(Struct, frozen=True, kw_only=True):
 
     url: Annotated[
         Url | None,
-        _says("An address that is called while all is well; whoever keeps it sounds the alarm when the calls cease"),
+        says("An address that is called while all is well; whoever keeps it sounds the alarm when the calls cease"),
     ] = None
-    url_env: Annotated[Variable | None, _says("The variable that holds that address, where it is a secret")] = None
-    every_s: Annotated[int, Meta(ge=10, le=86_400), _says("Seconds between two calls")] = 60
+    url_env: Annotated[Variable | None, says("The variable that holds that address, where it is a secret")] = None
+    every_s: Annotated[int, Meta(ge=10, le=86_400), says("Seconds between two calls")] = 60
     judged_within_s: Annotated[
-        int, Meta(ge=90, le=86_400), _says("All is well while every service was judged within so many seconds")
+        int, Meta(ge=90, le=86_400), says("All is well while every service was judged within so many seconds")
     ] = 180
     silent_after_s: Annotated[
-        int, Meta(ge=10, le=86_400), _says("A role counts as missing once it was short of processes for so long")
+        int, Meta(ge=10, le=86_400), says("A role counts as missing once it was short of processes for so long")
     ] = 30
-    tell: Annotated[tuple[Id, ...], _says("The channels of `[alerts]` that are told when something is missing")] = ()
+    tell: Annotated[tuple[Id, ...], says("The channels of `[alerts]` that are told when something is missing")] = ()
 
 
 def cautions(cluster: Cluster) -> Iterator[str]:

@@ -7,10 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from stillup.config.kinds import Kind
-
-
-def _says(text: str) -> Meta:
-    return Meta(description=text)
+from stillup.config.types import says
 
 
 class Drills(Struct, frozen=True, kw_only=True):
@@ -18,7 +15,7 @@ class Drills(Struct, frozen=True, kw_only=True):
 
     drill_users: Annotated[
         tuple[Annotated[str, Meta(extra={"kind": Kind.ID})], ...],
-        _says(
+        says(
             "The users who may begin and end drills (`stillup gateway fault`). "
             "Default: none, where there are users; without users anyone on this machine may"
         ),
@@ -30,28 +27,28 @@ class Deferral(Drills, frozen=True, kw_only=True):
 
     defer: Annotated[
         bool | None,
-        _says(
+        says(
             "Whether a request that no upstream can answer now is kept and asked again later: `true` keeps every one, "
             "`false` none. Default: those whose client asks for it with the header `x-stillup-defer: 1`"
         ),
     ] = None
     defer_again: Annotated[
         bool | None,
-        _says(
+        says(
             "Whether such a request is asked again after a crash when nobody can know whether it was answered: `true` "
             "always, `false` never before you say so. Default: yes, unless its provider runs tools of its own for it"
         ),
     ] = None
     defer_days: Annotated[
-        int, Meta(ge=1, le=365), _says("How long such a request, and then its answer, is kept at most")
+        int, Meta(ge=1, le=365), says("How long such a request, and then its answer, is kept at most")
     ] = 7
     defer_max: Annotated[
         int,
         Meta(ge=1, le=10_000),
-        _says("How many of them are kept at most; answers give way, oldest first, requests that wait never do"),
+        says("How many of them are kept at most; answers give way, oldest first, requests that wait never do"),
     ] = 200
-    defer_max_mb: Annotated[int, Meta(ge=1, le=65_536), _says("How much space they may take")] = 256
+    defer_max_mb: Annotated[int, Meta(ge=1, le=65_536), says("How much space they may take")] = 256
     defer_pause_s: Annotated[
-        float, Meta(ge=0, le=3_600), _says("Seconds between two of them when they are asked again")
+        float, Meta(ge=0, le=3_600), says("Seconds between two of them when they are asked again")
     ] = 2.0
-    defer_notify: Annotated[bool, _says("`false` shows no notification on this desktop when an answer is there")] = True
+    defer_notify: Annotated[bool, says("`false` shows no notification on this desktop when an answer is there")] = True

@@ -7,10 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from stillup.config.kinds import Kind
-
-
-def _says(text: str) -> Meta:
-    return Meta(description=text)
+from stillup.config.types import says
 
 
 class Drill(Struct, frozen=True, kw_only=True):
@@ -19,12 +16,12 @@ class Drill(Struct, frozen=True, kw_only=True):
     remind_days: Annotated[
         int,
         Meta(ge=0, le=366),
-        _says("How many days after a drill `stillup up` reminds of the next one; 0: never"),
+        says("How many days after a drill `stillup up` reminds of the next one; 0: never"),
     ] = 30
     remind_to: Annotated[
         tuple[Annotated[str, Meta(extra={"kind": Kind.ID})], ...],
-        _says("Ids of `[[alerts.channels]]` that are reminded. Default: a notification on this machine's desktop"),
+        says("Ids of `[[alerts.channels]]` that are reminded. Default: a notification on this machine's desktop"),
     ] = ()
     minutes: Annotated[
-        int, Meta(ge=10, le=240), _says("How long a drill that `stillup drill plan` proposes may take")
+        int, Meta(ge=10, le=240), says("How long a drill that `stillup drill plan` proposes may take")
     ] = 30

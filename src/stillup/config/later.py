@@ -6,9 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-
-def _says(text: str) -> Meta:
-    return Meta(description=text)
+from stillup.config.types import says
 
 
 class Later(Struct, frozen=True, kw_only=True):
@@ -16,19 +14,19 @@ class Later(Struct, frozen=True, kw_only=True):
 
     run: Annotated[
         bool,
-        _says("`false` keeps `stillup up` from running them: only `stillup later run --wait` does then"),
+        says("`false` keeps `stillup up` from running them: only `stillup later run --wait` does then"),
     ] = True
     well_for_s: Annotated[
         float,
         Meta(ge=0, le=86_400),
-        _says("How long a service must have been operational, seconds, before a command that waits for it runs"),
+        says("How long a service must have been operational, seconds, before a command that waits for it runs"),
     ] = 120.0
-    pause_s: Annotated[float, Meta(ge=0, le=3_600), _says("Seconds between two of them")] = 5.0
+    pause_s: Annotated[float, Meta(ge=0, le=3_600), says("Seconds between two of them")] = 5.0
     max_commands: Annotated[
-        int, Meta(ge=1, le=10_000), _says("How many are kept at most; results give way, oldest first")
+        int, Meta(ge=1, le=10_000), says("How many are kept at most; results give way, oldest first")
     ] = 200
-    keep_days: Annotated[int, Meta(ge=1, le=365), _says("How long a result is kept")] = 30
+    keep_days: Annotated[int, Meta(ge=1, le=365), says("How long a result is kept")] = 30
     output_mb: Annotated[
-        int, Meta(ge=1, le=1_024), _says("How much of a command's output is kept: its beginning and its end")
+        int, Meta(ge=1, le=1_024), says("How much of a command's output is kept: its beginning and its end")
     ] = 4
-    notify: Annotated[bool, _says("`false` shows no notification on this desktop when one is done")] = True
+    notify: Annotated[bool, says("`false` shows no notification on this desktop when one is done")] = True

@@ -8,43 +8,39 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from stillup.catalog.load import catalogue
-from stillup.config.types import Name, Service
+from stillup.config.types import Name, Service, says
 from stillup.config.words import Complaint, KeyPath, near, show
 
 Percent: TypeAlias = Annotated[float, Meta(ge=50, le=100)]
 Money: TypeAlias = Annotated[float, Meta(gt=0, le=1e9)]
 
 
-def _says(text: str) -> Meta:
-    return Meta(description=text)
-
-
 class Agreement(Struct, frozen=True, kw_only=True):
     """What one service, or one component of it, is held to."""
 
-    service: Annotated[Service, _says("Which service")]
-    component: Annotated[Name | None, _says("Which component of it. Default: the service as a whole")] = None
+    service: Annotated[Service, says("Which service")]
+    component: Annotated[Name | None, says("Which component of it. Default: the service as a whole")] = None
     target: Annotated[
-        Percent | None, _says("The target in per cent of a month. Default: that of the `plan`, else `sla.target`")
+        Percent | None, says("The target in per cent of a month. Default: that of the `plan`, else `sla.target`")
     ] = None
     plan: Annotated[
         Name | None,
-        _says("The plan you have, as `stillup sla SERVICE` names those with published terms; credits are by its terms"),
+        says("The plan you have, as `stillup sla SERVICE` names those with published terms; credits are by its terms"),
     ] = None
     bill: Annotated[
         Money | None,
-        _says("What you pay for it in the period of the terms (a month, for some a quarter), for the credit in money"),
+        says("What you pay for it in the period of the terms (a month, for some a quarter), for the credit in money"),
     ] = None
     currency: Annotated[
-        Literal["USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "CAD", "AUD"], _says("In which currency")
+        Literal["USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "CAD", "AUD"], says("In which currency")
     ] = "USD"
 
 
 class Sla(Struct, frozen=True, kw_only=True):
     """What availability is held against."""
 
-    target: Annotated[Percent, _says("The target in per cent of a month, for whatever has none of its own")] = 99.9
-    agreements: Annotated[tuple[Agreement, ...], _says("Targets, plans and bills of single services")] = ()
+    target: Annotated[Percent, says("The target in per cent of a month, for whatever has none of its own")] = 99.9
+    agreements: Annotated[tuple[Agreement, ...], says("Targets, plans and bills of single services")] = ()
 
     def of(self, service: str, component: str | None) -> Agreement | None:
         """What is said of exactly this one; None where nothing is."""

@@ -9,21 +9,27 @@ from msgspec import Meta
 from stillup.config.kinds import Kind
 
 
-def _kind(kind: Kind) -> Meta:
-    return Meta(extra={"kind": kind})
+def kind(of: Kind) -> Meta:
+    """How a value is checked beyond its shape."""
+    return Meta(extra={"kind": of})
 
 
-BaseUrl: TypeAlias = Annotated[str, _kind(Kind.BASE_URL)]
-Url: TypeAlias = Annotated[str, _kind(Kind.URL)]
-Listen: TypeAlias = Annotated[str, _kind(Kind.LISTEN)]
-FolderOrFile: TypeAlias = Annotated[str, _kind(Kind.PATH)]
-KeyFile: TypeAlias = Annotated[str, _kind(Kind.KEY_FILE)]
-Variable: TypeAlias = Annotated[str, _kind(Kind.VARIABLE)]
-Service: TypeAlias = Annotated[str, _kind(Kind.SERVICE)]
-Country: TypeAlias = Annotated[str, _kind(Kind.COUNTRY)]
-Control: TypeAlias = Annotated[str, _kind(Kind.CONTROL)]
-Id: TypeAlias = Annotated[str, _kind(Kind.ID)]
-Network: TypeAlias = Annotated[str, _kind(Kind.NETWORK)]
-Hop: TypeAlias = Annotated[str, _kind(Kind.HOP)]
+def says(text: str) -> Meta:
+    """What a key is, for the reference and for refusals."""
+    return Meta(description=text)
+
+
+BaseUrl: TypeAlias = Annotated[str, kind(Kind.BASE_URL)]
+Url: TypeAlias = Annotated[str, kind(Kind.URL)]
+Listen: TypeAlias = Annotated[str, kind(Kind.LISTEN)]
+FolderOrFile: TypeAlias = Annotated[str, kind(Kind.PATH)]
+KeyFile: TypeAlias = Annotated[str, kind(Kind.KEY_FILE)]
+Variable: TypeAlias = Annotated[str, kind(Kind.VARIABLE)]
+Service: TypeAlias = Annotated[str, kind(Kind.SERVICE)]
+Country: TypeAlias = Annotated[str, kind(Kind.COUNTRY)]
+Control: TypeAlias = Annotated[str, kind(Kind.CONTROL)]
+Id: TypeAlias = Annotated[str, kind(Kind.ID)]
+Network: TypeAlias = Annotated[str, kind(Kind.NETWORK)]
+Hop: TypeAlias = Annotated[str, kind(Kind.HOP)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 Usd: TypeAlias = Annotated[float, Meta(gt=0, le=1_000_000)]
