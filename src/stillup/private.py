@@ -57,6 +57,43 @@ def replace_file(path: Path, body: bytes) -> None:
         draft.replace(path)
 
 
+def sync(*paths: Path) -> None:
+    """Wait until the disk has these files and folders; what cannot be waited for is passed over."""
+    for path in paths:
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def open_lock(path: Path) -> int:
+    """A file to be held, for its owner alone; made where it is missing.
+
+    :raises OSError: it cannot be opened.
+    """
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def hold(handle: int, *, wait: bool = False) -> bool:
+    """Hold a file alone; False where another does. The system gives it back however its holder goes, killed too.
+
+    A disk that takes no locks gives it to whoever asks.
+    """
+    try:
+        import fcntl
+    except ImportError:  # pragma: no cover - not a POSIX system
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 @contextmanager
 def _draft(path: Path, body: bytes) -> Iterator[Path]:
     """The body in a file beside ``path``, mode 0600; whatever becomes of it, it is gone afterwards."""

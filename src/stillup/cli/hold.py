@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from stillup.private import private_folder
+from stillup.private import open_lock, private_folder
 
 
 def hold(path: Path) -> int | None:
@@ -69,4 +69,4 @@ def _take(lock: int, *, alone: bool, wait: bool) -> None:
 
 def _opened(path: Path) -> int:
     private_folder(path.parent)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return open_lock(path)

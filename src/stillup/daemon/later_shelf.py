@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from msgspec.structs import replace
 from stillup.daemon.later_command import Command
 from stillup.daemon.lock import Lock
 from stillup.errors import UsageError
-from stillup.private import check_folder, private_folder, replace_file
+from stillup.private import check_folder, hold, open_lock, private_folder, replace_file, sync
 
 if TYPE_CHECKING:
     from stillup.config import Config
@@ -65,9 +65,9 @@ class Commands:
     def changing(self) -> Iterator[None]:
         """While inside, nobody else changes anything: not for longer than a look at the folder takes."""
         private_folder(self.folder)
-        handle = os.open(self.folder / "change", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = open_lock(self.folder / "change")
         try:
-            _hold(handle, wait=True)
+            hold(handle, wait=True)
             yield
         finally:
             os.close(handle)
@@ -120,13 +120,7 @@ class Commands:
 
     def sync(self, command: Command) -> None:
         """Wait until the disk has it."""
-        for path in (self.at(command.id, "command"), self.folder):
-            with suppress(OSError):
-                handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+        sync(self.at(command.id, "command"), self.folder)
 
     def at(self, command_id: str, kind: str) -> Path:
         """Its file of a kind."""
@@ -136,8 +130,8 @@ class Commands:
 
     def hold(self, command_id: str) -> int | None:
         """Its lock, to be handed on to the shell that runs it; None while one runs it already."""
-        handle = os.open(self.at(command_id, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if _hold(handle, wait=False):
+        handle = open_lock(self.at(command_id, "lock"))
+        if hold(handle):
             return handle
         os.close(handle)
         return None
@@ -187,18 +181,3 @@ class Commands:
             raise UsageError(msg)
         for command in over[: max(0, excess)]:
             self.drop(command.id)
-
-
-def _hold(handle: int, *, wait: bool) -> bool:
-    """Lock a file. A disk that takes no locks gives it to whoever asks."""
-    try:
-        import fcntl
-    except ImportError:  # pragma: no cover - not a POSIX system
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True

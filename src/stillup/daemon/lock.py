@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from stillup.private import private_folder
+from stillup.private import hold, open_lock, private_folder
 
 
 class Lock:
@@ -32,16 +32,9 @@ class Lock:
     def taken(self) -> bool:
         """Whether we have it now. A disk that takes no locks gives it to whoever asks."""
         try:
-            import fcntl
-        except ImportError:  # pragma: no cover - not a POSIX system
-            return True
-        try:
             if self._file is None:
                 private_folder(self._path.parent)
-                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+                self._file = open_lock(self._path)
         except OSError:
             return True
-        return True
+        return hold(self._file)

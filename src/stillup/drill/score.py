@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from stillup.drill.values import Asked, Drill, Lane, Loss, Scene, Score, Where
+from stillup.risk.stretches import tidy
 
 PUT_UP_WITH_S = 10.0
 """A silence longer than this counts as nobody answering: people's attention is lost by then (Nielsen 1993, ch. 5)."""
@@ -39,7 +40,7 @@ def score_of(scene: Scene, lane: Lane) -> Score:
         requests=len(asked),
         errors=len(asked) - whole,
         lost_chars=sum(_missing(each) for each in asked if not each.ok),
-        without_answer_s=sum(end - start for start, end in _merged(_gaps(asked))),
+        without_answer_s=sum(end - start for start, end in tidy(_gaps(asked))),
         switch_s=_switched(scene, asked),
         put_off=sum(each.put_off for each in asked),
         alerts=None if alerts is None else (sum(a.at_s is not None for a in alerts), len(alerts)),
@@ -107,17 +108,6 @@ def _gaps(asked: tuple[Asked, ...]) -> Iterator[tuple[float, float]]:
             until = each.first_s if each.first_s is not None else each.done_s
             begins = each.at_s if until - each.at_s >= each.silence_s else each.done_s - each.silence_s
             yield max(each.at_s, begins), max(each.at_s, begins) + each.silence_s
-
-
-def _merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The same stretches of time, none of it twice."""
-    merged: list[tuple[float, float]] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
 
 
 def _switched(scene: Scene, asked: tuple[Asked, ...]) -> float | None:

@@ -22,7 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from stillup.gateway.later.item import Answer, Item, Request, State
-from stillup.private import check_folder, private_folder, replace_file
+from stillup.private import check_folder, hold, open_lock, private_folder, replace_file, sync
 
 _ID = re.compile(r"later_[0-9a-f]{24}")
 _DAY_S = 86_400.0
@@ -137,13 +137,7 @@ class Shelf:
 
     def sync(self, item: Item) -> None:
         """Wait until the disk has a request and its state. For another thread."""
-        for path in (self._at(item.id, "request"), self._at(item.id, "state"), self.folder):
-            with suppress(OSError):
-                handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+        sync(self._at(item.id, "request"), self._at(item.id, "state"), self.folder)
 
     def _make_room(self, more_bytes: int, user: str, *, besides: int = 0) -> None:
         bounds = self.bounds
@@ -208,16 +202,8 @@ def read_answer(folder: Path, item_id: str) -> Answer | None:
 
 def _locked(path: Path) -> int | None:
     """The lock, which the system gives back however its holder goes; None where another process has it."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:  # pragma: no cover - not a POSIX system
+    handle = open_lock(path)
+    if hold(handle):
         return handle
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    except OSError:  # a disk that takes no locks gives it to whoever asks
-        return handle
-    return handle
+    os.close(handle)
+    return None
