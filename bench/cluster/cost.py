@@ -33,7 +33,8 @@ from stillup.clock import SystemClock  # noqa: E402
 from stillup.daemon.board import first_board  # noqa: E402
 from stillup.daemon.cluster.publish import BOARDS, Shown, pack_board  # noqa: E402
 from stillup.sim.provider_server import ProviderServer  # noqa: E402
-from tests.cluster.nats_server import NatsServer, free_port  # noqa: E402
+from stillup.testing import free_port  # noqa: E402
+from tests.cluster.nats_server import NatsServer  # noqa: E402
 
 READERS, CHANGES = 400, 20
 _DONE = re.compile(r"(\d+) requests in")

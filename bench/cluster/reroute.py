@@ -37,7 +37,8 @@ from stillup.daemon.cluster.publish import VERDICTS  # noqa: E402
 from stillup.model.service import State  # noqa: E402
 from stillup.sim.provider.behaviour import Behaviour, Failure  # noqa: E402
 from stillup.sim.provider_server import ProviderServer  # noqa: E402
-from tests.cluster.nats_server import NatsServer, free_port  # noqa: E402
+from stillup.testing import free_port  # noqa: E402
+from tests.cluster.nats_server import NatsServer  # noqa: E402
 
 MODEL = "claude-sonnet-4-5"
 LIMIT = 60

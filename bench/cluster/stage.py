@@ -17,7 +17,8 @@ from alerts.receiver import Receiver
 from cluster.proxy import Wire
 from stillup.registry import usable_sources
 from stillup.sim.provider_server import ProviderServer
-from tests.cluster.nats_server import NatsServer, free_port
+from stillup.testing import free_port
+from tests.cluster.nats_server import NatsServer
 from tests.store.pgserver import PgServer
 
 ROOT = Path(__file__).parents[2]

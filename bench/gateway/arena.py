@@ -12,9 +12,10 @@ from time import perf_counter, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.processes import Program, free_port
+from gateway.processes import Program
 from gateway.protocols import OPENAI, Question
 from gateway.subjects import Absent, Place, Subject
+from stillup.testing import free_port
 
 _HERE = Path(__file__).parent
 _PATIENCE_S = 120

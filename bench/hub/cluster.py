@@ -16,7 +16,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +34,7 @@ from stillup.daemon.cluster.publish import VERDICTS, unpack
 from stillup.daemon.cluster.records import Partial
 from stillup.daemon.cluster.records import unpack as said_of
 from stillup.hub.adding import Adding
+from stillup.testing import free_port
 
 SERVICES = ("claude", "chatgpt")
 SCRIPT = """
@@ -54,12 +54,6 @@ _DONE = re.compile(r"(\d+) requests in")
 _BAD = re.compile(r"Non-2xx or 3xx responses: (\d+)")
 _P = re.compile(r"^\s+(50|99)%\s+(\S+)", re.MULTILINE)
 _COUNTED = re.compile(r'stillup_hub_weighed_total\{counts="counted"\} (\d+)')
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def cpu_s(pid: int) -> float:

@@ -74,6 +74,15 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Head(Struct):
     """The head of one request as it arrived; header names in lower case."""
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from stillup.errors import ConfigError, UsageError
 from stillup.gateway.plan import resolve
 from stillup.sim.provider.behaviour import Behaviour, Failure
 from stillup.sim.provider_server import ProviderServer
+from stillup.testing import free_port
 from tests import stranger
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
@@ -66,12 +66,6 @@ def configured(tmp_path, providers):
         return path
 
     return write
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 async def said(f):

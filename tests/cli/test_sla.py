@@ -14,12 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 sys.path.append(str(Path(__file__).parents[1] / "daemon"))
-from sla_world import fill
-
 from stillup.cli.main import cli, run
 from stillup.cli.sla_view import as_csv, render
 from stillup.cli.switch import render as render_switch
 from stillup.store import open_store
+from tests.daemon.sla_world import fill
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 BEGIN = NOW - timedelta(days=1)

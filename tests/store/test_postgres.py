@@ -10,7 +10,6 @@ from threading import Barrier
 
 import psycopg
 import pytest
-from pgserver import PgServer
 
 from stillup.errors import Blame, StoreError
 from stillup.model.signal import Alive
@@ -20,6 +19,7 @@ from stillup.store.engine import Access
 from stillup.store.postgres import Postgres
 from stillup.store.postgres_faults import SENTENCES, of_postgres
 from stillup.store.store import Store
+from tests.store.pgserver import PgServer
 
 DAY = 24 * 60
 HIDDEN = "not-to-be-shown"

@@ -9,11 +9,8 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
-from multiprocessing import get_context
-from pathlib import Path
 
 import pytest
-from pgserver import PgServer
 
 from stillup.errors import StoreError
 from stillup.model.signal import Alive
@@ -21,9 +18,10 @@ from stillup.response.alerts.reasons import Kind, Reason
 from stillup.response.alerts.values import AlertState, Message
 from stillup.store import open_store
 from stillup.store.outbox import Settled, Status
+from tests.store.conftest import WRITER, hear
+from tests.store.pgserver import PgServer
 
-SCRIPT = str(Path(__file__).with_name("writer.py"))
-step = runpy.run_path(SCRIPT)["step"]
+step = runpy.run_path(WRITER)["step"]
 NOON, MINUTE = step(0)[0][0].at, timedelta(minutes=1)
 
 
@@ -48,30 +46,6 @@ def small_disk(server):
     server.sql("DROP DATABASE IF EXISTS tight")
     server.sql("DROP TABLESPACE small")
     subprocess.run(["umount", str(place)], check=True)
-
-
-@pytest.fixture(scope="module")
-def start():
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["stillup.store.store"])
-
-    def run(where, first, last):
-        listen, say = context.Pipe(duplex=False)
-        names = {"DATABASE": where, "SAY": say, "FIRST": first, "LAST": last}
-        process = context.Process(target=runpy.run_path, args=(SCRIPT, names, "writer"))
-        process.start()
-        say.close()
-        return process, listen
-
-    return run
-
-
-def hear(listen):
-    while True:
-        try:
-            yield listen.recv()
-        except EOFError:
-            return
 
 
 def assert_whole(where, said):

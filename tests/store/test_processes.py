@@ -7,44 +7,13 @@ import runpy
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
-from multiprocessing import get_context
-from pathlib import Path
-
-import pytest
 
 from stillup.store import open_store
+from tests.store.conftest import WRITER, hear
 
-SCRIPT = str(Path(__file__).with_name("writer.py"))
-step = runpy.run_path(SCRIPT)["step"]
+step = runpy.run_path(WRITER)["step"]
 NOON, MINUTE = step(0)[0][0].at, timedelta(minutes=1)
 ROUNDS = 12
-
-
-@pytest.fixture(scope="module")
-def start():
-    """Start a writer; the server it is forked from has done the slow imports."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["stillup.store.store"])
-
-    def run(path, first, last):
-        listen, say = context.Pipe(duplex=False)
-        names = {"DATABASE": path, "SAY": say, "FIRST": first, "LAST": last}
-        process = context.Process(target=runpy.run_path, args=(SCRIPT, names, "writer"))
-        process.start()
-        say.close()
-        return process, listen
-
-    return run
-
-
-def hear(listen):
-    """What a writer says, to its end."""
-    with closing(listen):
-        while True:
-            try:
-                yield listen.recv()
-            except EOFError:
-                return
 
 
 def dawdle(chance):
