@@ -5,7 +5,7 @@ A report is somebody's word and nothing else: no address of a sender is stored o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import parse_qsl
@@ -100,13 +100,8 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
     return [sent, Router(PREFIX, route_handlers=_api(site, access), exception_handlers=handled, tags=[TAG])]
 
 
-def _api(site: Site, access: Access) -> list[ControllerRouterHandler]:
-    no_query = only()
-
-    async def is_ours(connection: Any, handler: Any) -> None:  # noqa: ANN401 - as Litestar calls guards
-        # Async, for what is not would be run in a thread: half of what a report costs.
-        await no_query(connection, handler)
-        check_json(access, connection)
+def _taker(site: Site, access: Access) -> Callable[[Scope, bytes], Taken]:
+    """Takes the reports that are all in order, without the machinery of a route; None leaves one to it."""
 
     def take(scope: Scope, body: bytes) -> Taken:
         said = report_of(body)
@@ -118,6 +113,17 @@ def _api(site: Site, access: Access) -> list[ControllerRouterHandler]:
             return None
         return admission.reason, msgspec.json.encode(_told(admission))
 
+    return take
+
+
+def _api(site: Site, access: Access) -> list[ControllerRouterHandler]:
+    no_query = only()
+
+    async def is_ours(connection: Any, handler: Any) -> None:  # noqa: ANN401 - as Litestar calls guards
+        # Async, for what is not would be run in a thread: half of what a report costs.
+        await no_query(connection, handler)
+        check_json(access, connection)
+
     unkept_says = msgspec.json.encode(problem_of(refusal_of(refused(Reason.UNKEPT))))
 
     async def unkept() -> Taken:
@@ -125,7 +131,7 @@ def _api(site: Site, access: Access) -> list[ControllerRouterHandler]:
 
     @post(
         "/reports",
-        middleware=[swift(take, MOST_BYTES, unkept)],
+        middleware=[swift(_taker(site, access), MOST_BYTES, unkept)],
         operation_id="report",
         summary="I have a problem",
         status_code=202,
