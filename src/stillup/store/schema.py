@@ -13,6 +13,8 @@ from stillup.store.engine import Access, engine_for, use_wal
 from stillup.store.tables import HEAD, metadata, signals, version
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+_ON_NO_SERVER = ("0001", "0002", "0003")
+"""Revisions of files alone: they know of no days and no order of words, and no stillup ever made one on a server."""
 
 
 def prepare(engine: Engine, where: str) -> None:
@@ -73,6 +75,9 @@ def upgrade(conn: Connection, revision: str | None, where: str) -> None:
     if revision is not None and revision not in known:
         newer = f"was made by a newer stillup (its schema is {revision}, this one knows up to {HEAD}): update stillup"
         raise _refused(where, newer)
+    if is_postgresql(conn.dialect) and revision in _ON_NO_SERVER:
+        foreign = f"says that its schema is {revision}, which no stillup has made on a server: it was left as it is. "
+        raise _refused(where, foreign + "`stillup store move` brings what a file holds into an empty database")
     command.upgrade(config, "head")
 
 

@@ -1,0 +1,126 @@
+"""The way to the newest schema on a server: from an older one that is whole or nothing, never from a file's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from stillup.errors import Blame, StoreError
+from stillup.store import open_store
+from stillup.store.schema import MIGRATIONS
+from stillup.store.tables import HEAD, metadata
+from tests.store.pgserver import PgServer
+
+NEWEST = "9999"
+_SHAPE = "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"
+
+
+@pytest.fixture
+def address(new_database: Callable[[], str]) -> str:
+    return new_database()
+
+
+@pytest.fixture
+def shape(address: str, postgres: PgServer) -> Callable[[], list[tuple]]:
+    """Every column there is."""
+    return lambda: sorted(postgres.sql(_SHAPE, address.rpartition("/")[2]))
+
+
+@pytest.fixture
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """From now on the code is of a version with one migration more, which does this."""
+
+    def become(body: str) -> None:
+        folder = tmp_path / "migrations"
+        (folder / "versions").mkdir(parents=True)
+        (folder / "env.py").write_text((MIGRATIONS / "env.py").read_text())
+        (folder / "versions" / "newest.py").write_text(f"revision = '{HEAD}'\ndown_revision = None\n")
+        (folder / "versions" / "next.py").write_text(
+            f"from alembic import op\nrevision, down_revision = '{NEWEST}', '{HEAD}'\ndef upgrade():\n{body}\n"
+        )
+        monkeypatch.setattr("stillup.store.schema.MIGRATIONS", folder)
+        monkeypatch.setattr("stillup.store.schema.HEAD", NEWEST)
+
+    return become
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+def test_a_schema_that_only_files_had_is_refused_on_a_server_and_left_alone(address, shape, revision):
+    """No stillup made one there; what the migrations would add to it lacks the days and the order of words."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(address.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as conn:
+        config.attributes["connection"] = conn
+        command.upgrade(config, revision)
+    engine.dispose()
+    before = shape()
+    with pytest.raises(StoreError, match=f"its schema is {revision}, which no stillup has made on a server") as caught:
+        open_store(address)
+    assert caught.value.blame is Blame.USER
+    assert "stillup store move" in str(caught.value)
+    assert shape() == before
+
+
+def test_a_new_database_has_the_tables_of_the_code(address):
+    """Whatever the days of signals are called, and but for their number, which is the server's own to give."""
+    with open_store(address):
+        pass
+    engine = create_engine(address.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as conn:
+        found = compare_metadata(MigrationContext.configure(conn, opts={"compare_type": True}), metadata)
+    engine.dispose()
+    differing = [one for one in found if not (one[0].endswith(("_table", "_index")) and "signals_" in repr(one))]
+    assert differing == []
+
+
+def test_an_older_database_is_brought_up_by_the_first_that_comes_and_keeps_what_it_has(
+    address, shape, next_version, verdict
+):
+    with open_store(address) as store:
+        store.commit_step([verdict(0)], [], {})
+    next_version("    op.execute('CREATE TABLE added (x integer)')")
+    together = Barrier(4)
+
+    def open_it(_: int) -> list:
+        together.wait()
+        with open_store(address) as store:
+            return store.transitions()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(open_it, range(4))) == [[verdict(0)]] * 4
+    assert ("added", "x", "integer") in shape()
+
+
+def test_who_has_an_older_schema_open_goes_on_with_it_and_one_that_comes_later_is_refused(
+    address, next_version, verdict, monkeypatch
+):
+    """As in a rolling upgrade: migrations only add, so a process that is still of the older version may finish."""
+    with open_store(address) as old:
+        next_version("    op.execute('CREATE TABLE added (x integer)')")
+        with open_store(address) as new:
+            new.commit_step([verdict(0)], [], {})
+        monkeypatch.undo()
+        old.commit_step([verdict(1)], [], {})
+        assert old.transitions() == [verdict(0), verdict(1)]
+        with pytest.raises(StoreError, match="was made by a newer stillup"):
+            open_store(address)
+
+
+def test_an_upgrade_of_a_server_is_whole_or_nothing(address, shape, next_version):
+    with open_store(address):
+        pass
+    before = shape()
+    next_version("    op.execute('CREATE TABLE half_way (x integer)')\n    op.execute('this is no SQL')")
+    with pytest.raises(StoreError):
+        open_store(address)
+    assert shape() == before
