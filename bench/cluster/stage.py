@@ -32,6 +32,7 @@ services = ["claude", "chatgpt"]
 [cluster]
 bus = [{bus}]
 prefix = "{prefix}"
+drain_s = 0.5
 name = "{name}"
 [store]
 url_env = "TRIAL_DATABASE"
@@ -83,7 +84,7 @@ class Part:
     def __init__(self, name: str, words: list[str], log: Path, environ: dict[str, str], port: int = 0) -> None:
         self.name, self.role, self.port, self.log = name, name.rpartition("-")[0], port, log
         self.wires: list[Wire] = []
-        self._words, self._environ = words, environ
+        self._words, self.environ = words, environ
         self._child: subprocess.Popen[bytes] | None = None
         self.is_paused = False
 
@@ -101,7 +102,7 @@ class Part:
         front = ["-m", "bench.cluster.skewed", str(skew_s)] if skew_s else ["-m"]
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, *front, *self._words], stdout=log, stderr=log, cwd=ROOT, env=self._environ
+                [sys.executable, *front, *self._words], stdout=log, stderr=log, cwd=ROOT, env=self.environ
             )
         self.is_paused = False
 

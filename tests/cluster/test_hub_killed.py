@@ -24,6 +24,7 @@ services = ["claude", "chatgpt"]
 [cluster]
 bus = ["{bus}"]
 prefix = "{prefix}"
+drain_s = 0.0
 name = "{name}"
 [web]
 listen = "127.0.0.1:0"

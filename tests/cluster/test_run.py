@@ -32,7 +32,7 @@ def config(nats, tmp_path):
     def write(more: str = "", bus: str = nats.servers[0], prefix: str = nats.prefix):
         path.write_text(
             f'data = "{tmp_path / "data"}"\n[web]\nlisten = "127.0.0.1:0"\n'
-            f'[cluster]\nbus = ["{bus}"]\nprefix = "{prefix}"\n{more}'
+            f'[cluster]\nbus = ["{bus}"]\nprefix = "{prefix}"\ndrain_s = 0\n{more}'
         )
         return path
 

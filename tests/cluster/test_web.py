@@ -108,7 +108,7 @@ class Page:
         self.clock = SystemClock()
         self.bus = LocalBus(self.clock)
         self.said = []
-        listen = f'data = "{data}"\n[web]\nlisten = "127.0.0.1:0"'
+        listen = f'data = "{data}"\n[web]\nlisten = "127.0.0.1:0"\n[cluster]\ndrain_s = 0'
         self.here = here_of(listen, bus=self.bus, clock=self.clock, say=self.said.append)
 
     async def __aenter__(self):

@@ -38,6 +38,12 @@ def test_it_is_ready_while_what_it_shows_says_something_about_now(site_of, seq, 
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_one_that_is_being_ended_answers_and_says_that_nobody_should_be_sent_to_it(site_of):
+    site = site_of(is_leaving=lambda: True)
+    assert "it is being ended" in answer_of(site, "/readyz").text
+    assert answer_of(site, "/healthz").status_code == answer_of(site, "/").status_code == 200
+
+
 def test_crawlers_read_what_is_public_and_nothing_else(site_of):
     assert "Disallow: /\n" in answer_of(site_of(), "/robots.txt").text
     public = answer_of(site_of(settings=Web(public=True)), "/robots.txt").text

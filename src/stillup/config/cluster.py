@@ -66,6 +66,14 @@ class Cluster(Struct, frozen=True, kw_only=True):
             "`/metrics` asks for the token of the page (`web.token_env`, `web.token_file`). Default: nowhere"
         ),
     ] = None
+    drain_s: Annotated[
+        float,
+        Meta(ge=0, le=600),
+        says(
+            "Seconds for which a page or hub that was told to stop still serves while `/readyz` says 503: as long as a "
+            "load balancer needs to notice. Gateways have `gateway.drain_s`"
+        ),
+    ] = 5.0
     expect: Expect = Expect()
 
 

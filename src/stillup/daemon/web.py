@@ -83,6 +83,7 @@ class Serving:
         self._thread: Thread | None = None
         self._front: Front | None = None
         self._server: Server | None = None
+        self._is_leaving = False
         self.address = ""
         """Where it is reached from this machine, as ``http://127.0.0.1:8780``; empty before it is started."""
 
@@ -97,7 +98,9 @@ class Serving:
         """
         self._sockets, listen, self.address = open_sockets(self._settings.listen, BACKLOG)
         settings = structs.replace(self._settings, listen=listen)
-        self._front = Front(Site(settings=settings, board=self.board, **self._parts))  # type: ignore[arg-type]
+        self._front = Front(
+            Site(settings=settings, board=self.board, is_leaving=lambda: self._is_leaving, **self._parts)
+        )  # type: ignore[arg-type]
         config = configured(self._front, room_for(MOST_CONNECTIONS), peers=Peers(settings.trusted_proxies))
         self._server = Server(config)
         self._thread = Thread(target=self._live, args=(self._server,), name="web", daemon=True)
@@ -116,6 +119,10 @@ class Serving:
         self._board = board
         if self._front is not None:
             self._front.show(board, changes)
+
+    def leave(self) -> None:
+        """Serve on, and say that nobody should be sent here any more. Any thread may say so."""
+        self._is_leaving = True
 
     def stop(self) -> None:
         """End it: what is under way may finish within a few seconds. Blocks; a second call does nothing."""

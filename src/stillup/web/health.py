@@ -45,7 +45,7 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
 
     @get("/readyz", media_type=MediaType.TEXT, sync_to_thread=False)
     def readyz() -> Response[str]:
-        why = why_not_ready(site)
+        why = "it is being ended" if site.is_leaving() else why_not_ready(site)
         if not why:
             return Response("ready\n", headers=_NOW, media_type=MediaType.TEXT)
         return Response(f"not ready: {why}\n", status_code=503, headers=_NOW, media_type=MediaType.TEXT)

@@ -53,6 +53,8 @@ class Site:
     """Stay or switch, of a service after an incident (None: the newest); None where it has no place. It blocks."""
     practice: Practice | None = None
     """The drills that were run, and what is next; None where their pages have no place."""
+    is_leaving: Callable[[], bool] = lambda: False
+    """Whether it is about to end: then nobody should be sent here any more, though everybody is answered."""
     token: Secret | None = None
     """What opens the private parts (chat, vault), and everything where the page is not public and not on loopback."""
     more_metrics: Sequence[Callable[[], bytes]] = field(default_factory=tuple)
