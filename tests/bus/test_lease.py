@@ -141,6 +141,41 @@ async def test_a_lost_answer_costs_nothing_but_time(clock, lost):
     assert await a.try_once() == number
 
 
+class Slow:
+    """A table whose answers take long; what was asked for is done."""
+
+    def __init__(self, table) -> None:
+        self._table = table
+        self.get = table.get
+        self.is_slow = False
+
+    async def put(self, key, value, *, revision=None):
+        said = await self._table.put(key, value, revision=revision)
+        if self.is_slow:
+            await asyncio.Event().wait()
+        return said
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_what_is_given_up_while_it_was_being_said_anew_is_free_at_once(clock, held):
+    table = LocalBus(clock).table("leases", stands_s=6.0)
+    slow = Slow(table)
+    a, b = Lease(slow, "p0", "a", clock=clock), Lease(table, "p0", "b", clock=clock)
+    if held:
+        await a.try_once()
+    slow.is_slow = True
+    saying = asyncio.create_task(a.try_once())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    saying.cancel()
+    with suppress(asyncio.CancelledError):
+        await saying
+    slow.is_slow = False
+    assert await b.try_once() is None
+    await a.give_up()
+    assert await b.try_once() == 3 + held
+
+
 @given(seed=st.integers(0, 2**32))
 async def test_no_two_ever_hold_it_and_every_holder_has_a_higher_number(seed):
     dice = Random(seed)

@@ -120,7 +120,7 @@ async def test_a_monitor_that_ends_in_peace_is_followed_at_once(world):
     tasks = {name: asyncio.create_task(o.run()) for name, o in those.items()}
     await seconds(world, 8)
     await killed(tasks["a"])
-    await seconds(world, 3)
+    await world.clock.advance(0.5)
     assert sorted(those["b"].owners) == ["p0", "p1", "p2", "p3"]
     await killed(tasks["b"])
 

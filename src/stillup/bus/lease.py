@@ -22,6 +22,7 @@ from stillup.errors import BusError
 STANDS_S = 6.0  # a holder that dies is followed within this and one round of a waiting one
 NOBODY = ""
 ROUNDS = 4  # a holder says it anew so often within that time: three may be lost
+AGAIN_S = 0.3  # a bus that does not answer is asked again so soon: while it chose a leader, the time may have run out
 
 
 class Claim(Struct, frozen=True):
@@ -67,6 +68,8 @@ class Lease:
         self._stands_s = stands_s
         self._may = may
         self._holding: Holding | None = None
+        self._is_unsure = False
+        """A word of ours is under way, or was when we were cancelled: the table may know more than we do."""
         self._changed = Signal()
         self._one_at_a_time = asyncio.Lock()
 
@@ -106,7 +109,9 @@ class Lease:
         return await self._say(Claim(self._holder, number), found.revision)
 
     async def _say(self, claim: Claim, revision: int) -> tuple[int, int] | None:
+        self._is_unsure = True
         said = await self._table.put(self.key, msgspec.json.encode(claim), revision=revision)
+        self._is_unsure = False
         return (claim.number or said, said) if said is not None else None
 
     def _hold(self, holding: Holding | None) -> None:
@@ -116,12 +121,14 @@ class Lease:
     async def keep(self) -> None:
         """Take it when it is free and say it anew while it is held, until cancelled. Waits for a bus that is away."""
         while True:
+            wait_s = self._stands_s / ROUNDS
             try:
                 async with asyncio.timeout(self._stands_s):  # an answer later than that is of no use
                     await self.try_once()
             except (BusError, TimeoutError):
                 self._changed.fire()
-            await self._clock.sleep(self._stands_s / ROUNDS)
+                wait_s = min(wait_s, AGAIN_S)
+            await self._clock.sleep(wait_s)
 
     async def until_held(self) -> int:
         """Wait until it is held; the number."""
@@ -144,10 +151,24 @@ class Lease:
 
     async def _let_go(self) -> None:
         holding, self._holding = self._holding, None
+        number, revision = (holding.number, holding.revision) if holding else (None, 0)
         if holding is not None:
             self._changed.fire()
+        if self._is_unsure:
+            found = await self._table.get(self.key)
+            claim = claim_of(found) if found else None
+            if found and claim and claim.holder == self._holder:
+                number, revision = claim.number or found.revision, found.revision
+            self._is_unsure = False
+        if number is not None:
             # Not taken away: by now it may be another's, and only a change can be made to depend on that.
-            await self._say(Claim(NOBODY, holding.number), holding.revision)
+            await self._say(Claim(NOBODY, number), revision)
+
+
+def is_free(entry: Entry) -> bool:
+    """Whether what a table of leases says is that nobody holds it."""
+    claim = claim_of(entry)
+    return entry.value is None or (claim is not None and claim.holder == NOBODY)
 
 
 def claim_of(entry: Entry) -> Claim | None:

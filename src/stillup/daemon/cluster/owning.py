@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from stillup.bus.lease import STANDS_S, Lease
+from stillup.bus.lease import STANDS_S, Lease, is_free
 from stillup.daemon.cluster.owner import Lost, Owner
 from stillup.daemon.cluster.saving import BeginAnew
 from stillup.daemon.cluster.skew import Skew
@@ -27,6 +27,7 @@ LEASES = "leases"
 _LOOK_S = 10.0
 """So often the clock is compared with the bus's."""
 _AGAIN_S = 3.0
+_TAKEN_S = 1.0
 _APART_S = 0.4
 """Who holds partitions already leaves a free one so much longer to the others, for each that it holds."""
 
@@ -74,13 +75,14 @@ class Owning:
         self._stands_s = stands_s
         self._leases = bus.table(LEASES, stands_s=stands_s)
         self._was_right = True
+        self._wanted: dict[str, Lease] = {}
         self.owners: dict[str, Owner] = {}
         """What is owned now, by the name of its partition."""
 
     async def run(self) -> None:
         """Stand by and own, until cancelled; then every lease is given up at once."""
         standing_by = (self._stand_by(partition, n * _APART_S / 2) for n, partition in enumerate(self._partitions))
-        await together(self._watch_the_clock(), *standing_by)
+        await together(self._watch_the_clock(), self._watch_the_leases(), *standing_by)
 
     async def _watch_the_clock(self) -> NoReturn:
         while True:
@@ -94,6 +96,18 @@ class Owning:
                 )
             await self._clock.sleep(_LOOK_S if self._skew.seconds is not None else 1.0)
 
+    async def _watch_the_leases(self) -> NoReturn:
+        """Take what is given up, or goes, at once: who only looks now and then comes a second later."""
+        while True:
+            with suppress(BusError):
+                async for entry in self._leases.watch():
+                    lease = self._wanted.get(entry.key)
+                    if lease is not None and lease.number is None and is_free(entry):
+                        with suppress(BusError, TimeoutError):
+                            async with asyncio.timeout(_TAKEN_S):
+                                await lease.try_once()
+            await self._clock.sleep(_AGAIN_S)
+
     async def _stand_by(self, partition: Partition, later_s: float) -> NoReturn:
         await self._clock.sleep(later_s)
         while True:
@@ -106,10 +120,11 @@ class Owning:
                 stands_s=self._stands_s,
                 may=lambda: self._skew.is_right,
             )
-            keeping = asyncio.create_task(lease.keep())
+            keeping, self._wanted[partition.name] = asyncio.create_task(lease.keep()), lease
             try:
                 failed = await self._own(partition, lease, await lease.until_held())
             finally:
+                del self._wanted[partition.name]
                 await end((keeping,))
                 with suppress(BusError, TimeoutError):
                     async with asyncio.timeout(1.0):
