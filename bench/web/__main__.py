@@ -17,6 +17,7 @@ PARTS = {
     "stampede": "pages a second from answers that lie ready, beside the plain rendering path",
     "steady": "a fixed rate over many connections, with listeners and a monitor",
     "live": "listeners and a monitor while as many requests come as can be answered",
+    "fronted": "listeners and a crowd before a front that keeps pages for a second (nginx)",
     "memory": "of the page alone",
 }
 

@@ -48,11 +48,13 @@ class Readers:
         reader, writer = await asyncio.open_connection(self.host, self.port)
         writer.write(f"GET /events HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n\r\n".encode())
         heard: set[str] = set()
-        event = ""
+        event = number = ""
         while line := await reader.readline():
             if line.startswith(b"event: "):
                 event = line[7:].decode().strip()
                 listens.set()
+            elif line.startswith(b"id: "):
+                number = line[4:].decode().strip()
             elif line.startswith(b"data: ") and event == "board":
                 self.boards += 1
             elif line.startswith(b"data: ") and event == "verdict":
@@ -60,7 +62,7 @@ class Readers:
                 if at not in heard:  # a minute may change several things; the page shows them together
                     heard.add(at)
                     self.changes[at].heard_s.append(monotonic())
-                    self._later(self._look(at))
+                    self._later(self._look(at, number))
         self.lost += 1
 
     def _later(self, look: Coroutine[None, None, None]) -> None:
@@ -68,11 +70,13 @@ class Readers:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _look(self, at: str) -> None:
+    async def _look(self, at: str, number: str) -> None:
         await asyncio.sleep(self._random.random() * _SPREAD_S)
         try:
             reader, writer = await asyncio.open_connection(self.host, self.port, limit=1 << 20)
-            ask = f"GET {self.path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nConnection: close\r\n\r\n"
+            ask = (
+                f"GET {self.path}?board={number} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nConnection: close\r\n\r\n"
+            )
             writer.write(ask.encode())
             found = _AT.search(await reader.read(-1))
             writer.close()

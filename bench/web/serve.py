@@ -1,7 +1,8 @@
 """The page as a program: the outage of 2026-04-07, judged and shown by the real parts, one simulated minute a second.
 
 Its first line says where it listens; with ``--play`` a line follows for every minute that was judged. Without it the
-board is that of the outage at its height, and stays so. It ends at SIGTERM.
+board is that of the outage at its height, and stays so. With ``--public`` a front may
+keep its pages. It ends at SIGTERM.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Minutes:
         return sorted(chain.from_iterable(told), key=lambda s: s.at)
 
 
-def main(*, play: bool) -> None:
+def main(*, play: bool, public: bool) -> None:
     """Judge the past, listen, then judge on or wait."""
     over, minutes, shower = Event(), Minutes(), Shower()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
@@ -82,7 +83,8 @@ def main(*, play: bool) -> None:
         now += MINUTE
         maker.judged(now, monitor.step(now, minutes.of(now)))
     ahead = [(now + i * MINUTE, minutes.of(now + i * MINUTE)) for i in range(1, 50)] if play else []
-    page = Serving(Web(listen="127.0.0.1:0"), ScaledClock(now, 60.0), first_board(services, now), say=warn)
+    settings = Web(listen="127.0.0.1:0", public=public, base_url="https://status.example.org" if public else None)
+    page = Serving(settings, ScaledClock(now, 60.0), first_board(services, now), say=warn)
     shower.page = page
     sys.setswitchinterval(0.001)  # as `stillup up` has it
     warm_up()
@@ -113,4 +115,4 @@ def tell(**said: object) -> None:
 
 
 if __name__ == "__main__":
-    main(play="--play" in sys.argv)
+    main(play="--play" in sys.argv, public="--public" in sys.argv)

@@ -83,6 +83,14 @@ class Access:
         """Whether all that is read is behind the token, and so nothing for a cache between us and the reader."""
         return not (self._is_here or self._is_public)
 
+    @property
+    def is_for_all(self) -> bool:
+        """Whether pages are the same for everybody, so that a cache between us and the readers may keep them.
+
+        Only under one name: links begin with it, and whoever asks by another must not leave theirs to all who follow.
+        """
+        return self._is_public and self._base_origin is not None
+
     def host(self, host: bytes) -> Reason:
         """Whether a request is meant for us, by its ``Host`` header."""
         return _host(self._names, host)
@@ -111,6 +119,10 @@ class Access:
     def token(self, offered: bytes) -> bool:
         """Whether that is the token; takes as long for a wrong one."""
         return bool(self._token) and compare_digest(offered, self._token)
+
+    def is_shown(self, authorization: bytes | None, cookie: bytes | None) -> bool:
+        """Whether a request carries anything in a token's place, right or wrong."""
+        return authorization is not None or (cookie is not None and self.cookie_name.encode() in cookie)
 
     def known(self, authorization: bytes | None, cookie: bytes | None) -> Reason:
         """Whether a request carries the token, as a bearer or in our cookie."""

@@ -16,6 +16,11 @@ _Form: TypeAlias = tuple[int, list[Header], bytes, bytes]
 
 _PHRASES = {200: b"OK", 304: b"Not Modified"}
 
+FOR_ALL = b"public, max-age=0, s-maxage=1, stale-while-revalidate=2, stale-if-error=60"
+"""On a page that is the same for everybody. A front (a CDN, nginx, Varnish) keeps it for a second, so that a crowd
+costs one request a second; a browser asks each time. While no page answers, the front shows what it has, and how old
+that is stands on it."""
+
 _CSP = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -56,44 +61,52 @@ def private(headers: list[Header]) -> list[Header]:
 
 
 class Answer:
-    """An answer with status 200, as it is and packed, with a strong validator for each; sent without being made."""
+    """An answer with status 200, as it is and packed, with a strong validator for each; sent without being made.
 
-    __slots__ = ("_bare", "_identity", "_packed", "_tags", "size")
+    ``for_all``: it is a page that is the same for everybody, and whoever asks without a token is told so.
+    """
 
-    def __init__(self, body: bytes, headers: Iterable[Header]) -> None:
+    __slots__ = ("_for_all", "_for_one", "_tags", "size")
+
+    def __init__(self, body: bytes, headers: Iterable[Header], *, for_all: bool = False) -> None:
         kept = [(name.lower(), value) for name, value in headers if name.lower() not in _MADE_ANEW]
-        names = {name for name, _ in kept}
-        if b"cache-control" not in names:
-            kept.append((b"cache-control", b"no-cache"))
+        says_itself = any(name == b"cache-control" for name, _ in kept)
         kind = next((value for name, value in kept if name == b"content-type"), b"")
         packed = gzip.compress(body, 6, mtime=0) if len(body) > _WORTH_PACKING and kind.startswith(_PACKED) else None
         mark = blake2b(body + kind, digest_size=12).hexdigest().encode()
         self._tags = (b'"%b"' % mark, b'"%b-gz"' % mark)
         bare = [*secured(kept), (b"vary", b"accept-encoding")]
-        self._bare = [header for header in bare if header[0] != b"content-type"]
-        self._identity = _whole(body, bare, self._tags[0])
-        self._packed: _Form | None = None
-        if packed is not None and len(packed) < len(body):
-            self._packed = _whole(packed, [*bare, (b"content-encoding", b"gzip")], self._tags[1])
-        self.size = len(body) + len(packed or b"") + 2_000
+        worth = packed if packed is not None and len(packed) < len(body) else None
+        said = [] if says_itself else [(b"cache-control", b"no-cache")]
+        self._for_one = _Forms(body, worth, [*bare, *said], self._tags)
+        self._for_all = self._for_one
+        if for_all and not says_itself:
+            self._for_all = _Forms(body, worth, [*bare, (b"cache-control", FOR_ALL)], self._tags)
+        self.size = len(body) + len(packed or b"") + 4_000
         """Bytes that keeping it costs, about."""
 
-    async def send(self, send: Send, *, packed: bool, is_head: bool, held: bytes | None) -> int:
-        """Send it; ``held`` is what ``If-None-Match`` said. The status that went out."""
-        status, headers, _, body = self._form(packed=packed, held=held)
+    async def send(self, send: Send, *, packed: bool, is_head: bool, held: bytes | None, by_token: bool = False) -> int:
+        """Send it; ``held`` is what ``If-None-Match`` said. The status that went out.
+
+        ``by_token``: whoever asks showed a token, and nobody between us is told that it is for all.
+        """
+        status, headers, _, body = self._form(packed=packed, held=held, by_token=by_token)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if is_head else body, "more_body": False})
         return status
 
-    def whole(self, *, packed: bool, is_head: bool, held: bytes | None) -> tuple[int, bytes, bytes]:
+    def whole(
+        self, *, packed: bool, is_head: bool, held: bytes | None, by_token: bool = False
+    ) -> tuple[int, bytes, bytes]:
         """The status, the head in the form of HTTP/1.1 without its last line, and the body."""
-        status, _, head, body = self._form(packed=packed, held=held)
+        status, _, head, body = self._form(packed=packed, held=held, by_token=by_token)
         return status, head, b"" if is_head else body
 
-    def _form(self, *, packed: bool, held: bytes | None) -> _Form:
-        form = self._packed if packed and self._packed is not None else self._identity
-        if held is not None and (same := self._match(held, is_packed=form is self._packed)):
-            return _form(304, [*self._bare, (b"etag", same)], b"")
+    def _form(self, *, packed: bool, held: bytes | None, by_token: bool) -> _Form:
+        forms = self._for_one if by_token else self._for_all
+        form = forms.packed if packed and forms.packed is not None else forms.identity
+        if held is not None and (same := self._match(held, is_packed=form is forms.packed)):
+            return _form(304, [*forms.bare, (b"etag", same)], b"")
         return form
 
     def _match(self, held: bytes, *, is_packed: bool) -> bytes | None:
@@ -105,6 +118,19 @@ class Answer:
             if mark in self._tags:
                 return mark
         return None
+
+
+class _Forms:
+    """The same answer with the same headers, as it is and packed."""
+
+    __slots__ = ("bare", "identity", "packed")
+
+    def __init__(self, body: bytes, packed: bytes | None, headers: list[Header], tags: tuple[bytes, bytes]) -> None:
+        self.bare = [header for header in headers if header[0] != b"content-type"]
+        self.identity = _whole(body, headers, tags[0])
+        self.packed: _Form | None = None
+        if packed is not None:
+            self.packed = _whole(packed, [*headers, (b"content-encoding", b"gzip")], tags[1])
 
 
 def _form(status: int, headers: list[Header], body: bytes) -> _Form:

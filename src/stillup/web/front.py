@@ -48,8 +48,9 @@ _TELLING = frozenset(
 _READS = ("GET", "HEAD")
 _HAS_BODY = (b"content-length", b"transfer-encoding")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_MARKS = re.compile(rb"(?:^|(?<=&))(?:utm_[a-z_]*|fbclid|gclid|dclid|msclkid|mc_[ce]id|igshid)=[^&]*(?:&|$)")
-"""What links get when they are passed on: it must not lead a crowd past the answers that lie ready.
+_MARKS = re.compile(rb"(?:^|(?<=&))(?:utm_[a-z_]*|fbclid|gclid|dclid|msclkid|mc_[ce]id|igshid|board)=[^&]*(?:&|$)")
+"""What links get when they are passed on: it must not lead a crowd past the answers that lie ready. And the number of
+the event that a browser heard of a new board by: a front that keeps the old page does not keep it under that.
 
 Looked for where a parameter begins and nowhere else: else a query of many beginnings takes a time that grows with the
 square of its length."""
@@ -66,7 +67,10 @@ class Front:
         self._access = Access(site.settings, site.token)
         self.events: Events = self._app.state.events
         self.traffic: Traffic = self._app.state.traffic
-        self.prepared = Prepared(self._app, site.board, self.traffic, is_private=self._access.is_private)
+        access = self._access
+        self.prepared = Prepared(
+            self._app, site.board, self.traffic, is_private=access.is_private, for_all=access.is_for_all
+        )
         self._static = Static()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._showing = asyncio.Lock()
@@ -143,7 +147,7 @@ class Front:
         answer, _ = self._find(scope, told, parts)
         if answer is None:
             return None
-        status, head, body = answer.whole(**_asked(scope, told))
+        status, head, body = answer.whole(**self._asked(scope, told))
         self.traffic.count(parts, status)
         return head, body
 
@@ -154,8 +158,16 @@ class Front:
             answer = await self.prepared.make(key)
         if answer is None:
             return False
-        self.traffic.count(parts, await answer.send(send, **_asked(scope, told)))
+        self.traffic.count(parts, await answer.send(send, **self._asked(scope, told)))
         return True
+
+    def _asked(self, scope: HTTPScope, told: Told) -> _Asked:
+        return {
+            "packed": takes_gzip(told.get(b"accept-encoding")),
+            "is_head": scope["method"] == "HEAD",
+            "held": told.get(b"if-none-match"),
+            "by_token": self._access.is_shown(told.get(b"authorization"), told.get(b"cookie")),
+        }
 
     def _find(self, scope: HTTPScope, told: Told, parts: list[str]) -> tuple[Answer | None, Key | None]:
         """What lies ready, and by which key it can be made so."""
@@ -238,14 +250,7 @@ class _Asked(TypedDict):
     packed: bool
     is_head: bool
     held: bytes | None
-
-
-def _asked(scope: HTTPScope, told: Told) -> _Asked:
-    return {
-        "packed": takes_gzip(told.get(b"accept-encoding")),
-        "is_head": scope["method"] == "HEAD",
-        "held": told.get(b"if-none-match"),
-    }
+    by_token: bool
 
 
 def _without_token(query: bytes) -> tuple[bytes | None, bytes]:

@@ -70,13 +70,14 @@ class Prepared:
         traffic: Traffic,
         *,
         is_private: bool = False,
+        for_all: bool = False,
         most: int = MOST,
         most_bytes: int = MOST_BYTES,
     ) -> None:
         self._app = app
         self._board = board
         self._traffic = traffic
-        self._is_private = is_private
+        self._is_private, self._for_all = is_private, for_all
         self._most, self._most_bytes = most, most_bytes
         self._kept: dict[Key, _Kept] = {}
         self._bytes = 0
@@ -162,7 +163,7 @@ class Prepared:
         self._traffic.rendered += 1
         if self._is_private:
             headers = private(headers)
-        answer = Answer(body, headers)
+        answer = Answer(body, headers, for_all=self._for_all)
         asked = self._kept[key].asked if key in self._kept else 1
         self._forget(key)
         self._kept[key] = _Kept(answer, seq, asked)
