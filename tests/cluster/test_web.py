@@ -14,12 +14,8 @@ from stillup.clock import SystemClock
 from stillup.daemon.cluster.publish import BOARDS, VERDICTS, Shown, Word, pack, pack_board
 from stillup.daemon.roles import web
 from stillup.daemon.roles.boards import STANDS, Boards
-from stillup.daemon.roles.web import LateArchive
-from stillup.errors import StoreError
 from stillup.model.service import State
-from stillup.store import open_store
-from stillup.testing import FakeClock
-from tests.cluster.roles import BOUND_S, SERVICES, here_of, no_store, shown
+from tests.cluster.roles import BOUND_S, SERVICES, here_of, shown
 
 T = datetime(2026, 4, 7, 14, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -104,11 +100,11 @@ def test_a_service_that_was_never_watched_here_is_passed_over(boards):
 class Page:
     """The role on a bus of this process, served on loopback."""
 
-    def __init__(self, data):
+    def __init__(self, data, drain_s=0):
         self.clock = SystemClock()
         self.bus = LocalBus(self.clock)
         self.said = []
-        listen = f'data = "{data}"\n[web]\nlisten = "127.0.0.1:0"\n[cluster]\ndrain_s = 0'
+        listen = f'data = "{data}"\n[web]\nlisten = "127.0.0.1:0"\n[cluster]\ndrain_s = {drain_s}'
         self.here = here_of(listen, bus=self.bus, clock=self.clock, say=self.said.append)
 
     async def __aenter__(self):
@@ -151,6 +147,20 @@ async def test_a_browser_that_listens_hears_of_a_change_and_the_page_shows_it(tm
         assert "Claude is out" in (await page.read("/api/v1/services/claude"))[1]
 
 
+async def test_one_that_is_told_to_end_answers_on_keeps_no_connection_and_sends_whoever_looks_elsewhere(tmp_path):
+    async with Page(tmp_path, drain_s=600) as page, asyncio.timeout(BOUND_S):
+        await page.show("claude", State.OPERATIONAL, "Claude works")
+        while (await page.read("/readyz"))[0] != 200:
+            pass
+        page.here.stop.tell()
+        while (await page.read("/readyz")) != (503, "not ready: it is being ended\n"):
+            pass
+        for path in ("/", "/readyz", "/api/v1/services/claude"):
+            async with page.http.get(page.url + path) as answer:
+                assert answer.headers["connection"] == "close"
+                assert answer.status == (503 if path == "/readyz" else 200)
+
+
 async def test_what_a_newer_version_says_is_passed_over_and_told(tmp_path):
     async with Page(tmp_path) as page, asyncio.timeout(BOUND_S):
         await page.bus.table(BOARDS).put("claude", b"\x00\x01")
@@ -167,22 +177,3 @@ async def test_a_page_without_its_database_says_so_and_shows_the_rest(tmp_path):
         status, text = await page.read("/incidents")
         assert status in (200, 503)
         assert "Traceback" not in text
-
-
-def test_a_database_that_is_away_is_tried_again_after_some_seconds_not_for_each_reader(tmp_path):
-    clock, tries = FakeClock(T), []
-
-    def opened():
-        tries.append(clock.monotonic_s())
-        if len(tries) == 1:
-            no_store()
-        return open_store(tmp_path / "stillup.db")
-
-    archive = LateArchive(opened, clock)
-    for _ in range(20):
-        with pytest.raises(StoreError, match="away"):
-            archive.incidents()
-    assert len(tries) == 1
-    asyncio.run(clock.advance(11))
-    assert archive.incidents() == []
-    archive.close()

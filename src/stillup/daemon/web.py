@@ -23,7 +23,7 @@ from stillup.web.discreet import DiscreetArchive, discreet, discreet_verdict
 from stillup.web.front import Front
 from stillup.web.peers import Peers
 from stillup.web.site import Site
-from stillup.web.wire import BACKLOG, configured
+from stillup.web.wire import BACKLOG, Config, configured
 
 if TYPE_CHECKING:
     import socket
@@ -83,7 +83,7 @@ class Serving:
         self._thread: Thread | None = None
         self._front: Front | None = None
         self._server: Server | None = None
-        self._is_leaving = False
+        self._config: Config | None = None
         self.address = ""
         """Where it is reached from this machine, as ``http://127.0.0.1:8780``; empty before it is started."""
 
@@ -98,10 +98,10 @@ class Serving:
         """
         self._sockets, listen, self.address = open_sockets(self._settings.listen, BACKLOG)
         settings = structs.replace(self._settings, listen=listen)
-        self._front = Front(
-            Site(settings=settings, board=self.board, is_leaving=lambda: self._is_leaving, **self._parts)
-        )  # type: ignore[arg-type]
-        config = configured(self._front, room_for(MOST_CONNECTIONS), peers=Peers(settings.trusted_proxies))
+        self._front = Front(Site(settings=settings, board=self.board, is_leaving=self._is_leaving, **self._parts))  # type: ignore[arg-type]
+        self._config = config = configured(
+            self._front, room_for(MOST_CONNECTIONS), peers=Peers(settings.trusted_proxies)
+        )
         self._server = Server(config)
         self._thread = Thread(target=self._live, args=(self._server,), name="web", daemon=True)
         self._thread.start()
@@ -120,9 +120,13 @@ class Serving:
         if self._front is not None:
             self._front.show(board, changes)
 
+    def _is_leaving(self) -> bool:
+        return self._config is not None and self._config.is_leaving
+
     def leave(self) -> None:
-        """Serve on, and say that nobody should be sent here any more. Any thread may say so."""
-        self._is_leaving = True
+        """Serve on, say that nobody should be sent here any more, and keep no connection. Any thread may say so."""
+        if self._config is not None:
+            self._config.is_leaving = True
 
     def stop(self) -> None:
         """End it: what is under way may finish within a few seconds. Blocks; a second call does nothing."""

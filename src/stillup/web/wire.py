@@ -53,6 +53,11 @@ class Wire(HttpToolsProtocol):
     def _peers(self) -> Peers:
         return cast("Config", self.config).peers
 
+    @property
+    def _is_leaving(self) -> bool:
+        """Whoever asks once more should find another: a connection that is kept could end under its next request."""
+        return cast("Config", self.config).is_leaving
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         is_full = self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency + _SLACK
@@ -112,6 +117,8 @@ class Wire(HttpToolsProtocol):
         self._is_answered = self._may_be_quick() and self._answer()
         if not self._is_answered:
             super().on_headers_complete()
+            if self._is_leaving and self.cycle is not None:
+                self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         self._beside_bytes = 0
@@ -127,7 +134,7 @@ class Wire(HttpToolsProtocol):
     def _may_be_quick(self) -> bool:
         """Whether nothing is under way here, and a plain request has come on a connection that stays."""
         parser = self.parser
-        if self.pipeline or self.flow.write_paused or self.transport.is_closing():
+        if self._is_leaving or self.pipeline or self.flow.write_paused or self.transport.is_closing():
             return False
         if self.cycle is not None and not self.cycle.response_complete:
             return False
@@ -193,11 +200,12 @@ class Wire(HttpToolsProtocol):
 
 
 class Config(uvicorn.Config):
-    """uvicorn's, and ``peers``: who holds how many connections."""
+    """uvicorn's, and ``peers``: who holds how many connections; ``is_leaving``: each answer ends its connection."""
 
     def __init__(self, app: Any, peers: Peers, **rest: Any) -> None:  # noqa: ANN401
         super().__init__(app, **rest)
         self.peers = peers
+        self.is_leaving = False
 
 
 def configured(
