@@ -51,8 +51,11 @@ class Seen:
 class Load:
     """Until it is told to end."""
 
-    def __init__(self, hubs: Sequence[Part], gateways: Sequence[Part], webs: Sequence[Part]) -> None:
+    def __init__(
+        self, hubs: Sequence[Part], gateways: Sequence[Part], webs: Sequence[Part], *, programs: int = 4
+    ) -> None:
         self._hubs, self._gateways, self._webs = hubs, gateways, webs
+        self._programs = programs
         self.reports, self.asked, self.looked = Seen("report"), Seen("gateway"), Seen("page")
         self.answers: Counter[str] = Counter()
         """What hubs answered, by status; ``none`` where nothing came: it may have been kept."""
@@ -63,7 +66,7 @@ class Load:
     def all(self) -> tuple[Seen, Seen, Seen]:
         return self.reports, self.asked, self.looked
 
-    async def run(self, people: int = 6, programs: int = 4, browsers: int = 1) -> None:
+    async def run(self, people: int = 6, browsers: int = 1) -> None:
         """All of them."""
         for seen in self.all:
             seen.begin()
@@ -71,7 +74,7 @@ class Load:
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as group:
             for _ in range(people):
                 group.create_task(self._on(self._report, session))
-            for _ in range(programs):
+            for _ in range(self._programs):
                 group.create_task(self._on(self._ask, session))
             for _ in range(browsers):
                 group.create_task(self._on(self._look, session))
@@ -85,7 +88,7 @@ class Load:
     async def _report(self, session: aiohttp.ClientSession, n: int) -> None:
         """One report of a network of its own, not repeated: whether one without an answer was kept nobody knows."""
         who = f"{11 + n % 200}.{n // 200 % 256}.{n // 51_200}.7"
-        headers = {"Content-Type": "application/json", "X-Forwarded-For": who}
+        headers = {"Content-Type": "application/json", "X-Forwarded-For": who} | _hold(n)
         try:
             url = f"{self._hubs[n % len(self._hubs)].url}/api/v1/reports"
             async with session.post(url, data=SAID, headers=headers) as answer:
@@ -98,11 +101,12 @@ class Load:
 
     async def _ask(self, session: aiohttp.ClientSession, n: int) -> None:
         """As a client behind a balancer: what one does not answer whole is asked of the other."""
-        headers = {"Content-Type": "application/json", "x-api-key": "dummy", "anthropic-version": "2023-06-01"}
+        kept = {"Content-Type": "application/json", "x-api-key": "dummy", "anthropic-version": "2023-06-01"}
+        headers = kept | _hold(n)
         await self._any(self.asked, self._gateways, n, session, "/v1/messages", ASKED, headers, b"message_stop")
 
     async def _look(self, session: aiohttp.ClientSession, n: int) -> None:
-        await self._any(self.looked, self._webs, n, session, "/", None, {}, b"</html>")
+        await self._any(self.looked, self._webs, n, session, "/", None, _hold(n), b"</html>")
 
     async def _any(
         self,
@@ -132,3 +136,8 @@ class Load:
                 await asyncio.sleep(0.05)
         if not self.is_over:
             seen.lost.append("; ".join(troubles))
+
+
+def _hold(n: int) -> dict[str, str]:
+    """Every third does not keep its connection: then whoever chooses between replicas is asked again."""
+    return {} if n % 3 else {"Connection": "close"}
