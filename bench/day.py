@@ -31,6 +31,7 @@ from stillup.daemon.archive import StoreArchive
 from stillup.daemon.board import BoardMaker, first_board
 from stillup.daemon.jobs import forecaster, jobs_for, profile_of
 from stillup.daemon.live import Listeners, Live
+from stillup.daemon.past import Past
 from stillup.daemon.web import Serving
 from stillup.model.verdict import Verdict
 from stillup.net import Net
@@ -122,9 +123,8 @@ def memory_mb() -> float:
 def page_over(monitor: Monitor, services: Sequence[str], clock: Clock, store: Store) -> BoardMaker:
     """What shows the board as ``stillup up`` does: a page that is served, though nobody asks for it."""
     shown = [catalogue()[s] for s in services]
-    page = Serving(
-        Web(listen="127.0.0.1:0"), clock, first_board(shown, clock.now()), say=print, archive=StoreArchive(store, clock)
-    )
+    archive = StoreArchive(Past(lambda: store, clock), clock)
+    page = Serving(Web(listen="127.0.0.1:0"), clock, first_board(shown, clock.now()), say=print, archive=archive)
     print(f"with a page: {page.start()}")
     return BoardMaker(monitor, shown, [page], say=print)
 

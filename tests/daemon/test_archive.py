@@ -8,6 +8,7 @@ import pytest
 from stillup.daemon.archive import StoreArchive
 from stillup.daemon.jobs import profile_of
 from stillup.daemon.live import Live
+from stillup.daemon.past import Past
 from stillup.daemon.spells import down, record_of, seconds, spells_of
 from stillup.daemon.story import MOST_MOMENTS, Kept, tell
 from stillup.model.evidence import Evidence, Standing
@@ -63,7 +64,7 @@ class World:
         self.clock = FakeClock(START)
         self.store = open_store(path)
         self.live = Live(Monitor(profile_of), self.clock, Quiet(), self.store)
-        self.archive = StoreArchive(self.store, self.clock)
+        self.archive = StoreArchive(Past(lambda: self.store, self.clock), self.clock)
 
     async def play(self, script, minutes, service="claude"):
         for minute in minutes:
@@ -187,7 +188,7 @@ async def test_the_record_counts_the_outage_from_its_onset_within_what_was_watch
 
 async def test_a_pause_in_the_watching_is_not_claimed_for_either_side(world):
     await world.play(outage, range(75))  # in the middle of the outage the watch ends
-    again = StoreArchive(world.store, world.clock)
+    again = StoreArchive(Past(lambda: world.store, world.clock), world.clock)
     await world.pass_(timedelta(hours=20))
     whole, *_ = again.record("claude", world.clock.now(), 3)
     assert sum(d.watched_s for d in whole.days) == pytest.approx(75 * 60, abs=120)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import stat
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from stillup.catalog.load import catalogue
 from stillup.config import parse_config
+from stillup.daemon.past import Past
 from stillup.daemon.sla import Measuring, report
-from stillup.daemon.sla_ledger import Ledger
+from stillup.daemon.sla_ledger import Ledger, keeping
 from stillup.daemon.sla_read import merge, read
 from stillup.errors import StoreError
 from stillup.model.service import Layer, State
@@ -100,77 +101,111 @@ def test_a_credit_is_told_by_each_side_that_counts(tmp_path):
     assert rows(late, None)[Side.VERDICT].credit is None
 
 
-def test_a_month_is_known_long_after_its_signals_are_gone(kept, tmp_path):
-    store, _ = kept
-    ledger = Ledger(tmp_path / "sla", store, pytest.fail)
+def test_a_month_is_known_long_after_its_signals_are_gone(tmp_path):
     end_s = OCTOBER.begin_s + DAYS * 86_400
-    first = ledger.slots(CLAUDE, OCTOBER.begin_s, OCTOBER.end_s, end_s + 3_600)
-    later = Ledger(tmp_path / "sla", None, pytest.fail).slots(CLAUDE, OCTOBER.begin_s, OCTOBER.end_s, end_s + 9e6)
-    assert later == first
-    kept_file = tmp_path / "sla" / "claude.2026-10.json"
-    assert stat.S_IMODE(kept_file.stat().st_mode) == 0o600
-    assert stat.S_IMODE(kept_file.parent.stat().st_mode) == 0o700
+    with open_store(tmp_path / "stillup.db") as store:
+        fill(store, BEGIN, DAYS, OUTAGES)
+        ledger = Ledger(store, pytest.fail)
+        first = ledger.slots(CLAUDE, OCTOBER.begin_s, OCTOBER.end_s, end_s + 9 * 86_400)
+        store.prune(BEGIN + timedelta(days=60), timedelta(days=30))
+        assert next(iter(store.signals("claude")), None) is None
+        assert ledger.slots(CLAUDE, OCTOBER.begin_s, OCTOBER.end_s, end_s + 9e6) == first
 
 
-def test_read_in_parts_is_read_at_once(kept, tmp_path):
-    store, _ = kept
-    ledger = Ledger(tmp_path / "a", store, pytest.fail)
-    for hours in (5, 30, 31, 60, 73):
-        parts = ledger.slots(CLAUDE, OCTOBER.begin_s, OCTOBER.end_s, OCTOBER.begin_s + hours * 3_600)
-    whole = Ledger(tmp_path / "b", store, pytest.fail).slots(
-        CLAUDE, OCTOBER.begin_s, OCTOBER.end_s, OCTOBER.begin_s + 73 * 3_600
-    )
-    assert parts == whole
+def test_read_in_parts_is_read_at_once(tmp_path):
+    told = []
+    for name, looks in (("a", (5, 30, 31, 60, 73)), ("b", (73,))):
+        with open_store(tmp_path / f"{name}.db") as store:
+            fill(store, BEGIN, DAYS, OUTAGES)
+            ledger = Ledger(store, pytest.fail)
+            for hours in looks:
+                found = ledger.slots(CLAUDE, OCTOBER.begin_s, OCTOBER.end_s, OCTOBER.begin_s + hours * 3_600)
+            told.append(found)
+    assert told[0] == told[1]
+
+
+def test_of_several_that_sum_up_the_one_that_read_on_further_is_kept(tmp_path):
+    with open_store(tmp_path / "stillup.db") as store:
+        for hour, text in ((5, "a"), (7, "b"), (6, "c")):
+            store.sums.keep("claude", 3, BEGIN + timedelta(hours=hour), text)
+        store.sums.keep("chatgpt", 3, BEGIN, "d")
+        assert store.sums.of("claude", 0, 9) == {3: (BEGIN + timedelta(hours=7), "b")}
+        store.sums.drop(4)
+        assert store.sums.of("claude", 0, 9) == {}
+
+
+def test_what_is_written_hours_late_is_in_the_sums_all_the_same(tmp_path):
+    """A monitor whose database was away: its page is asked as soon as it is back, before the monitor has written."""
+    told = list(signals(BEGIN, 0.5, {}))
+    with open_store(tmp_path / "stillup.db") as store:
+        store.record(s for s in told if s.at < BEGIN + timedelta(hours=6))
+        store.watch([(BEGIN + timedelta(minutes=m), ["claude"]) for m in range(1, 361)])
+        ledger, end_s = Ledger(store, pytest.fail), BEGIN.timestamp() + 86_400
+        ledger.slots(CLAUDE, BEGIN.timestamp(), end_s, end_s)
+        store.record(s for s in told if s.at >= BEGIN + timedelta(hours=6))
+        found = ledger.slots(CLAUDE, BEGIN.timestamp(), end_s, end_s)
+    assert sum(slot.all for slot in found["api", Side.PROBE].values()) == 720
+
+
+async def test_every_hour_the_sums_of_what_is_watched_are_kept_and_those_of_long_ago_go(tmp_path):
+    clock = FakeClock(BEGIN + timedelta(days=DAYS))
+    with open_store(tmp_path / "stillup.db") as store:
+        fill(store, BEGIN, DAYS, OUTAGES)
+        store.sums.keep("claude", 3, BEGIN, "{}")
+        keeps = asyncio.create_task(keeping(Past(lambda: store, clock), [CLAUDE], clock))
+        await clock.advance(3_700)
+        days = [int(BEGIN.timestamp() // 86_400) + n for n in range(DAYS)]
+        async with asyncio.timeout(20):
+            while store.sums.of("claude", 0, 3) or list(store.sums.of("claude", days[0], days[-1])) != days:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        keeps.cancel()
 
 
 @pytest.mark.parametrize(
-    "body",
+    "text",
     [
-        b"",
-        b"{",
-        b"[]",
-        b'{"service":"chatgpt","upto":0,"parts":{}}',
-        b'{"service":"claude","upto":9e99,"parts":{"api/nobody":[]}}',
-        b'{"service":"claude","upto":9e99,"parts":{"api/probe":[[1,-5,0,0]]}}',
-        b'{"service":"claude","upto":9e99,"parts":{"api/probe":[[1,1e300,0,0]]}}',
-        b'{"service":"claude","upto":9e99,"parts":{"api/probe":[[1,1e-300,0,0]]}}',
-        b'{"service":"claude","upto":9e99,"parts":{"api/probe":[["x",1,0,0]]}}',
+        "",
+        "{",
+        "[]",
+        '{"api/nobody":[]}',
+        '{"api/probe":[[1,-5,0,0]]}',
+        '{"api/probe":[[1,1e300,0,0]]}',
+        '{"api/probe":[[1,1e-300,0,0]]}',
+        '{"api/probe":[["x",1,0,0]]}',
+        '{"api/probe":[[1,2,3]]}',
     ],
 )
-def test_a_file_that_was_spoilt_is_named_and_what_is_still_there_is_read_anew(kept, tmp_path, body):
-    store, _ = kept
-    (tmp_path / "claude.2026-10.json").write_bytes(body)
-    tmp_path.chmod(0o700)
+def test_sums_that_were_spoilt_are_named_and_what_is_still_there_is_read_anew(tmp_path, text):
     said: list[str] = []
-    end_s = OCTOBER.begin_s + DAYS * 86_400
-    found = Ledger(tmp_path, store, said.append).slots(CLAUDE, OCTOBER.begin_s, OCTOBER.end_s, end_s)
-    assert "claude.2026-10.json" in said[0]
-    assert sum(slot.all for slot in found["api", Side.PROBE].values()) == DAYS * 1440
+    end_s, day = OCTOBER.begin_s + 86_400, int(BEGIN.timestamp() // 86_400)
+    with open_store(tmp_path / "stillup.db") as store:
+        fill(store, BEGIN, 1, {}, every=10)
+        store.sums.keep("claude", day, BEGIN + timedelta(days=9), text)
+        found = Ledger(store, said.append).slots(CLAUDE, OCTOBER.begin_s, OCTOBER.end_s, end_s)
+    assert "the sums of claude of 2026-10-01 cannot be used" in said[0]
+    assert sum(slot.all for slot in found["api", Side.PROBE].values()) == 144
 
 
-def test_a_folder_that_cannot_be_written_is_said_and_the_figures_are_told_all_the_same(kept, tmp_path):
-    store, _ = kept
-    (tmp_path / "file").write_text("in the way")
+def test_a_database_that_cannot_be_written_is_said_and_the_figures_are_told_all_the_same(tmp_path, monkeypatch):
     said: list[str] = []
-    found = Ledger(tmp_path / "file" / "sla", store, said.append).slots(
-        CLAUDE, OCTOBER.begin_s, OCTOBER.end_s, OCTOBER.begin_s + 86_400
-    )
-    assert any("not kept" in words or "cannot be used" in words for words in said)
+    with open_store(tmp_path / "stillup.db") as store:
+        fill(store, BEGIN, 1, {})
+
+        def full(*_):
+            msg = "the disk is full"
+            raise StoreError(msg)
+
+        monkeypatch.setattr(store.sums, "keep", full)
+        found = Ledger(store, said.append).slots(CLAUDE, OCTOBER.begin_s, OCTOBER.end_s, OCTOBER.begin_s + 86_400)
+    assert said == ["what was measured is not kept: the disk is full"]
     assert found
 
 
-def test_what_was_asked_while_the_database_was_away_is_asked_of_it_again(kept, tmp_path):
-    store, _ = kept
-    config, now = parse_config(f"data = '{tmp_path}'"), BEGIN + timedelta(days=DAYS)
-    assert report(config, None, CLAUDE, OCTOBER, now).parts == ()
-    assert report(config, store, CLAUDE, OCTOBER, now).parts
-
-
-def test_a_month_of_which_there_is_nothing_leaves_no_file(kept, tmp_path):
+def test_a_month_of_which_there_is_nothing_leaves_no_row(kept, tmp_path):
     store, _ = kept
     config = parse_config(f"data = '{tmp_path}'")
     report(config, store, CLAUDE, month("1970-01"), BEGIN + timedelta(days=DAYS))
-    assert not (tmp_path / "sla").exists()
+    assert store.sums.of("claude", 0, 31) == {}
 
 
 def test_without_a_database_nothing_was_measured(tmp_path):
@@ -181,7 +216,7 @@ def test_without_a_database_nothing_was_measured(tmp_path):
 async def test_what_the_page_asks_is_answered_once_a_minute(kept, tmp_path):
     store, _ = kept
     clock = FakeClock(BEGIN + timedelta(days=2))
-    asked = Measuring(parse_config(f"data = '{tmp_path}'"), store, clock)
+    asked = Measuring(parse_config(f"data = '{tmp_path}'"), Past(lambda: store, clock), clock)
     first = asked("claude", "2026-10")
     assert asked("claude", "2026-10") is first
     await clock.advance(120)

@@ -33,6 +33,7 @@ def _open_key_files(document: Document) -> Iterator[str]:
     options = [o for s in document.sources.values() for o in (s.everywhere, *s.services.values())]
     files = [o.key_file for o in options] + [u.key_file for u in document.gateway.upstreams]
     files += [*(u.token_file for u in document.gateway.users), *cluster.key_files(document.cluster)]
+    files.append(document.web.gateway_token_file)
     files += [name for c in document.alerts.channels for name in (c.url_file, c.secret_file)]
     for name in dict.fromkeys(f for f in files if f):
         try:
@@ -44,6 +45,8 @@ def _open_key_files(document: Document) -> Iterator[str]:
 
 
 def _in_the_clear(document: Document) -> Iterator[str]:
+    if _is_clear(document.web.gateway_url):
+        yield "web.gateway_url: http:// sends what is chatted, and the gateway's token, unencrypted; https:// does not"
     for source_id, source in document.sources.items():
         usual = SOURCES[source_id].key_env
         for where, options in (((), source.everywhere), *(((s,), o) for s, o in source.services.items())):

@@ -80,6 +80,16 @@ class Web(Struct, frozen=True, kw_only=True):
         tuple[Network, ...],
         says("Addresses or networks of proxies in front of it whose `X-Forwarded-For` is believed"),
     ] = ()
+    gateway_url: Annotated[
+        BaseUrl | None,
+        says("The gateway that the chat talks through. Default: that of `stillup up`; `stillup run web` has none"),
+    ] = None
+    gateway_token_env: Annotated[
+        Variable, says("The variable that holds the token of a user of that gateway, where it has users")
+    ] = "STILLUP_TOKEN"  # noqa: S105 - the name of a variable
+    gateway_token_file: Annotated[
+        KeyFile | None, says("A file (mode 0600) that holds it, if the variable does not")
+    ] = None
 
 
 class Playbook(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from stillup.board import Joint, Record, Story
 from stillup.catalog.load import catalogue
 from stillup.clock import Clock
+from stillup.daemon.past import Past
 from stillup.daemon.spells import Span, down, record_of, seconds, spells_of
 from stillup.daemon.story import AROUND, Kept, tell, window, worst_of
 from stillup.model.evidence import Evidence
@@ -38,21 +39,21 @@ _PAGE_TRAILS = timedelta(hours=6)
 
 
 class StoreArchive:
-    """An :class:`~stillup.board.Archive` over a database that somebody else writes.
+    """An :class:`~stillup.board.Archive` over a database that somebody else writes, and that may be away.
 
     Its calls block and raise :class:`~stillup.errors.StoreError`. One question is asked of the database at a time: a
     hundred readers of a page must cost it one reading, not a hundred.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, past: Past, clock: Clock) -> None:
+        self._past = past
         self._clock = clock
         self._lock = Lock()
         self._answers: OrderedDict[Hashable, tuple[float, object]] = OrderedDict()
 
     def story(self, incident_id: str) -> Story | None:
         """One incident, None where none has that id."""
-        return self._remembered(("story", incident_id), lambda: self._story(incident_id))
+        return self._remembered(("story", incident_id), lambda store: self._story(store, incident_id))
 
     def incidents(
         self, service: str | None = None, *, before: tuple[datetime, str] | None = None, limit: int = 50
@@ -60,7 +61,7 @@ class StoreArchive:
         """Newest first, those opened before the cursor (time of opening, id) only; 500 at most."""
         most = _within(limit, _MOST_LISTED)
         key = ("incidents", service, before, most)
-        return self._remembered(key, lambda: self._store.incidents_before(service, before, most))
+        return self._remembered(key, lambda store: store.incidents_before(service, before, most))
 
     def changes(
         self, service: str | None = None, *, before: tuple[datetime, str] | None = None, limit: int = 50
@@ -68,55 +69,64 @@ class StoreArchive:
         """Changes of verdict, newest first; the cursor is time and ``service/component``; 500 at most."""
         most = _within(limit, _MOST_LISTED)
         key = ("changes", service, before, most)
-        return self._remembered(key, lambda: self._store.changes_before(service, before, most))
+        return self._remembered(key, lambda store: store.changes_before(service, before, most))
 
     def record(self, service: str, now: datetime, days: int = 90) -> Sequence[Record]:
         """Of the service as a whole (first) and each component that was spoken of; 400 days at most."""
         last = now.astimezone(UTC).date()
         first = last - timedelta(days=_within(days, _MOST_DAYS) - 1)
-        return self._remembered(("record", service, first, last), lambda: self._record(service, first, last, now))
+        key = ("record", service, first, last)
+        return self._remembered(key, lambda store: self._record(store, service, first, last, now))
 
     def joint(self, services: Sequence[str], now: datetime, days: int = 90) -> Sequence[Joint]:
         """Each service alone, then each pair, then all together; the first eight of them."""
         those = tuple(dict.fromkeys(services))[:_MOST_JOINT]
         days = _within(days, _MOST_DAYS)
         key = ("joint", those, days, now.astimezone(UTC).date())
-        return self._remembered(key, lambda: self._joint(those, days, now))
+        return self._remembered(key, lambda store: self._joint(store, those, days, now))
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
-    def _remembered(self, key: Hashable, ask: Callable[[], T]) -> T:
+    def _remembered(self, key: Hashable, ask: Callable[[Store], T]) -> T:
         with self._lock:
-            return self._known(key, ask)
+            if self._is_known(key):
+                return self._known(key)
+            with self._past.reading() as store:
+                return self._asked(key, ask, store)
 
-    def _known(self, key: Hashable, ask: Callable[[], T]) -> T:
-        """The answer, remembered or asked for now; for whoever has the lock."""
-        at_s = self._clock.monotonic_s()
-        told = self._answers.get(key)
-        if told is None or at_s - told[0] >= _STANDS_S:
-            told = (at_s, ask())
-            if told[1] is None:  # ids that nobody has could else push out all that is worth remembering
-                return told[1]
-            self._answers[key] = told
+    def _is_known(self, key: Hashable) -> bool:
+        return key in self._answers and self._clock.monotonic_s() - self._answers[key][0] < _STANDS_S
+
+    def _known(self, key: Hashable) -> T:  # type: ignore[type-var]  # what was asked under this key
         self._answers.move_to_end(key)
-        while len(self._answers) > _MOST_ANSWERS:
-            self._answers.popitem(last=False)
-        return told[1]  # type: ignore[return-value]  # what was asked under this key
+        return self._answers[key][1]  # type: ignore[return-value]
 
-    def _story(self, incident_id: str) -> Story | None:
-        incident = self._store.incident(incident_id)
+    def _asked(self, key: Hashable, ask: Callable[[Store], T], store: Store) -> T:
+        """The answer, remembered or asked for now; for whoever has the lock."""
+        if self._is_known(key):
+            return self._known(key)
+        at_s, told = self._clock.monotonic_s(), ask(store)
+        if told is not None:  # ids that nobody has could else push out all that is worth remembering
+            self._answers[key] = (at_s, told)
+            self._answers.move_to_end(key)
+            while len(self._answers) > _MOST_ANSWERS:
+                self._answers.popitem(last=False)
+        return told
+
+    def _story(self, store: Store, incident_id: str) -> Story | None:
+        incident = store.incident(incident_id)
         if incident is None:
             return None
         now, service = self._clock.now(), incident.service
         end = incident.recovered_at or now
-        changes = self._store.changes_within(service, incident.opened_at, end, _MOST_STORY_CHANGES)
+        changes = store.changes_within(service, incident.opened_at, end, _MOST_STORY_CHANGES)
         at_worst = worst_of(changes)
         first, last = window(incident, now)
         kept = Kept(
             incident=incident,
             changes=tuple(changes),
             declared=tuple(
-                self._store.signals_of(
+                store.signals_of(
                     service,
                     _sources(Family.OFFICIAL),
                     incident.since - AROUND,
@@ -125,62 +135,60 @@ class StoreArchive:
                     incidents_only=True,
                 )
             ),
-            counted=tuple(
-                self._store.signals_of(service, _sources(Family.CROWD, Family.SOCIAL), first, last, _MOST_COUNTED)
-            ),
-            evidence=tuple(self._grounds(at_worst)),
+            counted=tuple(store.signals_of(service, _sources(Family.CROWD, Family.SOCIAL), first, last, _MOST_COUNTED)),
+            evidence=tuple(self._grounds(store, at_worst)),
             evidence_at=at_worst.at if at_worst else None,
-            official=tuple(self._official(changes)),
+            official=tuple(self._official(store, changes)),
         )
         return tell(kept, catalogue().get(service), now)
 
-    def _grounds(self, change: Verdict | None) -> list[Evidence]:
-        return self._store.evidence_of_tick(change.service, change.at) if change is not None else []
+    def _grounds(self, store: Store, change: Verdict | None) -> list[Evidence]:
+        return store.evidence_of_tick(change.service, change.at) if change is not None else []
 
-    def _official(self, changes: Sequence[Verdict]) -> list[Evidence]:
+    def _official(self, store: Store, changes: Sequence[Verdict]) -> list[Evidence]:
         """The page's word at the changes of the service."""
         ticks = list(dict.fromkeys((c.service, c.at) for c in changes if c.state.is_fault))
         half = _MOST_GROUNDS // 2
         some = ticks if len(ticks) <= _MOST_GROUNDS else [*ticks[:half], *ticks[-half:]]
-        found = (e for service, at in some for e in self._store.evidence_of_tick(service, at))
+        found = (e for service, at in some for e in store.evidence_of_tick(service, at))
         return [e for e in found if e.family is Family.OFFICIAL]
 
-    def _record(self, service: str, first: date, last: date, now: datetime) -> list[Record]:
+    def _record(self, store: Store, service: str, first: date, last: date, now: datetime) -> list[Record]:
         begin = datetime.combine(first, time(), UTC)
-        watched, changes, confirmed = self._kept(service, begin, now)
+        watched, changes, confirmed = self._kept(store, service, begin, now)
         subjects = [None, *sorted({c for c in changes if c is not None})]
         return [
             record_of(service, c, spells_of(changes.get(c, []), confirmed, now), watched, first, last) for c in subjects
         ]
 
-    def _joint(self, services: Sequence[str], days: int, now: datetime) -> list[Joint]:
+    def _joint(self, store: Store, services: Sequence[str], days: int, now: datetime) -> list[Joint]:
         watched: dict[str, list[Span]] = {}
         fell: dict[str, list[Span]] = {}
         for service in services:
             # Of each once: there are more choices of eight than anybody could read the database for.
-            watched[service], fell[service] = self._known(
-                ("spans", service, days), partial(self._spans, service, days, now)
+            watched[service], fell[service] = self._asked(
+                ("spans", service, days), partial(self._spans, service=service, days=days, now=now), store
             )
         sizes = sorted({n for n in (1, 2, len(services)) if n <= len(services)})
         return [_together(those, watched, fell) for n in sizes if n for those in combinations(services, n)]
 
-    def _spans(self, service: str, days: int, now: datetime) -> tuple[list[Span], list[Span]]:
+    def _spans(self, store: Store, service: str, days: int, now: datetime) -> tuple[list[Span], list[Span]]:
         """When a service was watched, and when it was down then."""
         begin = now - timedelta(days=days)
-        stretches, changes, confirmed = self._kept(service, begin, now)
+        stretches, changes, confirmed = self._kept(store, service, begin, now)
         watched = meet(stretches, [(begin, now)])
         return watched, meet(watched, down(spells_of(changes.get(None, []), confirmed, now)))
 
     def _kept(
-        self, service: str, begin: datetime, now: datetime
+        self, store: Store, service: str, begin: datetime, now: datetime
     ) -> tuple[list[Span], dict[str | None, list[Verdict]], set[str]]:
         """When it was watched, the changes of each subject from what stood at ``begin`` on, what was confirmed."""
-        watched = self._store.watched(service, begin, _MOST_STRETCHES)
+        watched = store.watched(service, begin, _MOST_STRETCHES)
         changes: dict[str | None, list[Verdict]] = {}
-        inside = self._store.changes_within(service, begin, now, _MOST_CHANGES)
-        for change in (*self._store.standing(service, begin), *inside):
+        inside = store.changes_within(service, begin, now, _MOST_CHANGES)
+        for change in (*store.standing(service, begin), *inside):
             changes.setdefault(change.component, []).append(change)
-        incidents = self._store.incidents(service, begin, _MOST_INCIDENTS)
+        incidents = store.incidents(service, begin, _MOST_INCIDENTS)
         return watched, changes, {i.id for i in incidents if i.confidence is Confidence.CONFIRMED}
 
 

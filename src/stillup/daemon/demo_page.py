@@ -61,6 +61,7 @@ class DemoPage:
         from stillup.config.schema import Web
         from stillup.daemon.archive import StoreArchive
         from stillup.daemon.board import BoardMaker, first_board
+        from stillup.daemon.past import Past
         from stillup.daemon.playbook import Helpers
         from stillup.daemon.web import Serving
         from stillup.hub.desk import Hub
@@ -73,7 +74,7 @@ class DemoPage:
             clock,
             first_board(services, clock.now(), simulated),
             say=self._say,
-            archive=StoreArchive(store, clock),
+            archive=StoreArchive(Past(lambda: store, clock), clock),
             desk=desk,
         )
         self._alerting = await self._alerts.open(config, clock)

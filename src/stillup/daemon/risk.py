@@ -26,6 +26,7 @@ from stillup.risk.values import LOCAL, Basis, Downtimes
 if TYPE_CHECKING:
     from stillup.clock import Clock
     from stillup.config import Config
+    from stillup.daemon.past import Past
 
 STANDS_S = 300.0
 """So long an answer of the page stands."""
@@ -47,10 +48,11 @@ def assess(
     tasks: Sequence[Capability] = (),
     *,
     chains: bool = True,
+    past: Past | None = None,
 ) -> Risk:
     """Everything that is needed here, with its figures: those tasks, else those that are; and the gateway's chains.
 
-    It blocks for a second or so.
+    It blocks for a second or so. ``past`` is for who has the database open.
 
     :raises stillup.errors.ConfigError: a key's file cannot be read.
     :raises stillup.errors.BadDataError: the toolkit's file cannot be used.
@@ -64,9 +66,9 @@ def assess(
     needs = [*tasks_needed(wanted, config.services, toolkit, local, plan, now), *routes[:MOST_CHAINS]]
     offered = {need.id: _candidates(need, config, plan, environ, local, usage) for need in needs}
     of = {s for need in needs for s in need.services} | {c.subject.service for cs in offered.values() for c in cs}
-    downtimes, trouble = downtimes_for(config, environ, sorted(of), now)
+    downtimes, trouble = downtimes_for(config, environ, sorted(of), now, past)
     surveyed = tuple(survey(need, offered[need.id], downtimes) for need in needs)
-    unknown = list(_unknown(config, plan, toolkit, usage, surveyed, trouble))
+    unknown = list(_unknown(config, plan, toolkit, usage, surveyed, _of_record(config, environ, trouble)))
     if len(routes) > MOST_CHAINS:
         unknown.insert(
             0, f"Of {len(routes)} chains the {MOST_CHAINS} most used are shown; `stillup gateway plan` has all."
@@ -75,13 +77,13 @@ def assess(
 
 
 def downtimes_for(
-    config: Config, environ: Mapping[str, str], services: Iterable[str], now: datetime
+    config: Config, environ: Mapping[str, str], services: Iterable[str], now: datetime, past: Past | None = None
 ) -> tuple[Downtimes, str]:
     """Figures of downtime, from what was seen here and what comes with stillup. Blocks.
 
     Beside them a sentence where there is a database that cannot be read: then the first is missing.
     """
-    own, trouble = own_record_or_none(config, environ, services, now)
+    own, trouble = own_record_or_none(config, environ, services, now, past)
     return Figures(own), trouble
 
 
@@ -100,15 +102,13 @@ def _candidates(
 
 
 def _unknown(
-    config: Config, plan: GatewayPlan, toolkit: Toolkit, usage: Usage, surveyed: Sequence[Surveyed], trouble: str
+    config: Config, plan: GatewayPlan, toolkit: Toolkit, usage: Usage, surveyed: Sequence[Surveyed], record: str
 ) -> Iterator[str]:
     """What could not be known, and what to do about it."""
     if config.path is None:
         yield "There is no configuration file: what the gateway would do from the environment is shown."
-    if trouble:
-        yield f"What was seen from here is left out: {trouble}"
-    elif not config.database.exists():
-        yield "Nothing was watched from here yet (`stillup up` does it): figures are those that come with stillup."
+    if record:
+        yield record
     yield from _of_usage(usage)
     if not toolkit.tasks:
         yield "No backups are chosen for any task: `stillup alternatives --task TASK --choose NAME,NAME`."
@@ -119,6 +119,17 @@ def _unknown(
     if guessed:
         yield f"No record of {', '.join(map(name_of, sorted(guessed)))}: a wide guess stands in."
     yield from NOT_IN_IT
+
+
+def _of_record(config: Config, environ: Mapping[str, str], trouble: str) -> str:
+    """What is to be said of what was seen from here; empty where it was read."""
+    from stillup.store import is_kept
+
+    if trouble:
+        return f"What was seen from here is left out: {trouble}"
+    if is_kept(config.store_at(environ)):
+        return ""
+    return "Nothing was watched from here yet (`stillup up` does it): figures are those that come with stillup."
 
 
 def _of_usage(usage: Usage) -> Iterator[str]:
@@ -135,8 +146,8 @@ def _of_usage(usage: Usage) -> Iterator[str]:
 class Assessor:
     """What the page asks: each answer stands for some minutes, and one is made at a time."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], clock: Clock) -> None:
-        self._config, self._environ, self._clock = config, environ, clock
+    def __init__(self, config: Config, environ: Mapping[str, str], clock: Clock, past: Past | None = None) -> None:
+        self._config, self._environ, self._clock, self._past = config, environ, clock, past
         self._lock = Lock()
         self._answers: dict[Capability | None, tuple[float, Risk]] = {}
 
@@ -150,6 +161,7 @@ class Assessor:
             kept = self._answers.get(task)
             if kept is None or at_s - kept[0] >= STANDS_S:
                 tasks = (task,) if task is not None else ()
-                risk = assess(self._config, self._environ, self._clock.now(), tasks, chains=task is None)
+                now = self._clock.now()
+                risk = assess(self._config, self._environ, now, tasks, chains=task is None, past=self._past)
                 kept = self._answers[task] = (at_s, risk)
             return kept[1]

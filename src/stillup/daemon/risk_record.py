@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from stillup.daemon.past import Past, reading
 from stillup.daemon.spells import Span, Spell, down, spells_of
 from stillup.errors import StoreError
 from stillup.model.service import Confidence, State
@@ -27,30 +28,26 @@ _MOST_CHANGES, _MOST_STRETCHES, _MOST_INCIDENTS = 20_000, 20_000, 2_000
 
 
 def own_record(
-    config: Config, environ: Mapping[str, str], services: Iterable[str], now: datetime
+    config: Config, environ: Mapping[str, str], services: Iterable[str], now: datetime, past: Past | None = None
 ) -> dict[Subject, Watched]:
-    """Of all those services; empty where no database is kept. Blocks.
+    """Of all those services; empty where no database is kept. Blocks. ``past`` is for who has it open.
 
     :raises StoreError: there is one, and it cannot be read.
     """
-    from stillup.store import is_kept, open_store
-
-    where = config.store_at(environ)
-    if not is_kept(where):
-        return {}
     found: dict[Subject, Watched] = {}
-    with open_store(where, create=False) as store:
-        for service in dict.fromkeys(services):
-            found |= watched_of(store, service, now)
+    with reading(config, environ, past) as store:
+        if store is not None:
+            for service in dict.fromkeys(services):
+                found |= watched_of(store, service, now)
     return found
 
 
 def own_record_or_none(
-    config: Config, environ: Mapping[str, str], services: Iterable[str], now: datetime
+    config: Config, environ: Mapping[str, str], services: Iterable[str], now: datetime, past: Past | None = None
 ) -> tuple[dict[Subject, Watched], str]:
     """The same, and why there is none where it cannot be read: figures that come with stillup serve meanwhile."""
     try:
-        return own_record(config, environ, services, now), ""
+        return own_record(config, environ, services, now, past), ""
     except StoreError as exc:
         return {}, str(exc)
 

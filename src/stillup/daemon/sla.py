@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Promise, Service, catalogue
-from stillup.daemon.sla_ledger import Ledger, tidy
+from stillup.daemon.sla_ledger import DAY_S, Ledger
 from stillup.daemon.sla_read import Part, Slots
 from stillup.daemon.spells import Span, down, spells_of
-from stillup.errors import StillupError
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.service import Confidence, Family, State
 from stillup.model.verdict import Verdict
@@ -28,14 +25,13 @@ if TYPE_CHECKING:
     from stillup.clock import Clock
     from stillup.config import Config
     from stillup.config.sla import Agreement
+    from stillup.daemon.past import Past
     from stillup.store.store import Store
 
-_DAY_S = 86_400
-_BURN_S = 3 * _DAY_S + 3_600
+_BURN_S = 3 * DAY_S + 3_600
 _MOST_CHANGES, _MOST_STRETCHES, _MOST_INCIDENTS = 20_000, 20_000, 2_000
 _MOST_TICKS = 3_000
 _STANDS_S, _MOST_ANSWERS = 60.0, 64
-_KEEP_S = 3_600.0
 _PEOPLE = (Family.CROWD, Family.SOCIAL, Family.SEARCH)
 
 
@@ -51,8 +47,9 @@ def report(
     said: list[str] = []
     now_s = now.timestamp()
     begin_s = min(_begin(config, service, period), now_s - _BURN_S if _goes_on(period, now_s) else period.begin_s)
-    slots = Ledger(config.data_folder / "sla", store, said.append).slots(service, begin_s, period.end_s, now_s)
+    slots: Slots = {}
     if store is not None:
+        slots = Ledger(store, said.append).slots(service, begin_s, period.end_s, now_s)
         slots |= _told(store, service, begin_s, min(period.end_s, now_s))
     parts = [_held(config, service, component, slots, period, now_s, target) for component in _components(slots)]
     return Report(service=service, period=period, now_s=now_s, parts=tuple(parts), trouble=tuple(said))
@@ -228,8 +225,8 @@ def _slots(known: Sequence[Span], bad: Sequence[Span], slow: Sequence[Span]) -> 
 class Measuring:
     """What the page asks: each answer stands for a minute, and one is made at a time."""
 
-    def __init__(self, config: Config, store: Store | None, clock: Clock) -> None:
-        self._config, self._store, self._clock = config, store, clock
+    def __init__(self, config: Config, past: Past, clock: Clock) -> None:
+        self._config, self._past, self._clock = config, past, clock
         self._lock = Lock()
         self._answers: dict[tuple[str, str], tuple[float, Report]] = {}
 
@@ -242,17 +239,9 @@ class Measuring:
             at_s, key = self._clock.monotonic_s(), (service, month_name)
             kept = self._answers.get(key)
             if kept is None or at_s - kept[0] >= _STANDS_S:
-                told = report(self._config, self._store, catalogue()[service], month(month_name), self._clock.now())
+                with self._past.reading() as store:
+                    told = report(self._config, store, catalogue()[service], month(month_name), self._clock.now())
                 if len(self._answers) >= _MOST_ANSWERS:
                     self._answers.clear()
                 kept = self._answers[key] = (at_s, told)
             return kept[1]
-
-    async def go_on(self) -> None:
-        """Keep the sums of what is watched, every hour, until it is cancelled: single signals are deleted."""
-        while True:
-            await self._clock.sleep(_KEEP_S)
-            for service in self._config.services:
-                with suppress(StillupError):
-                    await asyncio.to_thread(self, service, this_month(self._clock.now()).name)
-            await asyncio.to_thread(tidy, self._config.data_folder / "sla", self._clock.now().timestamp())

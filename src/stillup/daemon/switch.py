@@ -12,6 +12,7 @@ from stillup.catalog.models import Model, Tier, find_model, models
 from stillup.catalog.offers import LEANS
 from stillup.catalog.providers import providers
 from stillup.daemon.advice import usual_task
+from stillup.daemon.past import Past, reading
 from stillup.daemon.risk import downtimes_for
 from stillup.daemon.risk_candidates import for_task
 from stillup.daemon.risk_used import read_usage
@@ -48,8 +49,9 @@ def compare(
     *,
     incident: str | None = None,
     task: Capability | None = None,
+    past: Past | None = None,
 ) -> Comparison:
-    """Everything of one service. Blocks.
+    """Everything of one service. Blocks. ``past`` is for who has the database open.
 
     :raises UsageError: no incident of that service has that id; it does nothing another could do.
     :raises stillup.errors.StillupError: a key's file, the toolkit's, or the database cannot be used.
@@ -58,10 +60,11 @@ def compare(
     if wanted is None or (task is not None and wanted is not task):
         msg = f"{service.name} does nothing{f' of {task.value}' if task else ''} that another could do in its place"
         raise UsageError(msg)
-    told, past = _incidents(config, environ, service, now, incident)
+    told, known = _incidents(config, environ, service, now, incident, past)
     candidates = [c for c in for_task(wanted, config.services, environ, find_local(environ)) if c.id != service.id]
     candidates = candidates[:_MOST_RIVALS] + [c for c in candidates[_MOST_RIVALS:] if c.at_hand]
-    figures, trouble = downtimes_for(config, environ, [service.id, *(c.subject.service for c in candidates)], now)
+    those = [service.id, *(c.subject.service for c in candidates)]
+    figures, trouble = downtimes_for(config, environ, those, now, past)
     used = _used(config, service, now)
     backups = {b.service for b in load_toolkit(config.data_folder / "toolkit.json").tasks.get(wanted, ())}
     this = figures.alone(Subject(service.id))
@@ -77,7 +80,7 @@ def compare(
         because=because,
         incident=told.id if told else None,
         title=(told.title or "") if told else "",
-        lengths=_lengths(service, told, past, now) if told else None,
+        lengths=_lengths(service, told, known, now) if told else None,
         precedence=service.precedence,
         moves=tuple(_moves(config, environ, service)),
         stays_behind=(*_ALWAYS_BEHIND, *_caches(used)),
@@ -89,27 +92,29 @@ def compare(
 
 
 def _incidents(
-    config: Config, environ: Mapping[str, str], service: Service, now: datetime, wanted: str | None
+    config: Config,
+    environ: Mapping[str, str],
+    service: Service,
+    now: datetime,
+    wanted: str | None,
+    past: Past | None,
 ) -> tuple[Incident | None, list[Incident]]:
     """The incident that is meant, else the newest; and all that were seen from here."""
-    from stillup.store import is_kept, open_store
-
-    where = config.store_at(environ)
-    if not is_kept(where):
-        if wanted is not None:
-            msg = "no incident is kept here: nothing was watched yet"
-            raise UsageError(msg)
-        return None, []
-    with open_store(where, create=False) as store:
-        past = store.incidents(service.id, now - _LOOKED_BACK, _MOST_INCIDENTS)
+    with reading(config, environ, past) as store:
+        if store is None:
+            if wanted is not None:
+                msg = "no incident is kept here: nothing was watched yet"
+                raise UsageError(msg)
+            return None, []
+        known = store.incidents(service.id, now - _LOOKED_BACK, _MOST_INCIDENTS)
         if wanted is None:
-            sure = [i for i in past if i.confidence is Confidence.CONFIRMED]
-            return (sure[-1] if sure else None), past
+            sure = [i for i in known if i.confidence is Confidence.CONFIRMED]
+            return (sure[-1] if sure else None), known
         found = store.incident(wanted)
     if found is None or found.service != service.id:
         msg = f"no incident of {service.name} is called {wanted[:60]!r}; `stillup history {service.id}` lists them"
         raise UsageError(msg)
-    return found, past
+    return found, known
 
 
 def _lengths(service: Service, told: Incident, past: list[Incident], now: datetime) -> Lengths:

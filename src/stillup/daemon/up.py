@@ -22,7 +22,7 @@ from stillup.daemon.reminder import Reminding
 from stillup.daemon.rerouting import Rerouter
 from stillup.daemon.sockets import open_sockets
 from stillup.daemon.traffic import TrafficObserver
-from stillup.daemon.vault import Following, often_opened
+from stillup.daemon.vault import Following
 from stillup.daemon.watching import LateView, Say, Watching
 from stillup.errors import StillupError, StoreError, UsageError
 from stillup.gateway.plan import GatewayPlan, resolve
@@ -36,18 +36,16 @@ if TYPE_CHECKING:
     from stillup.config import Config
     from stillup.daemon.alerts import Alerting
     from stillup.daemon.live import Feed, Listener
+    from stillup.daemon.past import Past
     from stillup.daemon.playbook import Helpers
     from stillup.daemon.sharing import Sharing
-    from stillup.daemon.sla import Measuring
     from stillup.daemon.web import Serving
     from stillup.gateway.app import Gateway
     from stillup.hub.desk import Hub
     from stillup.hub.pooling import PooledCounts
-    from stillup.store.store import Store
 
 _SWITCH_S = 0.001
 """A request waits no longer than that for the monitor's thread; Python's own bound is five times as much."""
-_USER_TOKEN = "STILLUP_TOKEN"  # noqa: S105 - the name of a variable
 
 ListenerOf = Callable[[Sequence[Service]], "Listener"]
 """Makes who is told of verdicts, given what is watched."""
@@ -116,8 +114,7 @@ class _Up:
         self._alerting: Alerting = Alerting(config, environ, clock, say)
         self._desk = self._open_desk()
         self._page: Serving | None = None
-        self._store: Store | None = None
-        self._measuring: Measuring | None = None
+        self._past: Past | None = None
         self._pulse = Pulse(clock, config.watchdog.judged_within_s)
         self._token: Secret | None = None
         if config.web.enabled:
@@ -204,10 +201,15 @@ class _Up:
         yield Heartbeat(*common, self._say, self._pulse.why_not).go_on()
         if self._config.later.run:
             yield line_of(*common, self._say).go_on()
-        if self._measuring is not None:
-            yield self._measuring.go_on()
+        if self._past is not None:
+            yield self._keep_sums(self._past)
         if self._sharing is not None:
             yield self._sharing.go_on()
+
+    async def _keep_sums(self, past: Past) -> None:
+        from stillup.daemon.sla_ledger import keeping
+
+        await keeping(past, self._services, self._clock)
 
     async def _begin_page(self) -> None:
         """Serve the page; what is wrong with it, but for its address, stops nothing else."""
@@ -228,43 +230,31 @@ class _Up:
         """
         if not self._config.web.enabled:
             return
-        from stillup.daemon.archive import StoreArchive
-        from stillup.daemon.board import first_board
-        from stillup.daemon.practice import Practising
-        from stillup.daemon.risk import Assessor
-        from stillup.daemon.sla import Measuring
-        from stillup.daemon.switch import compare
-        from stillup.daemon.web import Serving
+        from stillup.daemon.page import page_of
+        from stillup.daemon.past import Past
         from stillup.store import open_store
 
+        where = self._config.store_at(self._environ)
+        self._past = Past(lambda: open_store(where), self._clock)
         try:
-            self._store = open_store(self._config.store_at(self._environ), late=True)
+            with self._past.reading():
+                pass
         except StoreError as exc:
             self._say(f"the page has no past to show: {exc}")
-        self._measuring = Measuring(self._config, self._store, self._clock)
         gateway = self.gateway
-        user = self._environ.get(_USER_TOKEN, "") if self._config.gateway.users else ""
-        assessor = Assessor(self._config, self._environ, self._clock)
-        faults = gateway.faults.shown if gateway is not None else tuple
-        self._page = Serving(
-            self._config.web,
+        self._page = page_of(
+            self._config,
+            self._environ,
             self._clock,
-            first_board(self._services, self._clock.now()),
+            self._services,
+            self._past,
             say=self._say,
-            archive=StoreArchive(self._store, self._clock) if self._store is not None else None,
+            token=self._token,
             desk=self._desk,
             pool=self._open_pool(),
             gateway=gateway.address if gateway is not None else None,
-            gateway_token=Secret(user) if user else None,
-            vault=often_opened(self._config, self._environ),
-            practice=Practising(self._config, self._environ, self._clock, faults, assessor),
-            risk=assessor,
-            sla=self._measuring,
-            switch=lambda service, incident: compare(
-                self._config, self._environ, catalogue()[service], self._clock.now(), incident=incident
-            ),
-            token=self._token,
-            more_metrics=[
+            faults=gateway.faults.shown if gateway is not None else tuple,
+            metrics=[
                 self._alerting.metrics,
                 *([self._desk.metrics] if self._desk is not None else []),
                 *([gateway.seen.render] if gateway is not None else []),
@@ -315,8 +305,8 @@ class _Up:
         self._alerting.stop()
         if self._page is not None:
             self._page.stop()
-        if self._store is not None:
-            self._store.close()
+        if self._past is not None:
+            self._past.close()
 
     # -- where everything is ------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""One request to a server of our own on this machine, whose answer is read as it comes. Never leaves loopback."""
+"""One request to a server of our own, whose answer is read as it comes; on this machine unless told otherwise."""
 
 from __future__ import annotations
 
@@ -48,10 +48,12 @@ async def ask_here(
     headers: Mapping[str, str | Secret] | None = None,
     silence_s: float = 30.0,
     max_bytes: int = MAX_BYTES,
+    anywhere: bool = False,
 ) -> AsyncIterator[Coming]:
     """GET, or POST of ``json``; the connection ends with the block. ``silence_s`` bounds each wait for a piece.
 
-    No redirect is followed, no proxy is used, nothing is kept.
+    No redirect is followed, no proxy is used, nothing is kept. ``anywhere`` is for an address that the configuration
+    names as ours: it may be another machine's.
 
     :raises stillup.errors.NotConfigured: the address is not on this machine.
     :raises stillup.errors.SourceError: nobody answers there.
@@ -61,7 +63,7 @@ async def ask_here(
     from stillup.net import failures
 
     host = host_of(url)
-    if not is_loopback(host):
+    if not anywhere and not is_loopback(host):
         msg = f"{host[:80]}: not an address of this machine"
         raise NotConfigured(msg)
     told = {name: v.reveal() if isinstance(v, Secret) else v for name, v in (headers or {}).items()}

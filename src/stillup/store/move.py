@@ -38,6 +38,7 @@ _TABLES: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (tables.incidents, ("id",)),
     (tables.reports, ("source", "service")),
     (tables.watched, ("service", "since")),
+    (tables.sums, ("service", "day")),
     (tables.alerts, ("party",)),
     (tables.outbox, ("seq",)),
     (tables.signals, ("service", "at", "seq")),

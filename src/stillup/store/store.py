@@ -21,6 +21,7 @@ from stillup.store.dialect import one_at_a_time
 from stillup.store.engine import Access
 from stillup.store.move import refuse_half_moved
 from stillup.store.outbox import Outbox
+from stillup.store.sums import Sums
 from stillup.store.values import Key, Report
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Store:
         self._preparing = Lock()
         self.outbox = Outbox(self._begin)
         """What alerts have decided to say."""
+        self.sums = Sums(self._begin)
+        """What each side saw, beyond the signals."""
 
     def prepare(self) -> None:
         """Make or upgrade the tables, if this store has not looked at them yet; otherwise done with the first use."""

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from stillup.store.words import Word
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in ``migrations/versions``: a database that names it is opened without Alembic."""
 
 metadata = MetaData(
@@ -109,6 +109,19 @@ watched = Table(
     Column("since", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False),
     PrimaryKeyConstraint("service", "since"),
+    sqlite_with_rowid=False,
+)
+
+# What each side saw of a service on a day (of UTC, counted from 1970), summed up: single signals are deleted after a
+# month, and what was promised is asked for later. ``upto`` is until when its signals were read.
+sums = Table(
+    "sums",
+    metadata,
+    Column("service", Word, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("upto", BigInteger, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("service", "day"),
     sqlite_with_rowid=False,
 )
 

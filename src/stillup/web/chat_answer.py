@@ -37,12 +37,13 @@ _FIRST_CHOICE = "first_choice"
 NO_GATEWAY = Trouble(
     "No gateway runs here, so there is nobody to talk to.",
     "Start `stillup up` (it has the page and the gateway), with a provider's key in its environment, "
-    "as ANTHROPIC_API_KEY or OPENAI_API_KEY.",
+    "as ANTHROPIC_API_KEY or OPENAI_API_KEY; or name one that runs elsewhere as `web.gateway_url`.",
 )
 NO_ROUTE = Trouble(
     "No upstream of the gateway can be asked from here.",
-    "Put a provider's key into the environment of `stillup up`, and start it again.",
+    "Put a provider's key into the environment of the gateway (`stillup up` is one), and start it again.",
 )
+_AGAIN = "Start what runs there again (`stillup up`, `stillup run gateway`)."
 _STOPPED = {
     "max_tokens": "The answer reached its greatest length; ask it to go on.",
     "length": "The answer reached its greatest length; ask it to go on.",
@@ -87,7 +88,7 @@ async def offered(site: Site) -> Offered | Trouble:
     if site.gateway is None:
         return NO_GATEWAY
     try:
-        async with ask_here(_url(site, PATH), headers=_token(site), silence_s=_LOOK_S) as answer:
+        async with ask_here(_url(site, PATH), headers=_token(site), silence_s=_LOOK_S, anywhere=True) as answer:
             body = await answer.body()
     except SourceError:
         return _nobody_there(site)
@@ -96,7 +97,7 @@ async def offered(site: Site) -> Offered | Trouble:
     try:
         found = msgspec.json.decode(body, type=Offered)
     except msgspec.DecodeError:
-        return Trouble(f"What answers at {site.gateway} is no gateway of this version.", "Start `stillup up` again.")
+        return Trouble(f"What answers at {site.gateway} is no gateway of this version.", _AGAIN)
     return found
 
 
@@ -107,7 +108,9 @@ async def answer(site: Site, asked: Asking, choice: Choice) -> AsyncGenerator[Ev
         headers["anthropic-version"] = "2023-06-01"
     has_begun = False
     try:
-        async with ask_here(_url(site, asked.path), json=asked.body, headers=headers, silence_s=_SILENCE_S) as coming:
+        async with ask_here(
+            _url(site, asked.path), json=asked.body, headers=headers, silence_s=_SILENCE_S, anywhere=True
+        ) as coming:
             if coming.status != _OK:
                 yield _refused(site, coming, await coming.body())
                 return
@@ -191,9 +194,10 @@ def _closed(site: Site, status: int) -> Trouble:
     if status in (401, 403):
         return Trouble(
             f"The gateway at {site.gateway} lets only its users in.",
-            "Set STILLUP_TOKEN to the token of one of them in the environment of `stillup up`, and start it again.",
+            "Set STILLUP_TOKEN to the token of one of them in the environment of the page (`stillup up`, "
+            "`stillup run web`), or name its file as `web.gateway_token_file`, and start the page again.",
         )
-    return Trouble(f"What answers at {site.gateway} is no gateway of this version.", "Start `stillup up` again.")
+    return Trouble(f"What answers at {site.gateway} is no gateway of this version.", _AGAIN)
 
 
 def _nobody_there(site: Site) -> Trouble:
@@ -211,11 +215,12 @@ def _broke_off(says: str) -> Trouble:
 
 
 def _url(site: Site, path: str) -> str:
-    """Where it is asked from this machine, though it may listen everywhere."""
+    """Where it is asked from here, though it may listen everywhere."""
     parts = urlsplit(site.gateway or "")
     host = _EVERYWHERE.get(parts.hostname or "", parts.hostname or "")
     shown = f"[{host}]" if ":" in host else host
-    return urlunsplit((parts.scheme, f"{shown}:{parts.port or 80}", "", "", "")) + path
+    place = f"{shown}:{parts.port}" if parts.port else shown
+    return urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", "")) + path
 
 
 def _token(site: Site) -> dict[str, Secret]:

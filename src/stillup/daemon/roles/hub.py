@@ -5,11 +5,14 @@ from __future__ import annotations
 from os import urandom
 from typing import TYPE_CHECKING
 
+from stillup.daemon.board import first_board
 from stillup.daemon.reports.desk import SharedDesk
 from stillup.daemon.roles.showing import serve_page
+from stillup.daemon.web import Serving
 
 if TYPE_CHECKING:
     from stillup.daemon.roles.role import Here
+    from stillup.secret import Secret
 
 _TELL_S = 3.0
 
@@ -25,7 +28,15 @@ def desk_of(here: Here) -> SharedDesk:
 async def serve(here: Here) -> None:
     """Take reports until told to stop; those that are under way are said and answered."""
     desk = desk_of(here)
-    await serve_page(here, "reports", desk=desk, beside=lambda: _tell(here, desk))
+
+    def make(token: Secret) -> Serving:
+        first = first_board(here.services, here.clock.now())
+        return Serving(
+            here.config.web, here.clock, first, say=here.say, desk=desk, kept=desk.kept, token=token,
+            more_metrics=[desk.metrics],
+        )  # fmt: skip
+
+    await serve_page(here, "reports", make, desk=desk, beside=lambda: _tell(here, desk))
 
 
 async def _tell(here: Here, desk: SharedDesk) -> None:

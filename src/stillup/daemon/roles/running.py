@@ -173,6 +173,12 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
         if start.role == "monitor":
             beside.append(_beside("the watchdog", watching(here), say))
             beside.append(_beside("what lets old signals go", retaining(here), say))
+            from stillup.daemon.past import Past
+            from stillup.daemon.sla_ledger import keeping
+
+            past = Past(opener, clock)
+            stack.callback(past.close)
+            beside.append(_beside("what keeps sums of what was seen", keeping(past, services, clock), say))
         stack.push_async_callback(end, beside)
         await _serve(start.role, here)
 

@@ -1,4 +1,4 @@
-"""The page of a process of a cluster, with or without the past and a desk for reports: what web and hub share."""
+"""The page of a process of a cluster, whatever is on it: what web and hub share."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from stillup.daemon.board import first_board
 from stillup.daemon.cluster.publish import BOARDS, VERDICTS, unpack, unpack_board
 from stillup.daemon.cluster.together import end, together
 from stillup.daemon.roles.boards import Boards
-from stillup.daemon.web import Serving
 from stillup.errors import BadDataError
 from stillup.web.token import find_token
 
 if TYPE_CHECKING:
-    from stillup.board import Archive
     from stillup.bus.base import Entry
     from stillup.daemon.reports.desk import SharedDesk
     from stillup.daemon.roles.role import Here
+    from stillup.daemon.web import Serving
+    from stillup.secret import Secret
 
 _GATHER_S = 0.1
 """What is said of several services at once is one new board."""
@@ -29,32 +28,22 @@ _LOOK_S = 5.0
 async def serve_page(
     here: Here,
     what: str,
+    make: Callable[[Secret], Serving],
     *,
-    archive: Archive | None = None,
     desk: SharedDesk | None = None,
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
     """Serve until told to stop; what is under way is answered.
 
-    ``what`` it is called where it says its address; ``beside`` begins what goes on as long as the page does.
+    ``what`` it is called where it says its address. ``make`` puts the page together, given its token; ``beside`` begins
+    what goes on as long as the page does.
     """
     token = await asyncio.to_thread(find_token, here.config.web, here.config.data_folder, here.environ)
-    now = here.clock.now()
-    page = Serving(
-        here.config.web,
-        here.clock,
-        first_board(here.services, now),
-        say=here.say,
-        archive=archive,
-        desk=desk,
-        kept=desk.kept if desk is not None else None,
-        token=token,
-        more_metrics=[desk.metrics] if desk is not None else [],
-    )
+    page = await asyncio.to_thread(make, token)
     await asyncio.to_thread(page.start)
     here.say(f"{what}: {page.address}")
     here.beats["page"] = page.address
-    works = [asyncio.ensure_future(Showing(here, Boards(here.services, now), page).go_on())]
+    works = [asyncio.ensure_future(Showing(here, Boards(here.services, here.clock.now()), page).go_on())]
     if desk is not None:
         works.append(asyncio.ensure_future(desk.go_on()))
     if beside is not None:
@@ -65,6 +54,8 @@ async def serve_page(
         for work in works:
             if work.done():
                 work.result()
+        page.leave()
+        await _drain(here)
         # Reports that are under way are answered by the desk, which goes on until nobody is there any more.
         await asyncio.to_thread(page.stop)
         if desk is not None and not await desk.finish():
@@ -72,6 +63,13 @@ async def serve_page(
     finally:
         await end((*works, told))
         await asyncio.to_thread(page.stop)
+
+
+async def _drain(here: Here) -> None:
+    """Whoever chooses between pages needs a moment to notice that this one ends; a second word ends it at once."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(here.config.cluster.drain_s):
+            await here.stop.until(2)
 
 
 class Showing:
