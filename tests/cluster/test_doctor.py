@@ -50,7 +50,10 @@ def test_a_process_that_is_well_is_told_with_what_it_says_of_itself():
         ({"skew_s": -60.0}, "its clock is 60.0 s behind: it judges nothing"),
         ({"watches": "another"}, "it was told to watch other services than this configuration names"),
         ({"version": "0.0.1"}, f"it is of version 0.0.1, this is {__version__}"),
-        ({"says": {"trouble": "the database is away"}}, "the database is away"),
+        (
+            {"says": {"trouble": "the database is away"}},
+            "the database is away: what it judges waits, and alerts with it",
+        ),
     ],
 )
 def test_what_is_wrong_with_one_is_told_first(rest, says):

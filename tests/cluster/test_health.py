@@ -36,6 +36,7 @@ async def opened(tmp_path):
         here = replace(here, bus=bus(here.clock))
         first = Beat(replica="m1", life="m1.0", role="monitor", version="1", since=here.clock.now())
         beating = Beating(here.bus, here.clock, first, here.beats, here.say)
+        here.beats["unsaved"] = "7"
         await beating.beat()
         word = Word(at=here.clock.now(), service="claude", seq=1, fence=1)
         await here.bus.table(VERDICTS).put("claude", pack(word))
@@ -66,6 +67,7 @@ async def test_it_lives_is_ready_and_counts_who_is_there(opened):
         'stillup_replicas{role="web"} 0.0',
         'stillup_judged_age_seconds{service="claude"} 0.0',
         "stillup_bus_up 1.0",
+        "stillup_unsaved_minutes 7.0",
         "stillup_clock_skew_seconds 0.0",
     ):
         assert line in text.splitlines()

@@ -34,8 +34,8 @@ from tests.cluster.roles import here_of
 T = datetime(2026, 4, 7, 14, 0, tzinfo=UTC)
 
 
-def beat(replica: str, role: str = "monitor") -> Beat:
-    return Beat(replica=replica, life=f"{replica}.0", role=role, version="1", since=T)
+def beat(replica: str, role: str = "monitor", **says: str) -> Beat:
+    return Beat(replica=replica, life=f"{replica}.0", role=role, version="1", since=T, says=says)
 
 
 def after(seconds: float) -> datetime:
@@ -59,6 +59,14 @@ def test_a_restart_within_that_time_is_nothing():
     watch.look(T, [], ())
     watch.look(after(20), [beat("w1", "web")], ())
     assert watch.look(after(40), [], ()) == ()
+
+
+def test_that_alerts_wait_for_the_database_is_told_without_it_and_not_for_a_moment():
+    watch, stuck = Watch(Expect(), 30), [beat("m1", trouble="the database is away"), beat("m2")]
+    assert watch.look(T, stuck, ()) == ()
+    assert watch.look(after(30), stuck, ()) == ("alerts wait: the database is away (says m1)",)
+    assert watch.look(after(31), [beat("m1", trouble=""), beat("m2")], ()) == ()
+    assert watch.look(after(32), stuck, ()) == ()
 
 
 def test_services_that_nobody_judged_are_named_the_first_of_many():

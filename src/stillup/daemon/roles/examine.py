@@ -141,7 +141,7 @@ def _wrong_with(beat: Beat, watches: str) -> Iterator[str]:
     if beat.version != __version__:
         yield f"it is of version {beat.version}, this is {__version__}"
     if beat.says.get("trouble"):
-        yield beat.says["trouble"]
+        yield f"{beat.says['trouble']}: what it judges waits, and alerts with it"
 
 
 def partition_says(

@@ -37,23 +37,35 @@ class Watch:
 
     def __init__(self, expect: Expect, silent_after_s: float) -> None:
         self._expect, self._patience = expect, timedelta(seconds=silent_after_s)
-        self._short_since: dict[str, datetime] = {}
+        self._since: dict[str, datetime] = {}
 
     def look(self, now: datetime, beats: Sequence[Beat], unjudged: Sequence[str]) -> tuple[str, ...]:
-        """What is wrong now, a sentence each: roles that were short of processes for long enough, services unjudged."""
+        """What is wrong now, a sentence each: what has lasted long enough, and services that are not judged.
+
+        A role that is short of processes, and monitors whose database cannot be used: then alerts wait, which only
+        this word, that needs no database, can say.
+        """
         found = []
         for role in ROLES:
             there, wanted = sum(b.role == role for b in beats), getattr(self._expect, role)
-            if there >= wanted:
-                self._short_since.pop(role, None)
-            elif now - self._short_since.setdefault(role, now) >= self._patience:
+            if self._lasts(role, now, is_so=there < wanted):
                 found.append(f"{there} of {wanted} {role} processes are there")
+        stuck = [b for b in beats if b.role == "monitor" and b.says.get("trouble")]
+        if self._lasts("database", now, is_so=bool(stuck)):
+            found.append(
+                f"alerts wait: {stuck[0].says['trouble']} (says {', '.join(b.replica for b in stuck[:_NAMED])})"
+            )
         if unjudged:
             named = ", ".join(unjudged[:_NAMED]) + (
                 f" and {len(unjudged) - _NAMED} more" if len(unjudged) > _NAMED else ""
             )
             found.append(f"not judged lately: {named}")
         return tuple(found)
+
+    def _lasts(self, what: str, now: datetime, *, is_so: bool) -> bool:
+        if not is_so:
+            self._since.pop(what, None)
+        return is_so and now - self._since.setdefault(what, now) >= self._patience
 
 
 def unjudged(judged: Mapping[str, datetime], services: Iterable[str], now: datetime, within_s: float) -> list[str]:
