@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from random import Random
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
+import psycopg
+
+from cluster.disks import SlowDisk
 from cluster.stage import Part, Stage
 
 SKEW_S = 60.0
 HOLDS_S = 9.0
 """Longer than a lease stands, so that somebody has to take over."""
+_MOST_SEGMENTS = 16
+_LOOK_S = 0.1
 Fault = AbstractAsyncContextManager[str]
 """Within it, something is broken; what, in words."""
 
@@ -99,11 +104,77 @@ async def nats_full(stage: Stage) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def nats_cut_off(stage: Stage, n: int) -> AsyncIterator[str]:
+    """Nobody reaches one of three servers."""
+    stage.networks.cut(n)
+    yield f"nats-{n} cut off"
+    stage.networks.mend(n)
+
+
+@asynccontextmanager
+async def nats_split(stage: Stage, n: int) -> AsyncIterator[str]:
+    """One of three servers and the others do not reach each other, while everybody reaches all of them."""
+    stage.networks.split(n)
+    yield f"nats-{n} cut off from the others"
+    stage.networks.split(n, "del")
+
+
+@asynccontextmanager
+async def nats_slow(stage: Stage, n: int) -> AsyncIterator[str]:
+    """One of three servers writes slowly."""
+    server = stage.nats[n]
+    files = [file for file in (server.folder / "js").rglob("*") if file.is_file()]
+    disk = await asyncio.to_thread(SlowDisk, [server.pid], files)
+    yield f"nats-{n} with a slow disk"
+    await asyncio.to_thread(disk.remove)
+
+
+@asynccontextmanager
+async def database_slow(stage: Stage) -> AsyncIterator[str]:
+    """It writes slowly."""
+    disk = await asyncio.to_thread(SlowDisk, stage.database.pids())
+    yield "database with a slow disk"
+    await asyncio.to_thread(disk.remove)
+
+
+@asynccontextmanager
+async def database_full(stage: Stage) -> AsyncIterator[str]:
+    """Its disk is full: it gives up where it cannot write ahead, and may have to be started anew with room again."""
+    await asyncio.to_thread(stage.database_disk.fill)
+    await asyncio.to_thread(_use_up, stage)
+    yield "database with a full disk"
+    await asyncio.to_thread(stage.database_disk.clear)
+    await asyncio.to_thread(_again, stage)
+
+
+def _use_up(stage: Stage) -> None:
+    """The room that it has set aside for itself."""
+    with suppress(psycopg.Error):
+        for _ in range(_MOST_SEGMENTS):
+            stage.database.sql("SELECT pg_logical_emit_message(true, 'trial', 'x')")
+            stage.database.sql("SELECT pg_switch_wal()")
+
+
+def _again(stage: Stage) -> None:
+    """By itself, or by a start."""
+    while True:
+        process = stage.database.process
+        assert process is not None
+        if process.poll() is not None:
+            stage.start_database()
+            return
+        with suppress(psycopg.Error):
+            stage.database.sql("SELECT pg_logical_emit_message(true, 'trial', 'x')")
+            return
+        time.sleep(_LOOK_S)
+
+
+@asynccontextmanager
 async def database_killed(stage: Stage) -> AsyncIterator[str]:
     """It ends as if it had died, and begins again with a recovery."""
     await asyncio.to_thread(stage.database.stop, signal.SIGQUIT)
     yield "database killed"
-    await asyncio.to_thread(stage.database.start)
+    await asyncio.to_thread(stage.start_database)
 
 
 @asynccontextmanager
@@ -128,47 +199,3 @@ async def database_read_only(stage: Stage) -> AsyncIterator[str]:
 def _read_only(stage: Stage, word: str) -> None:
     stage.database.sql(f"ALTER SYSTEM SET default_transaction_read_only = {word}")
     stage.database.sql("SELECT pg_reload_conf()")
-
-
-def deck(stage: Stage, dice: Random) -> list[Callable[[], Fault]]:
-    """Every fault once, of who owns something or else by lot; in an order drawn by lot, those that tell most first."""
-
-    def of(role: str) -> Part:
-        holds = stage.parts.get(stage.holding.get(role, ""))
-        return holds or dice.choice(stage.of(role))
-
-    def node() -> int:
-        return dice.randrange(len(stage.nats))
-
-    first: list[Callable[[], Fault]] = [
-        lambda: killed(of("monitor")),
-        lambda: killed(of("story")),
-        lambda: nats_killed(stage, node()),
-        lambda: killed(of("gateway")),
-        lambda: killed(of("hub")),
-        lambda: database_killed(stage),
-    ]
-    second: list[Callable[[], Fault]] = [
-        lambda: paused(of("monitor")),
-        lambda: paused(of("story")),
-        lambda: cut_off(of("story")),
-        lambda: cut_off(of("gateway")),
-        lambda: cut_off(of("hub")),
-        lambda: cut_off(of("monitor")),
-        lambda: nats_paused(stage, node()),
-        lambda: paused(of("gateway")),
-        lambda: paused(of("hub")),
-        lambda: killed(of("web")),
-        lambda: ended(of("gateway")),
-        lambda: ended(of("monitor")),
-        lambda: ended(of("hub")),
-        lambda: database_paused(stage),
-        lambda: database_read_only(stage),
-        lambda: skewed(of("monitor")),
-        lambda: slowed(of("story")),
-    ]
-    if stage.disk.is_there:
-        second.append(lambda: nats_full(stage))
-    dice.shuffle(first)
-    dice.shuffle(second)
-    return [*first, *second]

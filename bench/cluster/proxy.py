@@ -7,10 +7,10 @@ from contextlib import suppress
 
 
 class Wire:
-    """Listens on loopback and hands on to ``port`` there. Cut, it takes everything and delivers nothing."""
+    """Listens on loopback and hands on to a port there or elsewhere. Cut, it takes everything and delivers nothing."""
 
-    def __init__(self, port: int) -> None:
-        self._to = port
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self._to = (host, port)
         self._whole = asyncio.Event()
         self._whole.set()
         self.delay_s = 0.0
@@ -44,7 +44,7 @@ class Wire:
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._whole.wait()
-            there = await asyncio.open_connection("127.0.0.1", self._to)
+            there = await asyncio.open_connection(*self._to)
         except (OSError, asyncio.CancelledError):
             writer.transport.abort()
             return

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from alerts.receiver import Receiver
 
+from cluster.disks import SlowDisk, SmallDisk
+from cluster.networks import Networks
 from cluster.proxy import Wire
 from stillup.registry import usable_sources
 from stillup.sim.provider_server import ProviderServer
@@ -24,7 +25,7 @@ from tests.store.pgserver import PgServer
 ROOT = Path(__file__).parents[2]
 PREFIX = "trial"
 SERVICES = ("claude", "chatgpt")
-EACH = 2
+EACH, NATS = 2, 3
 ENVIRON = {"A_KEY": "dummy-key-of-a", "B_KEY": "dummy-key-of-b"}
 _COMMON = """
 data = "{data}"
@@ -135,43 +136,20 @@ class Part:
         return self._child is not None and self._child.poll() is None
 
 
-class SmallDisk:
-    """A file system of so many MB for one server; None of it where this user may not mount one."""
-
-    def __init__(self, at: Path, mb: int) -> None:
-        at.mkdir(parents=True)
-        self._at = at
-        made = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={mb}m", "tmpfs", at], check=False, capture_output=True
-        )
-        self.is_there = made.returncode == 0
-
-    def fill(self) -> None:
-        """To the last byte."""
-        with (self._at / "full").open("wb", buffering=0) as full, suppress(OSError):
-            while full.write(b"0" * 1_048_576):
-                pass
-
-    def clear(self) -> None:
-        """As it was."""
-        (self._at / "full").unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        """Let go of it."""
-        if self.is_there:
-            subprocess.run(["umount", self._at], check=False, capture_output=True)
-
-
 class Stage:
     """An async context manager; everything it starts is ended, by id."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.parts: dict[str, Part] = {}
-        self.nats = _nats(folder / "nats")
+        self.networks = Networks(NATS)
+        self.networks.make()
+        self.nats = nats_servers(folder / "nats", self.networks)
         self.database = PgServer()
         self.disk = SmallDisk(folder / "nats" / "n0" / "js", 512)
         """Of the first NATS server."""
+        self.database_disk = SmallDisk(self.database.folder / "data", 320)
+        self.can_slow_disks = SlowDisk.is_possible()
         self.hook = Receiver(7, is_moody=False)
         self.a, self.b = ProviderServer("A"), ProviderServer("B")
         self.wires: list[Wire] = []
@@ -198,7 +176,7 @@ class Stage:
     async def _start(self) -> None:
         for server in self.nats:
             await asyncio.to_thread(server.start)
-        await asyncio.to_thread(self.database.start)
+        await asyncio.to_thread(self.start_database)
         self.store = await asyncio.to_thread(self.database.new_database, "trial")
         self.story_store = await asyncio.to_thread(self.database.new_database, "story")
         self.hook.__enter__()
@@ -207,6 +185,10 @@ class Stage:
         for role in ("monitor", "hub", "gateway", "web"):
             for n in range(1, EACH + 1):
                 await self._add(role, f"{role}-{n}")
+
+    def start_database(self) -> None:
+        """Start it; what it writes ahead stays well within its disk."""
+        self.database.start(max_wal_size="96MB", min_wal_size="48MB")
 
     async def _add(self, role: str, name: str) -> None:
         buses, store, wires = await self.wired(self.store)
@@ -223,7 +205,7 @@ class Stage:
 
     async def wired(self, store: str) -> tuple[tuple[str, ...], str, list[Wire]]:
         """Wires of a part's own to each server: the buses' addresses, the database's, the wires (the last is its)."""
-        wires = [await Wire(server.port).open() for server in self.nats]
+        wires = [await Wire(server.port, server.host).open() for server in self.nats]
         wires.append(await Wire(self.database.port).open())
         self.wires += wires
         buses = tuple(f"nats://127.0.0.1:{wire.port}" for wire in wires[:-1])
@@ -237,24 +219,29 @@ class Stage:
             await part.end()
         for wire in self.wires:
             await wire.close()
+        await asyncio.to_thread(self.database.stop, signal.SIGQUIT)
+        self.database_disk.remove()
         await asyncio.to_thread(self.database.remove)
         for server in self.nats:
             await asyncio.to_thread(server.stop)
         self.disk.remove()
+        self.networks.remove()
         await self.a.__aexit__(None, None, None)
         await self.b.__aexit__(None, None, None)
         self.hook.__exit__()
 
 
-def _nats(folder: Path, size: int = 3) -> list[NatsServer]:
+def nats_servers(folder: Path, networks: Networks) -> list[NatsServer]:
     """Servers that keep copies of each other's streams, and tell clients of none but the one they came to."""
-    ports = [free_port() for _ in range(size)]
-    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
+    at = [f"{networks.host(n)}:{free_port()}" for n in range(NATS)]
+    routes = ", ".join(f'"nats://{address}"' for address in at)
     return [
         NatsServer(
             folder / f"n{n}",
             name=f"n{n}",
-            config=(f'cluster {{ name: trial, listen: "127.0.0.1:{port}", no_advertise: true, routes: [{routes}] }}'),
+            config=f'cluster {{ name: trial, listen: "{address}", no_advertise: true, routes: [{routes}] }}',
+            host=networks.host(n),
+            front=networks.front(n),
         )
-        for n, port in enumerate(ports)
+        for n, address in enumerate(at)
     ]

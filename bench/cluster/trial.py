@@ -12,18 +12,17 @@ from random import Random
 import aiohttp
 from msgspec import Struct
 
-from cluster.faults import HOLDS_S, Fault, deck
+from cluster.deck import Dealt, deck
+from cluster.eyes import Eyes
+from cluster.faults import HOLDS_S, Fault
 from cluster.load import Load
 from cluster.oracle import PARTITIONS, Oracle
 from cluster.stage import PREFIX, Stage
 from cluster.story import PREFIX as STORY
 from cluster.story import News, Story
 from stillup.bus.base import Bus
-from stillup.bus.lease import STANDS_S, claim_of
 from stillup.bus.open import Where, open_bus
 from stillup.clock import SystemClock
-from stillup.daemon.cluster.owning import LEASES
-from stillup.errors import BusError
 from stillup.sim.provider.behaviour import Behaviour, Failure
 from tests.cluster.monitor_runner import PARTITION
 
@@ -60,6 +59,7 @@ class Trial:
         self._stage, self._dice, self._say = stage, dice, say
         self._faults: list[Broken] = []
         self._broken: list[str] = []
+        self._eyes: dict[Bus, Eyes] = {}
         self._load = Load(stage.of("hub"), stage.of("gateway"), stage.of("web"))
 
     async def run(self, seconds: float) -> Result:
@@ -72,6 +72,9 @@ class Trial:
             stack.push_async_callback(story_bus.close)
             story = Story(stage, story_bus)
             await story.start()
+            for one, prefix in ((bus, PREFIX), (story_bus, STORY)):
+                self._eyes[one] = await Eyes(stage.buses, prefix).open()
+                stack.push_async_callback(self._eyes[one].close)
             await self._ready(bus, story_bus)
             self._say("everything is there")
             news = News(bus.log(next(part.log for part in PARTITIONS if "claude" in part.services)))
@@ -105,14 +108,7 @@ class Trial:
 
     async def _holder(self, bus: Bus, partition: str) -> str:
         """The part that owns it; empty: none, or nobody can say."""
-        try:
-            entry = await bus.table(LEASES, stands_s=STANDS_S).get(partition)
-        except BusError:
-            return ""
-        if entry is None or entry.value is None:
-            return ""
-        claim = claim_of(entry)
-        name = claim.holder.partition(".")[0] if claim else ""
+        name = await self._eyes[bus].holder(partition)
         if name:
             self._stage.holding[name.rpartition("-")[0]] = name
         return name
@@ -121,7 +117,7 @@ class Trial:
         """One fault after the other; the outage of a provider goes on beside."""
         until_s = time.monotonic() + seconds
         outage = asyncio.create_task(self._outage(seconds))
-        faults: list[Callable[[], Fault]] = []
+        faults: list[Dealt] = []
         while time.monotonic() < until_s - HOLDS_S:
             faults = faults or deck(self._stage, self._dice)
             await self._one(faults.pop(0)(), bus, story_bus)

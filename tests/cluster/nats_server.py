@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from stillup.testing import free_port
@@ -27,23 +28,36 @@ class NatsServer:
     """One server, with a folder of its own; the same port after each start."""
 
     def __init__(
-        self, folder: Path, *, jetstream: bool = True, config: str = "", name: str = "n0", room: str = "100GB"
+        self,
+        folder: Path,
+        *,
+        jetstream: bool = True,
+        config: str = "",
+        name: str = "n0",
+        room: str = "100GB",
+        host: str = "127.0.0.1",
+        front: Sequence[str] = (),
     ) -> None:
+        """``front`` stands before the command: it may run in a network of its own, at ``host``."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port, self.host, self._front = free_port(), host, front
         self.name = name
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._config = folder / "nats.conf"
         stores = f'jetstream {{ store_dir: "{folder}/js", max_file_store: {room}, max_memory_store: 1GB }}'
         self._config.write_text(
-            f'server_name: {name}\nlisten: "127.0.0.1:{self.port}"\nping_interval: "2s"\n'
+            f'server_name: {name}\nlisten: "{host}:{self.port}"\nping_interval: "2s"\n'
             f"{stores if jetstream else ''}\n{config}\n"
         )
 
     @property
     def url(self) -> str:
-        return f"nats://127.0.0.1:{self.port}"
+        return f"nats://{self.host}:{self.port}"
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
 
     @property
     def pid(self) -> int:
@@ -57,10 +71,11 @@ class NatsServer:
     def start(self) -> NatsServer:
         """Start it, and wait until it takes connections."""
         with (self._folder / "nats.log").open("ab") as log:
-            self._process = subprocess.Popen([program() or "nats-server", "-c", self._config], stdout=log, stderr=log)
+            words = [*self._front, program() or "nats-server", "-c", self._config]
+            self._process = subprocess.Popen(words, stdout=log, stderr=log)
         until = time.monotonic() + BOUND_S
         while time.monotonic() < until and self._process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as sock:
+            with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), timeout=1) as sock:
                 if sock.recv(4) == b"INFO":
                     return self
             time.sleep(0.02)
