@@ -26,6 +26,7 @@ import aiohttp
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
+from cluster.held import rss_mb  # noqa: E402
 from cluster.stage import ENVIRON, Part, role_config  # noqa: E402
 from stillup.bus.open import Where, open_bus  # noqa: E402
 from stillup.catalog.load import catalogue  # noqa: E402
@@ -66,11 +67,6 @@ def cpu_s(pid: int) -> float:
     """What a process has used."""
     told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rss_kb(pid: int) -> float:
-    """What of it is in memory."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
 class Cost:
@@ -144,13 +140,13 @@ class Cost:
 
     async def _readers(self, web: Part, server: NatsServer) -> None:
         """Memory of an open page, CPU of a change to each, and how long the last of them waits."""
-        before_kb = rss_kb(web.pid)
+        before_mb = rss_mb(web.pid)
         async with AsyncExitStack() as stack:
             streams = [await self._listen(web, n) for n in range(READERS)]
             for _, writer in streams:
                 stack.callback(writer.close)
             await asyncio.sleep(1)
-            self.found["reader_kb"] = (rss_kb(web.pid) - before_kb) / READERS
+            self.found["reader_kb"] = (rss_mb(web.pid) - before_mb) * 1024 / READERS
             bus = await open_bus(Where(servers=(server.url,), prefix="trial", name="cost"), SystemClock())
             stack.push_async_callback(bus.close)
             heard = [0] * READERS
