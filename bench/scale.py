@@ -1,5 +1,6 @@
 """How many machines an outage takes: ten million people, and a hundred thousand users of gateways, second by second.
 
+    python bench/scale.py --day 21 [--asks 12]
     python bench/scale.py [--people 10e6] [--gateway-users 1e5] [--costs FILE] [--seed 1]
 
 What a thing costs is measured (`python bench/cluster/cost.py --json FILE`); how people behave is assumed, and each
@@ -215,6 +216,26 @@ def report(people: float, users: float, said: People, costs: Costs, seed: int) -
     print(f"memory: pages {memory / 1e3:.1f} GB, gateways {front.processes * costs.gateway_mb / 1e3:.1f} GB")
 
 
+def ordinary_day(services: int, asks: float) -> None:
+    """What an ordinary day leaves behind, in earnest: what `bench/cluster/day.py` holds against what is there."""
+    from datetime import UTC, datetime
+
+    from cluster.sizes import sizes
+    from kept import LOG_KEPT_H, Volume, kept
+
+    said = Volume(services=services, partitions=services, asks=asks, gather_s=0.2, tell_s=1.0)
+    found = kept(0, 24, said, sizes(datetime(2026, 4, 7, tzinfo=UTC), said))
+    print(
+        f"{services} services, {asks:g} requests a minute, {said.quiet:g} reports a minute, {said.loud:g} in each ",
+        end="",
+    )
+    print(f"{said.loud_each_h}th hour")
+    print(
+        f"logs, {LOG_KEPT_H} h of them: {found['log'] / 1e6:.1f} MB; on each disk at most {found['log_disk'] / 1e6:.1f} MB"
+    )
+    print(f"signals: {found['signals'] / 1e6:.1f} MB a day")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=float, default=10e6)
@@ -222,7 +243,12 @@ def main() -> None:
     parser.add_argument("--look", type=float, help="the share of people who come to the page")
     parser.add_argument("--costs", type=Path, help="figures of bench/cluster/cost.py --json")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--day", type=int, metavar="SERVICES", help="what an ordinary day of so many services keeps")
+    parser.add_argument("--asks", type=float, default=12.0, help="requests a minute to all gateways, with --day")
     args = parser.parse_args()
+    if args.day:
+        ordinary_day(args.day, args.asks)
+        return
     known = {field.name for field in msgspec.structs.fields(Costs)}
     told = json.loads(args.costs.read_text()) if args.costs else {}
     costs = Costs(**{name: value for name, value in told.items() if name in known})
