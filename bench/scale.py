@@ -225,15 +225,11 @@ def ordinary_day(services: int, asks: float) -> None:
 
     said = Volume(services=services, partitions=services, asks=asks, gather_s=0.2, tell_s=1.0)
     found = kept(0, 24, said, sizes(datetime(2026, 4, 7, tzinfo=UTC), said))
-    print(
-        f"{services} services, {asks:g} requests a minute, {said.quiet:g} reports a minute, {said.loud:g} in each ",
-        end="",
-    )
-    print(f"{said.loud_each_h}th hour")
-    print(
-        f"logs, {LOG_KEPT_H} h of them: {found['log'] / 1e6:.1f} MB; on each disk at most {found['log_disk'] / 1e6:.1f} MB"
-    )
-    print(f"signals: {found['signals'] / 1e6:.1f} MB a day")
+    rate = f"{said.quiet:g} reports a minute, {said.loud:g} in each {said.loud_each_h}th hour"
+    print(f"{services} services, {asks:g} requests a minute, {rate}")
+    log, disk, signals = (found[name] / 1e6 for name in ("log", "log_disk", "signals"))
+    print(f"logs, {LOG_KEPT_H} h of them: {log:.1f} MB, at most {disk:.1f} MB on each NATS server's disk")
+    print(f"signals: {signals:.1f} MB a day in PostgreSQL")
 
 
 def main() -> None:
