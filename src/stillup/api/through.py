@@ -214,7 +214,7 @@ class _Own:
 
         config, clock = _inside(self._at.config), self._at.clock
         plan = _plan(config, self._at.environ, self._token)
-        view = StoreView(config.database, clock, config.services)
+        view = StoreView(config.store_at(self._at.environ), clock, config.services)
         try:
             gateway = build(config, plan, clock, view=view, say=_log.info)
             await listen(gateway)

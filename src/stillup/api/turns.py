@@ -55,7 +55,8 @@ class Turns:
     async def __aenter__(self) -> Self:
         from stillup.daemon.store_view import StoreView
 
-        self._view = StoreView(self._at.config.database, self._at.clock, [service for service, _ in self._services])
+        where = self._at.config.store_at(self._at.environ)
+        self._view = StoreView(where, self._at.clock, [service for service, _ in self._services])
         await asyncio.to_thread(self._view.refresh)
         return self
 

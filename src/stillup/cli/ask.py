@@ -146,7 +146,7 @@ def _after_recovery(answer: FirstAnswer, config: Config, out: Console) -> None:
     if answer.verdict.state is not State.OPERATIONAL:
         return
     service = answer.service.id
-    over = peek_recovered(config.database, service, answer.at - _WEIGHED_FOR)
+    over = peek_recovered(config.store_at(os.environ), service, answer.at - _WEIGHED_FOR)
     if over is not None and over.confidence is Confidence.CONFIRMED:
         out.print(f"\nStay or switch after its last outage? `stillup switch {service}`", style="dim")
 

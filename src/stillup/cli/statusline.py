@@ -36,6 +36,7 @@ _NAME = 40
 _Ask = Callable[[str], "Mapping[str, Any] | None"]
 _USUAL = {"claude": "Claude"}
 _NOT_WATCHED = "not watched; run stillup up"
+_ASKED = "the database is being asked"
 
 
 class _TooLate(Exception):
@@ -58,9 +59,13 @@ class _TooLate(Exception):
     metavar="SECONDS",
     help=f"How long it may take (default: {_DEADLINE_S}).",
 )
+@click.option("--renew", is_flag=True, hidden=True, help="Bring up to date what is shown of a database on a server.")
 @config_option
-def command(service: str, color: bool | None, within_s: float, config_path: Path | None) -> int:
+def command(service: str, color: bool | None, within_s: float, renew: bool, config_path: Path | None) -> int:
     """Print the line."""
+    if renew:
+        _renew(service, config_path)
+        return 0
     told = plain(f"? {service[:_NAME].capitalize()} unknown")
     try:
         with _within(within_s):
@@ -139,10 +144,18 @@ def _left_s(told: Mapping[str, Any] | None, now: datetime) -> float | None:
 
 def _from_store(service: str, config: Config, now: datetime) -> Seen:
     """What a monitor left behind, where it left it just now."""
-    from stillup.store.peek import peek
-
     name, named = _meant(service)
-    found = peek(config.database, name)
+    where = config.store_at(os.environ)
+    if isinstance(where, Path):
+        from stillup.store.peek import peek
+
+        found = peek(where, name)
+    else:
+        from stillup.cli.statusline_kept import last_word
+
+        found = last_word(config, name, now)
+        if found is None:
+            return Seen(name=named, note=_ASKED)
     if found is None or now - found.heard_at > _UNHEARD:
         return Seen(name=named, note=_NOT_WATCHED)
     verdict = found.verdict
@@ -155,6 +168,13 @@ def _from_store(service: str, config: Config, now: datetime) -> Seen:
         scope=verdict.scope and verdict.scope.value,
         models=verdict.models,
     )
+
+
+def _renew(service: str, config_path: Path | None) -> None:
+    from stillup.cli.statusline_kept import renew
+    from stillup.config import load_config
+
+    renew(load_config(config_path, os.environ), os.environ, _meant(service)[0])
 
 
 def _via(session: Mapping[str, Any], config: Config, patience_s: float) -> str:

@@ -99,7 +99,7 @@ def run(config: Config, environ: Mapping[str, str], *, log: str | None = None, s
     """
     plan = resolve(config, environ, () if config.gateway.upstreams else find_local(environ))
     clock = SystemClock()
-    view = StoreView(config.database, clock, config.services)
+    view = StoreView(config.store_at(environ), clock, config.services)
     gateway = build(config, plan, clock, view=view, say=_say)
     why_not = equip(gateway.seen, environ, log=log, style=style)
     if why_not:

@@ -1,4 +1,4 @@
-"""How what commands wait for is: by a monitor that runs on this machine, else by a look of our own now and then."""
+"""How what commands wait for is: by a monitor that runs (a cluster's, too), else by a look of our own now and then."""
 
 from __future__ import annotations
 
@@ -104,13 +104,14 @@ class Healths:
 
     def _watched(self, service: str) -> Verdicts | None:
         """What a running monitor says; None where none watches this service."""
-        from stillup.store import open_store
+        from stillup.store import is_kept, open_store
 
-        path, now = self._config.database, self._clock.now()
+        now = self._clock.now()
         try:
-            if not path.exists() or not path.stat().st_size:
+            where = self._config.store_at(self._environ)
+            if not is_kept(where):
                 return None
-            with open_store(path, create=False, wait_s=_WAIT_S) as store:
+            with open_store(where, create=False, wait_s=_WAIT_S) as store:
                 fresh = now - timedelta(seconds=STANDS_S)
                 if not any(r.service == service and r.at >= fresh for r in store.reports()):
                     return None

@@ -1,11 +1,10 @@
-"""The judgement of another process on this machine (``stillup watch``, ``stillup up``), read from its database."""
+"""The judgement of another process (``stillup watch``, ``stillup up``, a cluster's monitor), read from its database."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,9 @@ from stillup.model.evidence import Evidence
 from stillup.model.verdict import Verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stillup.secret import Secret
     from stillup.store.store import Store
 
 REFRESH_S = 5.0
@@ -36,11 +38,12 @@ class StoreView:
 
     Reading happens in a thread of its own: whoever asks is answered at once from what was read last. A service counts
     while some source of it was read in the last five minutes, for that is the only sign of life a monitor leaves.
+    ``where`` is as :func:`stillup.store.open_store` takes it; a server that does not answer is given up within seconds.
     ``services`` are known from the first reading on, others from the first after they were asked about.
     """
 
-    def __init__(self, path: Path, clock: Clock, services: Iterable[str] = ()) -> None:
-        self._path = path
+    def __init__(self, where: Path | Secret, clock: Clock, services: Iterable[str] = ()) -> None:
+        self._where = where
         self._clock = clock
         self._services = dict.fromkeys(services)
         self._known = Known({})
@@ -84,11 +87,11 @@ class StoreView:
 
     def _read(self, now: datetime) -> Said:
         if self._store is None:
-            if not self._path.exists() or not self._path.stat().st_size:  # nothing to load the database library for
-                return {}
-            from stillup.store import open_store
+            from stillup.store import is_kept, open_store
 
-            self._store = open_store(self._path, create=False, wait_s=_WAIT_S)
+            if not is_kept(self._where):  # nothing to load the database library for
+                return {}
+            self._store = open_store(self._where, create=False, wait_s=_WAIT_S)
         fresh = now - timedelta(seconds=STANDS_S)
         watched = {r.service for r in self._store.reports() if r.at >= fresh}
         return {s: _said(self._store, s, now) for s in tuple(self._services) if s in watched}

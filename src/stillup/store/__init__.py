@@ -36,5 +36,5 @@ def open_store(where: Path | str | Secret, *, create: bool = True, wait_s: float
 
 
 def is_kept(where: Path | Secret) -> bool:
-    """Whether there is anything at ``where`` to open: a file that is there, or a server, which says so itself."""
-    return where.exists() if isinstance(where, Path) else True
+    """Whether there is anything at ``where`` to open: a file that is not empty, or a server, which says so itself."""
+    return where.exists() and where.stat().st_size > 0 if isinstance(where, Path) else True

@@ -6,8 +6,12 @@ from pathlib import Path
 
 from stillup.errors import Blame, StoreError
 from stillup.secret import Secret
+from stillup.store.address import is_address
 from stillup.store.database import Database
 from stillup.store.store import Store
+
+_LEAST_S, _WAITS, _MOST_S = 5.0, 4, 20.0
+"""A server's transaction may take four times as long as a connection, or a lock; within these bounds."""
 
 
 def open_database(where: Path | str | Secret, *, create: bool, wait_s: float, late: bool) -> Store:
@@ -35,13 +39,13 @@ def database_at(
     if isinstance(where, str) and "://" in where:
         where = Secret(where)
     if isinstance(where, Secret):
-        from stillup.store.postgres import Postgres, is_address
+        from stillup.store.postgres import Postgres
 
         if not is_address(where.reveal()):
             error = StoreError("a database is a file, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
             error.blame = Blame.USER
             raise error
-        return Postgres(where, wait_s, None) if patient else Postgres(where, wait_s)
+        return Postgres(where, wait_s, None if patient else min(_MOST_S, max(_LEAST_S, _WAITS * wait_s)))
     from stillup.store.sqlite import SqliteFile
 
     return SqliteFile(Path(where).expanduser().absolute(), wait_s, create=create)

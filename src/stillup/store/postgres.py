@@ -17,6 +17,7 @@ from sqlalchemy.exc import DisconnectionError
 from stillup.clock import SystemClock
 from stillup.errors import Blame, StoreError
 from stillup.store import days
+from stillup.store.address import plain_scheme
 from stillup.store.deadline import Deadlines
 from stillup.store.engine import Access
 from stillup.store.postgres_faults import postgres_errors
@@ -33,20 +34,8 @@ _STATEMENT_S = 15
 _STANDSTILL_S = 5
 """A process that is paused within a transaction holds others up no longer than that: less than a takeover takes."""
 _DEADLINE_S = 20.0
-_SCHEMES = ("postgresql://", "postgres://")
 _SHAPE = "the PostgreSQL address is not one: postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 _DEADLINES = Deadlines(SystemClock())
-
-
-def is_address(where: str) -> bool:
-    """Whether this is a PostgreSQL address, and not a path."""
-    return plain_scheme(where).startswith(_SCHEMES)
-
-
-def plain_scheme(where: str) -> str:
-    """The address as PostgreSQL's own tools take it; SQLAlchemy's form names the driver, too."""
-    scheme, mark, rest = where.partition("://")
-    return scheme.partition("+")[0] + mark + rest if mark else where
 
 
 def name_of(address: Secret) -> str:
