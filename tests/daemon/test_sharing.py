@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from stillup.catalog.models import models
-from stillup.daemon.sharing import Sharing
+from stillup.daemon.sharing import Alone, Sharing
 from stillup.hub.values import Batch, Tally
 from stillup.model.service import Layer
 from stillup.model.signal import Outcome
@@ -38,11 +38,11 @@ def test_counts_are_summed_by_provider_and_public_model(sharing):
     feed = sharing.beside(lambda _now: [tries(3, 1), tries(4, 0), tries(1, 1, service="chatgpt", model=None)])
 
     assert len(list(feed(AT))) == 3
-    assert set(sharing.batch(END).tallies) == {
+    assert set(sharing.counted()) == {
         Tally(service="claude", model=MODEL, ok=7, failed=1),
         Tally(service="chatgpt", ok=1, failed=1),
     }
-    assert sharing.batch(END) is None
+    assert sharing.counted() == ()
 
 
 @pytest.mark.parametrize(
@@ -57,20 +57,23 @@ def test_counts_are_summed_by_provider_and_public_model(sharing):
 def test_what_is_ones_own_is_not_shared(sharing, own):
     sharing.note([own])
 
-    assert sharing.batch(END) is None
+    assert sharing.counted() == ()
 
 
 def test_a_request_that_is_told_of_two_layers_counts_once(sharing):
     sharing.note([tries(5, 0, model=None, layer=layer) for layer in (Layer.EDGE, Layer.AUTH)])
 
-    assert sharing.batch(END).tallies == (Tally(service="claude", ok=5, failed=0),)
+    assert sharing.counted() == (Tally(service="claude", ok=5, failed=0),)
 
 
-def test_the_name_is_another_each_day_and_says_nothing(sharing):
-    names = []
-    for hours in (0, 23, 25, 60):
-        sharing.note([tries(1, 0)])
-        names.append(sharing.batch(END + timedelta(hours=hours)).installation)
+async def batch_of(installation, end, *tallies):
+    await installation.told(end, tallies or (Tally(service="claude", ok=1, failed=0),))
+    return await installation.batch(end)
+
+
+async def test_the_name_is_another_each_day_and_says_nothing():
+    alone = Alone(Random(1).randbytes)
+    names = [(await batch_of(alone, END + timedelta(hours=hours))).installation for hours in (0, 23, 25, 60)]
 
     assert names[0] == names[1]
     assert len(set(names)) == 3
@@ -99,9 +102,10 @@ async def test_it_is_sent_after_each_five_minutes_and_a_pool_that_is_away_stops_
     assert len(said) == 1
 
 
-def test_what_is_sent_holds_nothing_but_counts(sharing):
+async def test_what_is_sent_holds_nothing_but_counts(sharing):
     sharing.note([tries(3, 1)])
-    sent = msgspec.json.decode(msgspec.json.encode(sharing.batch(END)))
+    batch = await batch_of(Alone(Random(1).randbytes), END, *sharing.counted())
+    sent = msgspec.json.decode(msgspec.json.encode(batch))
 
     assert set(sent) == {"installation", "end", "tallies"} == set(Batch.__struct_fields__)
     assert sent["tallies"] == [{"service": "claude", "model": MODEL, "ok": 3, "failed": 1}]

@@ -31,7 +31,7 @@ def batch(name: int, *, ok: int = 9, failed: int = 1, end: datetime = END, model
 
 
 def share(pool, names, sender=lambda n: f"{20 + n}.{n}.3.4", **rest):
-    return [pool.take(batch(n, **rest), sender(n), SENT).reason for n in names]
+    return [pool.note(batch(n, **rest), sender(n), SENT).reason for n in names]
 
 
 def sums(pool, now=CLOSED):
@@ -51,7 +51,7 @@ def test_nothing_is_given_out_before_the_window_is_closed_and_then_it_stays(pool
     share(pool, range(K))
     assert sums(pool, SENT) == []
     told = sums(pool)
-    late = pool.take(batch(99), "99.9.9.9", CLOSED + timedelta(seconds=1))
+    late = pool.note(batch(99), "99.9.9.9", CLOSED + timedelta(seconds=1))
 
     assert late.reason is Reason.STALE
     assert sums(pool, CLOSED + timedelta(minutes=20)) == told
@@ -67,7 +67,7 @@ def test_a_name_counts_once(pool):
 @pytest.mark.parametrize(("others", "told"), [(1, []), (K - 1, [("m", 9 * (K - 1) + 100, K - 1 + 100)])])
 def test_what_one_installation_says_many_times_in_a_batch_is_the_word_of_one(pool, others, told):
     tally = Tally(service="claude", model="m", ok=60, failed=60)
-    pool.take(Batch(installation=f"{99:032x}", end=END, tallies=(tally,) * K), "99.9.9.9", SENT)
+    pool.note(Batch(installation=f"{99:032x}", end=END, tallies=(tally,) * K), "99.9.9.9", SENT)
     share(pool, range(others))
 
     assert sums(pool) == told
@@ -85,7 +85,7 @@ def test_a_few_who_come_first_with_every_pair_there_is_leave_room_for_the_others
     for n in range(10):
         part = pairs[n * MOST_TALLIES : (n + 1) * MOST_TALLIES] or pairs[:1]
         told = tuple(Tally(service=service, model=model, ok=0, failed=1) for service, model in part)
-        pool.take(Batch(installation=f"{1_000 + n:032x}", end=END, tallies=told), f"203.{n}.113.7", SENT)
+        pool.note(Batch(installation=f"{1_000 + n:032x}", end=END, tallies=told), f"203.{n}.113.7", SENT)
     share(pool, range(K))
 
     assert sums(pool) == [("m", 90, 10)]
@@ -102,7 +102,7 @@ def test_one_network_adds_little_to_a_sum_of_others(pool):
     "end", [END + timedelta(seconds=1), END - timedelta(hours=1), END + timedelta(minutes=5), END + timedelta(days=9)]
 )
 def test_only_five_minutes_that_have_just_ended_are_taken(pool, end):
-    assert pool.take(batch(1, end=end), "8.8.8.8", SENT).reason is Reason.STALE
+    assert pool.note(batch(1, end=end), "8.8.8.8", SENT).reason is Reason.STALE
 
 
 def test_a_sender_that_shares_without_end_is_held_back(pool):
@@ -119,7 +119,7 @@ def test_a_sum_is_always_of_ten_names_and_five_wide_networks(shared):
     pool, taken = PooledCounts(Random(1).randbytes), {}
     for name, wide, ok, failed in shared:
         sender = f"20.{wide}.{name}.7"
-        if pool.take(batch(name, ok=ok, failed=failed), sender, SENT).reason is Reason.ADMITTED:
+        if pool.note(batch(name, ok=ok, failed=failed), sender, SENT).reason is Reason.ADMITTED:
             taken.setdefault(name, wide)
     for _model, ok, failed in sums(pool):
         assert len(taken) >= K
@@ -128,7 +128,7 @@ def test_a_sum_is_always_of_ten_names_and_five_wide_networks(shared):
 
 
 def test_whoever_shares_too_much_is_told_a_whole_number_of_seconds(pool):
-    refusals = [pool.take(batch(n), "20.1.2.3", SENT + timedelta(seconds=n / 3)) for n in range(12)]
+    refusals = [pool.note(batch(n), "20.1.2.3", SENT + timedelta(seconds=n / 3)) for n in range(12)]
 
     waits = [a.retry_after_s for a in refusals if a.reason is Reason.TOO_MANY]
     assert waits

@@ -137,9 +137,9 @@ class PoolWindow(Struct, frozen=True, kw_only=True):
 
 
 class PoolDesk(Protocol):
-    """Where shared counts are handed in and given out as sums. Calls are quick and may come from any thread."""
+    """Where shared counts are handed in and given out as sums. Calls may come from any thread and loop."""
 
-    def take(self, batch: Batch, sender: str, now: datetime) -> Admission:
+    async def take(self, batch: Batch, sender: str, now: datetime) -> Admission:
         """Take one installation's counts, or refuse them; ``sender`` as for reports."""
 
     def sums(self, service: str, now: datetime) -> tuple[PoolWindow, ...]:

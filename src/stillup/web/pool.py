@@ -55,6 +55,7 @@ _BATCH = {
     413: spec("It is longer than any batch"),
     415: spec("It is not sent as application/json"),
     429: spec("The sender has shared a lot just now; `Retry-After` says how long to wait"),
+    503: spec("They cannot be kept just now; `Retry-After` says how long to wait"),
 }
 _COUNTS = {
     400: spec("A parameter is missing or not allowed; `allowed` says what is"),
@@ -86,7 +87,7 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
         pool = _pool(site)
         sender = client_address(request.scope, site.settings.trusted_proxies)
         batch = structs.replace(data, tallies=tuple(t for t in data.tallies if _is_public(t)))
-        admission = pool.take(batch, sender, site.clock.now())
+        admission = await pool.take(batch, sender, site.clock.now())
         if not admission.ok:
             raise refusal_of(admission, _SAYS.get(admission.status, admission.says))
         return Response(Shared(reason=admission.reason.value), status_code=202, headers={"Cache-Control": "no-store"})
@@ -113,7 +114,10 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
     return [Router(PREFIX, route_handlers=[share, counts], exception_handlers=handled, tags=[TAG])]
 
 
-_SAYS = {410: "Those are no five minutes that have just ended."}
+_SAYS = {
+    410: "Those are no five minutes that have just ended.",
+    503: "The counts cannot be kept just now.",
+}
 
 
 def _pool(site: Site) -> PoolDesk:

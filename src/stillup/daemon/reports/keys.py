@@ -1,7 +1,10 @@
 """The keys that all desks share: under the day's key networks are told apart, under the other forms are signed.
 
-They lie in a table that is never on a disk. The day's key is overwritten after a day, as a single desk's is, and with
-it goes what was hashed by it; a bus that lost all its memory is given back the one that is in use.
+Under a third, of a day too, those who share counts are told apart; a fourth is the name under which this installation
+shares its own.
+
+They lie in a table that is never on a disk. The day's keys are overwritten after a day, as a single desk's is, and with
+them goes what was hashed by them; a bus that lost all its memory is given back those that are in use.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from stillup.bus.base import Bus, Entry
 
 TABLE = "hub-keys"
-DAY, FORMS = "day", "forms"
+DAY, FORMS, POOL, NAME = "day", "forms", "pool", "pool-name"
 _KEY_BYTES = 32
 _AHEAD_S = 3_600
 _TRIES = 5
@@ -53,6 +56,18 @@ class Keys:
         :raises BadDataError: what lies there is no key.
         """
         return await self._one(DAY, now_s, DAY_S), await self._one(FORMS, now_s, float("inf"))
+
+    async def pool(self, now_s: float) -> Key:
+        """Under which those who share counts are told apart today.
+
+        :raises stillup.errors.BusError: the bus does not answer.
+        :raises BadDataError: what lies there is no key.
+        """
+        return await self._one(POOL, now_s, DAY_S)
+
+    async def name(self, now_s: float) -> str:
+        """The name of the day under which the whole cluster shares its counts; raises as :meth:`pool`."""
+        return (await self._one(NAME, now_s, DAY_S)).key.hex()[:32]
 
     async def _one(self, name: str, now_s: float, lives_s: float) -> Key:
         for _ in range(_TRIES):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from os import urandom
 from typing import TYPE_CHECKING
 
 from stillup.daemon.bus_view import BusView
@@ -19,6 +20,8 @@ from stillup.daemon.cluster.together import end, together
 from stillup.daemon.cluster.writing import Writer
 from stillup.daemon.gateway import build, greeting, hop_models, listen, stop, stopping
 from stillup.daemon.replicas import Replicas
+from stillup.daemon.sharing import Sharing
+from stillup.daemon.sharing_together import Together
 from stillup.daemon.traffic import TrafficObserver
 from stillup.daemon.vault import Following
 from stillup.gateway.plan import resolve
@@ -48,7 +51,8 @@ async def serve(here: Here) -> None:
         here.say(why_not)
     replicas = Replicas(gateway, here.bus, here.life, here.say)
     gateway.replica = lambda: replicas.status(view.judged_at())
-    telling = Telling(here, observer)
+    sharing = sharing_of(here)
+    telling = Telling(here, observer, sharing)
     await asyncio.gather(replicas.look(), view.look())
     await listen(gateway)
     here.beats["gateway"] = gateway.address
@@ -60,6 +64,8 @@ async def serve(here: Here) -> None:
         _beside("what judges are told", telling.go_on(), here.say),
         _beside("what keeps the vault up", following.go_on(), here.say),
     ]
+    if sharing is not None:
+        beside.append(_beside("what shares counts", sharing.go_on(), here.say))
     try:
         await here.stop.until(1)
         here.say(stopping(gateway.settings, GRACE_S))
@@ -72,11 +78,19 @@ async def serve(here: Here) -> None:
             await gateway.stop(0.0)
 
 
-class Telling:
-    """Tells the judge of each service how its upstreams answer, every second."""
+def sharing_of(here: Here) -> Sharing | None:
+    """What shares counts with a pool, as one with the cluster's other gateways, where that is switched on."""
+    pool = here.config.pool
+    if not pool.share or pool.url is None:
+        return None
+    return Sharing(pool.url, here.clock, urandom, here.say, of=Together(here.bus, here.life, urandom))
 
-    def __init__(self, here: Here, observer: TrafficObserver) -> None:
-        self._clock, self._observer = here.clock, observer
+
+class Telling:
+    """Tells the judge of each service how its upstreams answer, every second; ``sharing`` takes note of it too."""
+
+    def __init__(self, here: Here, observer: TrafficObserver, sharing: Sharing | None = None) -> None:
+        self._clock, self._observer, self._sharing = here.clock, observer, sharing
         self._partitions = partitions_of(here.services)
         self._writers = {
             p.name: Writer(here.bus.log(p.log), here.clock, here.life, here.traces) for p in self._partitions
@@ -93,7 +107,9 @@ class Telling:
 
     def tell(self) -> None:
         """Hand over all that can be told by now."""
-        signals = self._observer.due(self._clock.now())
+        signals = list(self._observer.due(self._clock.now()))
+        if self._sharing is not None:
+            self._sharing.note(signals)
         for service in dict.fromkeys(signal.service for signal in signals):
             partition = partition_of(self._partitions, service)
             if partition is not None:
