@@ -1,11 +1,14 @@
-"""Bodies that are no text, through a whole gateway that has to translate them."""
+"""Bodies that are no text, or more than anybody reads, through a whole gateway that has to translate them."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
+from contextlib import contextmanager
 
 import pytest
 
+from stillup.gateway.dialects.lenient import is_crowded
 from tests.gateway.app.conftest import Client
 
 CALL = b'{"type":"tool_use","id":"t","name":"f","input":{"\xa4":1}}'
@@ -26,3 +29,62 @@ async def test_what_is_not_utf_8_is_the_clients_to_mend_and_no_mistake_of_ours(a
     assert mistakes == []
     assert a.counts.requests == 0
     assert gateway.in_flight == 0
+
+
+# --- work, counted: while one body is looked at, nobody else is served
+
+MOST_CALLS = 300_000
+"""Of functions on the loop's thread, for one request: some twenty milliseconds. It was millions."""
+PARTS = 90_000
+"""Just fewer than what is refused unseen."""
+IMAGE = b'{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AA=="}}'
+SHAPES = {
+    "empty parts": b'{"role":"user","content":[%s,%s]}' % (b",".join([b"{}"] * PARTS), IMAGE),
+    "images": b'{"role":"user","content":[%s]}' % b",".join([IMAGE] * (PARTS // 2)),
+    "messages": b",".join([b'{"role":"user","content":"a"}', b'{"role":"assistant","content":"a"}'] * (PARTS // 2)),
+    "halves of letters": b'{"role":"user","content":"%s"}' % (b"\\ud83d" * 190_000),
+    "texts": b'{"role":"user","content":[%s,%s]}' % (IMAGE, b",".join([b'{"type":"text","text":"a"}'] * (PARTS // 3))),
+}
+CROWDED = {
+    "brackets": b"[" + b"{}," * 200_001 + b"{}]",
+    "texts": b"[" + b'"a",' * 200_000 + b'"a"]',
+    "members": b"{" + b",".join(b'"m%d":1' % n for n in range(200_000)) + b"}",
+    "numbers": b"[" + b"1," * 1_000_001 + b"1]",
+}
+
+
+@contextmanager
+def counting():
+    """How many functions are called on this thread."""
+    calls = [0]
+
+    def profile(_frame, event, _arg):
+        calls[0] += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(before)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("chain", ["a-anthropic/claude-opus-4-1", "a-openai/gpt-4.1"], ids=["moved", "translated"])
+async def test_a_body_of_a_hundred_thousand_parts_keeps_nobody_waiting(raw, start, shape, chain):
+    async def answer(writer, _head, _body):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+
+    gateway = await start(await raw(answer), chain=[chain])
+    body = b'{"model":"claude-opus-4-5","max_tokens":9,"messages":[%s]}' % SHAPES[shape]
+    headers = [("content-type", "application/json"), ("x-api-key", "dummy-key")]
+    with counting() as calls:
+        reply = await Client(gateway).send("POST", "/v1/messages", headers, body)
+    assert reply.status >= 400
+    assert calls[0] < MOST_CALLS
+
+
+@pytest.mark.parametrize("kind", CROWDED)
+def test_more_values_than_any_model_is_asked_with_are_not_built(kind):
+    assert is_crowded(CROWDED[kind])
+    assert not is_crowded(b'{"text":"%s"}' % CROWDED[kind].replace(b'"', b'\\"')[:300_000])

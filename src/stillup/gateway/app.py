@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -120,6 +121,7 @@ class Gateway:
             DeskSettings(hedge_after_s=settings.hedge_after_s, stall_after_s=settings.stall_after_s), view, random
         )
         self.outbox = Outbox(journal, self.wall_s)
+        self.aside = ThreadPoolExecutor(1)  # one: the loop has half of the processor, whatever else takes long
         self.lines = Lines(self.now, tls=tls, environ=environ)
         self.max_body_bytes = settings.max_body_mb * 1_048_576
         host, _, port = settings.listen.rpartition(":")
@@ -204,6 +206,7 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.later.close()
         await self.lines.close()
+        self.aside.shutdown(wait=False, cancel_futures=True)
         self.outbox.flush()
         self.journal.close(self.wall_s())
         await self.seen.stop()

@@ -39,20 +39,41 @@ class Asked:
 
     def send(self, t: Trial, writer: Writer | None) -> None:
         """Ask; ``writer`` is set behind a break, and knows what the client has."""
-        turn = t.turn
+        if self._composer.is_long:
+            self._calls[t.n] = self._gateway.task(self._send_aside(t, writer))
+        else:
+            self._put(t, self._compose(t, writer))
+
+    async def _send_aside(self, t: Trial, writer: Writer | None) -> None:
+        """What takes long is put together beside the loop: all others are served meanwhile."""
+        composed = await asyncio.get_running_loop().run_in_executor(self._gateway.aside, self._compose, t, writer)
+        self._calls.pop(t.n, None)
+        if self._handling.is_over or t.is_over:
+            return
         try:
-            composed = self._composer.compose(turn, self._keys[turn.target.upstream], writer)
-        except (Untranslatable, NoJson) as refused:
-            t.says = str(refused)
+            self._put(t, composed)
+        except Exception as exc:  # noqa: BLE001 - no connection waits for this one
+            self._handling.broke(exc)
+
+    def _compose(self, t: Trial, writer: Writer | None) -> Composed | Exception:
+        try:
+            return self._composer.compose(t.turn, self._keys[t.turn.target.upstream], writer)
+        except Exception as exc:  # noqa: BLE001 - raised where it is put
+            return exc
+
+    def _put(self, t: Trial, composed: Composed | Exception) -> None:
+        if isinstance(composed, (Untranslatable, NoJson)):
+            t.says = str(composed)
             self._fails(t, Fault.UNSUPPORTED)
-            return
-        except ValueError:  # it is not configured so that it could be asked: no project, no usable key
+        elif isinstance(composed, ValueError):  # not configured so that it could be asked: no project, no usable key
             self._fails(t, Fault.UNAUTHORIZED)
-            return
-        self._composed[t.n] = composed
-        t.changes = composed.changes
-        signer = self._gateway.lines.signers.get(turn.target.upstream)
-        self._gateway.outbox.put(self._dispatch, t, composed.outgoing, signer)
+        elif isinstance(composed, Exception):
+            raise composed
+        else:
+            self._composed[t.n] = composed
+            t.changes = composed.changes
+            signer = self._gateway.lines.signers.get(t.turn.target.upstream)
+            self._gateway.outbox.put(self._dispatch, t, composed.outgoing, signer)
 
     def cancel(self, n: int) -> None:
         """Give it up."""
@@ -61,7 +82,7 @@ class Asked:
             call.cancel()
 
     def call(self, n: int) -> Call | None:
-        """What is under way; None where nothing is, or it is still being signed."""
+        """What is under way; None where nothing is, or it is still being put together or signed."""
         call = self._calls.get(n)
         return None if isinstance(call, asyncio.Task) else call
 

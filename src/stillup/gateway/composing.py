@@ -28,7 +28,7 @@ from stillup.gateway.dialects.base import KeyChoice, Outgoing, UpstreamSpec, Wat
 from stillup.gateway.dialects.coding import decoded
 from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable, Writer, dialect_of, is_same_dialect
 from stillup.gateway.dialects.holding import HoldingWatch, Holds, Room
-from stillup.gateway.dialects.lenient import NoJson, is_crowded
+from stillup.gateway.dialects.lenient import NoJson, is_crowded, is_long
 from stillup.gateway.dialects.needs import Needs
 from stillup.gateway.dialects.neutral import UNSIGNED, Counts, Prompt
 from stillup.gateway.dialects.requests import MAX_BODY_BYTES
@@ -108,6 +108,7 @@ class Composer:
         self._thinking_cut, self._room = shared.thinking_cut, shared.room
         self._stamp = stamp
         self._prompt: Prompt | None = None
+        self._is_long: bool | None = None
 
     @property
     def continuable(self) -> Continuable | None:
@@ -118,6 +119,13 @@ class Composer:
         return Continuable(self._new_writer, self._thinking_cut)
 
     # --- the request
+
+    @property
+    def is_long(self) -> bool:
+        """Whether :meth:`compose` may take longer than others should wait; it may be called in another thread."""
+        if self._is_long is None:
+            self._is_long = _coding(self._ask) != b"" or is_long(self._ask.body)
+        return self._is_long
 
     def compose(self, turn: Turn, key: KeyChoice, writer: Writer | None = None) -> Composed:
         """The request for one turn; ``writer`` is set behind a break, and knows what the client has.
@@ -140,11 +148,14 @@ class Composer:
                 msg = f"{turn.name} cannot go on with an answer of another"
                 raise Untranslatable(msg)
             body = dialect_of(protocol).go_on(_plain(ask), said.text, form, self._tokens_left(said))
-        if ask.operation is Operation.GENERATE and (turn.model != self._ask.model or learned or form):
-            body, adaptations = adapted(
-                body if body is not ask.body else _plain(ask), protocol, turn.model, learned, goes_on=form
-            )
-            changes += adaptations
+        if ask.operation is Operation.GENERATE:
+            is_moved = turn.model != self._ask.model or form is not None
+            plain = _plain(ask) if body is ask.body and (is_moved or learned) else body
+            if is_moved:
+                _not_crowded(plain)
+            if is_moved or (learned and not is_crowded(plain)):
+                body, adaptations = adapted(plain, protocol, turn.model, learned, goes_on=form)
+                changes += adaptations
         if body is not ask.body:
             ask = replace(ask, body=body, headers=_without_coding(ask.headers))
         knows_stops = protocol is not Protocol.RESPONSES and STOPS_LEFT_OUT not in changes
@@ -225,9 +236,7 @@ class Composer:
     def _read_prompt(self) -> Prompt:
         if self._prompt is None:
             ask = _decoded(self._ask)
-            if is_crowded(ask.body):
-                msg = "the body: has too many parts to be put to another model"
-                raise Untranslatable(msg)
+            _not_crowded(ask.body)
             self._prompt = dialect_of(ask.protocol).read_prompt(ask)
         return self._prompt
 
@@ -333,9 +342,19 @@ def _is_stand_in(turn: Turn) -> bool:
     return found is None or found is not find_model(turn.first_model)
 
 
+def _not_crowded(body: bytes) -> None:
+    if is_crowded(body):
+        msg = "the body: has too many parts to be put to another model"
+        raise Untranslatable(msg)
+
+
+def _coding(ask: Ask) -> bytes:
+    return next((v for k, v in ask.headers if k.lower() == b"content-encoding"), b"")
+
+
 def _plain(ask: Ask) -> bytes:
     """The body without its content coding."""
-    coding = next((v for k, v in ask.headers if k.lower() == b"content-encoding"), b"")
+    coding = _coding(ask)
     return decoded(ask.body, coding.decode("latin-1"), MAX_BODY_BYTES) if coding else ask.body
 
 

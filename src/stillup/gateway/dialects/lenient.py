@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
@@ -20,11 +19,15 @@ as_object = msgspec.json.Decoder(dict[str, Raw]).decode
 as_list = msgspec.json.Decoder(list[Raw]).decode
 as_string = msgspec.json.Decoder(str).decode
 """Values of one kind, what is in them as it is written. They raise what is unreadable."""
-_MOST_BRACKETS = 200_000
-"""A million tokens of code have half of that; to build a value for each takes a second or two."""
-
-
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_MOST_BRACKETS, _MOST_QUOTES, _MOST_COMMAS = 200_000, 300_000, 1_000_000
+"""A million tokens of code have half of that. Each is a value that is built in one go, while nobody else is served."""
+_MOST_HALVES = 200_000
+_HALVES = ((b"\\ud", b"\\u0"), (b"\\uD", b"\\u0"))
+"""How an escape begins that may be half a surrogate pair, and one of the same length that is none."""
+_STEP = 4 << 20
+_LONG_BYTES, _MANY_BRACKETS = 32_768, 2_000
+_SHORT_BYTES = 300_000
+"""So little is never crowded, whatever is in it."""
 
 
 class NoJson(ValueError):
@@ -32,11 +35,34 @@ class NoJson(ValueError):
 
 
 def is_crowded(data: bytes) -> bool:
-    """Whether there may be more lists and objects in it than any model is asked with: nobody waits for such a body.
+    """Whether there may be more values in it than any model is asked with: nobody waits for such a body.
 
-    Those in texts count too, as nothing is decoded for it.
+    Brackets and commas in texts count too, as nothing is decoded for it.
     """
-    return data.count(b"{") + data.count(b"[") > _MOST_BRACKETS
+    if len(data) < _SHORT_BYTES:
+        return False
+    if _has_more(data, (b"{", b"["), _MOST_BRACKETS) or _has_more(data, (b",",), _MOST_COMMAS):
+        return True
+    return _has_more(data, (b'"',), _MOST_QUOTES) and data.count(b'"') - data.count(b'\\"') > _MOST_QUOTES
+
+
+def is_long(data: bytes) -> bool:
+    """Whether to translate it may take longer than everybody else should wait."""
+    return len(data) > _LONG_BYTES and (len(data) > _STEP or _has_more(data, (b"{", b"["), _MANY_BRACKETS))
+
+
+def has_many_halves(data: bytes) -> bool:
+    """Whether there are more halves of surrogate pairs in it than are mended one by one."""
+    return len(data) > _MOST_HALVES and _has_more(data, tuple(half for half, _ in _HALVES), _MOST_HALVES)
+
+
+def _has_more(data: bytes, signs: tuple[bytes, ...], most: int) -> bool:
+    found = 0
+    for start in range(0, len(data), _STEP):
+        found += sum(data.count(sign, start, start + _STEP) for sign in signs)
+        if found > most:
+            return True
+    return False
 
 
 def plain(data: bytes) -> object:
@@ -66,8 +92,13 @@ def read(decode: Callable[[bytes], T], data: bytes, shape: type[T]) -> T:
 
 def shaped(data: bytes, shape: type[T]) -> T:
     """The value in ``shape``; an empty one when it is JSON of another shape. Raises NoJson."""
-    # Which half of a pair is missing does not matter here: nobody sees what is read.
-    whole = _SURROGATE.sub(rb"\\ufffd", data)
+    if has_many_halves(data):
+        msg = "no JSON: too many halves of surrogate pairs"
+        raise NoJson(msg)
+    # Which half of a pair is missing does not matter here, nor which letter it was: nobody sees what is read.
+    whole = data
+    for half, none in _HALVES:
+        whole = whole.replace(half, none)
     try:
         data.decode()
         try:

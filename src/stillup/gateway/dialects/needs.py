@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ _SIGNS = {
     Protocol.ANTHROPIC: (b'"source"',),
     Protocol.OPENAI: (b'"image_url"', b'"file"'),
     Protocol.RESPONSES: (b'"input_image"', b'"input_file"'),
-    Protocol.GEMINI: (b'Data"', b'_data"'),
+    Protocol.GEMINI: (b'"inlineData"', b'"inline_data"', b'"fileData"', b'"file_data"'),
 }
 """Without these words there is neither image nor document. A scan of a large body costs more than reading its head."""
 _DOCUMENT_TYPES = frozenset({"document", "file", "input_file"})
@@ -29,6 +30,11 @@ _EMPTY = b"[] \t\r\n"
 """What is left of a list without anything in it."""
 _IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
 _IMAGE_MEMBERS = ("inlineData", "inline_data", "fileData", "file_data")
+_MEDIA_TYPES = _IMAGE_TYPES | _DOCUMENT_TYPES
+_MEDIA_MEMBERS = frozenset({"citations", "data", "url", "image_url", "file_data", "bytes", *_IMAGE_MEMBERS})
+_MOST_OBJECTS, _MOST_MEDIA = 50_000, 10_000
+"""More are not looked at: a million tokens of conversation have some 20,000 objects."""
+_HOLDING = (dict, list)
 _MAX_DEPTH = 12
 
 
@@ -90,6 +96,7 @@ class _Head(Struct):
     stop_sequences: Raw = NULL
 
 
+_NO_HEAD = _Head()
 _head = msgspec.json.Decoder(_Head).decode
 _config = msgspec.json.Decoder(_Config).decode
 _NO = frozenset({b"", b"null", b"false", b"0"})
@@ -102,18 +109,18 @@ _JSON = (b'"json_schema"', b'"json_object"', b'"json"')
 
 
 def needs(ask: Ask) -> Needs:
-    """The facts that decide which model can stand in. A body in a content coding is not looked into.
+    """The facts that decide which model can stand in. Neither a body in a content coding nor a crowded one is read.
 
     Cost: one pass that builds nothing, and a scan or two for images and documents; with any, the body is decoded.
     """
     body = ask.body
     try:
-        head = read(_head, body, _Head)
+        head = _NO_HEAD if is_crowded(body) else read(_head, body, _Head)
     except NoJson:
         return Needs(tokens=len(body) // _BYTES_A_TOKEN)
     config = _gemini_config(head)
     schema = _has_schema(head, config)
-    seen = _media(ask.protocol, body)
+    seen = _NO_MEDIA if head is _NO_HEAD else _media(ask.protocol, body)
     return Needs(
         tokens=(len(body) - seen.bytes) // _BYTES_A_TOKEN,
         has_images=seen.images,
@@ -193,8 +200,6 @@ def _is_odd(protocol: Protocol, head: _Head, config: _Config) -> bool:
 def _runs_there(protocol: Protocol, tools: bytes) -> bool:
     if _OWN_TOOL.search(tools) is None:  # in most schemas there are types too: those are looked at one by one
         return False
-    if is_crowded(tools):
-        return True
     try:
         found = _tools(tools)
     except UNREADABLE:
@@ -253,18 +258,17 @@ def _media(protocol: Protocol, body: bytes) -> _Media:
             break
     else:
         return _NO_MEDIA
-    if is_crowded(body):
-        return _NO_MEDIA
     images = documents = cited = False
     size = 0
     try:
-        for part in _objects(plain(body), 0):
-            images = images or _is_image(part)
-            documents = documents or _is_document(part)
-            cited = cited or _is_cited(part)
-            size += _data_size(part)
+        found = list(islice(_objects(plain(body)), _MOST_MEDIA))
     except NoJson:
         return _NO_MEDIA
+    for part in found:
+        images = images or _is_image(part)
+        documents = documents or _is_document(part)
+        cited = cited or _is_cited(part)
+        size += _data_size(part)
     return _Media(images, documents, cited, min(size, len(body)))
 
 
@@ -279,18 +283,24 @@ def _data_size(part: dict[str, object]) -> int:
     return sum(len(v) for v in found if isinstance(v, str) and len(v) > _LEAST_DATA)
 
 
+def _kind(part: dict[str, object]) -> str:
+    kind = part.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
 def _is_document(part: dict[str, object]) -> bool:
-    if part.get("type") in _DOCUMENT_TYPES:
+    if _kind(part) in _DOCUMENT_TYPES:
         return True
     for name in _IMAGE_MEMBERS:
         inside = part.get(name)
         if isinstance(inside, dict):
-            return inside.get("mimeType", inside.get("mime_type")) in _DOCUMENT_MIMES
+            kind = inside.get("mimeType", inside.get("mime_type"))
+            return isinstance(kind, str) and kind in _DOCUMENT_MIMES
     return False
 
 
 def _is_image(part: dict[str, object]) -> bool:
-    if part.get("type") in _IMAGE_TYPES:
+    if _kind(part) in _IMAGE_TYPES:
         return True
     for name in _IMAGE_MEMBERS:
         inside = part.get(name)
@@ -300,13 +310,18 @@ def _is_image(part: dict[str, object]) -> bool:
     return False
 
 
-def _objects(value: object, depth: int) -> Iterator[dict[str, object]]:
-    if depth > _MAX_DEPTH:
-        return
-    if isinstance(value, dict):
-        yield value
-        for inner in value.values():
-            yield from _objects(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _objects(inner, depth + 1)
+def _objects(value: object) -> Iterator[dict[str, object]]:
+    """Those that may be media, so deep as media are; of more than a conversation has, the first."""
+    level: list[Any] = [value] if type(value) in _HOLDING else []
+    depth, left = 0, _MOST_OBJECTS
+    while level and depth <= _MAX_DEPTH and left > 0:
+        below: list[Any] = []
+        for each in level[:left]:
+            if type(each) is dict:
+                if _kind(each) in _MEDIA_TYPES or not _MEDIA_MEMBERS.isdisjoint(each):
+                    yield each
+                below += each.values()
+            else:
+                below += each
+        left -= len(level)
+        level, depth = [each for each in below if type(each) in _HOLDING], depth + 1

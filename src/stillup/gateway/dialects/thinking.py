@@ -36,7 +36,7 @@ def asks_to_think(edited: Edited, protocol: Protocol) -> bool:
     """Whether the request itself asks for it."""
     if protocol in CLAUDES:
         return edited.table("thinking").get("type") in _ASKED
-    return _effort(edited, protocol) not in {None, "none"}
+    return _effort(edited, protocol) not in (None, "none")
 
 
 def stop_thinking(edited: Edited, limits: Constraints, why: str) -> bool:
@@ -136,7 +136,7 @@ def _unthinking(edited: Edited, kind: object, limits: Constraints) -> None:
 
 def _calm(edited: Edited, limits: Constraints) -> None:
     """The highest efforts are refused where thinking is off."""
-    if edited.get(*_EFFORT) in {"xhigh", "max"} and "high" in limits.efforts:
+    if edited.get(*_EFFORT) in ("xhigh", "max") and "high" in limits.efforts:
         edited.put("high", *_EFFORT)
         edited.note("effort high")
 
@@ -172,7 +172,7 @@ def _is_loop_unsigned(edited: Edited) -> bool:
     first = parts[0]
     if first.get("type") == "redacted_thinking":
         return False
-    return first.get("type") != "thinking" or first.get("signature") in {None, "", UNSIGNED}
+    return first.get("type") != "thinking" or first.get("signature") in (None, "", UNSIGNED)
 
 
 # --- OpenAI and those who follow it

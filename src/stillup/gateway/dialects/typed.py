@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from stillup.gateway.dialects.dialect import Untranslatable
-from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, plain
+from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, has_many_halves, plain
 
 T = TypeVar("T")
 
@@ -52,6 +52,9 @@ def _is_text(data: bytes) -> bool:
 
 def mended(data: bytes) -> bytes:
     """The same JSON such that msgspec reads it: half a surrogate pair is U+FFFD. Raises NoJson."""
+    if has_many_halves(data):
+        msg = "no JSON: too many halves of surrogate pairs"
+        raise NoJson(msg)
     try:
         text = json.dumps(plain(bytes(data)), ensure_ascii=False, allow_nan=False)  # 1e400 is read as infinity
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
