@@ -123,7 +123,7 @@ def _find(site: Site, key: str) -> Drill:
 
 def _practice(site: Site) -> Practice:
     if site.practice is None:
-        raise NotFoundException(detail="There are no drills here: they belong to `stillup up`.")
+        raise NotFoundException(detail="There are no drills here: they belong to `stillup up` and `stillup run web`.")
     return site.practice
 
 

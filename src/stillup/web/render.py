@@ -18,6 +18,10 @@ from stillup.web import words
 if TYPE_CHECKING:
     from stillup.web.site import Site
 
+PRIVATE = {"chat": "gateway", "vault": "vault", "risk": "risk", "sla": "sla", "drills": "practice"}
+"""Pages that are behind the token everywhere, and what of a site each stands on."""
+_BEHIND = frozenset(f"{name}.html" for name in ("chat", "vault", "talk", "risk", "sla", "switch", "drills", "drill"))
+
 
 @cache
 def environment() -> Environment:
@@ -46,25 +50,14 @@ def environment() -> Environment:
 def render(name: str, *, site: Site | None = None, **context: object) -> bytes:
     """A template as UTF-8 bytes.
 
-    With ``site`` it also gets ``board`` and ``now`` (unless they are handed over), and ``chat``, ``vault``, ``drills``
-    and ``reports``: whether there is such a page.
+    With ``site`` it also gets ``board`` and ``now`` (unless they are handed over), ``reports``: whether they are taken,
+    and whether there are the private pages :data:`PRIVATE`. A page that anybody may read leads to none of those.
     """
-    told: dict[str, object] = {
-        "board": None,
-        "now": None,
-        **dict.fromkeys(("chat", "vault", "risk", "sla", "drills", "reports"), False),
-    }
+    told: dict[str, object] = {"board": None, "now": None, "reports": False, **dict.fromkeys(PRIVATE, False)}
     if site is not None:
-        told = {
-            "board": site.board(),
-            "now": site.clock.now(),
-            "chat": site.gateway is not None,
-            "vault": site.vault is not None,
-            "risk": site.risk is not None,
-            "sla": site.sla is not None,
-            "drills": site.practice is not None,
-            "reports": site.desk is not None,
-        }
+        told |= {"board": site.board(), "now": site.clock.now(), "reports": site.desk is not None}
+        if name in _BEHIND or not site.settings.public:
+            told |= {page: getattr(site, part) is not None for page, part in PRIVATE.items()}
     return environment().get_template(name).render(told | context).encode("utf-8", "replace")
 
 

@@ -44,7 +44,7 @@ def _shown(site: Site, task: Capability | None) -> Response[bytes]:
     risk: Risk | None = None
     trouble = ""
     if site.risk is None:
-        trouble = "Nothing is known here of what you depend on: it belongs to `stillup up`."
+        trouble = "Nothing is known here of what you depend on: that belongs to `stillup up` and `stillup run web`."
     else:
         try:
             risk = site.risk(task)

@@ -81,7 +81,7 @@ def switch_page(site: Site, service: str, incident: str | None) -> bytes:
     chosen, _ = _chosen(site, service, "")
     told, trouble = None, ""
     if site.switch is None:
-        trouble = "Nothing is known here of what you depend on: it belongs to `stillup up`."
+        trouble = "Nothing is known here of what you depend on: that belongs to `stillup up` and `stillup run web`."
     else:
         try:
             told = site.switch(chosen, incident)
@@ -118,7 +118,7 @@ def _file(site: Site, service: str, month: str) -> tuple[str, bytes]:
 
 def _told(site: Site, service: str, month: str) -> Report:
     if site.sla is None:
-        raise NotFoundException(detail="Nothing is measured here: that belongs to `stillup up`.")
+        raise NotFoundException(detail="Nothing is measured here: that belongs to `stillup up` and `stillup run web`.")
     return site.sla(service, month)
 
 

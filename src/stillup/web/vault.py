@@ -137,7 +137,7 @@ def _open(site: Site) -> Vault:
     :raises StillupError: there is none, or it cannot be opened.
     """
     if site.vault is None:
-        msg = "There is no vault here: it belongs to `stillup up`."
+        msg = "There is no vault here: it belongs to `stillup up` and `stillup run web`."
         raise UsageError(msg)
     return site.vault()
 
