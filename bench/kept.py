@@ -28,7 +28,7 @@ class Volume(Struct, frozen=True, kw_only=True):
     """What came in this time is one record: 1 s in earnest."""
     looks: float = 20.0
     quiet: float = 5.0
-    loud: float = 200.0
+    loud: float = 100.0
     loud_each_h: int = 8
     """Reports a minute; one hour of so many is loud."""
     readers: int = 30

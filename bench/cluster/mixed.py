@@ -46,7 +46,8 @@ class Mixed:
 
     async def run(self) -> None:
         """Until it is over."""
-        connector = aiohttp.TCPConnector(limit=0)
+        # Two minutes, after which a gateway closes what idles, are a second here: so nothing idles as long.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=0.5)
         timeout = aiohttp.ClientTimeout(total=20)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             works = [self._sources(), *(self._listen(session, n) for n in range(self.volume.readers))]
@@ -129,9 +130,9 @@ class Mixed:
     async def _sources(self) -> None:
         """What each service's page, probes and programs say, each turn."""
         logs = {p.name: self._cluster.bus.log(p.log) for p in self._partitions}
-        began = now = self._clock.now()
+        began = due = self._clock.now()
         while not self.is_over:
-            saying = []
+            now, saying = self._clock.now(), []
             for service in SERVICES:
                 passed = (now - began) / timedelta(minutes=1)
                 heard = Heard(signals=signals(service, now, is_out(service, passed, self.volume)), by="sources")
@@ -139,9 +140,9 @@ class Mixed:
                 assert partition is not None
                 saying.append(self._say(logs[partition.name], heard))
             await asyncio.gather(*saying)
-            now += timedelta(seconds=self.volume.turn_s)
-            left_s = (now - self._clock.now()).total_seconds()
-            if left_s > 0:  # else a machine with too much to do: what is late is said at once
+            due += timedelta(seconds=self.volume.turn_s)
+            left_s = (due - self._clock.now()).total_seconds()
+            if left_s > 0:  # else a machine with too much to do: the turn that is late is said at once
                 await self._clock.sleep(left_s)
 
     async def _say(self, log: Log, heard: Heard) -> None:
