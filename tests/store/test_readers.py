@@ -122,7 +122,13 @@ def test_a_server_that_is_away_leaves_the_last_word_and_a_spoilt_file_says_nothi
     told, _ = fill(address)
     renew(config, {"STILLUP_DATABASE_URL": address.reveal()}, "claude")
     renew(config, {"STILLUP_DATABASE_URL": "postgresql://u:p@127.0.0.1:9/d"}, "claude")
-    assert last_word(config, "claude", NOW, lambda _: None).verdict == told
+    assert last_word(config, "claude", NOW, lambda _: None)[1].verdict == told
     for spoilt in (b"", b"{", b"[1]", b'{"verdict":{},"heard_at":"x"}'):
         (tmp_path / "data" / "statusline" / "claude.json").write_bytes(spoilt)
-        assert last_word(config, "claude", NOW, lambda _: None) is None
+        assert last_word(config, "claude", NOW, lambda _: None) == (False, None)
+
+
+def test_a_server_that_was_asked_and_knows_nothing_is_not_asked_for_ever(new_database, config):
+    assert last_word(config, "claude", NOW, lambda _: None) == (False, None)
+    renew(config, {"STILLUP_DATABASE_URL": new_database()}, "claude")
+    assert last_word(config, "claude", NOW, lambda _: None) == (True, None)

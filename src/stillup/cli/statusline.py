@@ -153,8 +153,8 @@ def _from_store(service: str, config: Config, now: datetime) -> Seen:
     else:
         from stillup.cli.statusline_kept import last_word
 
-        found = last_word(config, name, now)
-        if found is None:
+        was_read, found = last_word(config, name, now)
+        if not was_read:
             return Seen(name=named, note=_ASKED)
     if found is None or now - found.heard_at > _UNHEARD:
         return Seen(name=named, note=_NOT_WATCHED)

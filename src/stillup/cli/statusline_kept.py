@@ -28,8 +28,8 @@ _FOLDER, _ASKED = "statusline", "asked"
 
 def last_word(
     config: Config, service: str, now: datetime, start: Callable[[Sequence[str]], None] | None = None
-) -> Peeked | None:
-    """What was read last; None where nothing was. ``start`` begins a program that is not waited for."""
+) -> tuple[bool, Peeked | None]:
+    """Whether the database was read yet, and what it said last. ``start`` begins a program that is not waited for."""
     folder = config.data_folder / _FOLDER
     if now.timestamp() - _written_at(folder / f"{service}.{_ASKED}") >= _AGAIN_S:
         where = ("--config", str(config.path)) if config.path is not None else ()
@@ -41,17 +41,17 @@ def last_word(
             pass  # what was read last is all there is
     try:
         with (folder / f"{service}.json").open("rb") as file:
-            return msgspec.json.decode(file.read(_MOST_BYTES), type=Peeked)
+            return True, msgspec.json.decode(file.read(_MOST_BYTES), type=Peeked | None)
     except (OSError, msgspec.MsgspecError):
-        return None
+        return False, None
 
 
 def renew(config: Config, environ: Mapping[str, str], service: str) -> None:
     """Read the database, and keep what it says. A server that does not answer changes nothing: words grow old."""
-    found = peek(config.store_at(environ), service)
-    if found is not None:
-        private_folder(config.data_folder / _FOLDER)
-        replace_file(config.data_folder / _FOLDER / f"{service}.json", msgspec.json.encode(found))
+    found, file = peek(config.store_at(environ), service), config.data_folder / _FOLDER / f"{service}.json"
+    if found is not None or not file.exists():
+        private_folder(file.parent)
+        replace_file(file, msgspec.json.encode(found))
 
 
 def _written_at(path: Path) -> float:

@@ -43,6 +43,11 @@ class Past:
                 self._away(exc)
             raise
 
+    @property
+    def is_away(self) -> bool:
+        """Whether it was, a moment ago."""
+        return self._clock.monotonic_s() < self._until_s
+
     def close(self) -> None:
         """Give it up."""
         with self._lock:
@@ -51,13 +56,13 @@ class Past:
                 self._store.close()
 
     def _there(self) -> Store:
-        if self._clock.monotonic_s() < self._until_s:  # before the lock: its holder may be waiting for the server
+        if self.is_away:  # before the lock: its holder may be waiting for the server
             raise self._same()
         with self._lock:
             if self._is_closed:
                 msg = "the database was closed"
                 raise StoreError(msg)
-            if self._clock.monotonic_s() < self._until_s:
+            if self.is_away:
                 raise self._same()
             if self._store is None:
                 try:

@@ -7,6 +7,7 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from stillup.daemon.past import AGAIN_S, Past
 from stillup.daemon.risk_candidates import for_route, for_task
 from stillup.daemon.risk_needs import MOST_CHAINS, routes_needed, subject_of, tasks_here, tasks_needed
 from stillup.daemon.risk_record import own_record_or_none
@@ -26,7 +27,6 @@ from stillup.risk.values import LOCAL, Basis, Downtimes
 if TYPE_CHECKING:
     from stillup.clock import Clock
     from stillup.config import Config
-    from stillup.daemon.past import Past
 
 STANDS_S = 300.0
 """So long an answer of the page stands."""
@@ -105,6 +105,8 @@ def _unknown(
     config: Config, plan: GatewayPlan, toolkit: Toolkit, usage: Usage, surveyed: Sequence[Surveyed], record: str
 ) -> Iterator[str]:
     """What could not be known, and what to do about it."""
+    if config.cluster.bus and not config.gateway.upstreams:
+        yield "This cluster's gateways have a configuration of their own: what their chains are is not known here."
     if config.path is None:
         yield "There is no configuration file: what the gateway would do from the environment is shown."
     if record:
@@ -159,9 +161,10 @@ class Assessor:
         with self._lock:
             at_s = self._clock.monotonic_s()
             kept = self._answers.get(task)
-            if kept is None or at_s - kept[0] >= STANDS_S:
+            if kept is None or at_s >= kept[0]:
                 tasks = (task,) if task is not None else ()
                 now = self._clock.now()
                 risk = assess(self._config, self._environ, now, tasks, chains=task is None, past=self._past)
-                kept = self._answers[task] = (at_s, risk)
+                lacks = self._past is not None and self._past.is_away  # what was left out is not left out for long
+                kept = self._answers[task] = (at_s + (AGAIN_S if lacks else STANDS_S), risk)
             return kept[1]
