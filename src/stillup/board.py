@@ -16,6 +16,7 @@ from stillup.catalog.load import ClassFacts, Service
 from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
 from stillup.model.service import Capability, Family, Stage, State, worst
+from stillup.model.signal import At
 from stillup.model.verdict import Forecast, Verdict
 from stillup.response.alternatives import Choice
 from stillup.response.playbook import Step
@@ -29,7 +30,7 @@ class SourceLine(Struct, frozen=True, kw_only=True):
     title: str
     family: Family
     ok: bool
-    heard_at: datetime | None = None
+    heard_at: At | None = None
     says: str = ""
     """What it said last, or why it could not be read; one clean line."""
     link: str = ""
@@ -41,7 +42,7 @@ class SourceLine(Struct, frozen=True, kw_only=True):
 class Bar(Struct, frozen=True, kw_only=True):
     """One window of the chart of reports. None: nobody who counts was heard; it is not zero."""
 
-    at: datetime
+    at: At
     """When the window ends."""
     count: float | None
     usual: float | None = None
@@ -74,11 +75,11 @@ class Maintenance(Struct, frozen=True, kw_only=True):
     id: str
     title: str
     stage: Stage
-    starts: datetime | None = None
-    ends: datetime | None = None
+    starts: At | None = None
+    ends: At | None = None
     components: tuple[str, ...] = ()
     body: str = ""
-    updated_at: datetime | None = None
+    updated_at: At | None = None
 
 
 class Base(Struct, frozen=True, kw_only=True):
@@ -153,7 +154,7 @@ class ServiceBoard(Struct, frozen=True, kw_only=True):
 class Board(Struct, frozen=True, kw_only=True):
     """Every service that is watched, in the order of the configuration."""
 
-    at: datetime
+    at: At
     """The minute that was judged."""
     seq: int = 0
     """Grows by one with every board of this process."""
@@ -172,7 +173,7 @@ class Board(Struct, frozen=True, kw_only=True):
 class Moment(Struct, frozen=True, kw_only=True):
     """One line of an incident's timeline."""
 
-    at: datetime
+    at: At
     kind: str
     """``onset`` · ``seen`` (a family saw it first) · ``verdict`` · ``official`` · ``recovered``."""
     says: str
@@ -196,7 +197,7 @@ class Story(Struct, frozen=True, kw_only=True):
     """Why nothing can be said of right and wrong, where nothing can."""
     grounds: tuple[Evidence, ...] = ()
     """What the verdict rested on when it was worst."""
-    grounds_at: datetime | None = None
+    grounds_at: At | None = None
 
 
 class Day(Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from stillup.daemon.roles.beat import (
 )
 from stillup.daemon.roles.beat import pack as packed
 from stillup.daemon.roles.watchdog import Watch, _Watchdog, message_of, unjudged
+from stillup.daemon.roles.watchdog import after as owed_after
 from stillup.errors import BadDataError, ConfigError, UsageError
 from stillup.net import Net
 from stillup.response.alerts.reasons import Kind
@@ -285,3 +286,56 @@ async def test_on_one_machine_all_is_well_while_minutes_are_judged():
     assert pulse.why_not() == ""
     await clock.advance(181)
     assert pulse.why_not() == "the last judged minute is 2026-04-07 14:00 UTC"
+
+
+# -- a word that was not taken -----------------------------------------------------------------------------------------
+
+
+def troubled(called, clock, said):
+    text = (
+        f'[[alerts.channels]]\nid = "ops"\nurl = "{called.url}/ops"\n'
+        f'[[alerts.channels]]\nid = "all"\nurl = "{called.url}/all"\n'
+        '[cluster.expect]\nhub = 1\n[watchdog]\nsilent_after_s = 10\ntell = ["ops", "all"]'
+    )
+    here = here_of(text, clock=clock, say=said.append)
+    return here, _Watchdog(here)
+
+
+async def test_a_word_that_a_channel_did_not_take_is_sent_again_until_it_is_and_never_after(called):
+    clock, said = FakeClock(T), []
+    _, dog = troubled(called, clock, said)
+    called.status[0] = 503
+    await dog.look()
+    for _ in range(10):  # at 10, 30 and 60 of a hundred seconds
+        await clock.advance(10)
+        await dog.look()
+    assert called.calls == ["/ops", "/all"] * 3
+    assert len([line for line in said if "not taken by ops" in line]) == 1
+    called.status[0] = 200
+    for _ in range(90):
+        await clock.advance(10)
+        await dog.look()
+    assert called.calls == ["/ops", "/all"] * 4
+
+
+async def test_who_never_took_that_something_is_wrong_is_not_told_that_it_is_over(called):
+    clock, said = FakeClock(T), []
+    here, dog = troubled(called, clock, said)
+    called.status[0] = 503
+    await dog.look()
+    await clock.advance(10)
+    await dog.look()
+    called.status[0] = 200
+    await Beating(here.bus, clock, beat("h1", "hub"), {}, here.say).beat()
+    await clock.advance(5)
+    await dog.look()
+    assert called.calls == ["/ops", "/all"]
+    assert dog.why_not() == ""
+
+
+def test_each_channel_is_owed_what_it_has_not_taken():
+    broke, back = message_of(["x"], T), message_of([], after(60))
+    owed = owed_after(broke, {}, ["a", "b"])
+    assert {channel: each.message for channel, each in owed.items()} == {"a": broke, "b": broke}
+    del owed["a"]  # it took it
+    assert {channel: each.message for channel, each in owed_after(back, owed, ["a", "b"]).items()} == {"a": back}

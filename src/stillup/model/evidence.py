@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
 
 from stillup.model.service import Family, Stage, State
+from stillup.model.signal import At
 
 
 class Standing(StrEnum):
@@ -45,8 +45,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     family: Family
     standing: Standing
     sources: tuple[str, ...] = ()
-    since: datetime | None = None
-    heard_at: datetime | None = None
+    since: At | None = None
+    heard_at: At | None = None
     state: State = State.UNKNOWN
     log_e: float = 0.0
     observed: float | None = None
@@ -64,4 +64,4 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """The stretch that ``observed`` and ``usual`` speak of, where it is known."""
     stage: Stage | None = None
     """Of a page's newest open incident: where it stands, and since when."""
-    stage_since: datetime | None = None
+    stage_since: At | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from msgspec import Struct
 
 from stillup.model.service import Confidence, Family, State
+from stillup.model.signal import At
 
 
 class Incident(Struct, frozen=True, kw_only=True):
@@ -14,13 +15,13 @@ class Incident(Struct, frozen=True, kw_only=True):
 
     id: str
     service: str
-    opened_at: datetime
-    since: datetime
+    opened_at: At
+    since: At
     state: State
     confidence: Confidence
-    first_seen: tuple[tuple[Family, datetime], ...] = ()
-    confirmed_at: datetime | None = None
-    recovered_at: datetime | None = None
+    first_seen: tuple[tuple[Family, At], ...] = ()
+    confirmed_at: At | None = None
+    recovered_at: At | None = None
     components: tuple[str, ...] = ()
     title: str | None = None
 

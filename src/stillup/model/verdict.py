@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from stillup.model.reason import Reason
 from stillup.model.service import Confidence, Family, Layer, OutageClass, Scope, State
+from stillup.model.signal import At
 
 
 class Diagnosis(Struct, frozen=True):
@@ -42,14 +43,14 @@ class Forecast(Struct, frozen=True):
 class Verdict(Struct, frozen=True, kw_only=True):
     """What is said of one subject (a service, or one component of it) at one tick."""
 
-    at: datetime
+    at: At
     service: str
     component: str | None = None
     state: State = State.UNKNOWN
     confidence: Confidence | None = None
     probability: float | None = None
     families: tuple[Family, ...] = ()
-    since: datetime | None = None
+    since: At | None = None
     incident: str | None = None
     components: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from stillup.model.service import Problem, State
+from stillup.model.signal import At
 from stillup.model.verdict import Verdict
 
 MOST = 5
@@ -39,7 +40,7 @@ class Tip(Struct, frozen=True, kw_only=True):
     source: str
     url: str
     title: str
-    at: datetime
+    at: At
     why: tuple[str, ...]
     weight: float
     component: str | None = None

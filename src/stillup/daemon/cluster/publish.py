@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -104,10 +105,21 @@ def _inflate(value: bytes, decoder: msgspec.msgpack.Decoder[_T]) -> _T:
         if not inflating.eof:
             msg = f"what a table says is cut short, or longer than {MOST_BYTES} bytes"
             raise BadDataError(msg)
+        if not _is_finite(msgspec.msgpack.decode(plain)):
+            msg = "what a table says has a number in it that is none"
+            raise BadDataError(msg)
         return decoder.decode(plain)
     except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError) as exc:
         msg = "what a table says cannot be read by this version of stillup"
         raise BadDataError(msg) from exc
+
+
+def _is_finite(value: object) -> bool:
+    """Whether a page could count with every number in it; so deep that the decoder gave up is no question here."""
+    if isinstance(value, float):
+        return isfinite(value)
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return all(map(_is_finite, inside))
 
 
 def replaces(at: datetime, known: datetime) -> bool:

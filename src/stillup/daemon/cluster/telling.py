@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 from stillup.daemon.cluster.publish import BOARDS, VERDICTS, Publisher, Shown, Word, pack, pack_board
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from stillup.verdict.monitor import Monitor
 
 _AGAIN_S = 0.5
+RENEWED = timedelta(minutes=5)
+"""So often what pages show is told again: whatever else came to stand there stands no longer than that."""
 
 
 class Telling:
@@ -45,7 +47,7 @@ class Telling:
         self._publishers = {name: Publisher(bus.table(name), clock.now) for name in (VERDICTS, BOARDS)}
         self._due: dict[tuple[str, str], tuple[datetime, bytes]] = {}
         self._due_now = asyncio.Event()
-        self._boards: dict[str, ServiceBoard] = {}
+        self._boards: dict[str, tuple[ServiceBoard, datetime]] = {}
         self._fails = False
         self.news = asyncio.Event()
         """A minute was judged; whoever waits for that clears it."""
@@ -79,10 +81,11 @@ class Telling:
             self._put(VERDICTS, service, at, pack(word))
 
     def show(self, board: Board, changes: Sequence[Verdict]) -> None:  # noqa: ARG002 - a reader of boards
-        """Tell what pages show; what stands as it was is not told again."""
+        """Tell what pages show; what stands as it was is told again only now and then."""
         for service, shown in board.services.items():
-            if self._boards.get(service) is not shown:
-                self._boards[service] = shown
+            told, at = self._boards.get(service, (None, board.at))
+            if told is not shown or board.at - at >= RENEWED:
+                self._boards[service] = shown, board.at
                 value = pack_board(Shown(at=board.at, board=shown, resumed=board.resumed))
                 self._put(BOARDS, service, board.at, value)
 

@@ -57,7 +57,9 @@ class Boards:
             before is not None and before.at != shown.at and not replaces(shown.at, before.at)
         ):
             return
-        self._shown[service] = shown
+        # What a service is called and where its links lead is this process's own catalogue's to say.
+        own = replace(shown.board, service=self._first.services[service].service)
+        self._shown[service] = replace(shown, board=own)
         self._is_new = True
         known = self._judged.get(service)
         if known is None or shown.at > known:  # told when it changed, which may be long ago

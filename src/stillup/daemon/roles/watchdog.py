@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from stillup.daemon.cluster.publish import AHEAD
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from stillup.daemon.roles.role import Here
 
 EVERY_S = 5.0
+AGAIN_S, LONGEST_S = 15.0, 600.0
+"""So long after a channel did not take a word it is given it again, and twice as long after each further time."""
 _ID = "watchdog"
 _NAMED = 5
 
@@ -97,6 +100,7 @@ class _Watchdog:
         self._wrong: tuple[str, ...] = ()
         self._why = "nothing was looked at yet"
         self._told = False
+        self._owed: dict[str, _Owed] = {}
         self._began = here.clock.now()
 
     def why_not(self) -> str:
@@ -121,34 +125,74 @@ class _Watchdog:
         first = next((b.replica for b in beats if b.role == "monitor"), here.replica)
         if first != here.replica:
             self._told = bool(self._wrong)  # another speaks; who comes after it does not say it again
+            self._owed.clear()
         elif bool(self._wrong) != self._told:
             self._told = bool(self._wrong)
+            message = message_of(self._wrong, now)
+            self._here.say(f"{message.title.removeprefix('stillup: ')}: {message.short}")
+            self._owed = after(message, self._owed, self._here.config.watchdog.tell)
+        if any(owed.is_due(now) for owed in self._owed.values()):
             await self._tell(now)
 
     async def _tell(self, now: datetime) -> None:
-        message = message_of(self._wrong, now)
-        self._here.say(f"{message.title.removeprefix('stillup: ')}: {message.short}")
+        """Give each channel the word that it has not taken yet."""
         from stillup.channels.make import address_of, make
         from stillup.net import Net
 
         here = self._here
         async with Net(here.clock, timeout_s=15.0) as net:
             for configured in here.config.alerts.channels:
-                if configured.id not in here.config.watchdog.tell:
+                owed = self._owed.get(configured.id)
+                if owed is None or not owed.is_due(now):
                     continue
                 try:
                     channel = make(address_of(configured, here.environ), net)
                 except ConfigError as exc:
                     here.say(str(exc))
+                    del self._owed[configured.id]
                     continue
-                delivery = await channel.send(replace(message, channel=channel.id))
-                if delivery.sent is not Sent.DELIVERED:
-                    here.say(f"the watchdog's word was not taken by {channel.id}: {delivery.says}")
+                delivery = await channel.send(replace(owed.message, channel=channel.id))
+                in_doubt = delivery.sent is Sent.IN_DOUBT and not channel.repeat_in_doubt
+                if delivery.sent is Sent.DELIVERED or in_doubt:
+                    del self._owed[configured.id]
+                elif owed.tries == 0:
+                    here.say(
+                        f"the watchdog's word was not taken by {channel.id} and is sent again until it is: "
+                        f"{delivery.says}"
+                    )
+                owed.failed(now)
+
+
+class _Owed(Struct):
+    """A word that a channel has not taken yet. Its key stays the same, so that who counts by it counts once."""
+
+    message: Message
+    tries: int = 0
+    due_at: datetime | None = None
+
+    def is_due(self, now: datetime) -> bool:
+        return self.due_at is None or now >= self.due_at
+
+    def failed(self, now: datetime) -> None:
+        self.due_at = now + timedelta(seconds=min(LONGEST_S, AGAIN_S * 2 ** min(self.tries, 10)))
+        self.tries += 1
+
+
+def after(message: Message, owed: Mapping[str, _Owed], channels: Iterable[str]) -> dict[str, _Owed]:
+    """What each channel is owed once there is a new word.
+
+    Who never took that something is wrong is not told that it is over: both are let go.
+    """
+    return {
+        channel: _Owed(message)
+        for channel in channels
+        if not (message.kind is Kind.BACK and channel in owed and owed[channel].message.kind is Kind.BROKE)
+    }
 
 
 def message_of(wrong: Sequence[str], now: datetime) -> Message:
     """What is told: what is wrong, or that nothing is any more."""
-    short = clean("; ".join(wrong) or "every role and every service is back", 300)
+    short = clean("; ".join(wrong) or "nothing of that any more", 300)
     return Message(
         key=f"msg_watchdog{now:%Y%m%d%H%M%S%f}",
         channel=_ID,
