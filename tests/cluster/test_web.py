@@ -100,11 +100,12 @@ def test_a_service_that_was_never_watched_here_is_passed_over(boards):
 class Page:
     """The role on a bus of this process, served on loopback."""
 
-    def __init__(self, data, drain_s=0):
+    def __init__(self, data, drain_s=0, more=""):
         self.clock = SystemClock()
         self.bus = LocalBus(self.clock)
         self.said = []
-        listen = f'data = "{data}"\n[web]\nlisten = "127.0.0.1:0"\n[cluster]\ndrain_s = {drain_s}'
+        self.data = data
+        listen = f'data = "{data}"\n[web]\nlisten = "127.0.0.1:0"\n{more}\n[cluster]\ndrain_s = {drain_s}'
         self.here = here_of(listen, bus=self.bus, clock=self.clock, say=self.said.append)
 
     async def __aenter__(self):
@@ -122,8 +123,9 @@ class Page:
         with suppress(asyncio.CancelledError):
             await self._life
 
-    async def read(self, path):
-        async with self.http.get(self.url + path) as answer:
+    async def read(self, path, *, token=""):
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        async with self.http.get(self.url + path, headers=headers) as answer:
             return answer.status, await answer.text()
 
     async def show(self, service, state, headline):
@@ -177,3 +179,23 @@ async def test_a_page_without_its_database_says_so_and_shows_the_rest(tmp_path):
         status, text = await page.read("/incidents")
         assert status in (200, 503)
         assert "Traceback" not in text
+
+
+async def test_a_page_of_a_cluster_has_what_that_of_one_process_has_and_says_what_it_lacks(tmp_path):
+    more = 'gateway_url = "http://127.0.0.1:9/prefix"'
+    async with Page(tmp_path, more=more) as page, asyncio.timeout(BOUND_S):
+        token = (tmp_path / "web.token").read_text().strip()
+        lacks = {
+            "/risk": "What was seen from here is left out: the database is away",
+            "/sla": "the database is away",
+            "/sla/switch?service=claude": "the database is away",
+            "/drills": "no outage has been practised yet",
+            "/vault": f"There is no vault yet in {tmp_path}",
+            "/chat": "No gateway answers at http://127.0.0.1:9/prefix",
+        }
+        for path, words in lacks.items():
+            assert (await page.read(path))[0] == 401
+            status, text = await page.read(path, token=token)
+            assert (status, words in text) == (200, True), text
+        front = (await page.read("/"))[1]
+        assert all(f'href="{path}"' in front for path in ("/risk", "/sla", "/drills", "/vault", "/chat"))

@@ -202,6 +202,12 @@ def test_so_is_a_file_of_two_lines_and_one_that_is_empty(tmp_path: Path):
             "gateway upstream a: http:// sends the key unencrypted",
         ),
         ("gateway.upstreams = [{id = 'a', protocol = 'openai', base_url = 'http://10.0.0.1'}]", ""),
+        (
+            "web.gateway_url = 'http://gateway:8790'",
+            "web.gateway_url: http:// sends what is chatted, and the gateway's",
+        ),
+        ("web.gateway_url = 'https://gateway:8790'", ""),
+        ("web.gateway_url = 'http://127.0.0.1:8790'", ""),
     ],
 )
 def test_what_is_allowed_and_unwise_is_warned_of(text: str, warned: str):

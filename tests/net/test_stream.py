@@ -61,6 +61,12 @@ async def test_only_this_machine_is_asked():
             pass
 
 
+async def test_another_machine_is_asked_where_the_configuration_says_that_it_is_ours():
+    with pytest.raises(Unreachable):
+        async with ask_here("http://nowhere.invalid/", anywhere=True):
+            pass
+
+
 async def test_nobody_there_is_one_of_our_errors():
     with pytest.raises(Unreachable, match="refused"):
         async with ask_here("http://127.0.0.1:9/"):

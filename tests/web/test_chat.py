@@ -13,7 +13,7 @@ from stillup.gateway.choices import Choice, Hop
 from stillup.gateway.core.values import Protocol
 from stillup.secret import Secret
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
-from stillup.web.chat_answer import _note
+from stillup.web.chat_answer import _note, address_of
 from stillup.web.chat_wire import Heard, asking, heard
 from stillup.web.chat_words import MAX_BODY_BYTES, MAX_IMAGE_BYTES, MAX_TEXT_BYTES, Talk, Turn, Upload
 
@@ -169,6 +169,19 @@ def test_a_gateway_that_is_gone_is_said_to_be(page_of):
     page = page_of("http://127.0.0.1:9")
     assert "No gateway answers at http://127.0.0.1:9" in page.ask("GET", "/chat")[1]
     assert page.json("/chat/send", talk_of("hello"))[0] == 503
+
+
+@pytest.mark.parametrize(
+    ("gateway", "asked"),
+    [
+        ("http://0.0.0.0:8790", "http://127.0.0.1:8790/v1/x"),
+        ("http://[::]:8790", "http://[::1]:8790/v1/x"),
+        ("https://ai.example.org", "https://ai.example.org/v1/x"),
+        ("http://gateway:8790/prefix", "http://gateway:8790/prefix/v1/x"),
+    ],
+)
+def test_a_gateway_elsewhere_is_asked_at_its_own_address(site_of, gateway, asked):
+    assert address_of(site_of(gateway=gateway), "/v1/x") == asked
 
 
 def test_without_any_key_the_page_lists_what_to_set(tmp_path, page_of):

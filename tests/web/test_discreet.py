@@ -5,8 +5,11 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from stillup.config.schema import Web
+from stillup.errors import StoreError
 from stillup.model.reason import Reason
 from stillup.model.service import Scope, State
+from stillup.secret import Secret
 from stillup.web.discreet import DiscreetArchive, discreet, discreet_verdict
 
 
@@ -56,3 +59,19 @@ def test_changes_that_were_kept_are_told_likewise():
     told = DiscreetArchive(Kept()).changes()
     assert [(v.scope, v.reason) for v in told] == [(None, Reason.ALL_CALM)]
     assert told == [discreet_verdict(v) for v in told]
+
+
+def test_a_page_for_anybody_leads_to_nothing_that_is_private_and_a_private_one_to_all_of_it(opened):
+    token = "a-token-of-the-page-itself"
+    parts = {"gateway": "http://127.0.0.1:9", "risk": no_risk, "token": Secret(token)}
+    for is_public in (True, False):
+        client = opened(settings=Web(public=is_public, listen="0.0.0.0:8780"), **parts)
+        headers = {"authorization": f"Bearer {token}"}
+        for path, shows in (("/", not is_public), ("/risk", True)):
+            text = client.get(path, headers=headers).text
+            assert ('href="/chat"' in text, 'href="/risk"' in text) == (shows, shows)
+
+
+def no_risk(task):
+    msg = "nothing is known"
+    raise StoreError(msg)

@@ -37,7 +37,7 @@ def open_kept(config: Config, environ: Mapping[str, str], keys: RawKeys | None =
 
     path = config.data_folder / "vault.db"
     if not path.exists():
-        msg = "There is no vault yet: `stillup vault import` makes one."
+        msg = f"There is no vault yet in {config.data_folder}: `stillup vault import` makes one."
         raise UsageError(msg)
     passphrase = find_passphrase(config.vault, environ) if is_encrypted(path) else None
     return open_vault(path, keys.of(path, passphrase) if keys and passphrase else passphrase)

@@ -88,7 +88,7 @@ async def offered(site: Site) -> Offered | Trouble:
     if site.gateway is None:
         return NO_GATEWAY
     try:
-        async with ask_here(_url(site, PATH), headers=_token(site), silence_s=_LOOK_S, anywhere=True) as answer:
+        async with ask_here(address_of(site, PATH), headers=_token(site), silence_s=_LOOK_S, anywhere=True) as answer:
             body = await answer.body()
     except SourceError:
         return _nobody_there(site)
@@ -109,7 +109,7 @@ async def answer(site: Site, asked: Asking, choice: Choice) -> AsyncGenerator[Ev
     has_begun = False
     try:
         async with ask_here(
-            _url(site, asked.path), json=asked.body, headers=headers, silence_s=_SILENCE_S, anywhere=True
+            address_of(site, asked.path), json=asked.body, headers=headers, silence_s=_SILENCE_S, anywhere=True
         ) as coming:
             if coming.status != _OK:
                 yield _refused(site, coming, await coming.body())
@@ -214,7 +214,7 @@ def _broke_off(says: str) -> Trouble:
     )
 
 
-def _url(site: Site, path: str) -> str:
+def address_of(site: Site, path: str) -> str:
     """Where it is asked from here, though it may listen everywhere."""
     parts = urlsplit(site.gateway or "")
     host = _EVERYWHERE.get(parts.hostname or "", parts.hostname or "")
