@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Connection, Dialect, Table, func, literal_column, select
+from sqlalchemy import BigInteger, Connection, Dialect, Table, func, literal_column, or_, select
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects.postgresql import Insert
@@ -50,3 +50,11 @@ def now_micros(conn: Connection) -> ColumnElement[int]:
     if is_postgresql(conn.dialect):
         return literal_column("(extract(epoch from clock_timestamp()) * 1000000)::bigint", BigInteger)
     return literal_column("CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)", BigInteger)
+
+
+def takes_no_writing(conn: Connection) -> bool:
+    """Whether a server is a standby, or told to be read-only; a file says so when it is written to."""
+    if not is_postgresql(conn.dialect):
+        return False
+    told = func.current_setting("default_transaction_read_only") == "on"
+    return bool(conn.scalar(select(or_(func.pg_is_in_recovery(), told))))

@@ -27,6 +27,8 @@ from stillup.daemon.roles.said import words_of
 from stillup.errors import BusError, StoreError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from stillup.bus.base import Bus
     from stillup.clock import Clock
     from stillup.config import Config
@@ -166,32 +168,47 @@ def partition_says(
 
 
 def _database(config: Config, environ: Mapping[str, str]) -> Finding:
-    from stillup.store import owner
-    from stillup.store.dialect import is_postgresql
     from stillup.store.engine import Access
     from stillup.store.opening import database_at
-    from stillup.store.schema import revision_of
-    from stillup.store.tables import HEAD
 
     name = ""
     try:
         with closing(database_at(config.store_at(environ), create=False)) as database:
             name = database.where
             with database.begin(Access.READ) as conn:
-                revision = revision_of(conn, name)
-                if revision is None:
-                    return _finding(Mark.WORTH_A_WORD, "database", name, "is empty: the first process makes its tables")
-                kind = "PostgreSQL" if is_postgresql(conn.dialect) else "SQLite, on this machine alone"
-                if revision != HEAD:
-                    says = f"{kind}, schema {revision}; this stillup's is {HEAD}"
-                    return _finding(Mark.WORTH_A_WORD, "database", name, says)
-                whose = owner.whose(conn)
+                mark, says = database_says(conn, name, config.cluster.prefix)
     except StoreError as exc:
-        return _finding(Mark.WRONG, "database", name, str(exc))
-    if whose is not None and whose != config.cluster.prefix:
-        return _finding(Mark.WRONG, "database", name, f"belongs to the installation {whose!r}, not to this")
-    mark = Mark.WELL if kind == "PostgreSQL" else Mark.WORTH_A_WORD
-    return _finding(mark, "database", name, f"{kind}, schema {revision}")
+        mark, says = Mark.WRONG, str(exc)
+    return _finding(mark, "database", name, says)
+
+
+def database_says(conn: Connection, name: str, prefix: str) -> tuple[Mark, str]:
+    """Whether processes of this version and installation can use it, and why not.
+
+    :raises StoreError: it is another program's, or a move into it was not finished.
+    """
+    from stillup.store import owner
+    from stillup.store.dialect import is_postgresql, takes_no_writing
+    from stillup.store.move import refuse_half_moved
+    from stillup.store.schema import revision_of
+    from stillup.store.tables import HEAD
+
+    revision = revision_of(conn, name)
+    if revision is None:
+        return Mark.WORTH_A_WORD, "is empty: the first process makes its tables"
+    is_server = is_postgresql(conn.dialect)
+    kind = f"{'PostgreSQL' if is_server else 'SQLite, on this machine alone'}, schema {revision}"
+    if revision > HEAD:
+        return Mark.WRONG, f"{kind}: made by a newer stillup, processes of this version (up to {HEAD}) refuse it"
+    if revision < HEAD:
+        return Mark.WORTH_A_WORD, f"{kind}: the next process of this version that begins brings it to {HEAD}"
+    whose = owner.whose(conn)
+    if whose is not None and whose != prefix:
+        return Mark.WRONG, f"belongs to the installation {whose!r}, not to this"
+    refuse_half_moved(conn, name)
+    if takes_no_writing(conn):
+        return Mark.WRONG, f"{kind}: takes no writing (read-only, or a standby); what is judged waits, alerts with it"
+    return Mark.WELL if is_server else Mark.WORTH_A_WORD, kind
 
 
 def _finding(mark: Mark, part: str, name: str, says: str) -> Finding:
