@@ -1,8 +1,8 @@
-"""How soon every gateway replica acts on what one knows. ``python bench/cluster/reroute.py [REPLICAS [ROUNDS]]``
+"""How soon every gateway replica acts on what one knows. ``python bench/cluster/reroute.py [REPLICAS [ROUNDS [NATS]]]``
 
-Replicas are processes (``stillup run gateway``) on one NATS server, providers answer at once, all on this machine:
-the network costs nothing, and everything shares its cores. Each round is measured by requests, one after the other to
-each replica, that clients could have made:
+Replicas are processes (``stillup run gateway``) on three NATS servers (or one), providers answer at once, all on this
+machine: the network costs nothing, and everything shares its cores. Each round is measured by requests, one after the
+other to each replica, that clients could have made:
 
 - ``verdict``: from the moment a judge has written a confirmed outage until a replica's first request that goes to the
   next upstream without asking the first; then likewise back.
@@ -19,6 +19,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -38,7 +39,7 @@ from stillup.model.service import State  # noqa: E402
 from stillup.sim.provider.behaviour import Behaviour, Failure  # noqa: E402
 from stillup.sim.provider_server import ProviderServer  # noqa: E402
 from stillup.testing import free_port  # noqa: E402
-from tests.cluster.nats_server import NatsServer  # noqa: E402
+from tests.cluster.nats_server import NatsCluster, NatsServer  # noqa: E402
 
 MODEL = "claude-sonnet-4-5"
 LIMIT = 60
@@ -51,7 +52,7 @@ CONFIG = """
 services = ["claude", "chatgpt"]
 data = "{folder}"
 [cluster]
-bus = ["{nats}"]
+bus = [{nats}]
 name = "{name}"
 [gateway]
 listen = "127.0.0.1:{port}"
@@ -88,11 +89,14 @@ DOWN = Behaviour(failure=Failure.STATUS, status=529)
 
 
 class Replica:
-    def __init__(self, name: str, folder: Path, nats: str, a: str, b: str, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, name: str, folder: Path, nats: Sequence[str], a: str, b: str, http: aiohttp.ClientSession
+    ) -> None:
         self._port, self._folder, self._http = free_port(), folder, http
         self._config = folder / f"{name}.toml"
         own = folder / name
-        self._config.write_text(CONFIG.format(folder=own, nats=nats, name=name, port=self._port, a=a, b=b))
+        buses = ", ".join(f'"{server}"' for server in nats)
+        self._config.write_text(CONFIG.format(folder=own, nats=buses, name=name, port=self._port, a=a, b=b))
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -155,10 +159,11 @@ class Replica:
             await self._process.wait()
 
 
-async def main(count: int, rounds: int) -> None:
+async def main(count: int, rounds: int, servers: int) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
-        server = NatsServer(folder / "nats").start()
+        bus = NatsCluster(folder / "nats", servers) if servers > 1 else NatsServer(folder / "nats")
+        bus.start()
         connector = aiohttp.TCPConnector(limit=0)
         try:
             async with (
@@ -166,20 +171,21 @@ async def main(count: int, rounds: int) -> None:
                 ProviderServer("B") as b,
                 aiohttp.ClientSession(connector=connector) as http,
             ):
-                replicas = [Replica(f"gw-{n}", folder, server.url, a.url, b.url, http) for n in range(count)]
+                replicas = [Replica(f"gw-{n}", folder, bus.urls, a.url, b.url, http) for n in range(count)]
                 try:
                     await asyncio.gather(*(each.start() for each in replicas))
                     await _until_all_know(replicas)
-                    await measure(replicas, a, server.url, rounds)
+                    await measure(replicas, a, bus.urls, rounds)
                 finally:
                     await asyncio.gather(*(each.stop() for each in replicas))
         finally:
-            server.stop()
+            bus.stop()
 
 
-async def measure(replicas: list[Replica], a: ProviderServer, nats: str, rounds: int) -> None:
-    print(f"{len(replicas)} replicas, {rounds} rounds, {os.cpu_count()} cores")
-    bus = await open_bus(Where(servers=(nats,), name="judge"), SystemClock())
+async def measure(replicas: list[Replica], a: ProviderServer, nats: Sequence[str], rounds: int) -> None:
+    load = f"load average {os.getloadavg()[0]:.1f}"
+    print(f"{len(replicas)} replicas, {len(nats)} NATS servers, {rounds} rounds, {os.cpu_count()} cores, {load}")
+    bus = await open_bus(Where(servers=tuple(nats), name="judge"), SystemClock())
     table = bus.table(VERDICTS)
     at = datetime.now(UTC)
     there: list[float] = []
@@ -228,5 +234,5 @@ def report(what: str, took_s: list[float]) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(text) for text in sys.argv[1:3]]
-    asyncio.run(main(*given, *(3, 30)[len(given) :]))
+    given = [int(text) for text in sys.argv[1:4]]
+    asyncio.run(main(*given, *(3, 30, 3)[len(given) :]))

@@ -56,6 +56,10 @@ class NatsServer:
         return f"nats://{self.host}:{self.port}"
 
     @property
+    def urls(self) -> tuple[str, ...]:
+        return (self.url,)
+
+    @property
     def folder(self) -> Path:
         return self._folder
 
