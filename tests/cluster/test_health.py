@@ -56,8 +56,9 @@ async def ask(health, path, **headers):
         return answer.status, await answer.text()
 
 
-async def test_it_lives_is_ready_and_counts_who_is_there(opened):
+async def test_it_lives_is_ready_and_counts_who_is_there_and_what_its_role_counts(opened):
     health = await opened()
+    health.here.metrics.append(lambda: b"stillup_of_the_role 3\n")
     assert await ask(health, "/healthz") == (200, "ok\n")
     assert await ask(health, "/readyz") == (200, "ready\n")
     status, text = await ask(health, "/metrics")
@@ -69,6 +70,7 @@ async def test_it_lives_is_ready_and_counts_who_is_there(opened):
         "stillup_bus_up 1.0",
         "stillup_unsaved_minutes 7.0",
         "stillup_clock_skew_seconds 0.0",
+        "stillup_of_the_role 3",
     ):
         assert line in text.splitlines()
 

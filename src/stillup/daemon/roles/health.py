@@ -135,7 +135,7 @@ class Health:
             beats, words = [], {}
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Known(self._here, self._beating, beats, words))
-        return generate_latest(registry)
+        return b"".join([generate_latest(registry), *(told() for told in self._here.metrics)])
 
 
 class _Known(Collector):

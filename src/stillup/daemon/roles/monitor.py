@@ -93,6 +93,7 @@ class Monitoring:
         self._skew = Skew(here.bus, here.clock)
         self._jobs = jobs_for(here.config, here.services, here.environ, here.clock.now())
         self._alerting = Alerting(here.config, here.environ, here.clock, here.say)
+        here.metrics.append(self._alerting.metrics)
         self._changed = asyncio.Event()
         self._net: Net
         settings, forecasts = settings_of(here.config), forecaster()

@@ -54,6 +54,8 @@ class Here:
     """Where what this process does is part of what others do."""
     beats: dict[str, str] = field(default_factory=dict)
     """What the role says of itself, by name, for `stillup doctor`: told to the cluster every few seconds."""
+    metrics: list[Callable[[], bytes]] = field(default_factory=list)
+    """Expositions (Prometheus text) of the role's own, for `/metrics` at `cluster.health`; each answers at once."""
     log: str | None = None
     """Where the access log goes: a file's path, `-` for standard error, None for none."""
     style: Style = Style.LOGFMT
