@@ -124,16 +124,6 @@ def test_read_in_parts_is_read_at_once(tmp_path):
     assert told[0] == told[1]
 
 
-def test_of_several_that_sum_up_the_one_that_read_on_further_is_kept(tmp_path):
-    with open_store(tmp_path / "stillup.db") as store:
-        for hour, text in ((5, "a"), (7, "b"), (6, "c")):
-            store.sums.keep("claude", 3, BEGIN + timedelta(hours=hour), text)
-        store.sums.keep("chatgpt", 3, BEGIN, "d")
-        assert store.sums.of("claude", 0, 9) == {3: (BEGIN + timedelta(hours=7), "b")}
-        store.sums.drop(4)
-        assert store.sums.of("claude", 0, 9) == {}
-
-
 def test_what_is_written_hours_late_is_in_the_sums_all_the_same(tmp_path):
     """A monitor whose database was away: its page is asked as soon as it is back, before the monitor has written."""
     told = list(signals(BEGIN, 0.5, {}))

@@ -38,6 +38,7 @@ def fill(verdict, minute):
         store.record_from("signals.p0", 9, [(9, Alive(at=minute(1), service="s0", source="hub"))])
         store.save_reports([Report(source="reddit", service="claude", at=minute(1), ok=False, why="429")])
         store.watch([(minute(n), ["claude"]) for n in (1, 2, 30, 31)])
+        store.sums.keep("claude", first, minute(first), '{"api/probe":[]}')
         with store.outbox.deciding("main") as deciding:
             message = {"rule": "r", "service": "claude", "incident": "a", "revision": 1, "title": "t", "short": "s"}
             deciding.put(
