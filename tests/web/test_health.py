@@ -25,12 +25,13 @@ def test_a_process_that_answers_lives(client):
     [
         (0, timedelta(0), 503, "nothing was judged yet"),
         (1, timedelta(0), 200, "ready"),
-        (1, timedelta(minutes=4), 200, "ready"),
-        (1, timedelta(minutes=6), 503, "2026-05-12 14:54 UTC"),
-        (1, timedelta(minutes=-10), 503, "2026-05-12 15:10 UTC"),
+        (1, timedelta(minutes=2), 200, "ready\n"),
+        (1, timedelta(minutes=6), 200, "ready, but old: the last judged minute is 2026-05-12 14:54 UTC\n"),
+        (1, timedelta(days=2), 200, "ready, but old"),
+        (1, timedelta(minutes=-10), 200, "ready, but old: the last judged minute is 2026-05-12 15:10 UTC\n"),
     ],
 )
-def test_it_is_ready_while_what_it_shows_says_something_about_now(site_of, seq, age, status, says):
+def test_it_is_ready_while_it_has_something_to_show_and_says_how_old_that_is(site_of, seq, age, status, says):
     shown = structs.replace(boards.board(seq=seq), at=boards.NOW - age)
     answer = answer_of(site_of(shown=shown), "/readyz")
     assert answer.status_code == status

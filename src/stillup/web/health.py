@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from stillup.web.site import Site
 
-OLD = timedelta(minutes=5)
-"""A board is judged each minute: one that is older than that is no word on now."""
-_AHEAD = timedelta(minutes=5)
+OLD = timedelta(minutes=3)
+"""A board is judged each minute; from then on every page says in so many words that it is old."""
 _NOW = {"cache-control": "no-store"}
 _NOT_FOR_ROBOTS = ("chat", "drills", "risk", "sla", "vault", "events", "metrics", "*/report")
 _OPEN = "User-agent: *\n" + "".join(f"Disallow: /{part}\n" for part in _NOT_FOR_ROBOTS)
@@ -27,13 +26,20 @@ _CLOSED = "User-agent: *\nDisallow: /\n"
 
 
 def why_not_ready(site: Site) -> str:
-    """Why what is shown says nothing about now; empty where it does."""
-    board, now = site.board(), site.clock.now()
-    if board.seq == 0:
-        return "nothing was judged yet"
-    if not -_AHEAD <= now - board.at <= OLD:
-        return f"the last judged minute is {board.at:%Y-%m-%d %H:%M} UTC"
-    return ""
+    """Why there is nothing to show, or soon nobody who shows it; empty where there is.
+
+    A page that has grown old is ready: it says how old it is, and then that nothing is known. If it were not, all pages
+    would be taken out at once in the hour in which the watch behind them is away, and readers would be shown nothing.
+    """
+    if site.is_leaving():
+        return "it is being ended"
+    return "nothing was judged yet" if site.board().seq == 0 else ""
+
+
+def _ready(site: Site) -> str:
+    at = site.board().at
+    is_old = abs(site.clock.now() - at) > OLD
+    return f"ready, but old: the last judged minute is {at:%Y-%m-%d %H:%M} UTC\n" if is_old else "ready\n"
 
 
 def routes(site: Site) -> Sequence[ControllerRouterHandler]:
@@ -45,9 +51,9 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
 
     @get("/readyz", media_type=MediaType.TEXT, sync_to_thread=False)
     def readyz() -> Response[str]:
-        why = "it is being ended" if site.is_leaving() else why_not_ready(site)
+        why = why_not_ready(site)
         if not why:
-            return Response("ready\n", headers=_NOW, media_type=MediaType.TEXT)
+            return Response(_ready(site), headers=_NOW, media_type=MediaType.TEXT)
         return Response(f"not ready: {why}\n", status_code=503, headers=_NOW, media_type=MediaType.TEXT)
 
     @get("/robots.txt", media_type=MediaType.TEXT, sync_to_thread=False)

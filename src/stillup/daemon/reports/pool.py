@@ -187,13 +187,21 @@ class SharedPool:
             await self._sums.put(str(end_s), msgspec.msgpack.encode(_cut(_window(those).sums())), revision=0)
         self._looked = {end for end in self._looked if end > over_s - KEPT * WINDOW_S} | due
 
-    async def _watch(self) -> None:
-        async for entry in self._sums.watch():
-            if entry.value is None:
-                continue  # they go by their age
-            with suppress(msgspec.MsgspecError, ValueError, RecursionError):
-                over = {**self._over, int(entry.key): _sums.decode(entry.value)}
-                self._over = dict(sorted(over.items())[-2 * KEPT :])
+    async def _watch(self) -> NoReturn:
+        while True:
+            try:
+                async for entry in self._sums.watch():
+                    self._hear(entry)
+            except BusError as exc:
+                self._trouble(f"sums of shared counts cannot be heard of, and are asked for again: {exc}")
+            await self._clock.sleep(_PATIENCE_S)
+
+    def _hear(self, entry: Entry) -> None:
+        if entry.value is None:
+            return  # they go by their age
+        with suppress(msgspec.MsgspecError, ValueError, RecursionError):  # of another version: none is given out
+            over = {**self._over, int(entry.key): _sums.decode(entry.value)}
+            self._over = dict(sorted(over.items())[-2 * KEPT :])
 
     def _trouble(self, words: str) -> None:
         if words and words != self._said:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from stillup.daemon.board import first_board
 from stillup.daemon.reports.desk import SharedDesk
+from stillup.daemon.reports.pool import SharedPool
 from stillup.daemon.roles.showing import serve_page
 from stillup.daemon.web import Serving
 
@@ -25,18 +26,26 @@ def desk_of(here: Here) -> SharedDesk:
     )
 
 
+def pool_of(here: Here) -> SharedPool | None:
+    """Where other installations share their counts, where that is switched on."""
+    if not here.config.pool.accept:
+        return None
+    return SharedPool(here.bus, here.clock, here.say, urandom, own=here.config.hub.own_networks)
+
+
 async def serve(here: Here) -> None:
     """Take reports until told to stop; those that are under way are said and answered."""
-    desk = desk_of(here)
+    desk, pool = desk_of(here), pool_of(here)
 
     def make(token: Secret) -> Serving:
         first = first_board(here.services, here.clock.now())
         return Serving(
-            here.config.web, here.clock, first, say=here.say, desk=desk, kept=desk.kept, token=token,
+            here.config.web, here.clock, first, say=here.say, desk=desk, kept=desk.kept, pool=pool, token=token,
             more_metrics=[desk.metrics],
         )  # fmt: skip
 
-    await serve_page(here, "reports", make, desk=desk, beside=lambda: _tell(here, desk))
+    works = [lambda: _tell(here, desk), *([pool.go_on] if pool is not None else [])]
+    await serve_page(here, "reports", make, desk=desk, beside=works)
 
 
 async def _tell(here: Here, desk: SharedDesk) -> None:

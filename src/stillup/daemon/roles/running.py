@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from stillup.store.store import Store
 
 _NEED_STORE = ("monitor", "web")
+_WORK_ALONE = ("gateway", "web")
+"""Without the bus they have something to give still; else all of them would be taken out at once when it is away."""
 _NO_BUS = (
     "`stillup run` joins processes over a bus, and the configuration names none: `cluster.bus` is where the NATS "
     "servers are. On one machine `stillup up` needs no bus"
@@ -155,8 +157,6 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
             life=f"{replica}.{token_hex(3)}", stop=signals.stop, open_store=opener, traces=traces,
             log=start.log, style=start.style,
         )  # fmt: skip
-        if config.pool.accept or config.pool.share:
-            say("[pool] has no effect in a cluster yet: `stillup up` shares counts and takes them")
         say(f"{start.role} {replica}: {len(services)} services, bus {', '.join(config.cluster.bus)}")
         beat = Beat(
             replica=replica, life=here.life, role=start.role, version=__version__, since=clock.now(),
@@ -164,7 +164,7 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
         )  # fmt: skip
         beating = Beating(bus, clock, beat, here.beats, say)
         if config.cluster.health:
-            health = Health(config, environ, here, beating, works_alone=start.role == "gateway")
+            health = Health(config, environ, here, beating, works_alone=start.role in _WORK_ALONE)
             await health.start()
             stack.push_async_callback(health.stop)
             say(f"health: {health.address}/healthz")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from stillup.daemon.cluster.publish import BOARDS, VERDICTS, unpack, unpack_board
 from stillup.daemon.cluster.together import end, together
 from stillup.daemon.roles.boards import Boards
+from stillup.daemon.roles.health import NOT_READY
 from stillup.errors import BadDataError
 from stillup.web.token import find_token
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from stillup.daemon.web import Serving
     from stillup.secret import Secret
 
+NOT_JUDGED = "nothing was judged yet"
+"""Why a page that has only begun is not ready: it has nothing to show."""
 _GATHER_S = 0.1
 """What is said of several services at once is one new board."""
 _LOOK_S = 5.0
@@ -31,12 +34,12 @@ async def serve_page(
     make: Callable[[Secret], Serving],
     *,
     desk: SharedDesk | None = None,
-    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
 ) -> None:
     """Serve until told to stop; what is under way is answered.
 
-    ``what`` it is called where it says its address. ``make`` puts the page together, given its token; ``beside`` begins
-    what goes on as long as the page does.
+    ``what`` it is called where it says its address. ``make`` puts the page together, given its token; ``beside``
+    begin what goes on as long as the page does.
     """
     token = await asyncio.to_thread(find_token, here.config.web, here.config.data_folder, here.environ)
     page = await asyncio.to_thread(make, token)
@@ -46,8 +49,7 @@ async def serve_page(
     works = [asyncio.ensure_future(Showing(here, Boards(here.services, here.clock.now()), page).go_on())]
     if desk is not None:
         works.append(asyncio.ensure_future(desk.go_on()))
-    if beside is not None:
-        works.append(asyncio.ensure_future(beside()))
+    works += [asyncio.ensure_future(begin()) for begin in beside]
     told = asyncio.ensure_future(here.stop.until(1))
     try:
         await asyncio.wait((*works, told), return_when=asyncio.FIRST_COMPLETED)
@@ -121,5 +123,7 @@ class Showing:
                 continue
             board, changes = made
             self._page.show(board, changes)
+            if self._here.beats.get(NOT_READY) == NOT_JUDGED:
+                del self._here.beats[NOT_READY]
             self._here.beats["judged"] = f"{board.at:%Y-%m-%dT%H:%M:%SZ}"
             self._here.beats["services"] = f"{len(self._boards.judged)} of {len(self._here.services)}"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from stillup.daemon.page import page_of
 from stillup.daemon.past import Past
-from stillup.daemon.roles.hub import desk_of
-from stillup.daemon.roles.showing import serve_page
+from stillup.daemon.roles.health import NOT_READY
+from stillup.daemon.roles.hub import desk_of, pool_of
+from stillup.daemon.roles.showing import NOT_JUDGED, serve_page
 
 if TYPE_CHECKING:
     from stillup.daemon.roles.role import Here
@@ -22,7 +23,8 @@ async def serve(here: Here) -> None:
     The database may be away, at the start too: then what was is not shown, which the pages say.
     """
     past = Past(here.open_store, here.clock)
-    desk = desk_of(here) if here.config.hub.enabled else None
+    desk, pool = desk_of(here) if here.config.hub.enabled else None, pool_of(here)
+    here.beats[NOT_READY] = NOT_JUDGED
 
     def make(token: Secret) -> Serving:
         return page_of(
@@ -35,10 +37,11 @@ async def serve(here: Here) -> None:
             token=token,
             desk=desk,
             kept=desk.kept if desk is not None else None,
+            pool=pool,
             metrics=[desk.metrics] if desk is not None else [],
         )
 
     try:
-        await serve_page(here, "page", make, desk=desk)
+        await serve_page(here, "page", make, desk=desk, beside=[pool.go_on] if pool is not None else [])
     finally:
         await asyncio.to_thread(past.close)
