@@ -89,29 +89,29 @@ class StoreArchive:
 
     def _remembered(self, key: Hashable, ask: Callable[[Store], T]) -> T:
         with self._lock:
-            if self._is_known(key):
-                return self._known(key)
+            known = self._known(key)
+            if known is not None:
+                return known[1]  # type: ignore[return-value]  # what was asked under this key
             with self._past.reading() as store:
                 return self._asked(key, ask, store)
 
-    def _is_known(self, key: Hashable) -> bool:
-        return key in self._answers and self._clock.monotonic_s() - self._answers[key][0] < _STANDS_S
-
-    def _known(self, key: Hashable) -> T:  # type: ignore[type-var]  # what was asked under this key
+    def _known(self, key: Hashable) -> tuple[float, object] | None:
+        """What is remembered, for whoever has the lock."""
+        told = self._answers.get(key)
+        if told is None or self._clock.monotonic_s() - told[0] >= _STANDS_S:
+            return None
         self._answers.move_to_end(key)
-        return self._answers[key][1]  # type: ignore[return-value]
+        return told
 
     def _asked(self, key: Hashable, ask: Callable[[Store], T], store: Store) -> T:
         """The answer, remembered or asked for now; for whoever has the lock."""
-        if self._is_known(key):
-            return self._known(key)
-        at_s, told = self._clock.monotonic_s(), ask(store)
-        if told is not None:  # ids that nobody has could else push out all that is worth remembering
-            self._answers[key] = (at_s, told)
+        told = self._known(key) or (self._clock.monotonic_s(), ask(store))
+        if told[1] is not None:  # ids that nobody has could else push out all that is worth remembering
+            self._answers[key] = told
             self._answers.move_to_end(key)
-            while len(self._answers) > _MOST_ANSWERS:
-                self._answers.popitem(last=False)
-        return told
+        while len(self._answers) > _MOST_ANSWERS:
+            self._answers.popitem(last=False)
+        return told[1]  # type: ignore[return-value]  # what was asked under this key
 
     def _story(self, store: Store, incident_id: str) -> Story | None:
         incident = store.incident(incident_id)
