@@ -84,6 +84,24 @@ async def test_a_body_of_a_hundred_thousand_parts_keeps_nobody_waiting(raw, star
     assert calls[0] < MOST_CALLS
 
 
+@pytest.mark.parametrize("stream", [b"", b',"stream":true'], ids=["whole", "as a stream"])
+async def test_an_answer_of_a_hundred_thousand_parts_is_not_put_into_other_words(raw, start, stream):
+    parts = b",".join([b'{"type":"text","text":"a"}'] * PARTS)
+    answer = b'{"type":"message","role":"assistant","model":"m","content":[%s],"stop_reason":"end_turn"}' % parts
+
+    async def answers(writer, _head, _body):
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+        writer.write(head % len(answer) + answer)
+
+    gateway = await start(await raw(answers), chain=["a-anthropic/claude-opus-4-1"])
+    body = b'{"model":"gpt-5.4","messages":[{"role":"user","content":"hi"}]%s}' % stream
+    with counting() as calls:
+        reply = await Client(gateway).send("POST", "/v1/chat/completions", [("content-type", "application/json")], body)
+    assert reply.status == 502
+    assert "too many parts" in reply.error["message"]
+    assert calls[0] < MOST_CALLS
+
+
 @pytest.mark.parametrize("kind", CROWDED)
 def test_more_values_than_any_model_is_asked_with_are_not_built(kind):
     assert is_crowded(CROWDED[kind])

@@ -28,7 +28,7 @@ from stillup.gateway.dialects.base import KeyChoice, Outgoing, UpstreamSpec, Wat
 from stillup.gateway.dialects.coding import decoded
 from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable, Writer, dialect_of, is_same_dialect
 from stillup.gateway.dialects.holding import HoldingWatch, Holds, Room
-from stillup.gateway.dialects.lenient import NoJson, is_crowded, is_long
+from stillup.gateway.dialects.lenient import NoJson, is_crowded, is_crowded_answer, is_long
 from stillup.gateway.dialects.needs import Needs
 from stillup.gateway.dialects.neutral import UNSIGNED, Counts, Prompt
 from stillup.gateway.dialects.requests import MAX_BODY_BYTES
@@ -279,7 +279,7 @@ class Composer:
             writer = composed.writer or self._new_writer()
 
             def streamed(data: bytes) -> bytes:
-                return writer.write(list(passing(pieces_of(dialect.read_reply(data)), between)))
+                return writer.write(list(passing(pieces_of(dialect.read_reply(_not_endless(data))), between)))
 
             return TranslatedWhole(watch, coding, streamed, self._stream_type, writer)
         return TranslatedWhole(watch, coding, partial(self._whole, composed), _JSON)
@@ -287,7 +287,7 @@ class Composer:
     def _whole(self, composed: Composed, data: bytes) -> bytes:
         there, here = dialect_of(composed.protocol), dialect_of(self._ask.protocol)
         if self._ask.operation is not Operation.COUNT_TOKENS:
-            reply = there.read_reply(data)
+            reply = there.read_reply(_not_endless(data))
             reply = reply if reply.model else replace(reply, model=composed.turn.model)
             reply = with_names(cut_at(reply, composed.stops), composed.tools)
             return here.write_reply(reply, self._ask, self._stamp)
@@ -346,6 +346,13 @@ def _not_crowded(body: bytes) -> None:
     if is_crowded(body):
         msg = "the body: has too many parts to be put to another model"
         raise Untranslatable(msg)
+
+
+def _not_endless(answer: bytes) -> bytes:
+    if is_crowded_answer(answer):
+        msg = "it has too many parts"
+        raise Untranslatable(msg)
+    return answer
 
 
 def _coding(ask: Ask) -> bytes:

@@ -21,6 +21,8 @@ as_string = msgspec.json.Decoder(str).decode
 """Values of one kind, what is in them as it is written. They raise what is unreadable."""
 _MOST_BRACKETS, _MOST_QUOTES, _MOST_COMMAS = 200_000, 300_000, 1_000_000
 """A million tokens of code have half of that. Each is a value that is built in one go, while nobody else is served."""
+_MOST_SAID = 40_000
+"""Quotes that begin or end a text, in one answer: a hundred calls and a thousand citations have half of that."""
 _MOST_HALVES = 200_000
 _HALVES = ((b"\\ud", b"\\u0"), (b"\\uD", b"\\u0"))
 """How an escape begins that may be half a surrogate pair, and one of the same length that is none."""
@@ -43,7 +45,12 @@ def is_crowded(data: bytes) -> bool:
         return False
     if _has_more(data, (b"{", b"["), _MOST_BRACKETS) or _has_more(data, (b",",), _MOST_COMMAS):
         return True
-    return _has_more(data, (b'"',), _MOST_QUOTES) and data.count(b'"') - data.count(b'\\"') > _MOST_QUOTES
+    return _has_more_texts(data, _MOST_QUOTES)
+
+
+def is_crowded_answer(data: bytes) -> bool:
+    """Whether there is more in an answer that came whole than any model says; it is put into other words at once."""
+    return _has_more_texts(data, _MOST_SAID) or _has_more(data, (b",",), _MOST_COMMAS)
 
 
 def is_long(data: bytes) -> bool:
@@ -54,6 +61,10 @@ def is_long(data: bytes) -> bool:
 def has_many_halves(data: bytes) -> bool:
     """Whether there are more halves of surrogate pairs in it than are mended one by one."""
     return len(data) > _MOST_HALVES and _has_more(data, tuple(half for half, _ in _HALVES), _MOST_HALVES)
+
+
+def _has_more_texts(data: bytes, most: int) -> bool:
+    return _has_more(data, (b'"',), most) and data.count(b'"') - data.count(b'\\"') > most
 
 
 def _has_more(data: bytes, signs: tuple[bytes, ...], most: int) -> bool:
