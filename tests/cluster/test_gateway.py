@@ -69,6 +69,27 @@ async def test_what_one_replica_finds_failing_another_does_not_even_ask(world):
     assert world.a.counts.requests <= 1  # a look, where the pause is over already
 
 
+async def test_whoever_counts_sees_how_many_hear_of_each_other_and_how_old_their_words_are(world):
+    one, two = await world.pair()
+
+    def counted(replica):
+        lines = b"".join(told() for told in replica.here.metrics).decode().splitlines()
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+    for replica in (one, two):
+        seen = counted(replica)
+        assert seen["stillup_gateway_replicas_heard"] == 1
+        for word in ("told", "heard"):
+            assert 0 <= seen[f'stillup_gateway_shared_age_seconds{{word="{word}"}}'] < 30
+    await two.stop()
+    await until(lambda: _hears_of(one, 0, counted))
+    assert 'stillup_gateway_shared_age_seconds{word="heard"}' not in counted(one)
+
+
+async def _hears_of(replica, count, counted):
+    return counted(replica)["stillup_gateway_replicas_heard"] == count
+
+
 async def test_what_one_replica_finds_well_again_is_asked_by_all_at_once(world):
     one, two = await world.pair()
     world.a.set(DOWN)

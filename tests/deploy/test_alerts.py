@@ -41,6 +41,34 @@ CASES = (
     Case(
         "StillupGone", {'stillup_bus_up{instance="a"}': "0x40", 'stillup_bus_up{instance="b"}': "1 stale"}, "5m", None
     ),
+    Case(
+        "StillupGatewaysApart",
+        {
+            'stillup_replicas{role="gateway", instance="a"}': "3x40",
+            'stillup_gateway_replicas_heard{instance="a"}': "2x40",
+            'stillup_gateway_replicas_heard{instance="b"}': "1x40",
+        },
+        "2m",
+        "b and other gateways do not hear of each other",
+        {"instance": "b"},
+    ),
+    Case(
+        "StillupGatewaysApart",
+        {'stillup_gateway_shared_age_seconds{word="told", instance="b"}': "5+15x40"},
+        "5m",
+        "b and other gateways do not hear of each other",
+        {"instance": "b", "word": "told"},
+    ),
+    Case(
+        "StillupGatewaysApart",
+        {
+            'stillup_replicas{role="gateway", instance="a"}': "2x40",
+            'stillup_gateway_replicas_heard{instance="a"}': "1x40",
+            'stillup_gateway_shared_age_seconds{word="heard", instance="a"}': "9x40",
+        },
+        "5m",
+        None,
+    ),
     Case("StillupReplicasMissing", short("web", {"a": 1}), "2m", "1 web too few", {"role": "web"}),
     Case("StillupReplicasMissing", short("web", {"a": 1}), "30s", None),
     # One that sees fewer may be cut off; nobody is missing whom another sees.

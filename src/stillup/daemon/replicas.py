@@ -39,6 +39,7 @@ LOOK_S = 2.0
 _SOON_S = 0.01
 """News of one moment is told in one word."""
 _GOOD_BYE_S = 2.0
+_HEARD, _AGE = "stillup_gateway_replicas_heard", "stillup_gateway_shared_age_seconds"
 
 
 class Replicas:
@@ -56,6 +57,7 @@ class Replicas:
         gateway.desk.news = gateway.allowance.news = self._news.set
         self._told = _Telling(bus.table(TOLD, stands_s=STANDS_S, in_memory=True), self._clock)
         self._spent = _Telling(bus.table(SPENT, stands_s=KEPT_S), self._clock)
+        self._heard_s: dict[str, float] = {}
         self._said = ""
 
     def status(self, judged_at: Mapping[str, datetime]) -> ReplicaStatus:
@@ -67,6 +69,25 @@ class Replicas:
             judged_at=dict(judged_at),
             leaving=self._gateway.is_leaving,
         )
+
+    def metrics(self) -> bytes:
+        """Who is heard of, and how old the words are that go to and fro, in Prometheus' text format.
+
+        Each is renewed every ten seconds: one that is much older does not get through.
+        """
+        now_s = self._clock.monotonic_s()
+        ages = {"told": self._told.age_s(f"{self._life}/health")}
+        if self._heard_s:
+            ages["heard"] = now_s - min(self._heard_s.values())
+        lines = [
+            f"# HELP {_HEARD} Other gateways whose word stands here",
+            f"# TYPE {_HEARD} gauge",
+            f"{_HEARD} {len(self._neighbours.names)}",
+            f"# HELP {_AGE} Since our last word was told, and since the oldest of the others' was heard",
+            f"# TYPE {_AGE} gauge",
+            *(f'{_AGE}{{word="{word}"}} {age_s:.1f}' for word, age_s in ages.items()),
+        ]
+        return "\n".join([*lines, ""]).encode()
 
     async def look(self) -> None:
         """Take in what the others said already; a bus that does not answer soon is not waited for."""
@@ -151,7 +172,7 @@ class Replicas:
                     self._take(entry, take)
             except BusError as exc:
                 for life in self._neighbours.names:  # who went meanwhile is not among those heard of next
-                    self._neighbours.gone(life)
+                    self._gone(life)
                 self._trouble(f"other gateways cannot be heard of, and are asked for again: {exc}")
             await self._clock.sleep(AGAIN_S)
 
@@ -171,9 +192,14 @@ class Replicas:
             asked = None if entry.value is None else unpack(entry.value, Asked)
             self._use.hear_asked(entry.key, asked, now)
         elif kind == "health" and entry.value is None:
-            self._neighbours.gone(life)
+            self._gone(life)
         elif kind == "health" and entry.value is not None:
             self._neighbours.hear(life, unpack(entry.value, Health), now)
+            self._heard_s[life] = self._clock.monotonic_s()
+
+    def _gone(self, life: str) -> None:
+        self._neighbours.gone(life)
+        self._heard_s.pop(life, None)
 
     def _heard_spent(self, entry: Entry) -> None:
         if entry.key.split("/")[1:2] != [self._life]:
@@ -191,12 +217,18 @@ class _Telling:
     def __init__(self, table: Table, clock: Clock) -> None:
         self.table = table
         self._clock = clock
+        self._began_s = clock.monotonic_s()
         self._said: dict[str, tuple[float, object]] = {}
+        self._told_s: dict[str, float] = {}
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Under which anything was said."""
         return tuple(self._said)
+
+    def age_s(self, key: str) -> float:
+        """Since it was said last; since this began where it never was."""
+        return self._clock.monotonic_s() - self._told_s.get(key, self._began_s)
 
     def is_due(self, key: str) -> bool:
         """Whether it is to be said again, changed or not."""
@@ -215,6 +247,7 @@ class _Telling:
             at_s = self._clock.monotonic_s()
             await self.table.put(key, pack(told))
             self._said[key] = at_s, essence
+            self._told_s[key] = at_s
 
 
 def _essence(health: Health) -> object:

@@ -50,6 +50,7 @@ async def serve(here: Here) -> None:
     if why_not:
         here.say(why_not)
     replicas = Replicas(gateway, here.bus, here.life, here.say)
+    here.metrics.append(replicas.metrics)
     gateway.replica = lambda: replicas.status(view.judged_at())
     sharing = sharing_of(here)
     telling = Telling(here, observer, sharing)
