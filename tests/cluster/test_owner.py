@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from random import Random
 
 import pytest
 
 from stillup.catalog.load import find_service
 from stillup.daemon.board import BoardMaker
+from stillup.daemon.cluster import judging
 from stillup.daemon.cluster.owner import Lost, Owner
 from stillup.daemon.cluster.publish import BOARDS, VERDICTS, unpack, unpack_board
 from stillup.daemon.cluster.records import Heard, pack
@@ -183,6 +185,18 @@ async def test_a_checkpoint_that_is_older_than_the_log_reaches_back_is_gone_on_f
         await world.minute(after)
         assert after.judging.resumed
     assert any("records of its log are gone" in text for text in world.said)
+
+
+async def test_what_is_old_of_a_log_is_let_go_though_no_owner_lived_as_long(world, monkeypatch):
+    monkeypatch.setattr(judging, "_LOG_KEPT", timedelta(minutes=30))
+    monkeypatch.setattr(judging, "_MARKS", timedelta(minutes=5))
+    for _ in range(3):
+        owner = dying(world.owner())
+        async with living(owner):
+            for _ in range(16):
+                await world.minute(owner)
+    oldest, newest = await world.bus.log(CLAUDE.log).ends()
+    assert 1 < oldest < newest
 
 
 async def test_a_log_that_the_bus_has_lost_begins_anew_and_none_of_its_numbers_are_taken_for_old_ones(world):

@@ -46,6 +46,8 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     reads: list[tuple[str, str, At]]
     adding: AddingState
     monitor: bytes
+    marks: list[tuple[At, int]] = []
+    """Which record stood at which time, each half hour: so whoever goes on knows what of the log is old."""
 
 
 class Meant(Struct, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ class Meant(Struct, frozen=True, kw_only=True):
 _decoder = msgspec.msgpack.Decoder(Checkpoint)
 
 
-def take(judge: LogJudge, profiles: str, birth: str) -> Checkpoint:
+def take(judge: LogJudge, profiles: str, birth: str, marks: Iterable[tuple[datetime, int]] = ()) -> Checkpoint:
     """The state of a judge that has just judged a minute; some 10 ms a service."""
     if judge.judged is None:
         msg = "a judge that has judged nothing has no state to keep"
@@ -76,6 +78,7 @@ def take(judge: LogJudge, profiles: str, birth: str) -> Checkpoint:
         reads=[(service, source, at) for (service, source), at in judge.reads.items()],
         adding=judge.adding.state(),
         monitor=judge.machine.monitor.checkpoint(),
+        marks=list(marks),
     )
 
 

@@ -171,7 +171,7 @@ class Judging:
         changed = is_new and bool(step.changes)
         if self._pending is None and (changed or self._kept_at is None or step.at - self._kept_at >= _EVERY):
             # In a thread: it takes some 10 ms a service, and what was judged is being told. Nobody judges meanwhile.
-            self._pending = await asyncio.to_thread(take, self.judge, self._profiles, self._birth)
+            self._pending = await asyncio.to_thread(take, self.judge, self._profiles, self._birth, tuple(self._marks))
         await self.keep()
 
     async def keep(self) -> None:
@@ -192,7 +192,7 @@ class Judging:
         """At a peaceful end: write what waits, and leave a checkpoint for whoever goes on."""
         await self.saver.flush()
         if self.judge.judged is not None and self.saver.seq == self.judge.seq:
-            self._pending = take(self.judge, self._profiles, self._birth)
+            self._pending = take(self.judge, self._profiles, self._birth, self._marks)
             await self.keep()
 
     async def _trim(self, now: datetime) -> None:
@@ -209,6 +209,7 @@ class Judging:
     def _restored(self, kept: Checkpoint) -> LogJudge:
         judge = LogJudge(self._means.restored(kept.monitor), self.partition.services)
         judge.go_on(kept.seq, kept.judged, kept.reads, kept.adding)
+        self._marks = list(kept.marks)
         return judge
 
     async def _born(self, newest: int) -> tuple[str, int]:
