@@ -7,7 +7,9 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
+from stillup.bus.local import LocalBus
 from stillup.catalog.load import find_service
 from stillup.daemon.board import BoardMaker
 from stillup.daemon.cluster import judging
@@ -212,3 +214,23 @@ async def test_a_log_that_the_bus_has_lost_begins_anew_and_none_of_its_numbers_a
             await world.minute(after)
         assert len(list(world.store.signals("claude"))) > kept
     assert any("its log is gone" in text for text in world.said)
+
+
+async def test_an_incident_that_is_open_when_the_bus_loses_everything_goes_on_as_the_same_one(world):
+    owner = dying(world.owner())
+    async with living(owner):
+        for _ in range(16):
+            await world.minute(owner)
+    (before,) = world.store.incidents()
+    assert before.recovered_at is None
+    world.bus = LocalBus(world.clock)
+    world.means = replace(world.means, bus=world.bus, past=lambda _: world.store.incidents())
+    for minutes in (3, 25):
+        after = dying(world.owner())
+        async with living(after):
+            for _ in range(minutes):
+                await world.minute(after)
+    (incident,) = world.store.incidents()
+    assert (incident.id, incident.opened_at) == (before.id, before.opened_at)
+    assert incident.recovered_at is not None
+    assert {c.incident for c in world.store.transitions() if c.incident} == {before.id}

@@ -49,6 +49,10 @@ class Lifecycle:
         """The open incident's id."""
         return self._open.id if self._open else None
 
+    def take_up(self, incident: Incident) -> None:
+        """Go on with an incident that was open when all else that was known was lost."""
+        self._open = structs.replace(incident, recovered_at=None)
+
     # -- what outlives the fault --------------------------------------------------------------------------------------
 
     @property

@@ -122,6 +122,13 @@ class Monitor:
             if watch is not None:
                 watch.remember(known)
 
+    def take_up(self, standing: Iterable[Incident]) -> None:
+        """Before the first minute: go on with incidents that were open when what was known was lost."""
+        for incident in standing:
+            watch = self._watch(incident.service)
+            if watch is not None:
+                watch.take_up(incident)
+
     def evidence(self, service: str) -> list[Evidence]:
         """What each family says about a service now; empty before its first signal."""
         watch = self._watches.get(service)

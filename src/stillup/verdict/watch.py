@@ -338,6 +338,10 @@ class ServiceWatch:
         self._past += [i for i in past if i.recovered_at is not None]
         self._record = Record(past_incidents(self._past))
 
+    def take_up(self, incident: Incident) -> None:
+        """Go on with an incident that was open: it is over when that is seen, and no second one begins meanwhile."""
+        self._life.take_up(incident)
+
     def _is_news(self, verdict: Verdict) -> bool:
         if (before := self._said.get(verdict.component)) is None:
             return verdict.state is not State.UNKNOWN or verdict.scope is not None

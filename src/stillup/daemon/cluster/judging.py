@@ -50,7 +50,7 @@ class Means(Struct, frozen=True, kw_only=True):
     """What judges of every partition are handed.
 
     ``fresh`` makes the monitor of some services that begins from nothing, ``restored`` one from its state; it raises
-    :class:`~stillup.errors.BadDataError`. ``past`` gives incidents of these services from the database, for forecasts;
+    :class:`~stillup.errors.BadDataError`. ``past`` gives incidents of these services from the database, those that are open, too;
     it blocks. ``saved`` is told when changes of verdict are in the database.
     """
 
@@ -115,7 +115,11 @@ class Judging:
             since = await self._first(oldest)
         monitor = self._means.fresh(services)
         past = await asyncio.to_thread(self._means.past, services)
-        monitor.remember(i for i in past if i.recovered_at is not None and i.recovered_at < since)
+        over = [i for i in past if i.recovered_at is not None and i.recovered_at < since]
+        monitor.remember(over)
+        # What was open then may be over by now: another has judged this log before. It is judged to its end again.
+        standing = {i.service: i for i in past if i.opened_at < since and i not in over}
+        monitor.take_up(standing.values())
         judge = LogJudge(monitor, services)
         judge.seq = oldest - 1
         return judge

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, NoReturn
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from stillup.store.store import Store
 
 _REMEMBERED = 200
+_LATELY = timedelta(days=1)
+"""An incident that was open longer ago than that, when it was looked at last, has ended nobody knows when."""
 _BEAT_S = 2.0
 _CHANGED = "changed"
 """A word on the bus: a change of verdict is in the database."""
@@ -159,9 +162,15 @@ class Monitoring:
         return maker
 
     def _past(self, services: Sequence[str]) -> list[Incident]:
+        """Incidents of the past, oldest first; one that is open only where somebody has looked of late."""
         try:
-            store = self._door()
-            return [i for service in services for i in store.incidents(service, limit=_REMEMBERED)]
+            store, lately = self._door(), self._here.clock.now() - _LATELY
+            return [
+                incident
+                for service in services
+                for incident in store.incidents(service, limit=_REMEMBERED)
+                if incident.recovered_at is not None or store.watched(service, lately, 1)
+            ]
         except StoreError as exc:
             self._here.say(f"forecasts begin without the incidents of the past: {exc}")
             return []
