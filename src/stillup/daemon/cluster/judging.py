@@ -50,8 +50,8 @@ class Means(Struct, frozen=True, kw_only=True):
     """What judges of every partition are handed.
 
     ``fresh`` makes the monitor of some services that begins from nothing, ``restored`` one from its state; it raises
-    :class:`~stillup.errors.BadDataError`. ``past`` gives incidents of these services from the database, those that are open, too;
-    it blocks. ``saved`` is told when changes of verdict are in the database.
+    :class:`~stillup.errors.BadDataError`. ``past`` gives incidents of these services from the database, those that are
+    open, too; it blocks. ``saved`` is told when changes of verdict are in the database.
     """
 
     bus: Bus
