@@ -70,16 +70,19 @@ def _laid_over(role: str, name: str | None, listen: str | None, health: str | No
     return {variable: text for variable, text in said.items() if text}
 
 
+_LONGEST = 2_000
+
+
 def teller(role: str, style: str) -> Callable[[str], None]:
     """Says a sentence on standard error: as a plain line, or as a JSON object a line for collectors of logs."""
-    if style != "json":
-        return lambda text: say(f"stillup {role}: {text}")
-    import json
-
     from stillup.sources.decode import clean
+
+    if style != "json":
+        return lambda text: say(f"stillup {role}: {clean(text, _LONGEST)}")
+    import json
 
     def told(text: str) -> None:
         at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
-        click.echo(json.dumps({"at": at, "role": role, "says": clean(text, 2_000)}), err=True)
+        click.echo(json.dumps({"at": at, "role": role, "says": clean(text, _LONGEST)}), err=True)
 
     return told
