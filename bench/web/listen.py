@@ -46,7 +46,7 @@ class Readers:
     async def read(self, listens: asyncio.Event) -> None:
         """One reader, for as long as it is let."""
         reader, writer = await asyncio.open_connection(self.host, self.port)
-        writer.write(f"GET /events HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n\r\n".encode())
+        writer.write(f"GET /events?brief=1 HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n\r\n".encode())
         heard: set[str] = set()
         event = number = ""
         while line := await reader.readline():

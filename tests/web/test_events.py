@@ -85,6 +85,21 @@ def test_who_asks_for_one_service_hears_of_that_one_only(stage):
     assert set(board["data"]["services"]) == {"gemini"}
 
 
+@pytest.mark.parametrize("query", ["?brief=1", "?brief=1&service=claude"])
+def test_who_takes_the_page_anew_is_told_that_it_changed_and_no_more(stage, query):
+    change = boards.verdict()
+    with Listener(stage.address, query) as listener, Listener(stage.address) as other:
+        heard = listener.next()["id"]
+        other.next()
+        stage.show(boards.board(seq=8), change, boards.verdict(service="gemini"))
+        told = [listener.next() for _ in range(3 - ("service" in query))]
+        assert other.next()["data"] == msgspec.to_builtins(change.wire())
+    assert told[0]["data"] == {"service": "claude", "at": change.wire()["at"]}
+    assert told[-1]["event"] == "board"
+    with Listener(stage.address, f"{query}&after={heard}") as listener:
+        assert [listener.next() for _ in told] == told
+
+
 @pytest.mark.parametrize("how", ["header", "query"])
 def test_who_was_away_for_a_moment_misses_nothing(stage, how):
     with Listener(stage.address) as listener:

@@ -1,7 +1,8 @@
 """``/events``: what changes, told to everybody who listens (server-sent events), to be resumed after a break.
 
 ``verdict`` is one change of verdict in its documented form, ``board`` each judged minute in short, ``reset`` says that
-what was missed is not known any more. Each reader has a short queue; who does not read is let go, and comes again.
+what was missed is not known any more. Each reader has a short queue; who does not read is let go, and comes again. With
+``?brief=1`` a change says that it is, and no more: pages take themselves anew, and need not be sent all of it twice.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ _HEADERS = [
 class _Reader:
     """One who listens; ``let_go`` ends the connection whatever it is doing."""
 
-    __slots__ = ("is_over", "let_go", "service", "waiting", "wake")
+    __slots__ = ("brief", "is_over", "let_go", "service", "waiting", "wake")
 
-    def __init__(self, service: str | None, let_go: Callable[[], object]) -> None:
-        self.service = service
+    def __init__(self, service: str | None, let_go: Callable[[], object], *, brief: bool) -> None:
+        self.service, self.brief = service, brief
         self.waiting: deque[bytes] = deque()
         self.wake = asyncio.Event()
         self.is_over = False
@@ -93,12 +94,13 @@ class Events:
     def publish(self, board: Board, changes: Sequence[Verdict] = ()) -> None:
         """Tell everybody of a judged minute and what changed in it."""
         made = self._ring.add(board, changes)
-        joined: dict[str | None, bytes] = {None: b"".join(told.whole for told in made)}
+        joined: dict[tuple[str | None, bool], bytes] = {}
         slow = []
         for reader in self._readers:
-            frame = joined.get(reader.service)
+            kind = reader.service, reader.brief
+            frame = joined.get(kind)
             if frame is None:
-                frame = joined[reader.service] = b"".join(told.of(reader.service) for told in made)
+                frame = joined[kind] = b"".join(told.of(reader.service, brief=reader.brief) for told in made)
             if frame and not reader.tell(frame):
                 slow.append(reader)
         for reader in slow:
@@ -118,7 +120,7 @@ class Events:
         :raises HTTPException: the query cannot be understood, or there is no room.
         """
         board = self._site.board()
-        service, heard = _asked(scope, board)
+        service, heard, brief = _asked(scope, board)
         sender = client_address(scope, self._site.settings.trusted_proxies)
         place = self._peers.enter(sender) if len(self._readers) < self._most else None
         if place is None:
@@ -126,9 +128,9 @@ class Events:
             raise HTTPException(
                 status_code=503, detail="Too many listen already; read the page instead.", headers={"Retry-After": "30"}
             )
-        reader = _Reader(service, _ender(scope))
+        reader = _Reader(service, _ender(scope), brief=brief)
         # Before anything is waited for: what is told from now on is in the reader's queue, what was told is in here.
-        hello = b"retry: %d\n\n" % _RETRY_MS + self._missed(board, service, heard)
+        hello = b"retry: %d\n\n" % _RETRY_MS + self._missed(board, service, heard, brief=brief)
         self._readers.add(reader)
         gone = asyncio.create_task(_until_gone(receive, reader))
         try:
@@ -155,15 +157,15 @@ class Events:
                 reader.waiting.clear()
                 await send(_body(frames))
 
-    def _missed(self, board: Board, service: str | None, heard: int | None) -> bytes:
+    def _missed(self, board: Board, service: str | None, heard: int | None, *, brief: bool) -> bytes:
         if heard is None:
             return self._ring.now(board, service)
-        missed = self._ring.since(heard, service)
+        missed = self._ring.since(heard, service, brief=brief)
         return self._ring.reset() + self._ring.now(board, service) if missed is None else missed
 
 
-def _asked(scope: Scope, board: Board) -> tuple[str | None, int | None]:
-    """The service and the number of the event heard last, where they are said."""
+def _asked(scope: Scope, board: Board) -> tuple[str | None, int | None, bool]:
+    """The service and the number of the event heard last, where they are said; whether changes are wanted in brief."""
     query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
     service = query.get("service")
     if service is not None and service not in board.services:
@@ -171,10 +173,10 @@ def _asked(scope: Scope, board: Board) -> tuple[str | None, int | None]:
     last = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"last-event-id"), None)
     text = (query.get("after") if last is None else last) or ""
     if not text:
-        return service, None
+        return service, None, "brief" in query
     if not text.isascii() or not text.isdecimal() or len(text) > _LONGEST_NUMBER:
         raise HTTPException(status_code=400, detail="`after` and Last-Event-ID are the number of an event.")
-    return service, int(text)
+    return service, int(text), "brief" in query
 
 
 def _body(frames: bytes) -> HTTPResponseBodyEvent:

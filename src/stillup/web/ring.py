@@ -25,10 +25,13 @@ class Told(Struct, frozen=True):
     id: int
     whole: bytes
     parts: dict[str, bytes]
+    brief: bytes = b""
+    """That it is, for those who take the page anew anyway; empty where it is short as it is."""
 
-    def of(self, service: str | None) -> bytes:
+    def of(self, service: str | None, *, brief: bool = False) -> bytes:
         """The bytes for a reader, none where it is not for them."""
-        return self.whole if service is None else self.parts.get(service, b"")
+        found = self.whole if service is None else self.parts.get(service, b"")
+        return self.brief if found and brief and self.brief else found
 
     @property
     def size(self) -> int:
@@ -59,11 +62,11 @@ class Ring:
             self._oldest = gone.id
         return made
 
-    def since(self, heard: int, service: str | None) -> bytes | None:
+    def since(self, heard: int, service: str | None, *, brief: bool = False) -> bytes | None:
         """What a reader missed who heard all up to ``heard``; None where that is not known any more."""
         if not self._oldest <= heard <= self.last:
             return None
-        return b"".join(told.of(service) for told in self._later(heard))
+        return b"".join(told.of(service, brief=brief) for told in self._later(heard))
 
     def now(self, board: Board, service: str | None) -> bytes:
         """How things stand, for a reader who has just come; nothing new happened, so it has no number of its own."""
@@ -84,7 +87,8 @@ class Ring:
     def _change(self, change: Verdict) -> Told:
         self.last += 1
         frame = _frame(self.last, "verdict", change.wire())
-        return Told(self.last, frame, {change.service: frame})
+        brief = _frame(self.last, "verdict", {"service": change.service, "at": iso(change.at)})
+        return Told(self.last, frame, {change.service: frame}, brief)
 
     def _minute(self, board: Board) -> Told:
         self.last += 1

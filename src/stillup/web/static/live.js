@@ -123,7 +123,7 @@
 
   function listen() {
     const of = body.dataset.service;
-    const events = new EventSource(of ? `/events?service=${encodeURIComponent(of)}` : "/events");
+    const events = new EventSource(of ? `/events?brief=1&service=${encodeURIComponent(of)}` : "/events?brief=1");
     events.onopen = () => { wait = 1_000; show(true); };
     events.onerror = () => {
       show(false);
