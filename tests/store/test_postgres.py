@@ -211,7 +211,8 @@ def test_what_may_come_late_is_still_refused_when_it_must_not_be_used(address, s
 
 
 def test_a_server_that_stands_still_is_not_waited_for_without_end(own_server, verdict):
-    database = Postgres(Secret(own_server.url("postgres")), wait_s=2.0, deadline_s=0.5)
+    open_store(own_server.url("postgres")).close()  # to make the tables takes longer than what is allowed below
+    database = Postgres(Secret(own_server.url("postgres")), wait_s=2.0, deadline_s=1.0)
     store = Store(database)
     store.commit_step([verdict(0)], [], {})
     pids = own_server.pids()
