@@ -31,7 +31,7 @@ def last_word(
 ) -> tuple[bool, Peeked | None]:
     """Whether the database was read yet, and what it said last. ``start`` begins a program that is not waited for."""
     folder = config.data_folder / _FOLDER
-    if now.timestamp() - _written_at(folder / f"{service}.{_ASKED}") >= _AGAIN_S:
+    if abs(now.timestamp() - _written_at(folder / f"{service}.{_ASKED}")) >= _AGAIN_S:
         where = ("--config", str(config.path)) if config.path is not None else ()
         try:
             private_folder(folder)
