@@ -45,8 +45,10 @@ class Costs(Struct, frozen=True, kw_only=True):
     """With the real board (docs/benchmarks.md); an empty one costs 27."""
     reader_kb: float = 19.6
     event_us: float = 32.5
-    page_bytes: float = 16_000
-    """docs/page.md: the first view."""
+    page_bytes: float = 8_600
+    """A page taken anew in the outage, packed, with its headers (`bench/web/serve.py`); the first view is 16 KB."""
+    told_bytes: float = 500
+    """What an open page of one service is told of a change: three in brief, and the minute."""
     key_bytes_s: float = 34.0
     """Bus traffic an active kind of report and desk, at any volume (`bench/hub/traffic.py`: 33.4 KB/s for 991)."""
     minute_ms: float = 23.0
@@ -210,8 +212,12 @@ def report(people: float, users: float, said: People, costs: Costs, seed: int) -
     print(f"bus, users of gateways: {facts['told_mb_s']:.2f} MB/s told, {heard},")
     print(f"  {100 * facts['heard_core_each']:.1f} % of its core")
     burst_s = max(work for work in web) / (pages.processes - 1)
-    network = most_open * costs.page_bytes * 8 / 0.7 / 1e9
+    network, told = (most_open * size * 8 / 0.7 / 1e9 for size in (costs.page_bytes, costs.told_bytes))
     print(f"web, a change: {most_open:,.0f} pages taken anew: {burst_s:.2f} s of each, {network:.1f} Gbit/s for 0.7 s")
+    # A front is asked by the number of the event, which each page process gives by itself.
+    at_pages = pages.processes * costs.page_bytes / 1e3
+    print(f"  behind a front that keeps pages: {pages.processes} of them reach the pages ({at_pages:,.0f} KB);")
+    print(f"  who listens is told {told:.1f} Gbit/s for as long, by the pages themselves")
     memory = pages.processes * costs.web_mb + most_open * costs.reader_kb / 1e3
     print(f"memory: pages {memory / 1e3:.1f} GB, gateways {front.processes * costs.gateway_mb / 1e3:.1f} GB")
 
