@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import nats.errors
@@ -19,8 +19,14 @@ from stillup.bus.jetstream.faults import ANSWER_S, NO_JETSTREAM_SAYS, NOBODY_SAY
 from stillup.bus.where import Where
 from stillup.errors import BusError, BusRefused
 
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
 OLDEST = (2, 11)  # the first that says when something has gone by itself
 LOOK_S = 1.0  # between looks whether the server still answers: a paused one is left after three seconds at most
+LEADERLESS_S = 10.0  # three servers choose a leader within 9 s mostly: one that knows of none for longer is cut off
+ASK_AGAIN_S = 1.0
+QUESTIONS = tuple(f"$JS.API.{what}" for what in ("INFO", "STREAM.INFO.", "STREAM.MSG.GET.", "CONSUMER.CREATE."))
 _log = logging.getLogger("stillup.bus")
 # What nats-py logs of a connection that breaks is a traceback; what is to be known of it is said here in a sentence.
 logging.getLogger("nats").addHandler(logging.NullHandler())
@@ -29,10 +35,38 @@ logging.getLogger("nats").addHandler(logging.NullHandler())
 class Connection(Client):
     """One connection; ``gone`` is set when it has ended or is given up."""
 
-    def __init__(self, *, only_tls: bool) -> None:
+    def __init__(self, server: str, *, only_tls: bool) -> None:
         super().__init__()
+        self.server = server
         self.gone = asyncio.Event()
         self._only_tls = only_tls
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,  # noqa: ASYNC109 - nats-py's own
+        old_style: bool = False,  # noqa: FBT001, FBT002 - likewise
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        """What may be asked twice is asked again each second, and the first answer counts.
+
+        While a leader is chosen nobody hears it: who only waits for the answer learns of the new one seconds late.
+        """
+        if not subject.startswith(QUESTIONS):
+            return await super().request(subject, payload, timeout, old_style, headers)
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + timeout
+        asked: set[asyncio.Task[Msg]] = set()
+        done: set[asyncio.Task[Msg]] = set()
+        while not done:
+            if not asked or until_s - loop.time() > ASK_AGAIN_S / 2:
+                within_s = max(0.0, until_s - loop.time())
+                asking = asyncio.create_task(super().request(subject, payload, within_s, old_style, headers))
+                asking.add_done_callback(_looked_at)  # one that is left goes on until its time is up: that tidies up
+                asked.add(asking)
+            done, _ = await asyncio.wait(asked, timeout=ASK_AGAIN_S, return_when=asyncio.FIRST_COMPLETED)
+        return done.pop().result()
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - nats-py's own
         """Before anything is said: nats-py lets the server choose whether there is TLS, and tells it the password."""
@@ -41,13 +75,18 @@ class Connection(Client):
         await super()._process_info(info, initial_connection)
 
 
+def _looked_at(asked: asyncio.Task[Msg]) -> None:
+    if not asked.cancelled():
+        asked.exception()
+
+
 async def connect(server: str, where: Where) -> Connection:
     """A connection to one server that has JetStream.
 
     :raises BusError: there is none; :class:`BusRefused`: nor will there be.
     """
     only_tls = bool(where.ca or where.cert) or urlsplit(server).scheme == "tls"
-    client = Connection(only_tls=only_tls)
+    client = Connection(server, only_tls=only_tls)
     options = _options(where, only_tls=only_tls)
     why: list[Exception] = []
 
@@ -126,24 +165,50 @@ async def _must_have_jetstream(client: Client) -> None:
             raise
 
 
-async def until_gone(client: Connection) -> None:
-    """Until the connection ended, or the server at its other end does not answer any more.
+async def until_gone(client: Connection) -> bool:
+    """Until the connection ended, or the server at its other end does not answer any more; False then.
+
+    True: it answers, but has not known for long who leads: the other servers may be out of its reach, and not of ours.
 
     Ended by setting ``gone``, not by cancelling: a flush that is cancelled leaves nats-py a future it trips over, and
     its own waiting can swallow that it was.
     """
-    while not client.is_closed and not client.gone.is_set():
-        try:
-            await client.flush(timeout=2)
-        except Exception as error:  # noqa: BLE001 - whatever it is, this connection is of no use
-            _log.debug("NATS does not answer: %r", error)
-            return
-        reading = client._reading_task  # noqa: SLF001
-        if reading is None or reading.done():
-            return  # nobody reads the answers; flush() does not say so
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_S):
-                await client.gone.wait()
+    loop = asyncio.get_running_loop()
+    led_s = loop.time()
+    looking: asyncio.Task[bool] | None = None
+    try:
+        while not client.is_closed and not client.gone.is_set():
+            try:
+                await client.flush(timeout=2)
+            except Exception as error:  # noqa: BLE001 - whatever it is, this connection is of no use
+                _log.debug("NATS does not answer: %r", error)
+                return False
+            reading = client._reading_task  # noqa: SLF001
+            if reading is None or reading.done():
+                return False  # nobody reads the answers; flush() does not say so
+            if looking is not None and looking.done():
+                led_s = loop.time() if looking.result() else led_s
+                looking = None
+            if looking is None and loop.time() - led_s > ANSWER_S:
+                looking = asyncio.create_task(_is_led(client))
+            if loop.time() - led_s > LEADERLESS_S:
+                return True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await client.gone.wait()
+        return False
+    finally:
+        if looking is not None:
+            looking.cancel()
+
+
+async def _is_led(client: Connection) -> bool:
+    """Whether JetStream answers at this server."""
+    try:
+        await client.jetstream(timeout=ANSWER_S).account_info()
+    except Exception:  # noqa: BLE001 - whatever it is, it is no answer
+        return False
+    return True
 
 
 async def leave(client: Connection) -> None:

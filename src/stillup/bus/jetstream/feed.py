@@ -117,6 +117,7 @@ async def feed_of(client: Connection, stream: str, config: ConsumerConfig) -> As
     """
     feed = Feed(client)
     config.deliver_subject = client.new_inbox()
+    config.name = config.deliver_subject.rpartition(".")[2]  # asked for twice it is one
     config.ack_policy = AckPolicy.NONE
     config.idle_heartbeat, config.flow_control = HEARTBEAT_S, True
     config.inactive_threshold, config.mem_storage, config.num_replicas = 10.0, True, 1

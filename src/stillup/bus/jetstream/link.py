@@ -38,7 +38,7 @@ class Link:
     @property
     def place(self) -> str:
         """The servers without what may be in front of an @."""
-        return ", ".join(urlsplit(server).netloc.rpartition("@")[2] for server in self._where.servers)
+        return ", ".join(map(_place, self._where.servers))
 
     @property
     def is_there(self) -> bool:
@@ -91,19 +91,39 @@ class Link:
             if self._closed.is_set():  # nats-py can swallow that it was cancelled
                 self._leave(client)
                 return
-            self._client, self.trouble, self._refused = client, None, False
             if was_lost:
                 _log.warning("NATS at %s answers again", self.place)
                 was_lost = False
-            self._changed.fire()
-            await until_gone(client)
-            self._client = None
-            self._leave(client)
+            await self._hold(client)
             if not self._closed.is_set():
                 self.trouble = f"the connection to NATS at {self.place} is lost and being made again"
                 _log.warning("%s", self.trouble)
                 was_lost = True
             self._changed.fire()
+
+    async def _hold(self, client: Connection) -> None:
+        """Use a connection until it is gone; one to a server that is cut off from the others gives way to a better."""
+        self._client, self.trouble, self._refused = client, None, False
+        self._changed.fire()
+        while await until_gone(client):
+            better = await self._better(client)
+            if better and self._closed.is_set():
+                self._leave(better)
+            elif better:
+                _log.warning("NATS at %s is cut off from the others: another server is asked", _place(client.server))
+                self._leave(client)
+                self._client = client = better
+                self._changed.fire()
+        self._client = None
+        self._leave(client)
+
+    async def _better(self, client: Connection) -> Connection | None:
+        """A connection to another server, where JetStream answers."""
+        for server in self._where.servers:
+            if not self._closed.is_set() and server != client.server:
+                with contextlib.suppress(BusError):
+                    return await connect(server, self._where)
+        return None
 
     def _leave(self, client: Connection) -> None:
         """Close it in the background: with a server that is stuck that can take its time."""
@@ -123,3 +143,7 @@ class Link:
             await asyncio.wait([self._keeper], timeout=2 * ANSWER_S)
         if self._leaving:
             await asyncio.wait(self._leaving, timeout=ANSWER_S)
+
+
+def _place(server: str) -> str:
+    return urlsplit(server).netloc.rpartition("@")[2]
