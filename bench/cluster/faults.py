@@ -18,6 +18,7 @@ HOLDS_S = 9.0
 """Longer than a lease stands, so that somebody has to take over."""
 _MOST_SEGMENTS = 16
 _LOOK_S = 0.1
+_BY_ITSELF_S = 5.0
 Fault = AbstractAsyncContextManager[str]
 """Within it, something is broken; what, in words."""
 
@@ -156,17 +157,15 @@ def _use_up(stage: Stage) -> None:
 
 
 def _again(stage: Stage) -> None:
-    """By itself, or by a start."""
-    while True:
-        process = stage.database.process
-        assert process is not None
-        if process.poll() is not None:
-            stage.start_database()
-            return
+    """By itself within some seconds, or by a start."""
+    until_s = time.monotonic() + _BY_ITSELF_S
+    while time.monotonic() < until_s and stage.database.process is not None and stage.database.process.poll() is None:
         with suppress(psycopg.Error):
             stage.database.sql("SELECT pg_logical_emit_message(true, 'trial', 'x')")
             return
         time.sleep(_LOOK_S)
+    stage.database.stop(signal.SIGQUIT)
+    stage.start_database()
 
 
 @asynccontextmanager
