@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import exp
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 
 class Volume(Struct, frozen=True, kw_only=True):
@@ -43,6 +43,11 @@ class Volume(Struct, frozen=True, kw_only=True):
     def is_loud(self, hour: int) -> bool:
         """Whether it is an hour of many reports."""
         return hour % self.loud_each_h == 0
+
+    def as_came(self, hours: float, signals: int, asked: int) -> Volume:
+        """The volume of so many hours in which a busy machine let so much come of it."""
+        turns = max(1, signals) / 3
+        return structs.replace(self, turn_s=hours * 3_600 * self.services / turns, asks=asked / (hours * 60))
 
 
 class Sizes(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
-"""Thirty hours of mixed load on a whole cluster in a quarter of an hour: what everything holds, hour by hour.
+"""A day and more of mixed load on a whole cluster in a quarter of an hour: what everything holds, hour by hour.
 
-    python bench/cluster/day.py [--hours 30] [--speed 120] [--nats 3] [--json FILE]
+    python bench/cluster/day.py [--hours 27] [--speed 100] [--nats 1] [--json FILE]
 
 NATS, PostgreSQL and two processes of each role, as `stillup run` starts them, on a clock that runs ahead
 (:mod:`cluster.quick`): minutes, windows, days, checkpoints, the log's day and what NATS lets go come so much sooner,
@@ -176,7 +176,8 @@ async def day(cluster: Cluster, hours: int, volume: Volume) -> list[Hour]:
         for hour in range(1, hours + 1):
             await cluster.clock.sleep((began + timedelta(hours=hour) - cluster.clock.now()).total_seconds())
             now = await asyncio.to_thread(cluster.look)
-            reckoned = kept(since_hour, hour, volume, each)
+            came = volume.as_came(hour, mixed.done["said"], mixed.done["asked"])
+            reckoned = kept(since_hour, hour, came, each)
             told.append(Hour(hour=hour, held=now, kept=reckoned, done=dict(mixed.done), wrong=dict(mixed.wrong)))
             say(told[-1])
             if running.done():
@@ -227,9 +228,9 @@ async def run(folder: Path, args: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hours", type=int, default=30)
-    parser.add_argument("--speed", type=float, default=120.0)
-    parser.add_argument("--nats", type=int, default=3, choices=(1, 3))
+    parser.add_argument("--hours", type=int, default=27)
+    parser.add_argument("--speed", type=float, default=100.0)
+    parser.add_argument("--nats", type=int, default=1, choices=(1, 3))
     parser.add_argument("--json", type=Path, help="where every figure goes")
     parser.add_argument("--folder", type=Path, help="what is left there may be looked at")
     args = parser.parse_args()
