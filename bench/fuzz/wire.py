@@ -110,6 +110,7 @@ def _refusals() -> tuple[type[BaseException], ...]:
 
 def _prompts(protocol: Protocol) -> Target:
     from fuzz.targets import Target
+    from stillup.gateway.dialects.adapting import Learned, adapted
     from stillup.gateway.dialects.dialect import Losses, dialect_of
     from stillup.gateway.dialects.needs import needs
 
@@ -119,6 +120,8 @@ def _prompts(protocol: Protocol) -> Target:
     def run(data: bytes) -> None:
         ask = ask_of(protocol, data)
         _ = needs(ask)
+        for model in ("claude-opus-4-1", "gpt-4.1", "gemini-2.5-pro"):
+            _ = adapted(data, protocol, model, Learned(), goes_on=Form.PREFILL)
         with suppress(*owed):
             _ = spoken.go_on(data, "half", next(iter(Form)), 5)
         with suppress(*owed):

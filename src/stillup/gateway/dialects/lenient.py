@@ -21,6 +21,8 @@ as_string = msgspec.json.Decoder(str).decode
 """Values of one kind, what is in them as it is written. They raise what is unreadable."""
 _MOST_BRACKETS, _MOST_QUOTES, _MOST_COMMAS = 200_000, 300_000, 1_000_000
 """A million tokens of code have half of that. Each is a value that is built in one go, while nobody else is served."""
+_MOST_ESCAPED = 1_000_000
+"""Quotes in texts and around them: each is looked at for what follows it."""
 _MOST_SAID = 40_000
 """Quotes that begin or end a text, in one answer: a hundred calls and a thousand citations have half of that."""
 _MOST_HALVES = 200_000
@@ -45,7 +47,7 @@ def is_crowded(data: bytes) -> bool:
         return False
     if _has_more(data, (b"{", b"["), _MOST_BRACKETS) or _has_more(data, (b",",), _MOST_COMMAS):
         return True
-    return _has_more_texts(data, _MOST_QUOTES)
+    return _has_more_texts(data, _MOST_QUOTES) or _has_more(data, (b'"',), _MOST_ESCAPED)
 
 
 def is_crowded_answer(data: bytes) -> bool:

@@ -20,6 +20,8 @@ _SIGNS = {
     Protocol.GEMINI: (b'"inlineData"', b'"inline_data"', b'"fileData"', b'"file_data"'),
 }
 """Without these words there is neither image nor document. A scan of a large body costs more than reading its head."""
+_LARGE_SIGNS = {protocol: re.compile(b"|".join(words)) for protocol, words in _SIGNS.items()}
+_LARGE_BYTES = 1 << 20
 _DOCUMENT_TYPES = frozenset({"document", "file", "input_file"})
 _DOCUMENT_MIMES = frozenset({"application/pdf", "text/plain"})
 _BYTES_A_TOKEN = 4
@@ -253,10 +255,7 @@ _NO_MEDIA = _Media()
 
 
 def _media(protocol: Protocol, body: bytes) -> _Media:
-    for word in _SIGNS.get(protocol, ()):
-        if word in body:
-            break
-    else:
+    if not _has_sign(protocol, body):
         return _NO_MEDIA
     images = documents = cited = False
     size = 0
@@ -270,6 +269,14 @@ def _media(protocol: Protocol, body: bytes) -> _Media:
         cited = cited or _is_cited(part)
         size += _data_size(part)
     return _Media(images, documents, cited, min(size, len(body)))
+
+
+def _has_sign(protocol: Protocol, body: bytes) -> bool:
+    signs = _SIGNS.get(protocol, ())
+    if len(body) < _LARGE_BYTES or not signs:
+        return any(sign in body for sign in signs)
+    # A search for a word is slow where a text is made of its letters; this one goes from quote to quote.
+    return _LARGE_SIGNS[protocol].search(body) is not None
 
 
 def _is_cited(part: dict[str, object]) -> bool:
