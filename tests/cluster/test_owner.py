@@ -18,6 +18,7 @@ from stillup.daemon.cluster.publish import BOARDS, VERDICTS, unpack, unpack_boar
 from stillup.daemon.cluster.records import Heard, pack
 from stillup.model.service import State
 from stillup.model.signal import Counted
+from stillup.store import open_store
 from tests.cluster.one_partition import CLAUDE, Lease, World, dying, living, until
 
 
@@ -234,3 +235,25 @@ async def test_an_incident_that_is_open_when_the_bus_loses_everything_goes_on_as
     assert (incident.id, incident.opened_at) == (before.id, before.opened_at)
     assert incident.recovered_at is not None
     assert {c.incident for c in world.store.transitions() if c.incident} == {before.id}
+
+
+async def test_a_database_that_is_older_than_the_checkpoints_is_caught_up_from_the_log(world, tmp_path):
+    """As after a restore from a backup."""
+    owner = dying(world.owner())
+    async with living(owner):
+        for _ in range(20):
+            await world.minute(owner)
+    world.store.close()
+    world.store = open_store(tmp_path / "restored.db")
+    world.means = replace(world.means, kept=world.store.kept_of)
+    after = world.owner()
+    async with living(after):
+        await world.minute(after)
+        await world.is_as_if_nobody_died()
+        assert not after.judging.resumed
+    assert any("the database has less than that" in text for text in world.said)
+    again = world.owner()
+    async with living(again):
+        await world.minute(again)
+        assert again.judging.resumed
+        await world.is_as_if_nobody_died()

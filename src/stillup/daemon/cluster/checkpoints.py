@@ -59,6 +59,8 @@ class Meant(Struct, frozen=True, kw_only=True):
     oldest: int
     """The oldest record that the log still has, and the newest."""
     newest: int
+    kept: int | None = None
+    """Up to which record the database has the log; None where that is not known."""
 
 
 _decoder = msgspec.msgpack.Decoder(Checkpoint)
@@ -113,6 +115,8 @@ def why_not(checkpoint: Checkpoint, meant: Meant) -> str:
         return f"it was made with another catalogue (by stillup {checkpoint.stillup})"
     if checkpoint.birth != meant.birth or checkpoint.seq > meant.newest:
         return "it is of another log, one that is gone"
+    if meant.kept is not None and checkpoint.seq > meant.kept:
+        return "the database has less than that: it was restored, or is a new one"
     if checkpoint.judged <= meant.now - OLDEST:
         return f"it is of {checkpoint.judged:%Y-%m-%d %H:%M} UTC"
     return ""

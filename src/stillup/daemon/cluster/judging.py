@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 BIRTHS = "births"
 """The table of when each log began: what is known of one that is gone is not taken for that of the one after it."""
 _EVERY = timedelta(minutes=5)
+_ASKED_S = 1.0
+"""A database that stands still holds a takeover up no longer."""
 _LOG_KEPT = timedelta(hours=24)
 """So much of a log is kept even where no checkpoint needs it: for states that no version reads any more."""
 _MARKS = timedelta(minutes=30)
@@ -50,8 +52,9 @@ class Means(Struct, frozen=True, kw_only=True):
     """What judges of every partition are handed.
 
     ``fresh`` makes the monitor of some services that begins from nothing, ``restored`` one from its state; it raises
-    :class:`~stillup.errors.BadDataError`. ``past`` gives incidents of these services from the database, those that are
-    open, too; it blocks. ``saved`` is told when changes of verdict are in the database.
+    :class:`~stillup.errors.BadDataError`. Of the database ``past`` gives incidents of these services, those that are
+    open, too, and ``kept`` up to which record it has a log (None: it cannot say); both block. ``saved`` is told when
+    changes of verdict are in it.
     """
 
     bus: Bus
@@ -60,6 +63,7 @@ class Means(Struct, frozen=True, kw_only=True):
     fresh: Callable[[Sequence[str]], Monitor]
     restored: Callable[[bytes], Monitor]
     past: Callable[[Sequence[str]], Sequence[Incident]] = lambda _: ()
+    kept: Callable[[str], int | None] = lambda _: None
     saved: Callable[[], None] = lambda: None
     traces: Traces = OFF
 
@@ -96,16 +100,30 @@ class Judging:
         self._birth, skipped = await self._born(newest)
         oldest = max(oldest, skipped + 1)
         meant = Meant(
-            profiles=self._profiles, birth=self._birth, now=await self._means.bus.now(), oldest=oldest, newest=newest
-        )
+            profiles=self._profiles, birth=self._birth, now=await self._means.bus.now(), oldest=oldest, newest=newest,
+            kept=await self._kept(),
+        )  # fmt: skip
         found = await self._checkpoints.newest(meant)
         judge = begun_from(found, self._restored, self._means.say)
         self.resumed = judge is not None
         self.judge = judge if judge is not None else await self._from_the_beginning(oldest, newest)
-        self.saver = self._saver_of(f"{self.partition.name}/{self._birth}")
+        self.saver = self._saver_of(self._name)
         self.saver.seq = self.judge.seq
         self._kept_at = self.judge.judged
         return newest
+
+    @property
+    def _name(self) -> str:
+        """The log's, never another's: as the database knows it."""
+        return f"{self.partition.name}/{self._birth}"
+
+    async def _kept(self) -> int | None:
+        """Up to which record the database has this log; None where it does not say so at once."""
+        try:
+            async with asyncio.timeout(_ASKED_S):
+                return await asyncio.to_thread(self._means.kept, self._name)
+        except TimeoutError:
+            return None
 
     async def _from_the_beginning(self, oldest: int, newest: int) -> LogJudge:
         """A judge of all that the log has; of what lies before it only the incidents are known."""

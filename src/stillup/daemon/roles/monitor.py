@@ -107,6 +107,7 @@ class Monitoring:
             fresh=lambda _: Monitor(profile_of, settings, forecasts),
             restored=lambda state: Monitor.restore(state, profile_of, settings, forecasts),
             past=self._past,
+            kept=self._kept,
             saved=self._changed.set,
             traces=here.traces,
         )
@@ -174,6 +175,12 @@ class Monitoring:
         except StoreError as exc:
             self._here.say(f"forecasts begin without the incidents of the past: {exc}")
             return []
+
+    def _kept(self, log: str) -> int | None:
+        try:
+            return self._door().kept_of(log)
+        except StoreError:
+            return None
 
     async def _tell_of_changes(self) -> NoReturn:
         """Let the alerts of every monitor look into the database: one of them sends, and it may be another's."""
