@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable, Coroutine
 from itertools import count
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zlib import crc32
 
@@ -19,18 +21,24 @@ from stillup.bus.local import CLOSED, Signal
 from stillup.bus.where import Where
 from stillup.errors import BusError, BusRefused
 
+CONNECTED_S = 15.0  # to connect, to ask for JetStream and to leave again take ten at most
+STUCK = "a connection to NATS that was being made or used does not come to an end"
+T = TypeVar("T")
+Connects = Callable[[str, Where], Coroutine[Any, Any, Connection]]
 _log = logging.getLogger("stillup.bus")
 
 
 class Link:
     """Always reaching for the bus; at most one connection at a time."""
 
-    def __init__(self, where: Where) -> None:
+    def __init__(self, where: Where, connects: Connects = connect) -> None:
         self._where = where
+        self._connects = connects
         self._client: Connection | None = None
         self._changed = Signal()
         self._keeper: asyncio.Task[None] | None = None
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[Any]] = set()
+        self._odd = ""
         self._refused = False
         self._closed = asyncio.Event()
         self.trouble: str | None = f"NATS at {self.place} has not been reached yet"
@@ -81,7 +89,7 @@ class Link:
             if self._closed.is_set():
                 return
             try:
-                client = await connect(self._where.servers[(first + attempt) % len(self._where.servers)], self._where)
+                client = await self._connect(self._where.servers[(first + attempt) % len(self._where.servers)])
             except BusError as error:
                 self.trouble, self._refused = f"NATS at {self.place}: {error}", isinstance(error, BusRefused)
                 self._changed.fire()
@@ -105,7 +113,7 @@ class Link:
         """Use a connection until it is gone; one to a server that is cut off from the others gives way to a better."""
         self._client, self.trouble, self._refused = client, None, False
         self._changed.fire()
-        while await until_gone(client):
+        while await self._is_led_no_more(client):
             better = await self._better(client)
             if better and self._closed.is_set():
                 self._leave(better)
@@ -122,14 +130,52 @@ class Link:
         for server in self._where.servers:
             if not self._closed.is_set() and server != client.server:
                 with contextlib.suppress(BusError):
-                    return await connect(server, self._where)
+                    return await self._connect(server)
         return None
+
+    async def _is_led_no_more(self, client: Connection) -> bool:
+        try:
+            return await self._alone(until_gone(client))
+        except BusError:
+            return False
+
+    async def _connect(self, server: str) -> Connection:
+        return await self._alone(self._connects(server, self._where), CONNECTED_S)
+
+    async def _alone(self, work: Coroutine[Any, Any, T], within_s: float | None = None) -> T:
+        """In a task of its own, so that whatever nats-py does in it, this goes on reaching for the bus.
+
+        :raises BusError: it failed, hung or was cancelled by itself.
+        """
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait((task,), timeout=within_s)
+        finally:
+            if not task.done():
+                task.cancel()
+                self._leaving.add(task)
+                task.add_done_callback(self._left)
+        if not task.done() or task.cancelled():
+            raise BusError(STUCK)
+        error = task.exception()
+        if error is None or isinstance(error, BusError):
+            return task.result()
+        msg = f"the connection to NATS at {self.place} failed by a mistake: {type(error).__name__}: {str(error)[:200]}"
+        if msg != self._odd:
+            _log.warning("%s", msg)
+        self._odd = msg
+        raise BusError(msg) from error
 
     def _leave(self, client: Connection) -> None:
         """Close it in the background: with a server that is stuck that can take its time."""
         task = asyncio.create_task(leave(client), name="bus: leave a connection")
         self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+        task.add_done_callback(self._left)
+
+    def _left(self, task: asyncio.Task[Any]) -> None:
+        self._leaving.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at: it is of a connection that nobody wants any more
 
     async def close(self) -> None:
         self._closed.set()
