@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -19,7 +20,8 @@ from stillup.daemon.cluster.machine import Step
 from stillup.daemon.cluster.partitions import partitions_of
 from stillup.daemon.cluster.records import Partial, unpack
 from stillup.daemon.jobs import forecaster, profile_of, settings_of
-from stillup.errors import StoreError
+from stillup.daemon.roles.beat import present
+from stillup.errors import BusError, StoreError
 from stillup.hub.adding import Adding
 from stillup.model.verdict import Verdict
 from stillup.secret import Secret
@@ -79,6 +81,7 @@ class Oracle:
     async def look(self) -> list[str]:
         """Every law."""
         self._users()
+        await self._everybody()
         await self._reports()
         await self._verdicts()
         await self._told_story()
@@ -91,6 +94,16 @@ class Oracle:
             self._unless(not seen.lost, f"{len(seen.lost)} requests of kind {seen.name} were lost: {seen.lost[:3]}")
         odd = {status: n for status, n in self._load.answers.items() if status not in ("202", "503", "none")}
         self._unless(not odd, f"hubs answered {odd}")
+
+    async def _everybody(self) -> None:
+        """Each process says on the bus that it is there: none began in a fault and stands without it for ever."""
+        wanted = {name for name, part in self._stage.parts.items() if part.role != "story"}
+        until_s, missing = asyncio.get_running_loop().time() + CAUGHT_UP_S, wanted
+        while missing and asyncio.get_running_loop().time() < until_s:
+            with suppress(BusError):
+                missing = wanted - {beat.replica for beat in await present(self._bus)}
+            await asyncio.sleep(_LOOK_S if missing else 0.0)
+        self._unless(not missing, f"nothing is heard on the bus of {sorted(missing)}")
 
     async def _reports(self) -> None:
         """A report that was acknowledged is in the log once; one without an answer at most once."""

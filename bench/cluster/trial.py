@@ -157,6 +157,7 @@ class Trial:
                 break
             await asyncio.sleep(_LOOK_S)
         well_s = time.monotonic() - mended_s
+        self._broken += [f"{what}: {part.name} ended" for part in self._stage.parts.values() if not part.is_running]
         await self._are_held(bus, story_bus)
         one = Broken(what=what, takeover_s=takeover_s, story_s=story_s, gaps_s=gaps_s, well_s=well_s)
         self._faults.append(one)
