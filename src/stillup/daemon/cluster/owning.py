@@ -28,6 +28,7 @@ _LOOK_S = 10.0
 """So often the clock is compared with the bus's."""
 _AGAIN_S = 3.0
 _TAKEN_S = 1.0
+_GIVEN_UP_S = 2.0
 _APART_S = 0.4
 """Who holds partitions already leaves a free one so much longer to the others, for each that it holds."""
 
@@ -127,7 +128,7 @@ class Owning:
                 del self._wanted[partition.name]
                 await end((keeping,))
                 with suppress(BusError, TimeoutError):
-                    async with asyncio.timeout(1.0):
+                    async with asyncio.timeout(_GIVEN_UP_S):
                         await lease.give_up()
             if failed:
                 await self._clock.sleep(_AGAIN_S)  # somebody else may do better
