@@ -164,8 +164,6 @@ class Gateway:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
-    # --- living
-
     async def start(self) -> None:
         """Listen. The port is taken when this returns.
 
