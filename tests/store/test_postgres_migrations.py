@@ -150,3 +150,22 @@ def test_an_upgrade_of_a_server_is_whole_or_nothing(address, shape, next_version
     with pytest.raises(StoreError):
         open_store(address)
     assert shape() == before
+
+
+def test_who_only_reads_on_a_server_changes_nothing_there_and_reads_once_a_monitor_came(
+    address, shape, next_version, verdict
+):
+    with pytest.raises(StoreError, match=r"it is empty.*brings it up to date") as caught:
+        open_store(address, create=False)
+    assert caught.value.blame is Blame.NETWORK, "it is tried again"
+    with open_store(address) as store:
+        store.commit_step([verdict(0)], [], {})
+    before = shape()
+    next_version("    op.execute('CREATE TABLE added (x integer)')")
+    with pytest.raises(StoreError, match=rf"its schema is {HEAD}.*brings it up to date"):
+        open_store(address, create=False)
+    assert shape() == before
+    with open_store(address, create=False, late=True) as late:
+        with open_store(address):
+            pass
+        assert late.transitions() == [verdict(0)]

@@ -23,12 +23,12 @@ def open_store(where: Path | str | Secret, *, create: bool = True, wait_s: float
 
     A path is SQLite's: the file is made for its owner alone (0600), a missing folder likewise (0700). An address
     ``postgresql://USER:PASSWORD@HOST:PORT/DATABASE`` is PostgreSQL's; the database is there already, the tables in it
-    are made. ``wait_s`` is how long to wait for another process that is writing, and for a server. With ``late``, a
-    server that does not answer now is no error yet: each call tries again, and says so. Close it, or use it as a
-    context manager.
+    are made. Without ``create`` there must be a file, and a server's tables are left as they are. ``wait_s`` is how
+    long to wait for another process that is writing, and for a server. With ``late``, a server that does not answer now
+    is no error yet: each call tries again, and says so. Close it, or use it as a context manager.
 
-    :raises stillup.errors.StoreError: it cannot be used, and why; ``create`` is False and there is none; it was made
-        by a newer stillup. A file is never deleted and never replaced.
+    :raises stillup.errors.StoreError: it cannot be used, and why; ``create`` is False and there is none, or none of
+        this schema on a server; it was made by a newer stillup. A file is never deleted and never replaced.
     """
     from stillup.store.opening import open_database
 

@@ -45,7 +45,8 @@ def database_at(
             error = StoreError("a database is a file, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
             error.blame = Blame.USER
             raise error
-        return Postgres(where, wait_s, None if patient else min(_MOST_S, max(_LEAST_S, _WAITS * wait_s)))
+        deadline_s = None if patient else min(_MOST_S, max(_LEAST_S, _WAITS * wait_s))
+        return Postgres(where, wait_s, deadline_s, create=create)
     from stillup.store.sqlite import SqliteFile
 
     return SqliteFile(Path(where).expanduser().absolute(), wait_s, create=create)

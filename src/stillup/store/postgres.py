@@ -82,11 +82,15 @@ def _holds_password(parts: Mapping[str, str]) -> bool:
 class Postgres:
     """A :class:`~stillup.store.database.Database` on a server. ``wait_s`` is for a connection, and for a lock.
 
-    ``deadline_s`` bounds a whole transaction; None where one may take as long as it takes (a move).
+    ``deadline_s`` bounds a whole transaction; None where one may take as long as it takes (a move). Without ``create``
+    the tables are others': they are neither made nor brought up to date.
     """
 
-    def __init__(self, address: Secret, wait_s: float = 5.0, deadline_s: float | None = _DEADLINE_S) -> None:
+    def __init__(
+        self, address: Secret, wait_s: float = 5.0, deadline_s: float | None = _DEADLINE_S, *, create: bool = True
+    ) -> None:
         self.where = name_of(address)
+        self._create = create
         self._address = address
         self._wait_s = wait_s
         self._deadline_s = deadline_s
@@ -116,7 +120,7 @@ class Postgres:
         with postgres_errors(self.where):
             with self._engine.connect() as conn:
                 self._check_server(conn)
-            prepare(self._engine, self.where)
+            prepare(self._engine, self.where, may_change=self._create)
 
     def make_room(self, times: Iterable[int]) -> None:
         """Make the parts of these days, if they were not looked for by this process yet.

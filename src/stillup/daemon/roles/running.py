@@ -148,7 +148,7 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
         stack.push_async_callback(asyncio.to_thread, traces.close)
         if why_not:
             say(why_not)
-        opener = store_opener(config, environ, clock)
+        opener = store_opener(config, environ, clock, writes=start.role == "monitor")
         if start.role in _NEED_STORE:
             _warn_of_file(config, environ, say)
             await asyncio.to_thread(_first_look, opener, say)
@@ -259,12 +259,15 @@ def limits(config: Config) -> LogLimits:
     return LogLimits(max_bytes=config.cluster.log_mb * _MB, max_age_s=config.cluster.log_days * 86_400)
 
 
-def store_opener(config: Config, environ: Mapping[str, str], clock: Clock) -> Callable[[], Store]:
-    """Opens the cluster's database, and sees that it is this cluster's."""
+def store_opener(
+    config: Config, environ: Mapping[str, str], clock: Clock, *, writes: bool = True
+) -> Callable[[], Store]:
+    """Opens the cluster's database, and sees that it is this cluster's; who ``writes`` there makes its tables."""
     from stillup.store import open_store
 
     def opened() -> Store:
-        store = open_store(config.store_at(environ))
+        where = config.store_at(environ)
+        store = open_store(where, create=writes or isinstance(where, Path))
         try:
             store.claim(config.cluster.prefix, clock.now())
         except BaseException:
