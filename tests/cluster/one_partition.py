@@ -13,6 +13,7 @@ from stillup.daemon.cluster.judging import Means
 from stillup.daemon.cluster.log_judge import LogJudge
 from stillup.daemon.cluster.owner import Lost, Owner
 from stillup.daemon.cluster.partitions import Partition
+from stillup.daemon.cluster.saving import BeginAnew
 from stillup.daemon.cluster.skew import Skew
 from stillup.daemon.jobs import profile_of
 from stillup.errors import StoreError
@@ -153,7 +154,7 @@ async def living(owner):
 
 async def killed(task):
     task.cancel()
-    with suppress(asyncio.CancelledError, BaseExceptionGroup, Lost):
+    with suppress(asyncio.CancelledError, BaseExceptionGroup, Lost, BeginAnew):
         await task
 
 

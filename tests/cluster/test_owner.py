@@ -16,10 +16,11 @@ from stillup.daemon.cluster import judging
 from stillup.daemon.cluster.owner import Lost, Owner
 from stillup.daemon.cluster.publish import BOARDS, VERDICTS, unpack, unpack_board
 from stillup.daemon.cluster.records import Heard, pack
+from stillup.daemon.cluster.saving import BeginAnew
 from stillup.model.service import State
 from stillup.model.signal import Counted
 from stillup.store import open_store
-from tests.cluster.one_partition import CLAUDE, Lease, World, dying, living, until
+from tests.cluster.one_partition import CLAUDE, Lease, World, dying, killed, living, until
 
 
 @pytest.fixture
@@ -256,4 +257,33 @@ async def test_a_database_that_is_older_than_the_checkpoints_is_caught_up_from_t
     async with living(again):
         await world.minute(again)
         assert again.judging.resumed
+        await world.is_as_if_nobody_died()
+
+
+@pytest.mark.parametrize("is_taken_over", [False, True])
+async def test_a_database_that_comes_back_older_than_what_was_written_leaves_no_gap(world, tmp_path, is_taken_over):
+    """It was away when somebody took over, or was restored under whoever judges: nobody could ask what it has."""
+    owner = dying(world.owner())
+    world.means = replace(world.means, kept=lambda log: None if world.is_down else world.store.kept_of(log))
+    async with living(owner) as first:
+        for _ in range(20):
+            await world.minute(owner)
+        world.is_down, working = True, first
+        if is_taken_over:
+            await killed(first)
+            owner = dying(world.owner())
+            working = asyncio.create_task(owner.run())
+        for _ in range(2):
+            await world.minute(owner)
+        assert owner.judging.resumed == is_taken_over
+        world.store.close()
+        world.store = open_store(tmp_path / "restored.db")
+        world.is_down = False
+        while not working.done():
+            await world.minute()
+        with pytest.raises(BeginAnew, match="restored from a backup"):
+            working.result()
+    after = world.owner()
+    async with living(after):
+        await world.minute(after)
         await world.is_as_if_nobody_died()

@@ -109,6 +109,7 @@ class Judging:
         self.judge = judge if judge is not None else await self._from_the_beginning(oldest, newest)
         self.saver = self._saver_of(self._name)
         self.saver.seq = self.judge.seq
+        self.saver.vouched = self.judge.seq if self.resumed else -1
         self._kept_at = self.judge.judged
         return newest
 

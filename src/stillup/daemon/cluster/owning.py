@@ -27,6 +27,8 @@ LEASES = "leases"
 _LOOK_S = 10.0
 """So often the clock is compared with the bus's."""
 _AGAIN_S = 3.0
+_ANEW_S = 1.0
+"""Else a database too slow to be asked what it has would have the log read without a pause."""
 _TAKEN_S = 1.0
 _GIVEN_UP_S = 2.0
 _APART_S = 0.4
@@ -147,6 +149,7 @@ class Owning:
             exc = None if working.cancelled() else working.exception()
             if isinstance(exc, BeginAnew):
                 self._say(f"partition {partition.name} is judged anew: {exc}")
+                await self._clock.sleep(_ANEW_S)
                 continue
             if exc is None or isinstance(exc, Lost):
                 self._say(f"partition {partition.name} is another's now, or will be")

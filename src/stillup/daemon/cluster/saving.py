@@ -1,13 +1,15 @@
 """Judged minutes on their way into the database: nothing waits for it, and nothing is lost or written twice by it.
 
 What cannot be written waits; when too much waits, all of it is let go and the judge begins anew from its checkpoint
-once the database is back: the log still has it.
+once the database is back: the log still has it. So it does when the database has less than it is known to have had: it
+was restored from a backup, or is a new one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,7 +18,7 @@ from stillup.errors import StoreError
 from stillup.store import Report as KeptReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from stillup.clock import Clock
     from stillup.daemon.cluster.machine import Step
@@ -65,6 +67,8 @@ class Saver:
         self._fails = ""
         self.seq = 0
         """Everything up to this record of the log is written."""
+        self.vouched = -1
+        """Up to which record the database must have the log; -1: whatever it has, nobody can begin further back."""
 
     @property
     def waiting(self) -> int:
@@ -100,13 +104,14 @@ class Saver:
 
     async def flush(self) -> None:
         """Write what waits, as far as it can be done at once; nobody runs :meth:`run` any more."""
-        while self._steps and await self._write():
-            pass
+        with suppress(BeginAnew):  # whoever comes next finds the same
+            while self._steps and await self._write():
+                pass
 
     async def run(self) -> NoReturn:
         """Write until cancelled.
 
-        :raises BeginAnew: too much had to be let go, and the database is back.
+        :raises BeginAnew: too much had to be let go, and the database is back; or it has less than it had.
         """
         while True:
             await self._news.wait()
@@ -120,14 +125,17 @@ class Saver:
                     await self._clock.sleep(_AGAIN_S)
 
     async def _write(self) -> bool:
-        """Write the oldest of what waits; whether it was."""
+        """Write the oldest of what waits; whether it was.
+
+        :raises BeginAnew: minutes are missing before these.
+        """
         steps, reports = list(islice(self._steps, _BATCH)), tuple(self._reports)
         batch = Unsaved(log=self._log)
         for step in steps:
             batch.add(step)
         try:
             # A thread goes on when we are cancelled: what it writes is harmless twice.
-            dropped = await asyncio.to_thread(lambda: batch.write(self._store(), reports))
+            dropped = await asyncio.to_thread(self._put, batch, reports)
         except StoreError as exc:
             self._trouble(str(exc))
             self._done.set()
@@ -137,13 +145,21 @@ class Saver:
         if steps and not self._overflowed:
             for _ in steps:
                 self._signals -= len(self._steps.popleft().arrived)
-            self.seq = batch.seq
+            self.seq = self.vouched = batch.seq
             if batch.changes:
                 self._saved()
         if dropped:
             self._say(f"{dropped} signals cannot be stored and were left out")
         self._done.set()
         return True
+
+    def _put(self, batch: Unsaved, reports: Sequence[KeptReport]) -> int:
+        """Write it behind what is there; how many signals had to be left out. Blocks."""
+        store = self._store()
+        if self.vouched >= 0 and store.kept_of(self._log) < self.vouched:
+            msg = "the database has less of its log than it had: it was restored from a backup, or is a new one"
+            raise BeginAnew(msg)
+        return batch.write(store, reports)
 
     def _trouble(self, why: str) -> None:
         if why and not self._fails:
