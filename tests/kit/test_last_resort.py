@@ -20,7 +20,7 @@ def test_its_packages_are_those_that_the_gateway_is_tested_with():
 
 def test_the_commands_check_hashes_and_fetch_nothing_where_a_folder_is_given(tmp_path):
     venv, pip = LastResort(tmp_path / "offline").steps(tmp_path)
-    assert venv[1:3] == ("-m", "venv")
+    assert venv[1:4] == ("-P", "-m", "venv")
     assert {"--no-deps", "--require-hashes", "--no-index"} <= set(pip)
     assert "--no-index" not in LastResort(tmp_path).steps()[1]
 

