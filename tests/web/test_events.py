@@ -63,7 +63,7 @@ def test_each_change_is_told_before_the_board_that_shows_it_and_numbers_rise(sta
     assert [t["event"] for t in told] == ["verdict", "verdict", "board"]
     assert told[0]["data"] == msgspec.to_builtins(change.wire())
     assert told[2]["data"]["seq"] == 8
-    numbers = [int(t["id"]) for t in (first, *told)]
+    numbers = [int(t["id"].partition("-")[0]) for t in (first, *told)]
     assert numbers == sorted(set(numbers))
 
 
@@ -121,7 +121,18 @@ def test_what_the_browser_heard_last_counts_more_than_what_the_address_says(stag
         assert listener.next() == board
 
 
-@pytest.mark.parametrize("heard", ["1", "999999999999999999"])
+def test_who_comes_from_another_page_of_the_same_numbers_is_shown_the_whole_board(stage):
+    """Pages of a cluster that began at the same moment count alike, and told different things by that number."""
+    with Listener(stage.address) as listener:
+        number, _, life = listener.next()["id"].partition("-")
+        stage.show(boards.board(seq=8), boards.verdict())
+    assert life
+    for heard in (number, f"{number}-0", f"{number}-{life[::-1]}0"):
+        with Listener(stage.address, f"?after={heard}") as listener:
+            assert [listener.next()["event"] for _ in range(2)] == ["reset", "board"]
+
+
+@pytest.mark.parametrize("heard", ["1", "999999999999999999", "1-abc"])
 def test_who_was_away_too_long_is_told_to_look_at_the_whole_anew(stage, heard):
     with Listener(stage.address, f"?after={heard}") as listener:
         assert [listener.next()["event"] for _ in range(2)] == ["reset", "board"]
@@ -133,6 +144,9 @@ def test_who_was_away_too_long_is_told_to_look_at_the_whole_anew(stage, heard):
         ("?service=nobody", {}, 404),
         ("?after=nonsense", {}, 400),
         ("?after=-1", {}, 400),
+        ("?after=1-xyz", {}, 400),
+        ("?after=1-", {}, 400),
+        (f"?after=1-{'a' * 30}", {}, 400),
         ("?after=1e5", {}, 400),
         ("?after=%D9%A3", {}, 400),
         (f"?after={'9' * 30}", {}, 400),
@@ -289,14 +303,14 @@ def test_the_ring_is_bounded_and_knows_what_it_has_lost():
     ring = Ring(first=1000)
     for seq in range(5_000):
         ring.add(boards.board(seq=seq), [])
-    assert ring.since(1000, None) is None
-    assert ring.since(ring.last, None) == b""
-    assert ring.since(ring.last - 1, None).count(b"event: board") == 1
-    assert ring.since(ring.last + 1, None) is None
-    assert ring.since(ring.last - 100, "claude").count(b"event: board") == 100
+    assert ring.since(1000, "", None) is None
+    assert ring.since(ring.last, "", None) == b""
+    assert ring.since(ring.last - 1, "", None).count(b"event: board") == 1
+    assert ring.since(ring.last + 1, "", None) is None
+    assert ring.since(ring.last - 100, "", "claude").count(b"event: board") == 100
 
 
 def test_a_new_process_gives_numbers_that_no_earlier_one_gave(site_of):
     ring = Ring(first=2000)
-    assert ring.since(1999, None) is None
-    assert ring.since(2000, None) == b""
+    assert ring.since(1999, "", None) is None
+    assert ring.since(2000, "", None) == b""

@@ -8,8 +8,10 @@ what was missed is not known any more. Each reader has a short queue; who does n
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from secrets import token_hex
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -35,7 +37,9 @@ _QUEUE = 64
 _PING_S = 15.0
 _PING = b": still here\n\n"
 _RETRY_MS = 3_000
-_LONGEST_NUMBER = 18
+_HEARD = re.compile(r"([0-9]{1,18})(?:-([0-9a-f]{1,16}))?", re.ASCII)
+"""An event's number, and the life of the page that told it."""
+Heard = tuple[int, str]
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -72,14 +76,21 @@ class Events:
     """Everybody who listens. All of it runs in the page's own loop; :meth:`publish` must be called there."""
 
     def __init__(
-        self, site: Site, *, most: int = MOST_READERS, most_each: int = MOST_EACH, ping_s: float = _PING_S
+        self,
+        site: Site,
+        *,
+        most: int = MOST_READERS,
+        most_each: int = MOST_EACH,
+        ping_s: float = _PING_S,
+        life: str | None = None,
     ) -> None:
+        """``life`` is what no other page's is; None makes one."""
         self._site = site
         self._most = most
         self._peers = Peers(most_each=most_each)
         self._ping_s = ping_s
         # Numbers go on rising over a restart: nobody tells a thousand changes a second.
-        self._ring = Ring(int(site.clock.now().timestamp() * 1000))
+        self._ring = Ring(int(site.clock.now().timestamp() * 1000), token_hex(4) if life is None else life)
         self._readers: set[_Reader] = set()
         self.dropped = 0
         """Readers that were let go because they did not read."""
@@ -157,15 +168,15 @@ class Events:
                 reader.waiting.clear()
                 await send(_body(frames))
 
-    def _missed(self, board: Board, service: str | None, heard: int | None, *, brief: bool) -> bytes:
+    def _missed(self, board: Board, service: str | None, heard: Heard | None, *, brief: bool) -> bytes:
         if heard is None:
             return self._ring.now(board, service)
-        missed = self._ring.since(heard, service, brief=brief)
+        missed = self._ring.since(*heard, service, brief=brief)
         return self._ring.reset() + self._ring.now(board, service) if missed is None else missed
 
 
-def _asked(scope: Scope, board: Board) -> tuple[str | None, int | None, bool]:
-    """The service and the number of the event heard last, where they are said; whether changes are wanted in brief."""
+def _asked(scope: Scope, board: Board) -> tuple[str | None, Heard | None, bool]:
+    """The service and the id of the event heard last, where they are said; whether changes are wanted in brief."""
     query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
     service = query.get("service")
     if service is not None and service not in board.services:
@@ -174,9 +185,10 @@ def _asked(scope: Scope, board: Board) -> tuple[str | None, int | None, bool]:
     text = (query.get("after") if last is None else last) or ""
     if not text:
         return service, None, "brief" in query
-    if not text.isascii() or not text.isdecimal() or len(text) > _LONGEST_NUMBER:
-        raise HTTPException(status_code=400, detail="`after` and Last-Event-ID are the number of an event.")
-    return service, int(text), "brief" in query
+    heard = _HEARD.fullmatch(text)
+    if heard is None:
+        raise HTTPException(status_code=400, detail="`after` and Last-Event-ID are the id of an event.")
+    return service, (int(heard[1]), heard[2] or ""), "brief" in query
 
 
 def _body(frames: bytes) -> HTTPResponseBodyEvent:

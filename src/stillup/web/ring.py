@@ -40,9 +40,14 @@ class Told(Struct, frozen=True):
 
 
 class Ring:
-    """The newest events. ``first`` is the number they begin with: higher than any that an earlier process gave."""
+    """The newest events. ``first`` is the number they begin with: higher than any that an earlier process gave.
 
-    def __init__(self, first: int) -> None:
+    ``life`` is this process's own, and stands in every id behind the number: two pages that tell the same people count
+    each for itself, and what one calls 7 is not what the other does.
+    """
+
+    def __init__(self, first: int, life: str = "") -> None:
+        self.life = life
         self._events: deque[Told] = deque()
         self._bytes = 0
         self._oldest = self.last = first
@@ -62,19 +67,19 @@ class Ring:
             self._oldest = gone.id
         return made
 
-    def since(self, heard: int, service: str | None, *, brief: bool = False) -> bytes | None:
-        """What a reader missed who heard all up to ``heard``; None where that is not known any more."""
-        if not self._oldest <= heard <= self.last:
+    def since(self, heard: int, life: str, service: str | None, *, brief: bool = False) -> bytes | None:
+        """What a reader missed who heard all up to ``heard`` of that life; None where that is not known here."""
+        if life != self.life or not self._oldest <= heard <= self.last:
             return None
         return b"".join(told.of(service, brief=brief) for told in self._later(heard))
 
     def now(self, board: Board, service: str | None) -> bytes:
         """How things stand, for a reader who has just come; nothing new happened, so it has no number of its own."""
-        return _frame(self.last, "board", _board(board, service))
+        return self._frame("board", _board(board, service))
 
     def reset(self) -> bytes:
         """What was missed is gone: the reader must look at the whole anew."""
-        return _frame(self.last, "reset", {"after": self.last})
+        return self._frame("reset", {"after": self._id})
 
     def _later(self, heard: int) -> Iterator[Told]:
         newer: list[Told] = []
@@ -86,19 +91,23 @@ class Ring:
 
     def _change(self, change: Verdict) -> Told:
         self.last += 1
-        frame = _frame(self.last, "verdict", change.wire())
-        brief = _frame(self.last, "verdict", {"service": change.service, "at": iso(change.at)})
+        frame = self._frame("verdict", change.wire())
+        brief = self._frame("verdict", {"service": change.service, "at": iso(change.at)})
         return Told(self.last, frame, {change.service: frame}, brief)
 
     def _minute(self, board: Board) -> Told:
         self.last += 1
-        parts = {service: _frame(self.last, "board", _board(board, service)) for service in board.services}
-        return Told(self.last, _frame(self.last, "board", _board(board, None)), parts)
+        parts = {service: self._frame("board", _board(board, service)) for service in board.services}
+        return Told(self.last, self._frame("board", _board(board, None)), parts)
 
+    @property
+    def _id(self) -> str:
+        return f"{self.last}-{self.life}" if self.life else str(self.last)
 
-def _frame(number: int, kind: str, data: object) -> bytes:
-    # JSON has no line break of its own, so the data is one line.
-    return b"id: %d\nevent: %b\ndata: %b\n\n" % (number, kind.encode(), _encode(data))
+    def _frame(self, kind: str, data: object) -> bytes:
+        """An event with the newest id."""
+        # JSON has no line break of its own, so the data is one line.
+        return b"id: %b\nevent: %b\ndata: %b\n\n" % (self._id.encode(), kind.encode(), _encode(data))
 
 
 def _board(board: Board, service: str | None) -> dict[str, object]:
