@@ -14,6 +14,7 @@ from stillup.errors import StoreError
 from stillup.model.incident import Incident
 from stillup.model.service import Confidence, Family, State
 from stillup.web.app import build
+from stillup.web.mishaps import NO_HISTORY
 from stillup.web.past import bearing, cell, cursor_of, floored, months_of, read_cursor
 
 NOW = boards.NOW
@@ -321,6 +322,8 @@ def test_a_database_that_cannot_be_read_is_said_and_nothing_of_it_told(open_, ur
     assert answer.status_code == 503
     assert "cannot be read right now" in words(answer)
     assert "somebody" not in answer.text
+    for_programs = open_(archive=Broken()).get(url)
+    assert (for_programs.status_code, for_programs.json()["detail"]) == (503, NO_HISTORY)
 
 
 @pytest.mark.parametrize("url", URLS)

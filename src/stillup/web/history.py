@@ -19,6 +19,7 @@ from stillup.model.evidence import Standing
 from stillup.sources.decode import clean
 from stillup.verdict.telling.explain import FAMILY_WORDS, side
 from stillup.web import draw
+from stillup.web.mishaps import NO_HISTORY
 from stillup.web.pages import NoSuchService
 from stillup.web.past import bearing, cursor_of, lately, months_of, read_cursor, side_by_side
 from stillup.web.render import render
@@ -170,7 +171,7 @@ def _asked(ask: Callable[[], T]) -> T:
     try:
         return ask()
     except StoreError as exc:
-        raise Refused(status_code=503, detail="What was kept cannot be read right now; try again in a moment.") from exc
+        raise Refused(status_code=503, detail=NO_HISTORY) from exc
 
 
 def _chosen(told: Sequence[str]) -> list[str]:

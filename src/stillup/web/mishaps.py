@@ -9,6 +9,7 @@ from litestar.enums import MediaType
 from litestar.exceptions import HTTPException
 from litestar.response import Response
 
+from stillup.errors import StoreError
 from stillup.web import problems
 from stillup.web.render import render
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from stillup.web.site import Site
 
+_LATER = {"Retry-After": "10"}
 _log = logging.getLogger(__name__)
 _SAYS = {
     400: ("That request cannot be understood.", "Something in the address or the form is not as it should be."),
@@ -28,6 +30,11 @@ _SAYS = {
     429: ("That is too often.", "Wait a little and try again."),
     503: ("Not now.", "What stands behind this page cannot be reached; try again in a moment."),
 }
+NO_HISTORY = (
+    "The history cannot be read right now: the database that keeps it does not answer. How things stand now is on the "
+    "first page, which does not need it. Try again in a moment."
+)
+"""What is missing where what was kept cannot be read."""
 _OURS = ("Something went wrong here.", "It is this page that failed, which says nothing about the service.")
 
 
@@ -43,7 +50,7 @@ def _refused(request: Request[Any, Any, Any], exc: HTTPException) -> Response[An
     if request.url.path.startswith("/api/"):
         return problems.refused(request, exc)
     if not _wants_page(request):
-        detail = exc.detail if status < 500 else _OURS[0]
+        detail = _OURS[0] if status == 500 else exc.detail  # what is said at 500 was not written for readers
         return Response(
             {"status_code": status, "detail": detail}, status_code=status, headers=exc.headers,
             media_type=MediaType.JSON,
@@ -52,6 +59,14 @@ def _refused(request: Request[Any, Any, Any], exc: HTTPException) -> Response[An
     site = None if status >= 500 else request.app.state.site  # what failed may be what a page is made from
     page = error_page(status, exc.detail if near != () else "", site, near=near)
     return Response(page, status_code=status, headers=exc.headers, media_type=MediaType.HTML)
+
+
+def _unread(request: Request[Any, Any, Any], exc: StoreError) -> Response[Any]:
+    _log.warning("%s %s: %s", request.method, request.url.path, exc)
+    if request.url.path.startswith("/api/") or not _wants_page(request):
+        return _refused(request, HTTPException(status_code=503, detail=NO_HISTORY, headers=_LATER))
+    page = error_page(503, NO_HISTORY)
+    return Response(page, status_code=503, headers=_LATER, media_type=MediaType.HTML)
 
 
 def _broken(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
@@ -64,4 +79,4 @@ def _wants_page(request: Request[Any, Any, Any]) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-HANDLERS: dict[int | type[Exception], Any] = {HTTPException: _refused, Exception: _broken}
+HANDLERS: dict[int | type[Exception], Any] = {HTTPException: _refused, StoreError: _unread, Exception: _broken}
