@@ -20,6 +20,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -50,6 +51,7 @@ from tests.store.pgserver import PgServer
 
 ROLES = ("monitor", "hub", "gateway", "web")
 EACH = 2
+DATABASE = "day"
 _SYNC_S = 120.0
 """So often NATS puts its files in order unless told otherwise."""
 
@@ -57,8 +59,8 @@ _SYNC_S = 120.0
 class Cluster:
     """All of it, for one run; an async context manager."""
 
-    def __init__(self, folder: Path, servers: int, speed: float) -> None:
-        self.folder, self.clock = folder, Days(time.time() // 60 * 60, speed)
+    def __init__(self, folder: Path, servers: int, speed: float, roles: Sequence[str] = ROLES) -> None:
+        self.folder, self.clock, self._roles = folder, Days(time.time() // 60 * 60, speed), roles
         self._monitoring = [(free_port(), free_port()) for _ in range(servers)]
         self.nats = [self._server(n, servers) for n in range(servers)]
         self.database = PgServer()
@@ -88,7 +90,7 @@ class Cluster:
             keep.callback(server.stop)
         keep.callback(self.database.remove)
         await asyncio.to_thread(self.database.start)
-        store = await asyncio.to_thread(self.database.new_database, "day")
+        store = await asyncio.to_thread(self.database.new_database, DATABASE)
         a, b = [await keep.enter_async_context(ProviderServer(name)) for name in "AB"]
         keep.enter_context(self.hook)
         where = Where(servers=tuple(s.url for s in self.nats), prefix=PREFIX, name="day")
@@ -96,7 +98,7 @@ class Cluster:
         keep.push_async_callback(real.close)
         self.bus = DayBus(real, self.clock)
         keep.push_async_callback(self._end)
-        for role in ROLES:
+        for role in self._roles:
             for n in range(1, EACH + 1):
                 self.parts.append(self._part(role, f"{role}-{n}", store, a.url, b.url))
         await self._ready()
@@ -150,7 +152,7 @@ class Cluster:
             memory=memory,
             heap=held.heap_mb(f"http://127.0.0.1:{profile}"),
             streams=held.streams(f"http://127.0.0.1:{http}", store),
-            tables=held.tables(self.database, "day"),
+            tables=held.tables(self.database, DATABASE),
             disk=held.disk_bytes(store),
             copying=held.disk_bytes(store / "jetstream" / "$SYS"),
         )
