@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import sys
+import threading
+import tracemalloc
 from contextlib import contextmanager
 
 import pytest
 
+from stillup.gateway.core.fault import Fault
+from stillup.gateway.core.values import Protocol
+from stillup.gateway.dialects.coding import decoded
 from stillup.gateway.dialects.lenient import is_crowded
-from tests.gateway.app.conftest import Client
+from stillup.gateway.dialects.whole import WholeWatch
+from tests.gateway.app.conftest import WITHIN_S, Client
 
 CALL = b'{"type":"tool_use","id":"t","name":"f","input":{"\xa4":1}}'
 BODY = (
@@ -106,3 +113,71 @@ async def test_an_answer_of_a_hundred_thousand_parts_is_not_put_into_other_words
 def test_more_values_than_any_model_is_asked_with_are_not_built(kind):
     assert is_crowded(CROWDED[kind])
     assert not is_crowded(b'{"text":"%s"}' % CROWDED[kind].replace(b'"', b'\\"')[:300_000])
+
+
+# --- a body that came packed: thirty kilobytes of it are thirty megabytes
+
+
+async def test_a_body_is_unpacked_beside_the_loop_and_everybody_else_is_served_meanwhile(a, start, monkeypatch):
+    begun, done = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slowly(*told):
+        loop.call_soon_threadsafe(begun.set)
+        assert done.wait(WITHIN_S)
+        return decoded(*told)
+
+    monkeypatch.setattr("stillup.gateway.dialects.requests.decoded", slowly)
+    gateway = await start(a, chain=["a-openai/gpt-4.1"])
+    client, headers = Client(gateway), [("content-type", "application/json"), ("x-api-key", "dummy-key")]
+    body = b'{"model":"claude-opus-4-5","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}'
+    packed = asyncio.create_task(
+        client.send("POST", "/v1/messages", [*headers, ("Content-Encoding", "gzip")], gzip.compress(body))
+    )
+    async with asyncio.timeout(WITHIN_S):
+        await begun.wait()
+        assert (await client.send("POST", "/v1/messages", headers, body)).status == 200
+        assert not packed.done()
+        done.set()
+        assert (await packed).status == 200
+    assert a.counts.requests == 2
+
+
+async def test_who_goes_away_while_a_body_is_unpacked_costs_no_request(a, start, monkeypatch):
+    begun, done = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slowly(*told):
+        loop.call_soon_threadsafe(begun.set)
+        assert done.wait(WITHIN_S)
+        return decoded(*told)
+
+    monkeypatch.setattr("stillup.gateway.dialects.requests.decoded", slowly)
+    gateway = await start(a, chain=["a-anthropic"])
+    body = gzip.compress(b'{"model":"claude-opus-4-5","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}')
+    head = b"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n"
+    _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    async with asyncio.timeout(WITHIN_S):
+        writer.write(head % len(body) + body)
+        await begun.wait()
+        writer.transport.abort()
+        while any(not connection.is_idle for connection in gateway._connections):  # noqa: ASYNC110 - no one tells
+            await asyncio.sleep(0)
+        done.set()
+        assert (await Client(gateway).send("GET", "/healthz")).status == 200
+        packed = await Client(gateway).send("POST", "/v1/messages", [("content-encoding", "gzip")], b"\x1f\x8b broken")
+    assert packed.status == 400
+    assert a.counts.requests == 0
+
+
+@pytest.mark.parametrize(("letters", "fault"), [(60_000_000, Fault.MALFORMED), (3_000_000, None)])
+def test_an_upstreams_answer_that_unpacks_to_a_thousand_times_its_size_is_given_up_early(letters, fault):
+    answer = b'{"type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"%s"}]}'
+    watch = WholeWatch(Protocol.ANTHROPIC, coding="gzip")
+    watch.feed(gzip.compress(answer % (b"a" * letters)))
+    tracemalloc.start()
+    try:
+        assert watch.finish()[0] == fault
+        assert tracemalloc.get_traced_memory()[1] < 16_000_000
+    finally:
+        tracemalloc.stop()

@@ -13,6 +13,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ from stillup.gateway.dialects.holding import Room
 from stillup.gateway.dialects.requests import protocol_of, read_request
 from stillup.gateway.faults.faults import Faults
 from stillup.gateway.handling import Handling
+from stillup.gateway.housekeeping import keep_house, sweep
 from stillup.gateway.journal import Journal
 from stillup.gateway.later.later import Later
 from stillup.gateway.later.passing import is_to_wait
@@ -47,9 +49,10 @@ from stillup.gateway.proxies import is_loopback
 from stillup.gateway.seen.passage import Ending
 from stillup.gateway.statuspage import ReplicaStatus
 from stillup.gateway.telling import estimate, id_lines, new_id
+from stillup.gateway.unpacking import Unpacking, is_packed
 from stillup.gateway.whom import Whom
 from stillup.gateway.wire.listening import Listening
-from stillup.gateway.wire.server import Connection, Incoming, Stop
+from stillup.gateway.wire.server import Connection, Exchange, Incoming, Stop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,9 +65,6 @@ if TYPE_CHECKING:
     from stillup.gateway.seen.facade import Seen
     from stillup.gateway.seen.passage import Passage
 
-_SWEEP_S = 5.0
-_SYNC_S = 1.0
-_PRUNE_EVERY = 60
 _FULL_RETRY_S = 2.0
 _STOP_RETRY_S = 5.0
 _LOOK_S = 0.02
@@ -122,6 +122,7 @@ class Gateway:
         )
         self.outbox = Outbox(journal, self.wall_s)
         self.aside = ThreadPoolExecutor(1)  # one: the loop has half of the processor, whatever else takes long
+        self.unpacks = ThreadPoolExecutor(1)
         self.lines = Lines(self.now, tls=tls, environ=environ)
         self.max_body_bytes = settings.max_body_mb * 1_048_576
         host, _, port = settings.listen.rpartition(":")
@@ -173,11 +174,11 @@ class Gateway:
         self.lines.check(self.plan.upstreams)
         self.port = await self._listening.start(self.host, self.port)
         await self.seen.start()
-        _ = self.task(self._sweep())
+        _ = self.task(sweep(self._connections, self.clock))
         if self.later.is_on:
             _ = self.task(self.runner.go_on())
         if self.keeps:
-            _ = self.task(self._keep_house())
+            _ = self.task(keep_house(self.journal, self.clock))
 
     def leave(self) -> None:
         """Say that the end is near: ``/readyz`` does, and each connection ends with its next answer. All is served."""
@@ -204,7 +205,8 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.later.close()
         await self.lines.close()
-        self.aside.shutdown(wait=False, cancel_futures=True)
+        for beside in (self.aside, self.unpacks):
+            beside.shutdown(wait=False, cancel_futures=True)
         self.outbox.flush()
         self.journal.close(self.wall_s())
         await self.seen.stop()
@@ -220,20 +222,24 @@ class Gateway:
 
     # --- what a connection asks of us (wire.server.Service)
 
-    def handle(self, connection: Connection, request: Incoming) -> Handling | None:
+    def handle(self, connection: Connection, request: Incoming) -> Exchange | None:
         """Answer at once, or begin to handle. Whatever goes wrong in here, the client gets an answer."""
         if self.is_leaving:
             connection.is_the_last()
         try:
             return self._handle(connection, request)
-        except Exception as exc:  # noqa: BLE001 - a mistake of ours, told to whoever reads the log
-            told = {"message": "a request could not be handled", "exception": exc}
-            asyncio.get_running_loop().call_exception_handler(told)
-            says = "the gateway made a mistake; its log says more"
-            self.refuse(connection, 500, says, request.target, request.headers)
+        except Exception as exc:  # noqa: BLE001 - a mistake of ours
+            self.mistaken(connection, request, exc)
             return None
 
-    def _handle(self, connection: Connection, request: Incoming) -> Handling | None:
+    def mistaken(self, connection: Connection, request: Incoming, exc: Exception) -> None:
+        """A mistake of ours is told to whoever reads the log, and its client gets an answer."""
+        told = {"message": "a request could not be handled", "exception": exc}
+        asyncio.get_running_loop().call_exception_handler(told)
+        says = "the gateway made a mistake; its log says more"
+        self.refuse(connection, 500, says, request.target, request.headers)
+
+    def _handle(self, connection: Connection, request: Incoming) -> Exchange | None:
         path, query = path_of(request.target)
         if path in HEALTH_PATHS and self._own.answer(connection, request.method, path):
             return None
@@ -247,11 +253,10 @@ class Gateway:
             return None
         if self._controls.answer(connection, request, path, query, entry):
             return None
-        ask = read_request(request.method, path, query, request.headers, request.body)
-        if isinstance(ask, Refusal):
-            connection.answer(ask.status, (*ask.headers, *id_lines(new_id())), ask.body)
-            return None
-        return self._begin(connection, ask, entry)
+        read = partial(read_request, request.method, path, query, request.headers, request.body)
+        if is_packed(request.headers):
+            return Unpacking(self, connection, request, read, partial(self._take, connection, entry))
+        return self._take(connection, entry, read())
 
     def _admit(self, target: bytes, headers: Headers) -> Stop | None:
         """Beyond loopback: whoever is not let in need not send a body first."""
@@ -267,6 +272,12 @@ class Gateway:
         protocol = protocol_of(path or "/", query, headers)
         status, lines, body = error_answer(protocol, Fault.BAD_REQUEST, says, status=status)
         connection.answer(status, (*lines, *id_lines(new_id())), body)
+
+    def _take(self, connection: Connection, entered: Entry, ask: Ask | Refusal) -> Handling | None:
+        if isinstance(ask, Refusal):
+            connection.answer(ask.status, (*ask.headers, *id_lines(new_id())), ask.body)
+            return None
+        return self._begin(connection, ask, entered)
 
     def _begin(self, connection: Connection, ask: Ask, entered: Entry) -> Handling | None:
         user = entered.user
@@ -379,21 +390,3 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    # --- beside the requests
-
-    async def _sweep(self) -> None:
-        while True:
-            await self.clock.sleep(_SWEEP_S)
-            for connection in tuple(self._connections):
-                connection.check_pace(self.now())
-
-    async def _keep_house(self) -> None:
-        """Let the disk have the journal each second, and drop what is too old each minute."""
-        turns = 0
-        while True:
-            if turns % _PRUNE_EVERY == 0:
-                await asyncio.to_thread(self.journal.prune, self.wall_s())
-            turns += 1
-            await self.clock.sleep(_SYNC_S)
-            await asyncio.to_thread(self.journal.sync)

@@ -11,6 +11,8 @@ _PIECE_BYTES = 16 * 1024
 _MOST_MEMBERS = 1_000
 """Of a gzip body in one call. All that stands behind each is copied, so that many empty ones would cost hours."""
 
+_ALWAYS_BYTES, _FOLD = 4 * 1024 * 1024, 30
+
 READABLE = frozenset({"gzip", "x-gzip", "deflate", "identity", ""})
 
 
@@ -97,6 +99,11 @@ def decoded(body: bytes, coding: str, limit_bytes: int) -> bytes:
         msg = "the coded body is cut short"
         raise CannotDecode(msg)
     return data
+
+
+def fair_bound(size_bytes: int, most_bytes: int) -> int:
+    """What an answer of that size may unpack to: text becomes ten times as long, a bomb a thousand times."""
+    return min(most_bytes, _ALWAYS_BYTES + _FOLD * size_bytes)
 
 
 def readable_codings(accept: bytes) -> bytes:

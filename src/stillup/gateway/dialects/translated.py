@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, HELD, MAX_WHOLE_BYTES, Watch, Wrapping
-from stillup.gateway.dialects.coding import CannotDecode, decoded
+from stillup.gateway.dialects.coding import CannotDecode, decoded, fair_bound
 from stillup.gateway.dialects.dialect import Reader, Untranslatable, Writer
 from stillup.gateway.dialects.lenient import NoJson
 from stillup.gateway.dialects.neutral import (
@@ -252,7 +252,7 @@ class TranslatedWhole(Wrapping):
         if fault is not None:
             return fault, b""
         try:
-            plain = decoded(data, self._coding, MAX_WHOLE_BYTES) if self._coding else data
+            plain = decoded(data, self._coding, fair_bound(len(data), MAX_WHOLE_BYTES)) if self._coding else data
             return None, self._write(plain)
         except (NoJson, CannotDecode, Untranslatable) as broken:
             self._fail(Fault.MALFORMED, message=f"the answer is broken: {broken}")

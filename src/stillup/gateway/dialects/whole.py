@@ -14,7 +14,7 @@ from stillup.gateway.dialects.anthropic.watch import AnthropicWatch, read_messag
 from stillup.gateway.dialects.base import CONTENT, END, ERROR, MAX_WHOLE_BYTES, Watch
 from stillup.gateway.dialects.bedrock import BedrockWatch
 from stillup.gateway.dialects.chat.watch import ChatWatch, read_completion
-from stillup.gateway.dialects.coding import READABLE, CannotDecode, decoded
+from stillup.gateway.dialects.coding import READABLE, CannotDecode, decoded, fair_bound
 from stillup.gateway.dialects.converse.watch import ConverseWatch, read_converse
 from stillup.gateway.dialects.gemini.watch import GeminiArrayWatch, GeminiWatch, read_generated
 from stillup.gateway.dialects.lenient import NULL, NoJson, plain, read
@@ -100,7 +100,7 @@ class WholeWatch(Watch):
         raw = b"".join(self._held)
         self._held.clear()
         try:
-            data = decoded(raw, self._coding, MAX_WHOLE_BYTES) if self._coding and raw else raw
+            data = decoded(raw, self._coding, fair_bound(len(raw), MAX_WHOLE_BYTES)) if self._coding and raw else raw
             answer = self._read(data) if data.strip() else self._empty()
         except (NoJson, CannotDecode) as broken:
             answer = Answer(fault=Fault.MALFORMED, message=f"the answer is broken: {broken}")
