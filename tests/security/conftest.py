@@ -6,7 +6,6 @@ from pathlib import Path
 from sys import path
 
 from tests.gateway.app.conftest import a, b, clock, no_proxy, raw, start
-from tests.store.conftest import new_database, postgres
 from tests.web.conftest import made_up_site, opened, serve, serve_with, site_of
 
 path.append(str(Path(__file__).parents[2] / "bench"))  # importlib mode puts no folder on the path
@@ -16,10 +15,8 @@ __all__ = [
     "b",
     "clock",
     "made_up_site",
-    "new_database",
     "no_proxy",
     "opened",
-    "postgres",
     "raw",
     "serve",
     "serve_with",

@@ -78,7 +78,7 @@ class Role:
         self.name, self.child, self.health, self.said = name, child, health, b""
 
     async def until(self, words):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while words not in self.said:
                 line = await self.child.stderr.readline()
                 assert line, self.said

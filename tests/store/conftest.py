@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -19,10 +18,8 @@ from stillup.model.service import Confidence, State
 from stillup.model.verdict import Verdict
 from stillup.store import open_store
 from stillup.store.store import Store
-from tests.store.pgserver import PgServer
 
 WRITER = str(Path(__file__).with_name("writer.py"))
-_numbers = count()
 NOON = datetime(2026, 4, 7, 12, tzinfo=UTC)
 NOBODY = 65534
 
@@ -58,23 +55,6 @@ def hear(listen):
                 yield listen.recv()
             except EOFError:
                 return
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PgServer]:
-    """A server that all tests of a session share; each has a database of its own."""
-    server = PgServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
-@pytest.fixture
-def new_database(postgres: PgServer) -> Callable[[], str]:
-    """Make an empty database; its address."""
-    return lambda: postgres.new_database(f"t{next(_numbers)}")
 
 
 @pytest.fixture
