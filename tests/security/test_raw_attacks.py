@@ -64,7 +64,8 @@ def told(port: int, raw: bytes) -> bytes:
     """All that comes back, until it is silent for a moment or the connection ends."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as sock, suppress(ConnectionError):
         sock.sendall(raw)
-        sock.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # it may be the other side that has ended it
+            sock.shutdown(socket.SHUT_WR)
         got = b""
         while piece := sock.recv(65_536):
             got += piece
