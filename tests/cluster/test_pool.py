@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import msgspec
 import pytest
 
 from stillup.bus.base import Bus
@@ -18,7 +19,7 @@ from stillup.daemon.reports.keys import POOL, TABLE
 from stillup.daemon.reports.pool import CLOSED_S, SharedPool
 from stillup.errors import BusError
 from stillup.hub.pooling import GRACE_S, WINDOW_S, K, PooledCounts
-from stillup.hub.values import Batch, Reason, Tally
+from stillup.hub.values import Batch, Reason, Sum, Tally
 
 END = datetime.fromtimestamp((SystemClock().wall_s() // WINDOW_S + 2) * WINDOW_S, UTC)
 """Some minutes from now, so that nobody adds up before it is asked to."""
@@ -190,3 +191,20 @@ async def test_rubbish_on_the_bus_changes_no_sum(pools):
         await table.put(name, value)
 
     assert await pools.sums() == [[("m", 90, 10)]] * 3
+
+
+async def test_no_crowd_fills_the_memory_of_the_bus_with_what_it_shares(pools, monkeypatch):
+    monkeypatch.setattr("stillup.daemon.reports.pool._MOST_BYTES", 1_000)
+    told = await pools.share(range(200))
+
+    assert {Reason.ADMITTED, Reason.UNKEPT} == set(told)
+    assert sum(len(entry.value or b"") for entry in await pools.all[0]._shared.entries()) < len(pools.all) * 1_000
+
+
+@pytest.mark.parametrize("end", [str(10**15), "-7", str(int((END + timedelta(days=9)).timestamp()))])
+async def test_sums_of_another_time_that_stand_on_the_bus_are_not_given_out(pools, end):
+    await pools.all[0]._sums.put(end, msgspec.msgpack.encode({"claude": [Sum(ok=1, failed=0)]}))
+    await pools.share(range(K))
+
+    assert await pools.sums() == [[("m", 90, 10)]] * 3
+    assert all(int(end) not in pool._over for pool in pools.all)

@@ -179,7 +179,7 @@ def given_out(over: Iterable[tuple[int, Sums]], service: str, over_s: int) -> tu
     return tuple(
         PoolWindow(end=datetime.fromtimestamp(end_s, UTC), sums=sums[service])
         for end_s, sums in over
-        if end_s > over_s - KEPT * WINDOW_S and service in sums
+        if over_s - KEPT * WINDOW_S < end_s <= over_s and service in sums
     )
 
 

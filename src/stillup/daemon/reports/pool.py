@@ -10,6 +10,7 @@ took their counts. What one sender may say in a minute is each replica's own bou
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -41,6 +42,10 @@ _ASIDE_S = 5.0
 _LOOK_S = 15.0
 _KEYS_S = 2.0
 _PATIENCE_S = 5.0
+_MOST_BYTES = 24 * 1024 * 1024
+"""Of one window, put on the bus by one replica: its memory is also that of reports and gateways."""
+_NEAR_S = 7_200.0
+"""Sums of a time that is farther from now are nobody's of ours."""
 _MOST_SUMS = 8_000
 """In one window, so that they fit into one entry of the bus; beyond, services last in the alphabet have none."""
 
@@ -81,6 +86,7 @@ class SharedPool:
         self._door = Door(self._key, own)
         self._dice = Random(entropy(16))  # noqa: S311 - who adds up first, no secret
         self._guests: dict[int, Guests] = {}
+        self._put: Counter[int] = Counter()
         self._over: dict[int, Sums] = {}
         self._looked: set[int] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -117,9 +123,10 @@ class SharedPool:
             return refused(Reason.FOLDED)
         if not guests.has_room(whose):  # it would not count, and need not be told to anybody
             return refused(Reason.ADMITTED)
-        if not self._key.born_s:
-            return refused(Reason.UNKEPT, _PATIENCE_S)
         value = msgspec.msgpack.encode(_Shared(whose.near, whose.wide, batch.tallies))
+        if not self._key.born_s or self._put[whose.end_s] + len(value) > _MOST_BYTES:
+            return refused(Reason.UNKEPT, _PATIENCE_S)
+        self._put[whose.end_s] += len(value)
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 revision = await self._shared.put(self._place(whose), value, revision=0)
@@ -136,6 +143,7 @@ class SharedPool:
             self._guests.clear()
         for end_s in [end for end in self._guests if end <= over_by(now_s)]:
             del self._guests[end_s]
+            self._put.pop(end_s, None)
 
     # -- its life on the bus ------------------------------------------------------------------------------------------
 
@@ -200,8 +208,9 @@ class SharedPool:
         if entry.value is None:
             return  # they go by their age
         with suppress(msgspec.MsgspecError, ValueError, RecursionError):  # of another version: none is given out
-            over = {**self._over, int(entry.key): _sums.decode(entry.value)}
-            self._over = dict(sorted(over.items())[-2 * KEPT :])
+            end_s, sums = int(entry.key), _sums.decode(entry.value)
+            if abs(end_s - self._clock.wall_s()) < _NEAR_S:
+                self._over = dict(sorted({**self._over, end_s: sums}.items())[-2 * KEPT :])
 
     def _trouble(self, words: str) -> None:
         if words and words != self._said:
