@@ -84,6 +84,14 @@ class Cluster:
         return NatsServer(at, jetstream=False, config=config, name=f"n{n}")
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:  # what has begun is not left behind
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def _start(self) -> None:
         keep = self._stack
         for server in self.nats:
             await asyncio.to_thread(server.start)
@@ -102,7 +110,6 @@ class Cluster:
             for n in range(1, EACH + 1):
                 self.parts.append(self._part(role, f"{role}-{n}", store, a.url, b.url))
         await self._ready()
-        return self
 
     async def _ready(self) -> None:
         """All that listens answers."""
