@@ -142,6 +142,57 @@ async def test_what_is_wrong_goes_to_the_channels_that_are_named_and_to_no_other
     assert called.calls == ["/ops"]
 
 
+async def test_a_word_that_was_not_taken_when_the_speaker_died_is_sent_by_the_next_one_once(called):
+    clock, said = FakeClock(T), {"m1": [], "m2": [], "m3": []}
+    text = (
+        f'[[alerts.channels]]\nid = "ops"\nurl = "{called.url}/ops"\n'
+        f'[[alerts.channels]]\nid = "all"\nurl = "{called.url}/all"\n'
+        '[cluster.expect]\nhub = 1\n[watchdog]\nsilent_after_s = 10\ntell = ["ops", "all"]'
+    )
+    first = here_of(text, clock=clock, say=said["m1"].append)
+    second, third = (here_of(text, clock=clock, say=said[m].append, bus=first.bus, replica=m) for m in ("m2", "m3"))
+    alive = [(Beating(first.bus, clock, beat(h.replica), {}, h.say), _Watchdog(h)) for h in (first, second, third)]
+
+    async def look(those):
+        for beating, _ in those:
+            await beating.beat()
+        for _, dog in those:
+            for name in ("chatgpt", "claude"):
+                word = Word(at=clock.now(), service=name, seq=1, fence=1)
+                await first.bus.table(VERDICTS).put(name, pack(word))
+            await dog.look()
+
+    called.answers["/ops"] = 503
+    await look(alive)
+    await clock.advance(10)
+    await look(alive)
+    assert called.calls == ["/ops", "/all"]
+    called.answers.clear()
+    await clock.advance(STANDS_S + 1)
+    await look(alive[1:])
+    await clock.advance(STANDS_S + 1)
+    await look(alive[2:])
+    assert called.calls == ["/ops", "/all", "/ops"]
+    assert len({key for path, key in called.keys if path == "/ops"}) == 1
+    await Beating(first.bus, clock, beat("h1", "hub"), {}, first.say).beat()
+    await look(alive[2:])
+    assert (len(said["m1"]), said["m2"]) == (2, [])  # that it is wrong, and that it was not taken
+    assert [line.partition(":")[0] for line in said["m3"]] == ["this installation is whole again"]
+    assert called.calls[3:] == ["/ops", "/all"]
+
+
+async def test_a_speaker_that_begins_anew_does_not_say_again_what_it_has_said_nor_that_it_is_over():
+    clock, said = FakeClock(T), []
+    here = here_of("[cluster.expect]\nhub = 1\n[watchdog]\nsilent_after_s = 10", clock=clock, say=said.append)
+    for _ in range(2):
+        await Beating(here.bus, clock, beat(here.replica), {}, here.say).beat()
+        dog = _Watchdog(here)
+        await dog.look()
+        await clock.advance(10)
+        await dog.look()
+    assert [line.partition(":")[0] for line in said] == ["this installation is in trouble"]
+
+
 # -- who is there ------------------------------------------------------------------------------------------------------
 
 
@@ -222,11 +273,12 @@ async def test_one_that_cannot_be_read_hides_nobody():
 @pytest.fixture
 async def called():
     """An address that is called, and the times it was."""
-    calls, status = [], [200]
+    calls, status, answers, keys = [], [200], {}, []
 
     async def answer(request):
         calls.append(request.path)
-        return http.Response(status=status[0])
+        keys.append((request.path, request.headers.get("webhook-id")))
+        return http.Response(status=answers.get(request.path, status[0]))
 
     app = http.Application()
     app.router.add_route("*", "/{rest:.*}", answer)
@@ -234,9 +286,8 @@ async def called():
     await runner.setup()
     site = http.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    calls_to = type(
-        "Called", (), {"calls": calls, "status": status, "url": f"http://127.0.0.1:{runner.addresses[0][1]}"}
-    )
+    told = {"calls": calls, "status": status, "answers": answers, "keys": keys}
+    calls_to = type("Called", (), told | {"url": f"http://127.0.0.1:{runner.addresses[0][1]}"})
     yield calls_to
     await runner.cleanup()
 

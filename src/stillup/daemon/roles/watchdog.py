@@ -1,7 +1,9 @@
 """Who watches the cluster: every monitor looks who is there, the first of them by name speaks.
 
 What it finds wrong goes to the channels of ``[watchdog] tell``, once, and once again when it is over; meanwhile no sign
-of life is given. When the bus is gone nobody can be told apart from nobody: the signs of life cease, and that is all.
+of life is given. What was said, and which channel has not taken it, stands on the bus: who speaks next, when the first
+has died, neither leaves it out nor says it again. When the bus is gone nobody can be told apart from nobody: the signs
+of life cease, and that is all.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from msgspec.structs import replace
 from stillup.daemon.cluster.publish import AHEAD
 from stillup.daemon.heartbeat import Heartbeat
 from stillup.daemon.roles.beat import ROLES, Beat, present
+from stillup.daemon.roles.given import Given, read, write
 from stillup.daemon.roles.said import words_of
 from stillup.errors import BusError, ConfigError
 from stillup.response.alerts.delivery import Sent
@@ -99,9 +102,15 @@ class _Watchdog:
         self._watch = Watch(here.config.cluster.expect, here.config.watchdog.silent_after_s)
         self._wrong: tuple[str, ...] = ()
         self._why = "nothing was looked at yet"
-        self._told = False
+        self._given: Given | None = None
+        self._is_kept = True
+        """The bus has what was said here last."""
         self._owed: dict[str, _Owed] = {}
         self._began = here.clock.now()
+        dog = here.config.watchdog
+        self._settled = timedelta(seconds=max(dog.silent_after_s, dog.judged_within_s))
+        """Whoever has just begun, and saw nothing wrong yet, knows only then that nothing is."""
+        self._saw = False
 
     def why_not(self) -> str:
         """Why no sign of life is given; empty where it is."""
@@ -122,17 +131,44 @@ class _Watchdog:
             late = []  # whoever has just begun gives the first judgements their time
         self._wrong = self._watch.look(now, beats, late)
         self._why = "; ".join(self._wrong)
+        self._saw = self._saw or bool(self._wrong)
         first = next((b.replica for b in beats if b.role == "monitor"), here.replica)
         if first != here.replica:
-            self._told = bool(self._wrong)  # another speaks; who comes after it does not say it again
-            self._owed.clear()
-        elif bool(self._wrong) != self._told:
-            self._told = bool(self._wrong)
+            self._owed.clear()  # another speaks, and has said on the bus what it still owes
+            self._given, self._is_kept = None, True
+            return
+        try:
+            await self._go_on(now)
+        except BusError as exc:
+            self._why = str(exc)
+            return
+        told = self._given is not None and bool(self._given.wrong)
+        if bool(self._wrong) != told and (self._saw or now - self._began >= self._settled):
             message = message_of(self._wrong, now)
             self._here.say(f"{message.title.removeprefix('stillup: ')}: {message.short}")
             self._owed = after(message, self._owed, self._here.config.watchdog.tell)
+            await self._keep(Given(at=now, wrong=self._wrong, owed=tuple(self._owed)))
         if any(owed.is_due(now) for owed in self._owed.values()):
             await self._tell(now)
+        if self._given is not None and (self._given.owed != tuple(self._owed) or not self._is_kept):
+            await self._keep(replace(self._given, owed=tuple(self._owed)))
+
+    async def _go_on(self, now: datetime) -> None:
+        """Take up what another said meanwhile, and owes."""
+        given = await read(self._here.bus, now) if self._is_kept else None
+        if given is None or (self._given is not None and given.at == self._given.at):
+            return
+        self._given = given
+        message, tell = message_of(given.wrong, given.at), self._here.config.watchdog.tell
+        self._owed = {channel: _Owed(message) for channel in given.owed if channel in tell}
+
+    async def _keep(self, given: Given) -> None:
+        self._given = given
+        try:
+            await write(self._here.bus, given)
+            self._is_kept = True
+        except BusError:
+            self._is_kept = False  # with the next look
 
     async def _tell(self, now: datetime) -> None:
         """Give each channel the word that it has not taken yet."""
