@@ -97,7 +97,7 @@ def layout_of(config: Config, environ: Mapping[str, str]) -> Layout:
         specs={k.spec.id: k.spec for k in masked},
         standin_max_usd=config.gateway.standin_max_usd_per_million,
     )
-    return Layout(plan=plan, seats=tuple(map(_seat, masked)), made_up=made_up)
+    return Layout(plan=plan, seats=tuple(map(seat_of, masked)), made_up=made_up)
 
 
 def _without_key(upstream: Upstream) -> Upstream:
@@ -106,7 +106,8 @@ def _without_key(upstream: Upstream) -> Upstream:
     return replace(upstream, key_env=_KEY_ENV if has_key else None, key_file=None)
 
 
-def _seat(known: Known) -> Seat:
+def seat_of(known: Known) -> Seat:
+    """An upstream as a drill knows it."""
     spec, provider = known.spec, known.provider
     service = spec.service or (provider.service if provider else "")
     here = stays_here(spec.base_url) if spec.base_url else False

@@ -23,6 +23,7 @@ from stillup.daemon.web import Serving
 if TYPE_CHECKING:
     from stillup.clock import Clock
     from stillup.config import Config
+    from stillup.daemon.gateways import Gateways
     from stillup.daemon.past import Past
     from stillup.gateway.faults.drill import DrillStatus
     from stillup.hub.values import Desk, PoolDesk
@@ -43,13 +44,16 @@ def page_of(
     pool: PoolDesk | None = None,
     gateway: str | None = None,
     faults: Callable[[], Sequence[DrillStatus]] = tuple,
+    gateways: Gateways | None = None,
     metrics: Sequence[Callable[[], bytes]] = (),
 ) -> Serving:
     """All of it, not served yet. ``gateway`` is where this process's own listens; ``faults`` what that one plays.
 
+    ``gateways`` are those of a cluster.
+
     :raises stillup.errors.ConfigError: a key's file cannot be read.
     """
-    assessor = Assessor(config, environ, clock, past)
+    assessor = Assessor(config, environ, clock, past, gateways)
     return Serving(
         config.web,
         clock,
@@ -62,7 +66,7 @@ def page_of(
         gateway=gateway or config.web.gateway_url,
         gateway_token=_gateway_token(config, environ, is_own=gateway is not None),
         vault=often_opened(config, environ),
-        practice=Practising(config, environ, clock, faults, assessor),
+        practice=Practising(config, environ, clock, faults, assessor, gateways),
         risk=assessor,
         sla=Measuring(config, past, clock),
         switch=lambda service, incident: compare(

@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from stillup.catalog.load import catalogue
-from stillup.daemon.drill_layout import Layout, layout_of
+from stillup.daemon.drill_layout import layout_of
 from stillup.daemon.drill_under_way import drills_folder, under_way
+from stillup.daemon.gateways import Seating, listed, seating_of
 from stillup.daemon.plan_steps import Level, plans_folder, read_plans, steps_at
 from stillup.daemon.team import TeamSteps, team_folder
 from stillup.drill.book import Book
 from stillup.drill.due import due, words
 from stillup.drill.history import find, read
 from stillup.drill.plan import Plan, Weak, propose
+from stillup.drill.scenes import every_play
 from stillup.drill.values import Drill, Kind, Play, Step, Where
 from stillup.drill.words import line, seconds
 from stillup.errors import BadDataError, StillupError
+from stillup.gateway.faults.drill import MOST_S
 from stillup.kit.toolkit import FRESH, LOCAL, Toolkit, load_toolkit
 from stillup.risk.points import LIKELY, Point, What
 
@@ -25,16 +28,19 @@ if TYPE_CHECKING:
 
     from stillup.clock import Clock
     from stillup.config import Config
+    from stillup.daemon.gateways import Gateways, Heard
     from stillup.gateway.faults.drill import DrillStatus
     from stillup.risk.survey import Risk
 
 _SHOWN = 60
+_MOST_PLAYED = 5
 _POINTS = {What.NETWORK: Kind.ALL, What.SERVICE: Kind.PROVIDER, What.CLOUD: Kind.REGION}
 
 
 class Practising:
     """Implements :class:`stillup.drill.book.Practice`. ``faults`` gives what the gateway of this process plays.
 
+    ``gateways`` are those of a cluster, whose upstreams are then what is practised with.
     ``risk`` is asked for what is weak; it takes a second, and its answer had better be kept for a while.
     """
 
@@ -45,7 +51,9 @@ class Practising:
         clock: Clock,
         faults: Callable[[], Sequence[DrillStatus]] = tuple,
         risk: Callable[[], Risk] | None = None,
+        gateways: Gateways | None = None,
     ) -> None:
+        self._gateways = gateways
         self._config, self._environ, self._clock, self._faults, self._risk = config, environ, clock, faults, risk
         self._folder = drills_folder(config)
 
@@ -58,7 +66,11 @@ class Practising:
         stands = due(kept.drills, now, config.drill.remind_days)
         plan, unread = None, list(kept.unread)
         try:
-            plan = proposal(config, self._environ, now, kept.drills, config.drill.minutes, risk=self._risk)
+            heard = self._gateways.heard() if self._gateways is not None else ()
+            seating = seating_of(heard) or layout_of(config, self._environ)
+            plan = proposal(
+                config, self._environ, now, kept.drills, config.drill.minutes, risk=self._risk, seating=seating
+            )
         except StillupError as exc:
             unread.append(str(exc))
         return Book(
@@ -77,17 +89,33 @@ class Practising:
         """What is under way: a drill of a command line, or a fault that somebody put into this gateway."""
         told = under_way(self._folder)
         try:
-            faults = [_fault(status) for status in self._faults()]
+            faults = [_fault(status.upstream, status.mode, status.left_s) for status in self._faults()]
         except RuntimeError:  # another thread began or ended one at this moment
             faults = []
+        if self._gateways is not None:
+            faults += _played(self._gateways.heard(), self._clock.now())
         if told is not None:
             real = "Real requests meet it" if told.where is Where.GATEWAY else "No real request meets it"
             return f"{line(told.says)}. {real}; `stillup drill abort` ends it."
         return f"{'; '.join(faults)}. Real requests meet it; `stillup gateway fault --off` ends it." if faults else ""
 
 
-def _fault(status: DrillStatus) -> str:
-    return f"{line(status.upstream, 60)} fails with {line(status.mode, 30)} for {seconds(status.left_s)} more"
+def _played(heard: Sequence[Heard], now: datetime) -> list[str]:
+    """What gateways of a cluster play, by what it is; one whose end has passed is over, whatever was heard last."""
+    found: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    for one in heard:
+        for fault in one.facts.faults:
+            left_s = min((fault.until - now).total_seconds(), MOST_S)
+            if left_s > 0:
+                found.setdefault((fault.upstream, fault.mode), []).append((line(one.name, 60), left_s))
+    return [
+        f"at {listed([name for name, _ in at])}, {_fault(upstream, mode, max(left_s for _, left_s in at))}"
+        for (upstream, mode), at in found.items()
+    ][:_MOST_PLAYED]
+
+
+def _fault(upstream: str, mode: str, left_s: float) -> str:
+    return f"{line(upstream, 60)} fails with {line(mode, 30)} for {seconds(left_s)} more"
 
 
 # -- what is next -----------------------------------------------------------------------------------------------------
@@ -101,18 +129,22 @@ def proposal(
     minutes: int,
     *,
     risk: Callable[[], Risk] | None = None,
+    seating: Seating | None = None,
 ) -> Plan:
     """A drill of so many minutes, by what was practised, what is weak, and the steps that people do. Blocks.
 
+    ``seating`` is whom it can hit, else the upstreams of this configuration.
+
     :raises stillup.errors.ConfigError: a key's file cannot be read.
     """
-    from stillup.daemon.drill import possible
+    from stillup.daemon.drill import name_of
     from stillup.daemon.risk import assess
 
-    plays = possible(config, environ)
+    seating = seating or layout_of(config, environ)
+    plays = every_play(seating.seats, seating.first, name_of)
     found = _risks(risk or (lambda: assess(config, environ, now)), plays)
     weak = (*weaknesses(config, now), *found)
-    return propose(plays, history, now, minutes, weak=weak, by_hand=steps_by_hand(config, environ, plays))
+    return propose(plays, history, now, minutes, weak=weak, by_hand=steps_by_hand(config, seating, plays))
 
 
 def weaknesses(config: Config, now: datetime) -> Iterator[Weak]:
@@ -168,12 +200,11 @@ def _key_of(point: Point) -> str:
     return Play(kind=kind, name="" if kind is Kind.ALL else point.id).key
 
 
-def steps_by_hand(config: Config, environ: Mapping[str, str], plays: Sequence[Play]) -> dict[str, list[Step]]:
+def steps_by_hand(config: Config, layout: Seating, plays: Sequence[Play]) -> dict[str, list[Step]]:
     """The steps of plans and of the team's own playbook that belong to each practice, by its key. Blocks."""
     plans = read_plans(plans_folder(config), _unsaid)
     team = TeamSteps(team_folder(config), _unsaid)
     team.refresh()
-    layout = layout_of(config, environ)
     found: dict[str, list[Step]] = {}
     for play in plays:
         services = _services(play, layout)
@@ -185,7 +216,7 @@ def steps_by_hand(config: Config, environ: Mapping[str, str], plays: Sequence[Pl
     return found
 
 
-def _services(play: Play, layout: Layout) -> Sequence[str | None]:
+def _services(play: Play, layout: Seating) -> Sequence[str | None]:
     """Whose outage it is; None stands for everybody's."""
     match play.kind:
         case Kind.MODE:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from msgspec import Struct
+
 from stillup.catalog.models import Tier, find_model, models
 from stillup.catalog.offers import ability, able
 from stillup.catalog.providers import Provider, providers
@@ -24,8 +26,35 @@ _MOST_UPSTREAMS = 20
 _NO_KEY = Secret("none, nothing is asked")
 
 
+class Standing(Struct, frozen=True, kw_only=True):
+    """An upstream that is there already, as far as one more way is concerned."""
+
+    id: str
+    subject: Subject
+    provider: str = ""
+    """The catalogue's, where it knows it."""
+    missing: str = ""
+    """What is to be done before it can be used; empty: nothing."""
+
+
+def standing(plan: GatewayPlan) -> list[Standing]:
+    """Those of a gateway; who only passes clients' own keys on is none."""
+    found: dict[Subject, Standing] = {}
+    for known in plan.known:
+        if known.missing or not known.is_bare:
+            provider = known.provider.id if known.provider else ""
+            missing = known.missing.partition(": ")[2]
+            subject = subject_of(known)
+            found[subject] = Standing(id=known.spec.id, subject=subject, provider=provider, missing=missing)
+    return list(found.values())[:_MOST_UPSTREAMS]
+
+
 def for_route(
-    need: Need, plan: GatewayPlan, environ: Mapping[str, str], local: Sequence[Local], asked: Sequence[str]
+    need: Need,
+    there: Sequence[Standing],
+    environ: Mapping[str, str],
+    local: Sequence[Local],
+    asked: Sequence[str],
 ) -> list[Candidate]:
     """Every upstream that is there already, then every provider that has a model for what a route is asked.
 
@@ -34,32 +63,30 @@ def for_route(
     protocol, _, name = need.id.removeprefix("route:").partition(":")
     model = next((a for a in asked if fnmatchcase(a, name)), "") if "*" in name else name
     model = model or (need.ways[0].model if need.ways else "")
-    upstreams = {subject_of(known): known for known in plan.known if known.missing or not known.is_bare}
-    found = [
-        _upstream(known, subject, Protocol(protocol), model)
-        for subject, known in list(upstreams.items())[:_MOST_UPSTREAMS]
-    ]
-    found += [] if Subject(LOCAL) in upstreams else [_local(local)]
-    have = {subject.service for subject in upstreams}
+    found = [_upstream(one, Protocol(protocol), model) for one in there]
+    subjects = {one.subject for one in there}
+    found += [] if Subject(LOCAL) in subjects else [_local(local)]
+    have = {subject.service for subject in subjects}
     for provider in providers().values():
         if provider.is_local or provider.service in have:
             continue
-        there = _model_at(provider, Protocol(protocol), model)
-        if there is not None:
-            found.append(_provider(provider, there, environ))
+        at_it = _model_at(provider, Protocol(protocol), model)
+        if at_it is not None:
+            found.append(_provider(provider, at_it, environ))
     return found
 
 
-def _upstream(known: Known, subject: Subject, protocol: Protocol, model: str) -> Candidate:
-    there = _model_at(known.provider, protocol, model) if known.provider and not known.provider.is_local else None
+def _upstream(one: Standing, protocol: Protocol, model: str) -> Candidate:
+    provider = providers().get(one.provider)
+    at_it = _model_at(provider, protocol, model) if provider and not provider.is_local else None
     return Candidate(
-        model=there or "",
-        id=f"upstream:{known.spec.id}",
-        title=known.spec.id,
-        subject=subject,
-        ready=not known.missing,
-        access=known.missing.partition(": ")[2],
-        at_hand="an upstream of yours" if known.missing else "an upstream of yours: it is only not in this chain",
+        model=at_it or "",
+        id=f"upstream:{one.id}",
+        title=one.id,
+        subject=one.subject,
+        ready=not one.missing,
+        access=one.missing,
+        at_hand="an upstream of yours" if one.missing else "an upstream of yours: it is only not in this chain",
     )
 
 

@@ -38,6 +38,11 @@ def subject_of(known: Known) -> Subject:
     return Subject(f"provider:{provider.id}" if provider is not None else f"upstream:{spec.id}")
 
 
+def is_unwatched(subject: Subject) -> bool:
+    """Whether it is nobody's whose downtime is known."""
+    return subject.service.startswith(("upstream:", "provider:"))
+
+
 # -- chains of the gateway --------------------------------------------------------------------------------------------
 
 

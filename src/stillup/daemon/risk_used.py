@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -28,6 +28,12 @@ class Heap(Struct):
     asked: int = 0
     by: Counter[str] = field(default_factory=Counter)
     tokens: Tokens = Tokens()
+
+    def add(self, other: Heap) -> None:
+        """Have both together here."""
+        self.asked += other.asked
+        self.by += other.by
+        self.tokens = self.tokens.plus(other.tokens)
 
 
 class Usage(Struct, frozen=True, kw_only=True):
@@ -68,31 +74,80 @@ class Usage(Struct, frozen=True, kw_only=True):
         return [(known[protocol], model) for (protocol, model), _ in those if model and protocol in known][:most]
 
 
+class _Part(Struct):
+    """What one file of the journal comes to, when it had so many bytes."""
+
+    size: int
+    heaps: dict[tuple[str, str], Heap] = {}
+    oldest_s: float = float("inf")
+    newest_s: float = float("-inf")
+
+
+class Reading:
+    """Looks into a journal now and then: a file that did not grow is not read again.
+
+    At one look ``most_bytes`` are read, the newest first. What is older than ``most_age`` does not count; of a file
+    that was read before, as a whole (a file has a day at most).
+    """
+
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES, most_age: timedelta | None = None) -> None:
+        self._folder, self._most_bytes, self._most_age = folder, most_bytes, most_age
+        self._parts: dict[Path, _Part] = {}
+
+    def look(self, now: datetime) -> Usage:
+        """What the journal says now; empty where there is none. Blocks."""
+        try:
+            paths = segments(self._folder) if self._folder.is_dir() else []
+        except OSError as exc:
+            return Usage(trouble=f"the journal {self._folder} cannot be read: {exc.strerror or exc}")
+        since_s = (now - self._most_age).timestamp() if self._most_age is not None else float("-inf")
+        parts: dict[Path, _Part] = {}
+        is_cut, read = False, 0
+        for path in reversed(paths):
+            try:
+                size = path.stat().st_size
+                part = self._parts.get(path)
+                if part is None or part.size != size:
+                    if read >= self._most_bytes:
+                        is_cut = True
+                        continue
+                    read += size
+                    part = _read(path, size, since_s)
+            except FileNotFoundError:
+                continue  # deleted meanwhile: it was over its age
+            except (OSError, StoreError) as exc:
+                return Usage(trouble=str(exc))
+            parts[path] = part
+            if part.heaps and part.newest_s < since_s:
+                break  # those before it are older still
+        self._parts = parts
+        return _usage([part for part in parts.values() if part.newest_s >= since_s], now, is_cut=is_cut)
+
+
 def read_usage(folder: Path, now: datetime, most_bytes: int = MOST_BYTES) -> Usage:
     """From the journal's newest files; empty where there is none. Blocks."""
-    try:
-        paths = segments(folder) if folder.is_dir() else []
-    except OSError as exc:
-        return Usage(trouble=f"the journal {folder} cannot be read: {exc.strerror or exc}")
+    return Reading(folder, most_bytes).look(now)
+
+
+def _read(path: Path, size: int, since_s: float) -> _Part:
+    part = _Part(size, {})
+    for _, exchange in read_segment(path):
+        part.newest_s = max(part.newest_s, exchange.at_s)
+        if exchange.at_s >= since_s:
+            part.oldest_s = min(part.oldest_s, exchange.at_s)
+            _count(part.heaps, exchange)
+    return part
+
+
+def _usage(parts: Sequence[_Part], now: datetime, *, is_cut: bool) -> Usage:
     heaps: dict[tuple[str, str], Heap] = {}
-    oldest, read = now.timestamp(), 0
-    for path in reversed(paths):
-        if read >= most_bytes:
-            return _usage(heaps, oldest, now, is_cut=True)
-        try:
-            read += path.stat().st_size
-            for _, exchange in read_segment(path):
-                _count(heaps, exchange)
-                oldest = min(oldest, exchange.at_s)
-        except FileNotFoundError:
-            continue  # deleted meanwhile: it was over its age
-        except (OSError, StoreError) as exc:
-            return Usage(trouble=str(exc))
-    return _usage(heaps, oldest, now, is_cut=False)
-
-
-def _usage(heaps: dict[tuple[str, str], Heap], oldest: float, now: datetime, *, is_cut: bool) -> Usage:
-    return Usage(hours=max(now.timestamp() - oldest, 0.0) / 3600, heaps=heaps, is_cut=is_cut)
+    for part in parts:
+        for name, heap in part.heaps.items():
+            if name in heaps or len(heaps) < _MOST_NAMES:
+                heaps.setdefault(name, Heap()).add(heap)
+    oldest_s = min((part.oldest_s for part in parts), default=now.timestamp())
+    hours = max(now.timestamp() - min(oldest_s, now.timestamp()), 0.0) / 3600
+    return Usage(hours=hours, heaps=heaps, is_cut=is_cut)
 
 
 def _count(heaps: dict[tuple[str, str], Heap], exchange: Exchange) -> None:

@@ -21,7 +21,9 @@ from stillup.daemon.cluster.owning import LEASES
 from stillup.daemon.cluster.partitions import Partition, partitions_of
 from stillup.daemon.cluster.publish import Word
 from stillup.daemon.cluster.skew import MOST_S, Skew
+from stillup.daemon.gateways import Heard, differing, listed
 from stillup.daemon.roles.beat import ROLES, SKEW_S, Beat, digest_of, present
+from stillup.daemon.roles.facts import said_by_gateways
 from stillup.daemon.roles.running import limits, watched, where
 from stillup.daemon.roles.said import words_of
 from stillup.errors import BusError, StoreError
@@ -106,6 +108,7 @@ async def _seen(bus: Bus, config: Config, clock: Clock, servers: str) -> list[Fi
     else:
         found.append(_finding(Mark.WELL, "clock", "here", f"agrees with the bus to {abs(skew_s):.2f} s"))
     found += processes(config, beats, digest_of(services), now)
+    found += gateways_say(await said_by_gateways(bus))
     leases = {
         e.key: c.holder for e in await bus.table(LEASES, stands_s=STANDS_S).entries() if (c := claim_of(e)) is not None
     }
@@ -131,6 +134,20 @@ def processes(config: Config, beats: Sequence[Beat], watches: str, now: datetime
             yield _finding(Mark.WRONG, "process", role, f"{there} of {wanted} are there")
     if not any(b.role == "monitor" for b in beats):
         yield _finding(Mark.WRONG, "process", "monitor", "there is none, so nothing is judged")
+
+
+def gateways_say(heard: Sequence[Heard]) -> Iterator[Finding]:
+    """Where gateways differ in their chains, and what they play."""
+    groups = differing(heard)
+    if len(groups) > 1:
+        told = "; ".join(listed(names) for names in groups[:4])
+        more = f"; and {len(groups) - 4} more" if len(groups) > 4 else ""
+        says = f"differ in their chains ({told}{more}): the same request is answered by others at each; /risk has them"
+        yield _finding(Mark.WORTH_A_WORD, "process", "gateways", says)
+    for one in heard:
+        for fault in one.facts.faults:
+            says = f"plays a fault: {fault.upstream} fails with {fault.mode} until {fault.until:%H:%M} UTC"
+            yield _finding(Mark.WORTH_A_WORD, "process", f"gateway {one.name}", says)
 
 
 def _wrong_with(beat: Beat, watches: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from stillup.daemon.cluster.together import end, together
 from stillup.daemon.cluster.writing import Writer
 from stillup.daemon.gateway import build, greeting, hop_models, listen, stop, stopping
 from stillup.daemon.replicas import Replicas
+from stillup.daemon.roles.facts import GatewaySays
 from stillup.daemon.sharing import Sharing
 from stillup.daemon.sharing_together import Together
 from stillup.daemon.traffic import TrafficObserver
@@ -64,6 +65,7 @@ async def serve(here: Here) -> None:
         _beside("what is heard of verdicts", view.go_on(), here.say),
         _beside("what judges are told", telling.go_on(), here.say),
         _beside("what keeps the vault up", following.go_on(), here.say),
+        _beside("what pages are told of chains", GatewaySays(here, gateway).go_on(), here.say),
     ]
     if sharing is not None:
         beside.append(_beside("what shares counts", sharing.go_on(), here.say))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from stillup.daemon.page import page_of
 from stillup.daemon.past import Past
+from stillup.daemon.roles.facts import GatewaysHeard
 from stillup.daemon.roles.health import NOT_READY
 from stillup.daemon.roles.hub import desk_of, pool_of
 from stillup.daemon.roles.showing import NOT_JUDGED, serve_page
@@ -24,6 +25,7 @@ async def serve(here: Here) -> None:
     """
     past = Past(here.open_store, here.clock)
     desk, pool = desk_of(here) if here.config.hub.enabled else None, pool_of(here)
+    gateways = GatewaysHeard(here.bus, here.say)
     here.beats[NOT_READY] = NOT_JUDGED
 
     def make(token: Secret) -> Serving:
@@ -38,10 +40,12 @@ async def serve(here: Here) -> None:
             desk=desk,
             kept=desk.kept if desk is not None else None,
             pool=pool,
+            gateways=gateways,
             metrics=[desk.metrics] if desk is not None else [],
         )
 
+    beside = [gateways.go_on, *([pool.go_on] if pool is not None else [])]
     try:
-        await serve_page(here, "page", make, desk=desk, beside=[pool.go_on] if pool is not None else [])
+        await serve_page(here, "page", make, desk=desk, beside=beside)
     finally:
         await asyncio.to_thread(past.close)
