@@ -92,7 +92,7 @@ async def test_a_watch_that_begins_without_its_database_goes_on_without_and_keep
     server.stop()
     config = parse_config("")
     with open_store(server.url("postgres"), wait_s=1.0, late=True) as store:
-        monitor_of(config, [find_service("claude")], store)  # knows nothing of the past, and is there
+        monitor_of(config, [find_service("claude")], store, START)  # knows nothing of the past, and is there
         heard = await watched(store, lambda minute: server.start() if minute == 3 else None)
         assert len(heard.troubles) == 3
         assert store.transitions()[0].at == START.replace(microsecond=0) + timedelta(minutes=1)

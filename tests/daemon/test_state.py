@@ -15,6 +15,8 @@ from stillup.daemon.live import Live
 from stillup.daemon.state import KeptState, begin
 from stillup.model.service import State
 from stillup.model.signal import Alive, Declared
+from stillup.model.verdict import Verdict
+from stillup.store import open_store
 from stillup.testing import FakeClock
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -56,7 +58,7 @@ def line(minute, state=State.MAJOR_OUTAGE):
 @pytest.fixture
 def broken(config, said):
     """A monitor that has seen Claude break, its state kept."""
-    monitor = monitor_of(config, CLAUDE, None)
+    monitor = monitor_of(config, CLAUDE, None, START)
     keeper = KeptState(monitor, config, CLAUDE, said.append)
     changes = monitor.step(START + timedelta(minutes=2), [line(1)])
     assert changes[0].state.is_fault
@@ -85,6 +87,53 @@ def test_the_end_of_a_fault_that_an_earlier_process_told_of_is_the_end_of_that_i
     monitor.step(START + timedelta(minutes=6), [line(5, State.OPERATIONAL)])
     (incident,) = [i for i in monitor.known_incidents("claude") if i.recovered_at]
     assert incident.id == broken.verdicts("claude")[None].incident
+
+
+async def looked_on(monitor, store, clock, minutes, state):
+    """A watch of some minutes, of which the official page says how it is."""
+    live = Live(monitor, clock, Told(), store)
+    for _ in range(minutes):
+        at = clock.now()
+        live.take([Declared(at=at, service="claude", source="statuspage", component="web", state=state)])
+        clock.set(at + timedelta(minutes=1))
+        await live.judge(clock.now())
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(tmp_path / "s.db") as opened:
+        yield opened
+
+
+async def test_an_incident_that_is_open_goes_on_as_the_same_one_though_what_was_learned_is_gone(config, said, store):
+    """As after an upgrade: the state is another version's."""
+    clock = FakeClock(START)
+    await looked_on(monitor_of(config, CLAUDE, store, START), store, clock, 3, State.MAJOR_OUTAGE)
+    (before,) = store.incidents()
+    store.commit_step([Verdict(at=clock.now(), service="claude", state=State.UNKNOWN)], [], {})
+    clock.set(clock.now() + timedelta(hours=5))
+    monitor, standing = begin(config, CLAUDE, store, clock.now(), said.append)
+    assert standing == []
+    await looked_on(monitor, store, clock, 3, State.MAJOR_OUTAGE)
+    assert [(i.id, i.opened_at, i.recovered_at) for i in store.incidents()] == [(before.id, before.opened_at, None)]
+    monitor, _ = begin(config, CLAUDE, store, clock.now(), said.append)
+    await looked_on(monitor, store, clock, 3, State.OPERATIONAL)
+    (after,) = store.incidents()
+    assert after.id == before.id
+    assert after.recovered_at is not None
+
+
+async def test_an_incident_whose_end_nobody_saw_is_never_gone_on_with(config, said, store):
+    clock = FakeClock(START)
+    await looked_on(monitor_of(config, CLAUDE, store, START), store, clock, 3, State.MAJOR_OUTAGE)
+    (before,) = store.incidents()
+    for hours, state in ((30, State.OPERATIONAL), (1, State.OPERATIONAL), (1, State.MAJOR_OUTAGE)):
+        clock.set(clock.now() + timedelta(hours=hours))
+        monitor, _ = begin(config, CLAUDE, store, clock.now(), said.append)
+        await looked_on(monitor, store, clock, 3, state)
+    first, second = store.incidents()
+    assert first == before
+    assert second.opened_at > before.opened_at
 
 
 @pytest.mark.parametrize(
@@ -146,7 +195,7 @@ def test_the_state_is_nobody_elses_to_read(broken, config):
 def test_a_folder_that_cannot_be_written_is_said_once(said, tmp_path):
     (tmp_path / "file").write_text("")
     config = parse_config(f'data = "{tmp_path}/file/below"')
-    keeper = KeptState(monitor_of(config, CLAUDE, None), config, CLAUDE, said.append)
+    keeper = KeptState(monitor_of(config, CLAUDE, None, START), config, CLAUDE, said.append)
     for minute in range(3):
         keeper.judged(START + timedelta(minutes=20 * minute), ())
     assert len(said) == 1

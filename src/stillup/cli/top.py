@@ -72,7 +72,7 @@ def top(
     out = console(color=color)
     clock = SystemClock()
     with open_store(config.store_at(os.environ)) as store, claimed(config.data_folder, [s.id for s in wanted]) as kept:
-        monitor = monitor_of(config, wanted, store)
+        monitor = monitor_of(config, wanted, store, clock.now())
         board = Board(wanted, monitor, clock, View(task=task))
         live = Live(monitor, clock, board, store, timedelta(days=config.store.retention_days), kept=kept)
         run = _on_screen if out.is_terminal else _as_lines

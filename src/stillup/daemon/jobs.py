@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.config import Config
 from stillup.errors import StoreError
+from stillup.model.service import State
 from stillup.net import host_of, is_loopback
 from stillup.registry import SourceSpec, load_source, usable_sources
 from stillup.sources.base import Context
@@ -17,6 +18,7 @@ from stillup.sources.poller import Job
 from stillup.verdict.settings import DAY_S, Profile, Settings
 
 if TYPE_CHECKING:
+    from stillup.model.incident import Incident
     from stillup.store.store import Store
     from stillup.verdict.forecast.forecaster import Forecaster
     from stillup.verdict.monitor import Monitor
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 200
 """Past incidents of a service on which forecasts rest."""
+_LATELY, _CHANGES = timedelta(days=1), 100
 MOST_KEYLESS = {"reddit": 4}
 """For how many services one look asks a source that has no key: Reddit's open feed turns away who asks more at once."""
 
@@ -99,8 +102,11 @@ def forecaster() -> Forecaster:
     return Forecaster(forecast_table())
 
 
-def monitor_of(config: Config, services: Iterable[Service], store: Store | None) -> Monitor:
-    """A monitor that is as careful as the user wants, and knows the newest past incidents that were kept."""
+def monitor_of(config: Config, services: Iterable[Service], store: Store | None, now: datetime) -> Monitor:
+    """A monitor that is as careful as the user wants, and knows the newest past incidents that were kept.
+
+    One that is open goes on as the same one: what was learned may be gone, or of another version, and the fault not.
+    """
     from stillup.verdict.monitor import Monitor  # brings numpy, which whoever only asks for jobs has no use for
 
     monitor = Monitor(profile_of, settings_of(config), forecaster())
@@ -108,8 +114,26 @@ def monitor_of(config: Config, services: Iterable[Service], store: Store | None)
         # A server that does not answer now costs the forecast its memory, not the watch; it is said each minute.
         with suppress(StoreError):
             for service in services:
-                monitor.remember(store.incidents(service.id, limit=_REMEMBERED))
+                known = past_of(store, service.id, now)
+                monitor.remember(known)
+                monitor.take_up(i for i in known if i.recovered_at is None)
     return monitor
+
+
+def past_of(store: Store, service: str, now: datetime) -> list[Incident]:
+    """A service's newest incidents, oldest first; of those that are open only one that can be gone on with.
+
+    That is what the newest verdict was about (*unknown* ends nothing), where somebody has looked within a day. Another
+    has ended nobody knows when: it is neither gone on with nor closed, and pages say that its end was not seen. Blocks.
+
+    :raises StoreError: the database cannot be read.
+    """
+    known = store.incidents(service, limit=_REMEMBERED)
+    standing = ""
+    if any(i.recovered_at is None for i in known) and store.watched(service, now - _LATELY, 1):
+        newest = (v for v in store.changes_before(service, None, _CHANGES) if v.component is None)
+        standing = next((v.incident or "" for v in newest if v.state is not State.UNKNOWN), "")
+    return [i for i in known if i.recovered_at is not None or i.id == standing]
 
 
 def settings_of(config: Config) -> Settings:

@@ -105,12 +105,12 @@ def begin(
     _tidy(config.data_folder, now)
     state = _read(path, profiles, now)
     if state is None:
-        return monitor_of(config, services, store), []
+        return monitor_of(config, services, store, now), []
     try:
         monitor = Monitor.restore(state, profile_of, settings_of(config), forecaster())
     except BadDataError as exc:
         say(f"{path}: {exc}; what is usual is learned anew")
-        return monitor_of(config, services, store), []
+        return monitor_of(config, services, store, now), []
     return monitor, [s.id for s in services if monitor.verdicts(s.id)]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,7 +21,7 @@ from stillup.daemon.cluster.owning import Held, Owning
 from stillup.daemon.cluster.partitions import Partition, partitions_of
 from stillup.daemon.cluster.skew import Skew
 from stillup.daemon.cluster.together import end, together
-from stillup.daemon.jobs import forecaster, jobs_for, profile_of, settings_of
+from stillup.daemon.jobs import forecaster, jobs_for, past_of, profile_of, settings_of
 from stillup.daemon.playbook import Helpers
 from stillup.daemon.roles.seeing import BoardsSeen
 from stillup.errors import StoreError
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
     from stillup.daemon.roles.role import Here
     from stillup.store.store import Store
 
-_REMEMBERED = 200
-_LATELY = timedelta(days=1)
-"""An incident that was open longer ago than that, when it was looked at last, has ended nobody knows when."""
 _BEAT_S = 2.0
 _CHANGED = "changed"
 """A word on the bus: a change of verdict is in the database."""
@@ -163,15 +159,10 @@ class Monitoring:
         return maker
 
     def _past(self, services: Sequence[str]) -> list[Incident]:
-        """Incidents of the past, oldest first; one that is open only where somebody has looked of late."""
+        """Incidents of the past, oldest first, with those that are to be gone on with."""
         try:
-            store, lately = self._door(), self._here.clock.now() - _LATELY
-            return [
-                incident
-                for service in services
-                for incident in store.incidents(service, limit=_REMEMBERED)
-                if incident.recovered_at is not None or store.watched(service, lately, 1)
-            ]
+            store, now = self._door(), self._here.clock.now()
+            return [incident for service in services for incident in past_of(store, service, now)]
         except StoreError as exc:
             self._here.say(f"forecasts begin without the incidents of the past: {exc}")
             return []
