@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 
@@ -13,7 +14,7 @@ from stillup.gateway.choices import Choice, Hop
 from stillup.gateway.core.values import Protocol
 from stillup.secret import Secret
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
-from stillup.web.chat_answer import _note, address_of
+from stillup.web.chat_answer import _note, address_of, offered
 from stillup.web.chat_wire import Heard, asking, heard
 from stillup.web.chat_words import MAX_BODY_BYTES, MAX_IMAGE_BYTES, MAX_TEXT_BYTES, Talk, Turn, Upload
 
@@ -182,6 +183,32 @@ def test_a_gateway_that_is_gone_is_said_to_be(page_of):
 )
 def test_a_gateway_elsewhere_is_asked_at_its_own_address(site_of, gateway, asked):
     assert address_of(site_of(gateway=gateway), "/v1/x") == asked
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_gateway_elsewhere_that_sends_on_to_another_address_is_not_followed_there(site_of, status):
+    """Its token would go along."""
+    met = {"gateway": b"", "other": b""}
+
+    def listening(name, answer):
+        async def serve(reader, writer):
+            met[name] += await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            writer.close()
+
+        return asyncio.start_server(serve, "127.0.0.1", 0)
+
+    def port(server):
+        return server.sockets[0].getsockname()[1]
+
+    async with await listening("other", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}") as other:
+        moved = b"HTTP/1.1 %d Moved\r\nlocation: http://127.0.0.1:%d/\r\ncontent-length: 0\r\n\r\n"
+        async with await listening("gateway", moved % (status, port(other))) as gateway:
+            token = Secret("dummy-token")
+            told = await offered(site_of(gateway=f"http://127.0.0.1:{port(gateway)}", gateway_token=token))
+    assert "is no gateway of this version" in told.says
+    assert b"dummy-token" in met["gateway"]
+    assert met["other"] == b""
 
 
 def test_without_any_key_the_page_lists_what_to_set(tmp_path, page_of):
