@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stillup.bus.base import Bus
+from stillup.bus.jetstream.connection import connect, leave
 from stillup.bus.open import Where, open_bus
 from stillup.clock import SystemClock
 from stillup.errors import BusError, BusRefused
@@ -198,3 +199,24 @@ async def test_one_cancel_is_enough_whenever_it_comes(server, opened):
         done, _ = await asyncio.wait([task], timeout=20)
         assert done
         assert task.cancelled()
+
+
+async def test_a_connection_that_is_left_leaves_nothing_behind_though_its_server_takes_nothing(server):
+    async def ignored(_: object) -> None:
+        pass
+
+    client = await connect(server.url, Where(servers=(server.url,)))
+    for n in range(3):
+        await client.subscribe(f"s{n}", cb=ignored)
+    server.pause()
+    for _ in range(50):  # until neither the server nor the system takes more
+        writing = asyncio.create_task(client.publish("much", b"x" * 500_000))
+        await asyncio.wait((writing,), timeout=0.2)
+        if not writing.done():
+            break
+    await leave(client)
+    server.resume()
+    mine = asyncio.current_task()
+    async with asyncio.timeout(60):
+        while [task for task in asyncio.all_tasks() if task is not mine]:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)

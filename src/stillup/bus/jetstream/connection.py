@@ -26,6 +26,7 @@ OLDEST = (2, 11)  # the first that says when something has gone by itself
 LOOK_S = 1.0  # between looks whether the server still answers: a paused one is left after three seconds at most
 LEADERLESS_S = 10.0  # three servers choose a leader within 9 s mostly: one that knows of none for longer is cut off
 ASK_AGAIN_S = 1.0
+_CLOSE_S = 2.0
 QUESTIONS = tuple(f"$JS.API.{what}" for what in ("INFO", "STREAM.INFO.", "STREAM.MSG.GET.", "CONSUMER.CREATE."))
 _log = logging.getLogger("stillup.bus")
 # What nats-py logs of a connection that breaks is a traceback; what is to be known of it is said here in a sentence.
@@ -75,7 +76,7 @@ class Connection(Client):
         await super()._process_info(info, initial_connection)
 
 
-def _looked_at(asked: asyncio.Task[Msg]) -> None:
+def _looked_at(asked: asyncio.Task[Any]) -> None:
     if not asked.cancelled():
         asked.exception()
 
@@ -126,6 +127,7 @@ def _options(where: Where, *, only_tls: bool) -> dict[str, object]:
         "connect_timeout": ANSWER_S,
         "max_reconnect_attempts": 1,  # else connect() itself goes on for ever
         "reconnect_time_wait": 0,
+        "flush_timeout": ANSWER_S,  # else what a stuck server does not take is waited for without an end
         "name": where.name,
         "ping_interval": 60,  # we look more often than that
     }
@@ -218,8 +220,25 @@ async def leave(client: Connection) -> None:
         for answer in list(client._resp_map.values()):  # noqa: SLF001
             if not answer.done():
                 answer.set_exception(nats.errors.ConnectionClosedError())
-        async with asyncio.timeout(2):
-            await client.close()
-    if transport := client._transport:  # noqa: SLF001 - close() waits for what a stuck server does not take
-        with contextlib.suppress(Exception):
-            transport.close()  # type: ignore[no-untyped-call]
+    # In a task: it waits for what a stuck server does not take, and swallows that it is cancelled.
+    closing = asyncio.create_task(client.close())
+    closing.add_done_callback(_looked_at)
+    await asyncio.wait((closing,), timeout=_CLOSE_S)
+    with contextlib.suppress(Exception):
+        _drop(client)
+    if not closing.done():
+        closing.cancel()
+        await asyncio.wait((closing,), timeout=_CLOSE_S)
+
+
+def _drop(client: Connection) -> None:
+    """What close() leaves: the socket, and the tasks of which asyncio says, some time, that they were destroyed."""
+    writer = getattr(client._transport, "_io_writer", None)  # noqa: SLF001 - of a websocket there is none
+    if writer is not None:
+        writer.transport.abort()
+    for sub in list(client._subs.values()):  # noqa: SLF001
+        sub._stop_processing()  # noqa: SLF001
+    client._subs.clear()  # noqa: SLF001
+    for task in (client._reading_task, client._ping_interval_task, client._flusher_task):  # noqa: SLF001
+        if task is not None:
+            task.cancel()
