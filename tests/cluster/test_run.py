@@ -51,6 +51,7 @@ async def running(*words, config):
 async def test_a_role_says_where_it_is_is_seen_by_others_and_leaves_without_a_trace(config, nats):
     async with running("web", "--name", "w1", config=config()) as web:
         await web.until("page: http://127.0.0.1:")
+        assert "the token is in /" in " ".join(web.said)
         bus = await open_bus(nats, SystemClock())
         (beat,) = await present(bus)
         assert (beat.replica, beat.role, beat.pid) == ("w1", "web", web.child.pid)
@@ -160,7 +161,9 @@ def test_without_a_bus_in_the_configuration_there_is_nothing_to_join(tmp_path, c
         (["runner"], "'runner'"),
         (["web", "--health", "nowhere"], "cluster.health"),
         (["web", "--name", "a.b"], "letters, digits and `-`"),
-        (["gateway", "--listen", "nowhere"], "gateway.listen"),
+        (["web", "--name", "a b"], "stillup: --name: cluster.name: is 'a b'"),
+        (["gateway", "--listen", "nowhere"], "stillup: --listen: gateway.listen"),
+        (["monitor", "--listen", "127.0.0.1:0"], "--health opens"),
     ],
 )
 def test_what_it_cannot_be_told_is_refused(tmp_path, capfd, words, says):

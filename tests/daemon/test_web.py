@@ -127,7 +127,9 @@ def test_an_address_that_is_taken_is_said_and_nothing_is_left_running(serving):
     first = serving()
     address = first.start()
     second = serving(address.removeprefix("http://"))
-    with pytest.raises(UsageError, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use"):
+    with pytest.raises(
+        UsageError, match=r"cannot listen on 127\.0\.0\.1:\d+: Address already in use; `web\.listen` names"
+    ):
         second.start()
     assert httpx.get(f"{address}/healthz").status_code == 200
 
@@ -138,7 +140,7 @@ def test_a_name_that_means_nothing_is_said(serving):
 
 
 def test_a_name_with_two_addresses_is_listened_to_on_both_with_one_port():
-    sockets, listen, url = open_sockets("localhost:0", 5)
+    sockets, listen, url = open_sockets("localhost:0", 5, "web.listen")
     ports = {sock.getsockname()[1] for sock in sockets}
     for sock in sockets:
         sock.close()

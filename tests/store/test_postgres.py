@@ -284,7 +284,7 @@ def test_a_new_database_on_a_read_only_server_is_named(address, sql):
 def test_a_user_who_may_not_make_tables_is_told_so(postgres, address):
     postgres.sql("DROP ROLE IF EXISTS guest")
     postgres.sql("CREATE ROLE guest LOGIN")
-    assert "needs a schema it may make tables in" in str(refusal(address.replace("stillup@", "guest@")))
+    assert "make it the owner, or give it a schema" in str(refusal(address.replace("stillup@", "guest@")))
 
 
 def test_a_lock_of_somebody_else_is_waited_for_and_then_named(address, store, verdict):

@@ -68,7 +68,7 @@ Examples:
 \b
 Exit codes: 0 operational, 1 degraded or suspected, 2 outage confirmed, 3 unknown,
 4 only you or your quota, 64 bad usage, 65 bad data, 69 no gateway answers or can be started,
-70 internal error, 130 interrupted.
+70 database, bus or stillup itself failed, 130 interrupted.
 """
 
 

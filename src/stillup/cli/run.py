@@ -12,6 +12,7 @@ import click
 
 from stillup.cli.common import config_option
 from stillup.cli.say import say
+from stillup.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from stillup.config import Config
@@ -47,7 +48,8 @@ def command(
     config_path: Path | None,
 ) -> int:
     """Run it."""
-    environ = {**os.environ, **_laid_over(role, name, listen, health)}
+    said = _laid_over(role, name, listen, health)
+    environ = {**os.environ, **{variable: text for _, variable, text in said}}
     from stillup.config import load_config
     from stillup.daemon.roles.running import Start, run
     from stillup.gateway.seen.access import Style
@@ -55,7 +57,10 @@ def command(
     telling = teller(role, Style(log_format))
 
     def read() -> Config:
-        config = load_config(config_path, environ)
+        try:
+            config = load_config(config_path, environ)
+        except ConfigError as exc:
+            raise ConfigError(_as_options(str(exc), said)) from exc
         for warning in config.warnings:
             telling(warning)
         return config
@@ -63,11 +68,29 @@ def command(
     return run(Start(role=role, log=log, style=Style(log_format)), read, environ, telling)
 
 
-def _laid_over(role: str, name: str | None, listen: str | None, health: str | None) -> dict[str, str]:
+Said = tuple[str, str, str]
+"""An option, the variable that means the same, what was given."""
+
+
+def _laid_over(role: str, name: str | None, listen: str | None, health: str | None) -> list[Said]:
     """Options as the variables that mean the same: one way to check them, one wording of a refusal."""
+    if role == "monitor" and listen:
+        msg = "--listen: a monitor answers nobody; --health opens /healthz, /readyz and /metrics"
+        raise UsageError(msg)
     section = "GATEWAY" if role == "gateway" else "WEB"
-    said = {"STILLUP_CLUSTER__NAME": name, "STILLUP_CLUSTER__HEALTH": health, f"STILLUP_{section}__LISTEN": listen}
-    return {variable: text for variable, text in said.items() if text}
+    said = (
+        ("--name", "STILLUP_CLUSTER__NAME", name),
+        ("--listen", f"STILLUP_{section}__LISTEN", listen),
+        ("--health", "STILLUP_CLUSTER__HEALTH", health),
+    )
+    return [(option, variable, text) for option, variable, text in said if text]
+
+
+def _as_options(text: str, said: list[Said]) -> str:
+    """A refusal in the words of whoever typed the option, not of the variable it stands for."""
+    for option, variable, _ in said:
+        text = text.replace(f"{variable}: ", f"{option}: ")
+    return text
 
 
 _LONGEST = 2_000

@@ -128,7 +128,7 @@ def _once_used(desk: Hub) -> Feed:
 def free_address() -> str:
     """The usual address of the page, or any free port where that is taken."""
     try:
-        sockets, address, _ = open_sockets(USUAL, 1)
+        sockets, address, _ = open_sockets(USUAL, 1, "web.listen")
     except UsageError:
         return FREE
     for sock in sockets:

@@ -169,7 +169,7 @@ async def listen(gateway: Gateway) -> None:
         await gateway.start()
     except OSError as exc:
         why = os.strerror(exc.errno) if exc.errno else str(exc)
-        msg = f"cannot listen on {gateway.settings.listen}: {why}"
+        msg = f"cannot listen on {gateway.settings.listen}: {why}; `gateway.listen` names another address"
         raise UsageError(msg) from exc
 
 

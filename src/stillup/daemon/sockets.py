@@ -12,8 +12,10 @@ _SPARE = 256
 """Files that the rest of the process may need: database, sources, journal."""
 
 
-def open_sockets(listen: str, backlog: int) -> tuple[list[socket.socket], str, str]:
+def open_sockets(listen: str, backlog: int, key: str) -> tuple[list[socket.socket], str, str]:
     """Listen on ``host:port``: the sockets, the address with the port that was had, and its URL from this machine.
+
+    ``key`` of the configuration is where another address could be named.
 
     A name with several addresses (``localhost``) is listened to on all of them that can be had.
 
@@ -32,7 +34,7 @@ def open_sockets(listen: str, backlog: int) -> tuple[list[socket.socket], str, s
             port = int(opened[0].getsockname()[1])
     except OSError as exc:
         why = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror or str(exc)
-        msg = f"cannot listen on {listen}: {why}"
+        msg = f"cannot listen on {listen}: {why}; `{key}` names another address"
         raise UsageError(msg) from exc
     shown = f"[{host}]" if ":" in host else host
     return opened, f"{shown}:{port}", f"http://{_from_here(host)}:{port}"

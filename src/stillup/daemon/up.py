@@ -160,9 +160,9 @@ class _Up:
             wanted["gateway"] = self._config.gateway.listen
         for section, address in wanted.items():
             try:
-                sockets, _, _ = open_sockets(address, 1)
+                sockets, _, _ = open_sockets(address, 1, f"{section}.listen")
             except UsageError as exc:
-                msg = f"{exc}; does another `stillup up` run? `{section}.listen` in the configuration is where"
+                msg = f"{exc}. Does another `stillup up` run?"
                 raise UsageError(msg) from exc
             for sock in sockets:
                 sock.close()

@@ -96,7 +96,7 @@ class Serving:
 
         :raises stillup.errors.UsageError: the address to listen on cannot be had.
         """
-        self._sockets, listen, self.address = open_sockets(self._settings.listen, BACKLOG)
+        self._sockets, listen, self.address = open_sockets(self._settings.listen, BACKLOG, "web.listen")
         settings = structs.replace(self._settings, listen=listen)
         self._front = Front(Site(settings=settings, board=self.board, is_leaving=self._is_leaving, **self._parts))  # type: ignore[arg-type]
         self._config = config = configured(

@@ -19,7 +19,10 @@ SENTENCES: dict[str, tuple[str, Blame]] = {
     "28": ("the database {where} refuses this user or password", Blame.USER),
     "3D000": ("there is no database {where}: make it (`createdb`), stillup makes the tables in it", Blame.USER),
     "3F000": ("the database {where} has no schema of that name", Blame.USER),
-    "42501": ("this user may not do that in the database {where}: it needs a schema it may make tables in", Blame.USER),
+    "42501": (
+        "this user may not do that in the database {where}: make it the owner, or give it a schema of its own",
+        Blame.USER,
+    ),
     "42P01": ("a table is missing in the database {where}: it was taken away, or is in another schema", Blame.USER),
     "53100": ("the database {where} cannot grow: its disk is full", Blame.USER),
     "53200": ("the database {where} is out of memory", Blame.USER),
@@ -75,9 +78,10 @@ def of_postgres(where: str, exc: BaseException | None) -> StoreError:
         name = f"{state} {type(exc).__name__}"
     else:
         said = str(exc).lower()
-        words = (row[1:] for row in _NO_ANSWER if any(word in said for word in row[0]))
-        sentence, blame = next(words, SENTENCES["08"])
-        name = type(exc).__name__
-    error = StoreError(f"{sentence.format(where=where)} ({name})")
+        found = next((row[1:] for row in _NO_ANSWER if any(word in said for word in row[0])), None)
+        sentence, blame = found or SENTENCES["08"]
+        name = "" if found else type(exc).__name__  # a name helps only where the sentence may not be all
+    text = sentence.format(where=where)
+    error = StoreError(f"{text} ({name})" if name else text)
     error.blame = blame
     return error

@@ -22,7 +22,7 @@ _LATER = {"Retry-After": "10"}
 _log = logging.getLogger(__name__)
 _SAYS = {
     400: ("That request cannot be understood.", "Something in the address or the form is not as it should be."),
-    401: ("This part is private.", "Open it with the address that `stillup up` prints; it carries the token."),
+    401: ("This part is private.", "Add ?token= and the page's token to the address, once."),
     403: ("This is not allowed from there.", "The request came from another site, or without what it needs."),
     404: ("There is no such page.", "Look it up from the list of all services."),
     405: ("That cannot be done here.", "The address is right, the way it was asked is not."),

@@ -15,6 +15,14 @@ from stillup.web.mishaps import error_page
 if TYPE_CHECKING:
     from litestar.types import Send
 
+_PRIVATE = (
+    "This is behind a token. Open it once with ?token=… behind the address. The token is in the file web.token of the "
+    "page's data folder, or where `web.token_file` or `web.token_env` says; `stillup up` prints a link with it."
+)
+_ANOTHER = (
+    "That is not this page's token. Several pages behind one address need one token: `web.token_file` or "
+    "`web.token_env`."
+)
 _SAYS = {
     Reason.NO_HOST: (400, "The request does not say, in one Host header, whom it is for."),
     Reason.FOREIGN_HOST: (
@@ -22,8 +30,8 @@ _SAYS = {
         "This page does not answer to that name. Names it should answer to belong into `web.hosts` or `web.base_url`.",
     ),
     Reason.FOREIGN_ORIGIN: (403, "The request comes from a page of another site; those change nothing here."),
-    Reason.NO_TOKEN: (401, "This is behind a token. Open it with the address that `stillup up` prints."),
-    Reason.WRONG_TOKEN: (401, "That is not this page's token."),
+    Reason.NO_TOKEN: (401, _PRIVATE),
+    Reason.WRONG_TOKEN: (401, _ANOTHER),
 }
 
 

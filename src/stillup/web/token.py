@@ -17,6 +17,13 @@ _BYTES = 32
 _LEAST = 16
 
 
+def place_of(settings: Web, data_folder: Path) -> str:
+    """Where the page's token is, for whoever may look there."""
+    if settings.token_file:
+        return settings.token_file
+    return f"the variable {settings.token_env}" if settings.token_env else str(data_folder / FILE)
+
+
 def find_token(settings: Web, data_folder: Path, environ: Mapping[str, str]) -> Secret:
     """The page's token; one is made in the data folder, for its owner alone, where the configuration names none.
 

@@ -33,7 +33,7 @@ _BACKLOG, _MOST_AT_ONCE, _MOST_OF_ONE = 64, 64, 16
 _MOST_HEAD, _PATIENCE_S = 8_192, 5.0
 _TEXT, _METRICS = "text/plain; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"
 
-NOT_READY = "not ready"
+NOT_READY = "not ready:"
 """What a role says of itself under this name is why it cannot do its work."""
 
 Answer = tuple[HTTPStatus, str, bytes]
@@ -64,7 +64,7 @@ class Health:
 
         :raises stillup.errors.UsageError: the address cannot be had.
         """
-        sockets, _, self.address = open_sockets(self._listen, _BACKLOG)
+        sockets, _, self.address = open_sockets(self._listen, _BACKLOG, "cluster.health")
         self._servers = [await asyncio.start_server(self._answer, sock=s, limit=_MOST_HEAD) for s in sockets]
 
     async def stop(self) -> None:

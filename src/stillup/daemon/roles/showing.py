@@ -12,7 +12,7 @@ from stillup.daemon.cluster.together import end, together
 from stillup.daemon.roles.boards import Boards
 from stillup.daemon.roles.health import NOT_READY
 from stillup.errors import BadDataError
-from stillup.web.token import find_token
+from stillup.web.token import find_token, place_of
 
 if TYPE_CHECKING:
     from stillup.bus.base import Entry
@@ -44,7 +44,8 @@ async def serve_page(
     token = await asyncio.to_thread(find_token, here.config.web, here.config.data_folder, here.environ)
     page = await asyncio.to_thread(make, token)
     await asyncio.to_thread(page.start)
-    here.say(f"{what}: {page.address}")
+    where = place_of(here.config.web, here.config.data_folder)
+    here.say(f"{what}: {page.address}, private parts with ?token=… once; the token is in {where}")
     here.beats["page"] = page.address
     works = [asyncio.ensure_future(Showing(here, Boards(here.services, here.clock.now()), page).go_on())]
     if desk is not None:
@@ -69,6 +70,7 @@ async def serve_page(
 
 async def _drain(here: Here) -> None:
     """Whoever chooses between pages needs a moment to notice that this one ends; a second word ends it at once."""
+    here.say(f"stopping: it still serves for {here.config.cluster.drain_s:g} s; a second signal ends it at once")
     with suppress(TimeoutError):
         async with asyncio.timeout(here.config.cluster.drain_s):
             await here.stop.until(2)

@@ -245,7 +245,7 @@
     } catch (_) {
       // Not ours: said by its status.
     }
-    if (answer.status === 401 || answer.status === 403) return { says: "This page is no longer let in.", todo: "Open it again with the link that `stillup up` prints." };
+    if (answer.status === 401 || answer.status === 403) return { says: "This page is no longer let in.", todo: "Open it again with the page's token: /chat?token=…." };
     return { says: `The page answered with HTTP ${answer.status}.`, todo: "Reload it and try again." };
   }
 
