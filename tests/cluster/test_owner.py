@@ -287,3 +287,21 @@ async def test_a_database_that_comes_back_older_than_what_was_written_leaves_no_
     async with living(after):
         await world.minute(after)
         await world.is_as_if_nobody_died()
+
+
+async def test_what_neither_the_log_nor_a_restored_database_has_is_said(world, tmp_path):
+    owner = dying(world.owner())
+    async with living(owner):
+        for _ in range(8):
+            await world.minute(owner)
+    log = world.bus.log(CLAUDE.log)
+    await log.trim(9)
+    world.store.close()
+    world.store = open_store(tmp_path / "restored.db")
+    world.means = replace(world.means, kept=world.store.kept_of)
+    after = world.owner()
+    async with living(after):
+        await world.minute(after)
+    assert [text for text in world.said if "gap" in text] == [
+        "partition p1 has a gap: records 1 to 8 are neither in the database nor in the log"
+    ]

@@ -98,14 +98,17 @@ class Judging:
         """
         oldest, newest = await self.log.ends()
         self._birth, skipped = await self._born(newest)
-        oldest = max(oldest, skipped + 1)
+        kept = await self._kept()
+        reached, oldest = max(kept or 0, skipped), max(oldest, skipped + 1)
         meant = Meant(
             profiles=self._profiles, birth=self._birth, now=await self._means.bus.now(), oldest=oldest, newest=newest,
-            kept=await self._kept(),
+            kept=kept,
         )  # fmt: skip
         found = await self._checkpoints.newest(meant)
         judge = begun_from(found, self._restored, self._means.say)
         self.resumed = judge is not None
+        if judge is None and kept is not None and reached + 1 < oldest:
+            self._say(f"has a gap: records {reached + 1} to {oldest - 1} are neither in the database nor in the log")
         self.judge = judge if judge is not None else await self._from_the_beginning(oldest, newest)
         self.saver = self._saver_of(self._name)
         self.saver.seq = self.judge.seq
