@@ -115,18 +115,19 @@ def _stretches(
     """How the page said each component was, from when until when; a silent page says nothing."""
     book = Book(models)
     states: dict[str | None, State] = {}
+    is_old = False
     stands = _stands(lines)
     for place, line in enumerate(lines):
         at_s = line.at.timestamp()
         if isinstance(line, Declared):
-            changed = book.declare(line, at_s)
-            if changed or not states:
-                states = _states(book)
-        elif not states:
+            is_old |= book.declare(line, at_s) or not states
+        elif not states and not is_old:
             states = {None: State.OPERATIONAL}
         next_s = lines[place + 1].at.timestamp() if place + 1 < len(lines) else end_s
         until = min(next_s, end_s, at_s + stands[line.source])
         if at_s < until:
+            if is_old:  # once for all that was said at one time: a page may have thousands of parts
+                states, is_old = _states(book), False
             for component, state in states.items():
                 yield component, at_s, until, state
 
