@@ -58,8 +58,8 @@ async def test_the_page_shows_the_chains_of_gateways_and_which_differ_and_the_do
     async with Page(tmp_path / "page") as page:
         async with OneGateway(page, tmp_path / "1", "gw-1.a"), OneGateway(page, tmp_path / "2", "gw-2.b", other):
             found = await heard(page, 2)
-            shown = await until_shown(page, "/risk", "Everything through the gateway, at gw-1 alone")
-            assert "Everything through the gateway, at gw-2 alone" in shown
+            shown = await until_shown(page, "/risk", "gw-1: Everything through the gateway")
+            assert "gw-2: Everything through the gateway" in shown
             assert "Gateways differ in their chains (gw-1; gw-2)" in shown
             assert not any(key in shown for key in ENVIRON.values())
             (finding,) = gateways_say(found)
@@ -75,7 +75,7 @@ async def test_a_fault_that_a_gateway_plays_shows_at_the_page_within_seconds_and
         body = {"upstream": "a", "mode": "hang", "for_s": 60}
         async with page.http.post(url, json=body) as answer:
             assert answer.status == 200, await answer.text()
-        assert "at gw-1, a fails with hang" in await until_shown(page, "/drills", "fails with hang")
+        assert "At gw-1, a fails with hang" in await until_shown(page, "/drills", "fails with hang")
         (finding,) = gateways_say(await heard(page, 1))
         assert "plays a fault: a fails with hang" in finding.says
         async with page.http.delete(url) as answer:

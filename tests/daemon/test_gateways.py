@@ -21,6 +21,7 @@ from stillup.errors import BadDataError
 from stillup.gateway.faults.drill import DrillStatus
 from stillup.gateway.plan import resolve
 from stillup.risk.need import Tokens
+from stillup.risk.points import What
 from stillup.risk.values import Subject
 from stillup.testing import FakeClock
 from tests.daemon.test_risk import CHAINS, KEYS, NOWHERE, put
@@ -156,8 +157,11 @@ def test_gateways_that_differ_are_told_apart(tmp_path):
     heard = [Heard("gw-a", facts()), Heard("gw-b", facts(OTHER)), Heard("gw-c", facts())]
     assert differing(heard) == [("gw-a", "gw-c"), ("gw-b",)]
     needs, unknown = looked(tmp_path, Said(*heard))
-    assert needs["claude-* through the gateway, at gw-b alone"].need.services == ("chatgpt",)
-    assert len(needs["claude-* through the gateway, at gw-a, gw-c alone"].need.services) == 3
+    assert needs["gw-b: claude-* through the gateway"].need.services == ("chatgpt",)
+    assert len(needs["gw-a, gw-c: claude-* through the gateway"].need.services) == 3
+    alone = {point.what for point in needs["gw-b: claude-* through the gateway"].points}
+    both = {point.what for point in needs["gw-a, gw-c: claude-* through the gateway"].points}
+    assert (What.MACHINE in alone, What.MACHINE in both) == (True, False)
     assert any("Gateways differ in their chains (gw-a, gw-c; gw-b)" in sentence for sentence in unknown)
 
 
@@ -165,7 +169,7 @@ def test_gateways_whose_clients_ask_for_different_models_do_not_differ():
     a = facts(NAMELESS, usage(("claude-sonnet-4-5", 3)))
     b = facts(NAMELESS, usage(("gpt-5", 3)))
     assert len(differing([Heard("a", a), Heard("b", b)])) == 1
-    assert not any("alone" in need.title for need in chains_of([Heard("a", a), Heard("b", b)]))
+    assert not any(":" in need.title for need in chains_of([Heard("a", a), Heard("b", b)]))
 
 
 def test_without_any_gateway_the_page_says_that_it_cannot_know(tmp_path):
@@ -199,7 +203,7 @@ def test_a_fault_that_a_gateway_plays_shows_until_its_end_and_drills_are_about_t
     config = parse_config(f'data = "{tmp_path}"')
     risk = assess(config, NOWHERE, NOW, gateways=gateways)
     practising = Practising(config, {}, clock, gateways=gateways, risk=lambda: risk)
-    assert "at gw-a, first fails with hang for 30 s more. Real requests meet it" in practising.now()
+    assert "At gw-a, first fails with hang for 30 s more. Real requests meet it" in practising.now()
     assert seating_of(gateways.heard()).first == "first"
     assert {"own", "box"} & {play.name for play in practising.book().plan.left_out + practising.book().plan.plays}
     clock.set(NOW + timedelta(seconds=31))

@@ -62,9 +62,9 @@ def _merged(same: Sequence[tuple[Heard, Need]], heard: Sequence[Heard]) -> Need:
     need = same[0][1]
     layouts = {one.facts.layout for one, _ in same}
     names = [one.name for one in heard if one.facts.layout in layouts]
-    where = "" if len(names) == len(heard) else f", at {listed(names)} alone"
+    title = need.title if len(names) == len(heard) else f"{listed(names, 2)}: {need.title}"
     used = {one.facts.journal or one.name: need.used for one, need in same if need.used is not None}
-    return replace(need, title=need.title + where, used=_together(list(used.values())))
+    return replace(need, title=title, used=_together(list(used.values())), gateways=len(names))
 
 
 def _together(each: Sequence[Used]) -> Used | None:
@@ -133,5 +133,7 @@ def says(heard: Sequence[Heard], *, is_there: bool) -> Iterator[str]:
     if hidden:
         most = max(one.facts.chains for one in hidden)
         yield f"Of up to {most} chains a gateway the most used are shown; `stillup gateway plan` there has all."
+    if len(heard) > 1:
+        yield "Whether gateways share a machine or a connection is not known here."
     if any(way.is_local for one in heard for need in one.facts.needs for way in need.ways):
-        yield "`This machine` is that of the gateway."
+        yield "A model on this machine, in a chain, is one on the gateway's."

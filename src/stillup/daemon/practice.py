@@ -94,10 +94,15 @@ class Practising:
             faults = []
         if self._gateways is not None:
             faults += _played(self._gateways.heard(), self._clock.now())
+        there = " there" if self._gateways is not None else ""
         if told is not None:
             real = "Real requests meet it" if told.where is Where.GATEWAY else "No real request meets it"
             return f"{line(told.says)}. {real}; `stillup drill abort` ends it."
-        return f"{'; '.join(faults)}. Real requests meet it; `stillup gateway fault --off` ends it." if faults else ""
+        return (
+            f"{'; '.join(faults)}. Real requests meet it; `stillup gateway fault --off`{there} ends it."
+            if faults
+            else ""
+        )
 
 
 def _played(heard: Sequence[Heard], now: datetime) -> list[str]:
@@ -109,7 +114,7 @@ def _played(heard: Sequence[Heard], now: datetime) -> list[str]:
             if left_s > 0:
                 found.setdefault((fault.upstream, fault.mode), []).append((line(one.name, 60), left_s))
     return [
-        f"at {listed([name for name, _ in at])}, {_fault(upstream, mode, max(left_s for _, left_s in at))}"
+        f"At {listed([name for name, _ in at])}, {_fault(upstream, mode, max(left_s for _, left_s in at))}"
         for (upstream, mode), at in found.items()
     ][:_MOST_PLAYED]
 

@@ -99,13 +99,20 @@ def _here(config: Config, environ: Mapping[str, str], now: datetime) -> _Known:
     local = find_local(environ)
     plan = resolve(config, environ, () if config.gateway.upstreams else local)
     usage = read_usage(config.data_folder / "journal", now)
+    others = (
+        "This cluster's gateways have a configuration of their own: the cluster's page, at /risk, has their chains."
+    )
     no_file = "There is no configuration file: what the gateway would do from the environment is shown."
     return _Known(
         routes=lambda: routes_needed(plan, usage, config.services) if config.gateway.enabled else [],
         there=standing(plan),
         asked=[name for _, name in usage.most_asked(100)],
         unwatched=[k.spec.id for k in plan.known if is_unwatched(subject_of(k))],
-        unknown=[*([no_file] if config.path is None else []), *_of_usage(usage)],
+        unknown=[
+            *([others] if config.cluster.bus and not config.gateway.upstreams else []),
+            *([no_file] if config.path is None else []),
+            *_of_usage(usage),
+        ],
         plan=plan,
         local=local,
         environ=environ,

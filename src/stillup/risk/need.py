@@ -85,6 +85,8 @@ class Need(Struct, frozen=True, kw_only=True):
     lacking: tuple[Way, ...] = ()
     used: Used | None = None
     """None where no journal says so."""
+    gateways: int = 0
+    """So many of a cluster have this chain; 0: it is that of this machine's gateway."""
 
     @property
     def subjects(self) -> tuple[Subject, ...]:

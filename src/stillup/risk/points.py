@@ -156,17 +156,20 @@ def _network(need: Need) -> Iterable[Point]:
     if any(way.is_local for way in need.ways):
         return
     by_hand = " (a phone has one of its own)" if need.kind is Kind.TASK else ""
-    yield Point(
-        what=What.NETWORK,
-        id="network",
-        sure=1.0,
-        says=f"every way leads over this machine's connection{by_hand}",
-        todo="a model on this machine goes on without it",
-    )
+    whose, here = ("the gateway's", "beside it") if need.gateways else ("this machine's", "on this machine")
+    sure, says = 1.0, f"every way leads over {whose} connection{by_hand}"
+    if need.gateways > 1:
+        sure, says = LEAST, "every way leads over one connection, if all gateways have the same"
+    yield Point(what=What.NETWORK, id="network", sure=sure, says=says, todo=f"a model {here} goes on without it")
 
 
 def _machine(need: Need) -> Iterable[Point]:
-    if need.kind is Kind.ROUTE:
+    if need.gateways > 1:
+        return  # whether they share a machine is not known here
+    if need.gateways:
+        says = "one gateway alone has this chain, and it stops with its machine"
+        yield Point(what=What.MACHINE, id="machine", sure=1.0, says=says, todo="a second gateway with the same routes")
+    elif need.kind is Kind.ROUTE:
         says = "the gateway runs on this machine, and stops with it"
         todo = "clients can ask their provider directly: take the gateway's address out of their settings"
         yield Point(what=What.MACHINE, id="machine", sure=1.0, says=says, todo=todo)
