@@ -6,6 +6,7 @@ Two monitors and two pages as `stillup run` starts them, on a clock that runs ah
 outage comes and goes and is backed up; in the midst of a second the database is put back to before it, while everybody
 goes on; in the midst of a third every NATS server is killed and begins with an empty disk. After it all each outage
 must be one incident, told once when it began and once when it was over, and the pages must say what the database says.
+Before NATS loses it, the log must come to what the database has, as one process judges it that reads all of it.
 """
 
 # ruff: noqa: E402 - benches find each other by the path
@@ -32,17 +33,20 @@ HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
 from cluster.day import DATABASE, Cluster
-from cluster.oracle import PARTITIONS
+from cluster.oracle import PARTITIONS, SETTINGS, differing, judged, records
 from cluster.sizes import signals
 from cluster.stage import ROOT
 from stillup.daemon.cluster.records import Heard, id_of, pack
+from stillup.daemon.jobs import forecaster, profile_of
 from stillup.errors import BusError, StoreError
 from stillup.model.incident import Incident
 from stillup.secret import Secret
 from stillup.store import open_store
 from stillup.store.outbox import Status
+from stillup.verdict.monitor import Monitor
 
 SERVICE = "claude"
+PARTITION = next(part for part in PARTITIONS if SERVICE in part.services)
 _TURN_S = 20.0
 _WITHIN_S = 60.0
 _AGAIN_S = 0.2
@@ -118,6 +122,7 @@ class Lost:
         self._say("the database is as it was at the backup")
 
     async def _lose_nats(self) -> None:
+        await self._same()
         for server in self._cluster.nats:
             await asyncio.to_thread(server.kill)
             server.lose_everything()
@@ -135,7 +140,7 @@ class Lost:
 
     async def _speak(self) -> None:
         """What the service's page and programs say."""
-        log = self._cluster.bus.log(next(part.log for part in PARTITIONS if SERVICE in part.services))
+        log = self._cluster.bus.log(PARTITION.log)
         while not self._is_over:
             heard = Heard(signals=signals(SERVICE, self._cluster.clock.now(), self._is_out), by="sources")
             with suppress(BusError):
@@ -167,6 +172,22 @@ class Lost:
             await asyncio.sleep(_AGAIN_S)
         self.broken.append(f"not so within {_WITHIN_S:.0f} s: {what}")
         return ""
+
+    async def _same(self) -> None:
+        """What one process says of the log is what is kept, in spite of the database that was put back."""
+        began_s = time.monotonic()
+        while True:
+            read = await records(self._cluster.bus.log(PARTITION.log))
+            steps = await asyncio.to_thread(
+                judged, read, Monitor(profile_of, SETTINGS, forecaster()), PARTITION.services
+            )
+            with open_store(Secret(self._url), create=False) as store:
+                found = await asyncio.to_thread(differing, steps, PARTITION.services, store)
+            if not found or time.monotonic() - began_s > _WITHIN_S:
+                break
+            await asyncio.sleep(_AGAIN_S)
+        self.broken += found
+        self.facts["the log before it was lost"] = f"{len(read)} records, {len(steps)} minutes, as the database has it"
 
     async def _taken(self, incident: str) -> None:
         began_s = time.monotonic()

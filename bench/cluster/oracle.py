@@ -152,13 +152,13 @@ class Oracle:
             read = [came(record) for record in await records(log)]
             steps = await asyncio.to_thread(judged, read, fresh(), services)
             try:
-                differing = await asyncio.to_thread(_differing, steps, services, store)
+                found = await asyncio.to_thread(differing, steps, services, store)
             except StoreError as exc:
-                differing = [str(exc)]
-            if not differing or asyncio.get_running_loop().time() - began_s > CAUGHT_UP_S:
+                found = [str(exc)]
+            if not found or asyncio.get_running_loop().time() - began_s > CAUGHT_UP_S:
                 break
             await asyncio.sleep(_LOOK_S)
-        self.broken += [f"{name}: {what}" for what in differing]
+        self.broken += [f"{name}: {what}" for what in found]
         self.facts[f"{name} verdicts"] = f"{len(steps)} minutes, {sum(len(s.changes) for s in steps)} changes"
         return steps
 
@@ -187,7 +187,7 @@ class Oracle:
             self.broken.append(says)
 
 
-def _differing(steps: Sequence[Step], services: Sequence[str], store: Store) -> list[str]:
+def differing(steps: Sequence[Step], services: Sequence[str], store: Store) -> list[str]:
     """How the database differs from what the log says."""
     found: list[str] = []
     changes = sorted((c for step in steps for c in step.changes), key=_by)
