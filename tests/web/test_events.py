@@ -208,9 +208,10 @@ class Connection:
         return b"".join(m.get("body", b"") for m in self.sent).decode()
 
     async def until(self, text):
-        while text not in self.text:
-            self.has_sent.clear()
-            await self.has_sent.wait()
+        async with asyncio.timeout(60):
+            while text not in self.text:
+                self.has_sent.clear()
+                await self.has_sent.wait()
 
 
 async def test_who_does_not_read_is_let_go_and_the_others_hear_everything(site_of):
@@ -304,6 +305,8 @@ def test_the_ring_is_bounded_and_knows_what_it_has_lost():
     for seq in range(5_000):
         ring.add(boards.board(seq=seq), [])
     assert ring.since(1000, "", None) is None
+    assert ring.since(ring.last - 513, "", None) is None
+    assert ring.since(ring.last - 512, "", None).count(b"event: board") == 512
     assert ring.since(ring.last, "", None) == b""
     assert ring.since(ring.last - 1, "", None).count(b"event: board") == 1
     assert ring.since(ring.last + 1, "", None) is None

@@ -13,8 +13,8 @@ from stillup.model.verdict import Verdict, iso
 from stillup.sources.decode import clean
 
 _LINE = 500
-_MOST = 2_048
-_MOST_BYTES = 4 * 1024 * 1024
+_MOST, _MOST_BYTES = 512, 4 * 1024 * 1024
+"""Some hours of a few services, a quarter of an hour of many; who was away for longer takes the board as it stands."""
 
 _encode = msgspec.json.Encoder().encode
 
