@@ -16,6 +16,7 @@ from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.coding import decoded
 from stillup.gateway.dialects.lenient import is_crowded
 from stillup.gateway.dialects.whole import WholeWatch
+from stillup.gateway.unpacking import Unpacker
 from tests.gateway.app.conftest import WITHIN_S, Client
 
 CALL = b'{"type":"tool_use","id":"t","name":"f","input":{"\xa4":1}}'
@@ -116,6 +117,30 @@ def test_more_values_than_any_model_is_asked_with_are_not_built(kind):
 
 
 # --- a body that came packed: thirty kilobytes of it are thirty megabytes
+
+
+async def test_who_sends_packed_bodies_without_end_and_goes_away_keeps_no_other_waiting():
+    unpacker, read, go = Unpacker(), [], threading.Event()
+
+    def reading(name):
+        def work():
+            assert go.wait(WITHIN_S)
+            read.append(name)
+            return name
+
+        return work
+
+    many = [
+        asyncio.create_task(unpacker.read("many", reading(n), lambda n=n: n == 0 or not go.is_set())) for n in range(50)
+    ]
+    one = asyncio.create_task(unpacker.read("one", reading("one"), lambda: True))
+    await asyncio.sleep(0)
+    go.set()
+    async with asyncio.timeout(WITHIN_S):
+        assert await one == "one"
+        assert await asyncio.gather(*many) == [0, *[None] * 49]
+    unpacker.close()
+    assert read == [0, "one"]
 
 
 async def test_a_body_is_unpacked_beside_the_loop_and_everybody_else_is_served_meanwhile(a, start, monkeypatch):

@@ -49,7 +49,7 @@ from stillup.gateway.proxies import is_loopback
 from stillup.gateway.seen.passage import Ending
 from stillup.gateway.statuspage import ReplicaStatus
 from stillup.gateway.telling import estimate, id_lines, new_id
-from stillup.gateway.unpacking import Unpacking, is_packed
+from stillup.gateway.unpacking import Unpacker, Unpacking, is_packed
 from stillup.gateway.whom import Whom
 from stillup.gateway.wire.listening import Listening
 from stillup.gateway.wire.server import Connection, Exchange, Incoming, Stop
@@ -122,7 +122,7 @@ class Gateway:
         )
         self.outbox = Outbox(journal, self.wall_s)
         self.aside = ThreadPoolExecutor(1)  # one: the loop has half of the processor, whatever else takes long
-        self.unpacks = ThreadPoolExecutor(1)
+        self.unpacker = Unpacker()
         self.lines = Lines(self.now, tls=tls, environ=environ)
         self.max_body_bytes = settings.max_body_mb * 1_048_576
         host, _, port = settings.listen.rpartition(":")
@@ -205,8 +205,8 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.later.close()
         await self.lines.close()
-        for beside in (self.aside, self.unpacks):
-            beside.shutdown(wait=False, cancel_futures=True)
+        self.aside.shutdown(wait=False, cancel_futures=True)
+        self.unpacker.close()
         self.outbox.flush()
         self.journal.close(self.wall_s())
         await self.seen.stop()
@@ -255,7 +255,7 @@ class Gateway:
             return None
         read = partial(read_request, request.method, path, query, request.headers, request.body)
         if is_packed(request.headers):
-            return Unpacking(self, connection, request, read, partial(self._take, connection, entry))
+            return Unpacking(self, connection, request, entry.user, read, partial(self._take, connection, entry))
         return self._take(connection, entry, read())
 
     def _admit(self, target: bytes, headers: Headers) -> Stop | None:
