@@ -17,7 +17,7 @@ from stillup.daemon.practice import Practising
 from stillup.daemon.risk import assess
 from stillup.daemon.risk_used import Heap, Reading, Usage
 from stillup.daemon.roles.facts import GatewaysHeard
-from stillup.errors import BadDataError
+from stillup.errors import BadDataError, StoreError
 from stillup.gateway.faults.drill import DrillStatus
 from stillup.gateway.plan import resolve
 from stillup.risk.need import Tokens
@@ -225,3 +225,17 @@ def test_a_journal_that_grows_is_counted_anew_and_what_is_older_than_a_month_no_
         assert found.hours == pytest.approx(48)
     put(folder, "claude-opus-4-5", "first", at_s=(NOW - timedelta(days=1)).timestamp())
     assert reading.look(NOW).heaps["anthropic", "claude-opus-4-5"].asked == 2
+
+
+def test_a_gateway_that_ends_while_its_journal_is_read_does_not_wait_for_the_rest(tmp_path):
+    folder, asked = tmp_path / "journal", []
+    put(folder, "claude-sonnet-4-5", *["first"] * 120, at_s=(NOW - timedelta(days=1)).timestamp())
+
+    def ends():
+        asked.append(1)
+        if len(asked) == 2:
+            msg = "the gateway ends"
+            raise StoreError(msg)
+
+    assert Reading(folder, pause=ends).look(NOW).trouble == "the gateway ends"
+    assert len(asked) == 2

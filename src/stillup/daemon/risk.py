@@ -230,7 +230,8 @@ class Assessor:
     def _forget_if_others(self) -> None:
         """What was answered of gateways that came, went or changed meanwhile is not answered again."""
         if self._gateways is not None:
-            of = self._gateways.is_there, [(one.name, one.facts.layout) for one in self._gateways.heard()]
+            said = [(one.name, one.facts.layout, one.facts.asked != ()) for one in self._gateways.heard()]
+            of = self._gateways.is_there, said
             if of != self._of:
                 self._answers.clear()
             self._of = of
