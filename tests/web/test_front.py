@@ -100,7 +100,9 @@ def test_beyond_this_machine_nothing_is_read_without_the_token(at, path):
     with at(Web(listen="0.0.0.0:8780"), token=Secret(TOKEN)) as client:
         assert client.get(path).status_code == 401
         assert client.get(path, headers={"authorization": "Bearer wrong"}).status_code == 401
-        assert client.get(f"{path}?token=wrong").status_code == 401
+        wrong = client.get(f"{path}?token=wrong")
+        assert wrong.status_code == 401
+        assert "not this page's token" in wrong.text
 
 
 @pytest.mark.parametrize("path", ["/chat", "//chat", "/chat/", "/%63hat", "/chat/anything", "/./chat"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, TypeAlias
 
@@ -14,8 +13,6 @@ from stillup.config.words import Complaint, KeyPath, near, show
 
 BusAddress: TypeAlias = Annotated[str, Meta(extra={"kind": Kind.BUS})]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=1_000)]
-
-_PLAIN = re.compile(r"[A-Za-z0-9-]{1,40}")
 
 
 class Expect(Struct, frozen=True, kw_only=True):
@@ -36,10 +33,10 @@ class Cluster(Struct, frozen=True, kw_only=True):
         says("The NATS servers, each of one cluster, with JetStream; `stillup run` needs one at least"),
     ] = ()
     prefix: Annotated[
-        str, Meta(extra={"kind": Kind.ID}), says("What all names on the bus begin with: two installations have two")
+        str, Meta(extra={"kind": Kind.PLAIN}), says("What all names on the bus begin with: two installations have two")
     ] = "stillup"
     name: Annotated[
-        Id | None,
+        Annotated[str, Meta(extra={"kind": Kind.PLAIN})] | None,
         says("The name of this process in the cluster, its own. Default: the machine's name, the role and four digits"),
     ] = None
     user: Annotated[Id | None, says("The user on the bus, where it asks for one")] = None
@@ -122,10 +119,6 @@ def complaints(cluster: Cluster, watchdog: Watchdog, channels: Sequence[str]) ->
 
 def _cluster(cluster: Cluster) -> Iterator[Complaint]:
     at: KeyPath = ("cluster",)
-    for key in ("prefix", "name"):
-        text = getattr(cluster, key)
-        if text is not None and not _PLAIN.fullmatch(text):
-            yield Complaint((*at, key), f"is {show(text)}; allowed: 1 to 40 letters, digits and `-`")
     ways = {
         "user": cluster.user,
         "token_env": cluster.token_env or cluster.token_file,

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     SERVICE = "service"
     COUNTRY = "country"
     ID = "id"
+    PLAIN = "plain"
     HOP = "hop"
     CONTROL = "control"
     NETWORK = "network"
@@ -58,6 +59,7 @@ class Rule(Struct, frozen=True):
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_PLAIN = re.compile(r"[A-Za-z0-9-]{1,40}")
 _HOP = re.compile(_ID.pattern + r"(/[^\s/][^\s]{0,199})?")
 _NAME_ONLY = re.compile(r"dns:[A-Za-z0-9._-]{1,253}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -218,6 +220,7 @@ RULES: dict[Kind, Rule] = {
     Kind.SERVICE: Rule("a service of the catalogue", _service),
     Kind.COUNTRY: Rule("a country as two capital letters (ISO 3166-1), as `US`", _matching(_COUNTRY)),
     Kind.ID: Rule("letters, digits, `.`, `_` and `-`", _matching(_ID)),
+    Kind.PLAIN: Rule("1 to 40 letters, digits and `-`", _matching(_PLAIN)),
     Kind.HOP: Rule("`upstream/model` or `upstream`", _matching(_HOP)),
     Kind.NETWORK: Rule("an address or a network, as `10.0.0.0/8` or `2001:db8::/32`", _network),
     Kind.BUS: Rule("`nats://host:port`, or `tls://host:port` for an encrypted connection", _bus),

@@ -223,7 +223,7 @@ class Front:
             reason = access.origin(host, told.get(b"origin"), told.get(b"sec-fetch-site"))
         if not reason.is_open:
             return Refusal.of(reason)
-        query = scope["query_string"]
+        query, offered = scope["query_string"], None
         if b"token=" in query and method in _READS:
             offered, rest = _without_token(query)
             if offered is not None and access.token(offered):
@@ -232,6 +232,8 @@ class Front:
         if not access.needs_token(parts[0] if parts else ""):
             return None
         reason = access.known(told.get(b"authorization"), told.get(b"cookie"))
+        if reason is Reason.NO_TOKEN and offered is not None:
+            reason = Reason.WRONG_TOKEN
         return None if reason is Reason.TOKEN else Refusal.of(reason)
 
 
