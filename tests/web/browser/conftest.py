@@ -30,6 +30,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 DESK = 1280
 STILL = boards.NOW + timedelta(seconds=5)
 """The moment of the made-up board; a page opened ``at=None`` has the true time."""
@@ -169,12 +170,16 @@ def shoot(pictures) -> Callable[[Page, str], None]:
 
 
 @pytest.fixture
-def barriers() -> Callable[[Page], list[str]]:
-    """What axe finds that keeps people out (WCAG 2.1 A and AA, and its good practices): empty when all is well."""
+def barriers() -> Callable[..., list[str]]:
+    """What axe finds that keeps people out (WCAG 2.1 A and AA, and its good practices): empty when all is well.
+
+    ``colours``: only what hangs on them, of a page that was looked through whole in others.
+    """
     axe = Axe()
 
-    def find(page: Page) -> list[str]:
-        found = axe.run(page).response["violations"]
+    def find(page: Page, *, colours: bool = False) -> list[str]:
+        options = {"resultTypes": ["violations"]} | ({"runOnly": COLOUR_RULES} if colours else {})
+        found = axe.run(page, options=options).response["violations"]
         return [f"{v['id']}: {n['target']} {n.get('failureSummary', '')}" for v in found for n in v["nodes"]]
 
     return find

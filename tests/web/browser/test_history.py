@@ -12,15 +12,18 @@ PAGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("size", "width"), [("desk", 1280), ("phone", 360)])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_of_what_was_keeps_nobody_out(shown, opened, shoot, barriers, name, size, width, scheme):
-    page = opened(shown().url + PAGES[name], width=width, scheme=scheme)
-    shoot(page, f"{name}-{size}-{scheme}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, "it is wider than the screen"
-    assert barriers(page) == []
+def test_a_page_of_what_was_keeps_nobody_out(shown, opened, shoot, barriers, name, size, width):
+    page = opened(shown().url + PAGES[name], width=width)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        shoot(page, f"{name}-{size}-{scheme}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "it is wider than the screen"
+        assert barriers(page, colours=scheme == "dark") == []
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    assert barriers(page, colours=True) == []
+    page.emulate_media(color_scheme="light")
     assert barriers(page) == []
 
 

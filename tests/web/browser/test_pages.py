@@ -59,14 +59,15 @@ def whole(shown_to_all):
     return shown_to_all(everything(), desk=OpenDesk())
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("size", "width"), [("desk", 1280), ("phone", 360)])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_keeps_nobody_out_and_asks_nothing_of_others(whole, opened, shoot, barriers, name, size, width, scheme):
-    page = opened(whole.url + PAGES[name], width=width, scheme=scheme)
-    shoot(page, f"{name}-{size}-{scheme}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, "it is wider than the screen"
-    assert barriers(page) == []
+def test_a_page_keeps_nobody_out_and_asks_nothing_of_others(whole, opened, shoot, barriers, name, size, width):
+    page = opened(whole.url + PAGES[name], width=width)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        shoot(page, f"{name}-{size}-{scheme}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "it is wider than the screen"
+        assert barriers(page, colours=scheme == "dark") == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
