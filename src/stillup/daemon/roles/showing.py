@@ -45,7 +45,8 @@ async def serve_page(
     page = await asyncio.to_thread(make, token)
     await asyncio.to_thread(page.start)
     where = place_of(here.config.web, here.config.data_folder)
-    here.say(f"{what}: {page.address}, private parts with ?token=… once; the token is in {where}")
+    here.say(f"private parts open once with ?token=… behind the address; the token is in {where}")
+    here.say(f"{what}: {page.address}")
     here.beats["page"] = page.address
     works = [asyncio.ensure_future(Showing(here, Boards(here.services, here.clock.now()), page).go_on())]
     if desk is not None:
