@@ -11,6 +11,7 @@ from stillup.bus.base import Bus
 from stillup.bus.limits import LogLimits
 from stillup.bus.open import open_bus
 from stillup.clock import SystemClock
+from stillup.daemon.cluster.together import end
 
 Opens = Callable[..., Awaitable[Bus]]
 
@@ -39,8 +40,7 @@ class Reader:
         return (await self.until(lambda seen: len(seen) >= count))[:count]
 
     async def stop(self) -> None:
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await end([self._task])
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from stillup.bus.open import open_bus
 from stillup.clock import SystemClock
 from stillup.config import parse_config
 from stillup.daemon.cluster.publish import VERDICTS, Word, pack
+from stillup.daemon.cluster.together import end
 from stillup.daemon.roles.gateway import serve
 from stillup.daemon.roles.role import Here
 from stillup.daemon.roles.running import watched
@@ -179,9 +180,7 @@ async def until(holds, within_s: float = WITHIN_S) -> None:
 
 
 async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError, Exception):
-        await task
+    await end([task])
 
 
 def _no_store():

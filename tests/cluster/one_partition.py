@@ -15,6 +15,7 @@ from stillup.daemon.cluster.owner import Lost, Owner
 from stillup.daemon.cluster.partitions import Partition
 from stillup.daemon.cluster.saving import BeginAnew
 from stillup.daemon.cluster.skew import Skew
+from stillup.daemon.cluster.together import end
 from stillup.daemon.jobs import profile_of
 from stillup.errors import StoreError
 from stillup.model.service import Layer, State
@@ -153,7 +154,7 @@ async def living(owner):
 
 
 async def killed(task):
-    task.cancel()
+    await end([task])
     with suppress(asyncio.CancelledError, BaseExceptionGroup, Lost, BeginAnew):
         await task
 

@@ -17,6 +17,7 @@ from stillup.catalog.load import catalogue
 from stillup.clock import Clock, SystemClock
 from stillup.config import parse_config
 from stillup.daemon.board import first_board
+from stillup.daemon.cluster.together import end
 from stillup.daemon.roles.role import Here
 from stillup.daemon.roles.stopping import Stopping
 from stillup.errors import StoreError
@@ -94,7 +95,8 @@ class Process:
             with suppress(ProcessLookupError):
                 self.child.kill()
         await self.child.wait()
-        await self._reading
+        _, unread = await asyncio.wait([self._reading], timeout=BOUND_S)
+        await end(unread)  # whatever it began and left holds its stderr
 
     async def _read(self) -> None:
         assert self.child.stderr is not None

@@ -18,6 +18,7 @@ from stillup.catalog.load import catalogue
 from stillup.clock import SystemClock
 from stillup.daemon.cluster.partitions import partitions_of
 from stillup.daemon.cluster.records import Partial, unpack
+from stillup.daemon.cluster.together import end
 from stillup.daemon.reports.counts import put, table_of
 from stillup.daemon.reports.desk import SharedDesk
 from stillup.daemon.reports.keys import DAY, TABLE, Keys
@@ -272,9 +273,7 @@ async def test_a_desk_whose_clock_is_off_counts_in_the_minute_that_is():
         ends = {one.end for one in await partials(bus) if one.parts}
         assert all(abs(end - clock.now()) <= timedelta(minutes=1) for end in ends)
     finally:
-        life.cancel()
-        with suppress(asyncio.CancelledError):
-            await life
+        await end([life])
 
 
 class _Off(SystemClock):

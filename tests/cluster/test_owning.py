@@ -12,6 +12,7 @@ from stillup.bus.local import LocalBus
 from stillup.daemon.cluster.owning import Owning
 from stillup.daemon.cluster.partitions import Partition
 from stillup.daemon.cluster.skew import Skew
+from stillup.daemon.cluster.together import end
 from stillup.errors import BusError
 from stillup.testing import FakeClock
 
@@ -33,7 +34,7 @@ def world():
 
 
 async def killed(task):
-    task.cancel()
+    await end([task])
     with suppress(asyncio.CancelledError):
         await task
 

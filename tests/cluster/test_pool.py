@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -15,6 +14,7 @@ from stillup.bus.base import Bus
 from stillup.bus.local import LocalBus
 from stillup.bus.open import Where, open_bus
 from stillup.clock import SystemClock
+from stillup.daemon.cluster.together import end
 from stillup.daemon.reports.keys import POOL, TABLE
 from stillup.daemon.reports.pool import CLOSED_S, SharedPool
 from stillup.errors import BusError
@@ -69,10 +69,7 @@ class Pools:
         return [[(s.model, s.ok, s.failed) for w in pool.sums("claude", CLOSED) for s in w.sums] for pool in self.all]
 
     async def end(self) -> None:
-        for life in self._lives:
-            life.cancel()
-            with suppress(asyncio.CancelledError):
-                await life
+        await end(self._lives)
 
 
 @pytest.fixture(params=["one process", "nats"])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from stillup.daemon.cluster.together import end
 from stillup.daemon.roles.retention import EVERY_S, FIRST_S, prune, retaining
 from stillup.model.signal import Alive
 from stillup.store import open_store
@@ -57,7 +58,7 @@ async def test_a_machine_whose_clock_is_years_ahead_deletes_nothing_that_is_not_
     async with asyncio.timeout(30):
         while await asyncio.to_thread(kept, database) == 10:
             pass
-    work.cancel()
+    await end([work])
     with suppress(asyncio.CancelledError):
         await work
     assert kept(database) == 4
@@ -72,7 +73,7 @@ async def test_a_database_that_is_away_is_said_once_and_tried_again():
             await clock.advance(FIRST_S)
         for _ in range(3):
             await clock.advance(EVERY_S)
-    work.cancel()
+    await end([work])
     with suppress(asyncio.CancelledError):
         await work
     assert said == ["old signals are kept a while longer: the database is away"]

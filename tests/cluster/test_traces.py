@@ -20,6 +20,7 @@ from stillup.daemon.cluster.publish import VERDICTS
 from stillup.daemon.cluster.publish import unpack as word_of
 from stillup.daemon.cluster.records import unpack
 from stillup.daemon.cluster.telling import Telling
+from stillup.daemon.cluster.together import end
 from stillup.daemon.cluster.writing import Writer
 from stillup.daemon.jobs import profile_of
 from stillup.daemon.traces import OFF, Traces, traces_from
@@ -40,7 +41,7 @@ def told():
 
 
 async def ended(task):
-    task.cancel()
+    await end([task])
     with suppress(asyncio.CancelledError):
         await task
 

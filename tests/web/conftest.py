@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -84,9 +85,11 @@ def serve_with() -> Iterator[Callable[..., str]]:
         thread.start()
         running.append((server, thread))
         fronts.extend([app] if isinstance(app, Front) else [])
+        until_s = time.monotonic() + 60
         while not server.started:
             thread.join(0.01)
             assert thread.is_alive() or server.started, "the server ended before it began"
+            assert time.monotonic() < until_s, "the server does not begin"
         return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
 
     yield start
