@@ -158,6 +158,14 @@ def test_a_machine_that_is_offline_blames_itself(timeline, story):
     ]
 
 
+def test_nobody_is_called_well_by_a_machine_that_hears_only_that_nobody_reports_to_it(timeline, story):
+    timeline.alive("statuspage", 0, 10).counts("hub", 0, 60, 0.0)
+    timeline.tries(10, 60, ok=False, layer="local", component=None, error="offline")
+    told = story(timeline, timeline.run())
+    assert told[0] == (0, "operational", None, "all_calm")
+    assert told[-1][1:] == ("unknown", None, "only_you"), "when what the page said is too old"
+
+
 def test_failing_tries_alarm_and_working_ones_recover(timeline):
     timeline.alive("statuspage", 0, 200)
     timeline.tries(0, 100, ok=True).tries(100, 140, ok=False, error="overloaded").tries(140, 200, ok=True)

@@ -33,6 +33,7 @@ from stillup.verdict.own import OwnTrouble
 from stillup.verdict.room import Room
 from stillup.verdict.settings import NOMINAL_SHARE, SHARES, TICK_S, Profile, Settings
 
+_OWN_HUB = "hub"
 _DEFAULT_INTERVAL_S = 300
 _BESET_S = 6 * 3600  # so long an alarm keeps young streams from learning; one that stands must not
 
@@ -194,8 +195,7 @@ class ServiceWatch:
         fresh = [s for s in sources if self._fresh(family, s)]
         last_s = max((self._heard[family, s].last_s for s in sources), default=None)
         found = Gathering(family, sources, last_s)
-        blind = family is Family.PROBE and self._own.here(self._now_s) is not None
-        found.calm = not blind and any(calm_counts(s) and not self._only_fails(s) for s in fresh)
+        found.calm = any(calm_counts(s) and not self._is_blind(family, s) and not self._only_fails(s) for s in fresh)
         if family in self._books:
             found.declared(self._faults(family))
             found.told(self._books[family].open_incidents(lambda s: self._fresh(family, s)))
@@ -236,6 +236,10 @@ class ServiceWatch:
         own_ends = self._own.next_expiry_s()
         self._next_review_s = min([*lapses, own_ends if own_ends is not None and own_ends > tick else inf], default=inf)
         return changed
+
+    def _is_blind(self, family: Family, source: str) -> bool:
+        """Whether this machine's network fails and this is what it sees by itself: nobody reports to who is cut off."""
+        return (family is Family.PROBE or source == _OWN_HUB) and self._own.here(self._now_s) is not None
 
     def _only_fails(self, source: str) -> bool:
         """Whether a source is one of tries, and none of them has worked of late: that is not calm."""
