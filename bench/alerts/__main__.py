@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 from alerts.receiver import Receiver
 from alerts.victim import config_of, run
-from stillup.daemon.alert_rules import settings_of
+from stillup.daemon.alerts.rules import settings_of
 from stillup.response.alerts.decide import decide
 from stillup.response.alerts.values import AlertState, Changed
 from stillup.store import open_store

@@ -10,7 +10,7 @@ from stillup.board import Board, ServiceBoard
 from stillup.catalog.load import catalogue
 from stillup.clock import SystemClock
 from stillup.config import Config, parse_config
-from stillup.daemon.alerts import Alerting
+from stillup.daemon.alerts.alerting import Alerting
 from stillup.model.service import Confidence, State
 from stillup.model.verdict import Verdict
 from stillup.store import open_store

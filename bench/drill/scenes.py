@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from msgspec.structs import replace
 
 from stillup.config import Config, load_config
-from stillup.daemon.drill import possible, run_drill
+from stillup.daemon.drill.run import possible, run_drill
 from stillup.drill.scenes import play_called
 from stillup.drill.score import score_of, worth_of
 from stillup.drill.values import Drill, Scene, Wanted

@@ -121,7 +121,7 @@ def _front() -> Target:
 
 
 def _plan() -> Target:
-    from stillup.daemon.plan_steps import _steps, front_of
+    from stillup.daemon.plan.steps import _steps, front_of
 
     def read(text: str) -> None:
         front_of(text)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stillup.cli.main import run
-from stillup.daemon.alert_rules import alerts_to, party_of
+from stillup.daemon.alerts.rules import alerts_to, party_of
 from stillup.errors import UsageError
 from stillup.model.service import State
 from stillup.response.alerts.reasons import Kind, Reason

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stillup.cli.main import run
-from stillup.daemon.drill_under_way import UnderWay, running
+from stillup.daemon.drill.under_way import UnderWay, running
 from stillup.drill.history import keep
 from stillup.drill.values import Where
 

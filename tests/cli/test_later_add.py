@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from stillup.cli import later_commands
 from stillup.cli.main import run
-from stillup.daemon.later_command import Stage
-from stillup.daemon.later_shelf import Commands
+from stillup.daemon.later.command import Stage
+from stillup.daemon.later.shelf import Commands
 from stillup.gateway.later.shelf import read_items, read_request
 from tests.cli.test_later import Here
 

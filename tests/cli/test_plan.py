@@ -9,7 +9,7 @@ import pytest
 from stillup.catalog.load import capabilities, catalogue
 from stillup.catalog.without import without
 from stillup.cli.main import run
-from stillup.daemon.plan_steps import Level, read_plan
+from stillup.daemon.plan.steps import Level, read_plan
 from stillup.daemon.team import MOST_LETTERS
 from stillup.kit.toolkit import Toolkit
 from stillup.model.service import Capability

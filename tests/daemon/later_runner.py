@@ -10,8 +10,8 @@ from pathlib import Path
 
 from stillup.clock import SystemClock
 from stillup.config import load_config
-from stillup.daemon.later_command import Health
-from stillup.daemon.later_line import Line
+from stillup.daemon.later.command import Health
+from stillup.daemon.later.line import Line
 
 
 class Well:

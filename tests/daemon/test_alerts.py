@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from stillup.board import Board
 from stillup.clock import SystemClock
 from stillup.config import parse_config
-from stillup.daemon.alerts import Alerting
+from stillup.daemon.alerts.alerting import Alerting
 from stillup.model.service import Confidence, State
 from stillup.model.verdict import Verdict
 from stillup.response.alerts import delivery

@@ -9,9 +9,9 @@ import pytest
 from stillup.cli import demo_page
 from stillup.cli.common import console
 from stillup.cli.demo_page import Screen, Wishes, wishes
-from stillup.daemon import demo_page as served
-from stillup.daemon.demo import play
-from stillup.daemon.demo_page import DemoPage, free_address
+from stillup.daemon.demo import page as served
+from stillup.daemon.demo.page import DemoPage, free_address
+from stillup.daemon.demo.play import play
 from stillup.sim.load import parse
 
 STORY = """

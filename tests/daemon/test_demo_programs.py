@@ -13,8 +13,8 @@ from stillup.cli.common import console
 from stillup.cli.demo import Timeline, _listed, _opening
 from stillup.clock import SystemClock
 from stillup.config import parse_config
-from stillup.daemon.demo import LONGEST, Moment, first_minute, last_minute, play
-from stillup.daemon.demo_programs import ALONE, THROUGH, Programs, Tally, Turn
+from stillup.daemon.demo.play import LONGEST, Moment, first_minute, last_minute, play
+from stillup.daemon.demo.programs import ALONE, THROUGH, Programs, Tally, Turn
 from stillup.daemon.gateway import build
 from stillup.gateway.plan import resolve
 from stillup.model.evidence import Evidence, Standing

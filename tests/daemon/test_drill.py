@@ -7,10 +7,10 @@ import pytest
 
 from stillup.clock import SystemClock
 from stillup.config import parse_config
-from stillup.daemon.drill import possible, run_drill
-from stillup.daemon.drill_layout import KEY, layout_of
-from stillup.daemon.drill_mirror import mirror
-from stillup.daemon.drill_under_way import abort, drills_folder, under_way
+from stillup.daemon.drill.layout import KEY, layout_of
+from stillup.daemon.drill.mirror import mirror
+from stillup.daemon.drill.run import possible, run_drill
+from stillup.daemon.drill.under_way import abort, drills_folder, under_way
 from stillup.drill.history import read
 from stillup.drill.scenes import play_called
 from stillup.drill.score import losses, score_of, worth_of

@@ -11,8 +11,8 @@ import pytest
 
 from stillup.clock import SystemClock
 from stillup.config import parse_config
-from stillup.daemon.drill import possible, run_drill
-from stillup.daemon.drill_under_way import abort, drills_folder
+from stillup.daemon.drill.run import possible, run_drill
+from stillup.daemon.drill.under_way import abort, drills_folder
 from stillup.daemon.gateway import build
 from stillup.drill.history import read
 from stillup.drill.scenes import play_called

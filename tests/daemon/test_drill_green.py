@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from stillup.config import parse_config
-from stillup.daemon.drill import run_drill
-from stillup.daemon.drill_green import BACKED, green_scenario
+from stillup.daemon.drill.green import BACKED, green_scenario
+from stillup.daemon.drill.run import run_drill
 from stillup.drill.score import score_of
 from stillup.drill.values import Kind, Play, Wanted
 

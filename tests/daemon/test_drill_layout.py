@@ -3,8 +3,8 @@
 import pytest
 
 from stillup.config import parse_config
-from stillup.daemon.drill_layout import layout_of
-from stillup.daemon.drill_under_way import UnderWay, abort, running, under_way
+from stillup.daemon.drill.layout import layout_of
+from stillup.daemon.drill.under_way import UnderWay, abort, running, under_way
 from stillup.drill.values import Where
 from stillup.errors import UsageError
 from stillup.gateway.core.values import Protocol

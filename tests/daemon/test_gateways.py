@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from stillup.bus.base import Entry
 from stillup.config import parse_config
+from stillup.daemon.drill.practice import Practising
 from stillup.daemon.gateway_facts import Facts, facts_of, pack, unpack, with_faults
 from stillup.daemon.gateways import Heard, chains_of, differing, says, seating_of
-from stillup.daemon.practice import Practising
-from stillup.daemon.risk import assess
-from stillup.daemon.risk_used import Heap, Reading, Usage
+from stillup.daemon.risk.assess import assess
+from stillup.daemon.risk.used import Heap, Reading, Usage
 from stillup.daemon.roles.facts import GatewaysHeard
 from stillup.errors import BadDataError, StoreError
 from stillup.gateway.faults.drill import DrillStatus

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from stillup.daemon.later_command import (
+from stillup.daemon.later.command import (
     Command,
     Health,
     Stage,

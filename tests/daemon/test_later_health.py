@@ -8,8 +8,8 @@ import pytest
 
 from stillup.clock import ScaledClock, SystemClock
 from stillup.config import parse_config
-from stillup.daemon.later_command import Health
-from stillup.daemon.later_health import LOOK_EVERY_S, READ_EVERY_S, Healths, check_subject, health_of
+from stillup.daemon.later.command import Health
+from stillup.daemon.later.health import LOOK_EVERY_S, READ_EVERY_S, Healths, check_subject, health_of
 from stillup.errors import UsageError
 from stillup.model.service import State
 from stillup.model.verdict import Verdict

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 
 from stillup.clock import SystemClock
 from stillup.config import parse_config
-from stillup.daemon.later_command import Command, Health, Stage
-from stillup.daemon.later_line import Line
-from stillup.daemon.later_run import stop
-from stillup.daemon.later_shelf import Commands, commands_folder, new_id
+from stillup.daemon.later.command import Command, Health, Stage
+from stillup.daemon.later.line import Line
+from stillup.daemon.later.run import stop
+from stillup.daemon.later.shelf import Commands, commands_folder, new_id
 from stillup.errors import UsageError
 from tests.daemon.later_runner import Well
 

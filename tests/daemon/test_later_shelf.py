@@ -8,8 +8,8 @@ import stat
 import pytest
 from msgspec.structs import replace
 
-from stillup.daemon.later_command import Command, Stage
-from stillup.daemon.later_shelf import Commands, new_id
+from stillup.daemon.later.command import Command, Stage
+from stillup.daemon.later.shelf import Commands, new_id
 from stillup.errors import UsageError
 
 

@@ -8,8 +8,8 @@ import signal
 
 from stillup.cli.main import run
 from stillup.config import load_config
-from stillup.daemon.later_command import Stage
-from stillup.daemon.later_shelf import Commands, commands_folder
+from stillup.daemon.later.command import Stage
+from stillup.daemon.later.shelf import Commands, commands_folder
 from tests.daemon.test_up import started
 
 __all__ = ["started"]

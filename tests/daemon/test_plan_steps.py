@@ -4,7 +4,7 @@ import pytest
 
 from stillup.catalog.load import find_service
 from stillup.config import parse_config
-from stillup.daemon.plan_steps import Level, PlanSteps, level_of, plan_steps, plans_folder, read_plan, team_steps
+from stillup.daemon.plan.steps import Level, PlanSteps, level_of, plan_steps, plans_folder, read_plan, team_steps
 from stillup.daemon.playbook import Helpers, steps_for
 from stillup.daemon.team import MOST_BYTES, MOST_LETTERS, MOST_STEPS
 from stillup.errors import BadDataError

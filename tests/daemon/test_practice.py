@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from stillup.config import load_config
-from stillup.daemon.drill_under_way import UnderWay, drills_folder, running
-from stillup.daemon.practice import Practising, proposal, weaknesses
+from stillup.daemon.drill.practice import Practising, proposal, weaknesses
+from stillup.daemon.drill.under_way import UnderWay, drills_folder, running
 from stillup.drill.history import keep
 from stillup.drill.values import Kind, Where
 from stillup.errors import UsageError

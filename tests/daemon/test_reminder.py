@@ -11,7 +11,7 @@ import pytest
 
 from stillup.channels.desktop import Desktop
 from stillup.config import parse_config
-from stillup.daemon.reminder import EVERY_S, FIRST_S, Reminding
+from stillup.daemon.drill.reminder import EVERY_S, FIRST_S, Reminding
 from stillup.drill.history import keep
 from stillup.testing import FakeClock
 from tests.channels.receivers import FAIL, TAKE, http_receiver

@@ -10,9 +10,9 @@ import pytest
 from stillup.config import parse_config
 from stillup.daemon.jobs import profile_of
 from stillup.daemon.live import Live
-from stillup.daemon.risk import STANDS_S, Assessor, assess
-from stillup.daemon.risk_record import own_record, own_record_or_none
-from stillup.daemon.risk_used import read_usage
+from stillup.daemon.risk.assess import STANDS_S, Assessor, assess
+from stillup.daemon.risk.record import own_record, own_record_or_none
+from stillup.daemon.risk.used import read_usage
 from stillup.errors import BadDataError
 from stillup.gateway.core.values import Ask, Operation, Protocol, Target, Usage
 from stillup.gateway.core.views import Try

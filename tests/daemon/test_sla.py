@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from stillup.catalog.load import catalogue
 from stillup.config import parse_config
 from stillup.daemon.past import Past
-from stillup.daemon.sla import Measuring, report
-from stillup.daemon.sla_ledger import Ledger, keeping
-from stillup.daemon.sla_read import merge, read
+from stillup.daemon.sla.ledger import Ledger, keeping
+from stillup.daemon.sla.measure import Measuring, report
+from stillup.daemon.sla.read import merge, read
 from stillup.errors import StoreError
 from stillup.model.service import Layer, State
 from stillup.model.signal import Alive, Declared, Outcome

@@ -9,7 +9,7 @@ import pytest
 
 from stillup.catalog.load import catalogue
 from stillup.config import parse_config
-from stillup.daemon.switch import compare
+from stillup.daemon.sla.switch import compare
 from stillup.errors import UsageError
 from stillup.gateway.core.values import Ask, Operation, Protocol, Target, Usage
 from stillup.gateway.core.views import Try

@@ -11,7 +11,7 @@ import pytest
 from stillup.board import Board
 from stillup.clock import SystemClock
 from stillup.config import parse_config
-from stillup.daemon.alerts import Alerting
+from stillup.daemon.alerts.alerting import Alerting
 from stillup.model.service import Confidence, State
 from stillup.model.verdict import Verdict
 from stillup.store import open_store
@@ -31,7 +31,7 @@ def server() -> Iterator[PgServer]:
 @pytest.fixture
 def machine(server, tmp_path, monkeypatch):
     """Starts alerts on a machine of its own: a data folder of its own, the database of all."""
-    monkeypatch.setattr("stillup.daemon.alerts._TICK_S", 0.2)
+    monkeypatch.setattr("stillup.daemon.alerts.alerting._TICK_S", 0.2)
     running = []
 
     def start(name, address):

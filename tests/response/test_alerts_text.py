@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from stillup.board import Board
 from stillup.catalog.load import outage_classes
-from stillup.daemon.alert_words import messages, text_of
+from stillup.daemon.alerts.words import messages, text_of
 from stillup.model.service import OutageClass, State
 from stillup.response.alerts.delivery import Delivery, Fate, Sent, after, wait_s
 from stillup.response.alerts.reasons import Kind, Reason

@@ -6,7 +6,7 @@ import pytest
 from fuzz.patterns import limit
 
 from stillup.config.locate import lines_of
-from stillup.daemon.plan_steps import front_of
+from stillup.daemon.plan.steps import front_of
 from stillup.vault.importing import gemini_activity, gemini_takeout, markdown
 from stillup.vault.importing.exports import Found
 

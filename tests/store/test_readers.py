@@ -13,7 +13,7 @@ from stillup.cli.statusline import command
 from stillup.cli.statusline_kept import last_word, renew
 from stillup.clock import SystemClock
 from stillup.config import load_config
-from stillup.daemon.later_health import Healths
+from stillup.daemon.later.health import Healths
 from stillup.daemon.store_view import StoreView
 from stillup.model.incident import Incident
 from stillup.model.service import Confidence, State

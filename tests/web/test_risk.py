@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from stillup.config import parse_config
-from stillup.daemon.risk import Assessor
+from stillup.daemon.risk.assess import Assessor
 from stillup.errors import BadDataError
 from stillup.secret import Secret
 from stillup.testing import FakeClock

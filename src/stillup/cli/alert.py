@@ -46,7 +46,7 @@ def test(channel: str | None, config_path: Path | None) -> int:
     """Send it past the outbox: once, at once."""
     import asyncio
 
-    from stillup.daemon.alert_test import try_channels
+    from stillup.daemon.alerts.trial import try_channels
 
     config = load(config_path)
     tried = asyncio.run(try_channels(config, os.environ, channel))
@@ -155,7 +155,7 @@ def retry(config_path: Path | None) -> int:
 
 def _note(config: Config, event: Event, now: datetime) -> int:
     """Decide on an event for every set of rules there is; how many alerts are open and known of afterwards."""
-    from stillup.daemon.alert_rules import settings_of
+    from stillup.daemon.alerts.rules import settings_of
     from stillup.response.alerts.decide import decide
     from stillup.store import open_store
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from stillup.cli.demo_page import Screen
-    from stillup.daemon.demo import Moment, Outcome
-    from stillup.daemon.demo_programs import Tally, Turn
+    from stillup.daemon.demo.play import Moment, Outcome
+    from stillup.daemon.demo.programs import Tally, Turn
     from stillup.model.incident import Incident
     from stillup.model.verdict import Verdict
     from stillup.sim.outcome import Check
@@ -95,7 +95,7 @@ def _listed(scenarios: Iterable[Scenario]) -> RichTable:
 
 
 def _play(scenario: Scenario, speed: float | None, out: Console, on_page: Screen, *, headless: bool) -> int:
-    from stillup.daemon.demo import first_minute, last_minute, play
+    from stillup.daemon.demo.play import first_minute, last_minute, play
     from stillup.sim.outcome import judged
 
     until = last_minute(scenario)
@@ -121,7 +121,7 @@ def _play(scenario: Scenario, speed: float | None, out: Console, on_page: Screen
 
 
 def _opening(out: Console, scenario: Scenario, speed: float) -> None:
-    from stillup.daemon.demo import first_minute, last_minute
+    from stillup.daemon.demo.play import first_minute, last_minute
     from stillup.sim.configure import asked_by_programs
     from stillup.verdict.telling.units import span
 
@@ -173,7 +173,7 @@ def _who_answered(tally: Tally) -> str:
 
 def _kept_working(outcome: Outcome) -> Iterator[Check]:
     """Whether the program behind the gateway got every answer that anybody could give."""
-    from stillup.daemon.demo_programs import ALONE, THROUGH
+    from stillup.daemon.demo.programs import ALONE, THROUGH
     from stillup.sim.outcome import Check
 
     by_name = {tally.name: tally for tally in outcome.programs}
@@ -212,7 +212,7 @@ class Timeline:
     """Who said what when, a line each; what follows on from a line stands below its words, not below its time."""
 
     def __init__(self, out: Console, scenario: Scenario) -> None:
-        from stillup.daemon.demo import first_minute
+        from stillup.daemon.demo.play import first_minute
 
         self._out = out
         self._scenario = scenario
@@ -337,7 +337,7 @@ class Stage(Timeline):
         from rich.progress_bar import ProgressBar
         from rich.text import Text
 
-        from stillup.daemon.demo import first_minute, last_minute
+        from stillup.daemon.demo.play import first_minute, last_minute
 
         begin = first_minute(self._scenario)
         whole, done = (last_minute(self._scenario) - begin).total_seconds(), (moment.at - begin).total_seconds()

@@ -13,7 +13,7 @@ from stillup.cli.say import say
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from stillup.daemon.demo_page import DemoPage
+    from stillup.daemon.demo.page import DemoPage
 
 
 class Wishes(NamedTuple):
@@ -48,7 +48,7 @@ class Screen:
         self._address = ""
         self.page: DemoPage | None = None
         if wanted.page:
-            from stillup.daemon.demo_page import DemoPage
+            from stillup.daemon.demo.page import DemoPage
 
             self.page = DemoPage(self._told, lambda why: say(f"stillup: {why}"), self._alerted)
 

@@ -55,8 +55,8 @@ def plan(
     """Print it."""
     from stillup.cli import drill_view
     from stillup.clock import SystemClock
-    from stillup.daemon.drill_under_way import drills_folder
-    from stillup.daemon.practice import proposal
+    from stillup.daemon.drill.practice import proposal
+    from stillup.daemon.drill.under_way import drills_folder
     from stillup.drill.history import read
     from stillup.drill.plan import lines
 
@@ -88,7 +88,7 @@ def list_(context: click.Context, scenes: bool, as_json: bool, color: bool | Non
 
     config = load(config_path or context.obj)
     if scenes:
-        from stillup.daemon.drill import possible
+        from stillup.daemon.drill.run import possible
 
         plays = possible(config, os.environ)
         if as_json:
@@ -153,8 +153,8 @@ def report(
 @click.pass_context
 def abort(context: click.Context, config_path: Path | None) -> int:
     """End it."""
-    from stillup.daemon.drill_under_way import abort as end
-    from stillup.daemon.drill_under_way import drills_folder
+    from stillup.daemon.drill.under_way import abort as end
+    from stillup.daemon.drill.under_way import drills_folder
     from stillup.drill.words import line
 
     config = load(config_path or context.obj)
@@ -169,7 +169,7 @@ def abort(context: click.Context, config_path: Path | None) -> int:
 
 def _left_on_gateway(config: Config) -> tuple[str, ...]:
     """What still fails on the running gateway though whoever began it is gone: killed, for example. It is ended."""
-    from stillup.daemon.drill_gateway import Switch
+    from stillup.daemon.drill.gateway import Switch
 
     try:
         return Switch.of(config, os.environ).end_all()
@@ -178,7 +178,7 @@ def _left_on_gateway(config: Config) -> tuple[str, ...]:
 
 
 def _kept(config: Config) -> tuple[Drill, ...]:
-    from stillup.daemon.drill_under_way import drills_folder
+    from stillup.daemon.drill.under_way import drills_folder
     from stillup.drill.history import read
 
     kept = read(drills_folder(config))

@@ -108,7 +108,7 @@ def _wanted(
 
 
 def _plays(config: Config, scenes: Sequence[str], *, everything: bool) -> tuple[Play, ...]:
-    from stillup.daemon.drill import possible
+    from stillup.daemon.drill.run import possible
     from stillup.drill.scenes import play_called
 
     among = possible(config, os.environ)
@@ -117,13 +117,13 @@ def _plays(config: Config, scenes: Sequence[str], *, everything: bool) -> tuple[
     if scenes:
         return tuple({play.title or play.key: play for play in (play_called(word, among) for word in scenes)}.values())
     from stillup.clock import SystemClock
-    from stillup.daemon.practice import proposal
+    from stillup.daemon.drill.practice import proposal
 
     return proposal(config, os.environ, SystemClock().now(), _past(config), config.drill.minutes).plays or among[:1]
 
 
 def _past(config: Config) -> tuple[Drill, ...]:
-    from stillup.daemon.drill_under_way import drills_folder
+    from stillup.daemon.drill.under_way import drills_folder
     from stillup.drill.history import read
 
     return read(drills_folder(config)).drills
@@ -169,7 +169,7 @@ async def _played(
 ) -> tuple[Drill, bool]:
     """The drill, and whether it was interrupted from the keyboard."""
     from stillup.clock import SystemClock
-    from stillup.daemon.drill import run_drill
+    from stillup.daemon.drill.run import run_drill
 
     aborted, interrupted = asyncio.Event(), asyncio.Event()
     with until_told(aborted, interrupted), _view(as_json=as_json, asks=asks, color=color) as view:

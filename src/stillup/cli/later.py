@@ -14,7 +14,7 @@ from stillup.cli.say import put
 
 if TYPE_CHECKING:
     from stillup.config import Config
-    from stillup.daemon.later_command import Command
+    from stillup.daemon.later.command import Command
 
 
 @click.group(

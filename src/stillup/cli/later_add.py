@@ -18,8 +18,8 @@ from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
     from stillup.config import Config
-    from stillup.daemon.later_command import Command
-    from stillup.daemon.later_request import Wanted
+    from stillup.daemon.later.command import Command
+    from stillup.daemon.later.request import Wanted
     from stillup.gateway.later.item import Item
 
 _MOST_BYTES = 64 << 20
@@ -89,9 +89,9 @@ def _command(
 ) -> Command:
     from stillup.cli.later_commands import full_id
     from stillup.clock import SystemClock
-    from stillup.daemon.later_command import Command, has_key, is_line, is_text, kept_environment
-    from stillup.daemon.later_health import check_subject
-    from stillup.daemon.later_shelf import Commands, commands_folder, new_id
+    from stillup.daemon.later.command import Command, has_key, is_line, is_text, kept_environment
+    from stillup.daemon.later.health import check_subject
+    from stillup.daemon.later.shelf import Commands, commands_folder, new_id
 
     if os.name != "posix":
         msg = "commands that wait need a POSIX system"
@@ -145,7 +145,7 @@ def _meant(config: Config, program: str) -> str:
 
 def _tell(config: Config, made: Command, *, chosen: bool) -> None:
     from stillup.cli.later_commands import is_worked_on
-    from stillup.daemon.later_command import left_out
+    from stillup.daemon.later.command import left_out
 
     waits = ", ".join(made.subjects) + ("" if chosen else " (--for says it)")
     behind = f", and for {made.after[:_SHORT_ID]}" if made.after else ""
@@ -164,7 +164,7 @@ def _tell(config: Config, made: Command, *, chosen: bool) -> None:
 
 
 def _add_request(config: Config, body: bytes, protocol: str, model: str, *, as_json: bool) -> int:
-    from stillup.daemon.later_request import wanted_of
+    from stillup.daemon.later.request import wanted_of
 
     if len(body) > _MOST_BYTES:
         msg = f"the request is longer than {_MOST_BYTES >> 20} MB"
@@ -204,7 +204,7 @@ def _by_gateway(config: Config, wanted: Wanted) -> str:
 
 def _kept(config: Config, wanted: Wanted) -> Item:
     from stillup.clock import SystemClock
-    from stillup.daemon.later_request import keep
+    from stillup.daemon.later.request import keep
 
     item = keep(config, SystemClock(), wanted, say)
     print("stillup: no gateway runs: the next that does asks it", file=sys.stderr)

@@ -16,10 +16,10 @@ from stillup.cli.common import clock_time
 from stillup.cli.say import ReaderGone, put, say
 from stillup.clock import SystemClock
 from stillup.daemon.gateway import later_folder
-from stillup.daemon.later_command import Command, Stage, missing
-from stillup.daemon.later_line import line_of, told_of
-from stillup.daemon.later_run import stop
-from stillup.daemon.later_shelf import Commands, commands_folder
+from stillup.daemon.later.command import Command, Stage, missing
+from stillup.daemon.later.line import line_of, told_of
+from stillup.daemon.later.run import stop
+from stillup.daemon.later.shelf import Commands, commands_folder
 from stillup.errors import StoreError, UsageError
 from stillup.gateway.later.shelf import read_items
 from stillup.sources.decode import clean

@@ -28,7 +28,7 @@ from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
     from stillup.config import Config
-    from stillup.daemon.later_command import Command
+    from stillup.daemon.later.command import Command
 
 _SHORT_ID = 14
 _NARROW = 60

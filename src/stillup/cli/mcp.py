@@ -26,7 +26,7 @@ def command(config_path: Path | None) -> int:
     if find_spec("mcp") is None:
         raise UsageError(_MISSING)
     config = load(config_path)
-    from stillup.daemon.mcp import serve
+    from stillup.daemon.mcp.serve import serve
 
     serve(config, os.environ)
     return 0

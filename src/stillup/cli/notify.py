@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stillup.catalog.load import Service
     from stillup.clock import Clock
     from stillup.config import Config
-    from stillup.daemon.alerts import Alerting
+    from stillup.daemon.alerts.alerting import Alerting
     from stillup.daemon.live import Listener
     from stillup.verdict.monitor import Monitor
 
@@ -41,8 +41,8 @@ def notified(
         return
     from msgspec.structs import replace
 
-    from stillup.daemon.alert_rules import alerts_to, party_of
-    from stillup.daemon.alerts import Alerting
+    from stillup.daemon.alerts.alerting import Alerting
+    from stillup.daemon.alerts.rules import alerts_to, party_of
     from stillup.errors import ConfigError, UsageError
 
     services = [s.id for s in wanted]

@@ -16,9 +16,9 @@ from stillup.model.service import Capability
 
 if TYPE_CHECKING:
     from stillup.config import Config
-    from stillup.daemon.plan_facts import PlanFacts
-    from stillup.daemon.plan_steps import ReadPlan
-    from stillup.daemon.plan_text import Kept
+    from stillup.daemon.plan.facts import PlanFacts
+    from stillup.daemon.plan.steps import ReadPlan
+    from stillup.daemon.plan.text import Kept
 
 _TASKS = [c.value for c in Capability]
 
@@ -58,15 +58,15 @@ def command(
 
 
 def _print(found: list[PlanFacts]) -> int:
-    from stillup.daemon.plan_text import markdown
+    from stillup.daemon.plan.text import markdown
 
     click.echo("\n".join(markdown(facts) for facts in found), nl=False)
     return 0
 
 
 def _write(found: list[PlanFacts], config: Config, *, force: bool) -> int:
-    from stillup.daemon.plan_steps import plans_folder
-    from stillup.daemon.plan_text import write
+    from stillup.daemon.plan.steps import plans_folder
+    from stillup.daemon.plan.text import write
 
     for facts in found:
         _tell(write(plans_folder(config), facts, force=force), facts)
@@ -77,9 +77,9 @@ def _facts(word: str, tasks: list[Capability], without: str | None, config: Conf
     from stillup.catalog.load import catalogue, find_service
     from stillup.cli.kit_names import KitPlace
     from stillup.clock import SystemClock
-    from stillup.daemon.plan_facts import Wanted, facts_for, service_for
-    from stillup.daemon.plan_text import slug_of
-    from stillup.daemon.risk import downtimes_for
+    from stillup.daemon.plan.facts import Wanted, facts_for, service_for
+    from stillup.daemon.plan.text import slug_of
+    from stillup.daemon.risk.assess import downtimes_for
 
     slug_of(word)
     before = _before(word, config)
@@ -101,8 +101,8 @@ def _named(word: str) -> list[Capability]:
 
 def _before(word: str, config: Config) -> ReadPlan | None:
     """What an earlier plan of that name says it is for; one that cannot be used says nothing."""
-    from stillup.daemon.plan_steps import plans_folder, read_plan
-    from stillup.daemon.plan_text import slug_of
+    from stillup.daemon.plan.steps import plans_folder, read_plan
+    from stillup.daemon.plan.text import slug_of
 
     try:
         return read_plan(plans_folder(config) / f"{slug_of(word)}.md")
@@ -111,7 +111,7 @@ def _before(word: str, config: Config) -> ReadPlan | None:
 
 
 def _tell(kept: Kept, facts: PlanFacts) -> None:
-    from stillup.daemon.plan_text import Written
+    from stillup.daemon.plan.text import Written
 
     if kept.how is Written.SAME:
         click.echo(f"Nothing has changed: {kept.path}")
@@ -131,7 +131,7 @@ def _tell(kept: Kept, facts: PlanFacts) -> None:
 
 def _list(config: Config, *, as_json: bool) -> int:
     from stillup.catalog.load import catalogue
-    from stillup.daemon.plan_steps import plans_folder, read_plans
+    from stillup.daemon.plan.steps import plans_folder, read_plans
 
     folder = plans_folder(config)
     plans = read_plans(folder, say)
@@ -156,7 +156,7 @@ def _row(plan: ReadPlan) -> dict[str, object]:
 
 def as_object(facts: PlanFacts) -> dict[str, object]:
     """A plan that would be written, for programs."""
-    from stillup.daemon.plan_levels import parts_of, rests_on
+    from stillup.daemon.plan.levels import parts_of, rests_on
 
     return {
         "plan": facts.name,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def command(tasks: tuple[str, ...], most: int, as_json: bool, color: bool | None, config_path: Path | None) -> int:
     """Look at what is there."""
     from stillup.clock import SystemClock
-    from stillup.daemon.risk import assess
+    from stillup.daemon.risk.assess import assess
 
     config = load(config_path)
     risk = assess(config, os.environ, SystemClock().now(), [Capability(task) for task in tasks], chains=not tasks)

@@ -73,7 +73,7 @@ def _reports(config: Config, name: str | None, month_name: str | None, target: f
     """:raises UsageError: no such service or month; nothing is kept here."""
     from stillup.catalog.load import catalogue, find_service
     from stillup.clock import SystemClock
-    from stillup.daemon.sla import report, this_month
+    from stillup.daemon.sla.measure import report, this_month
     from stillup.risk.sla import month
     from stillup.store import is_kept, open_store
 

@@ -37,7 +37,7 @@ def command(
     """Compare, and print."""
     from stillup.catalog.load import find_service
     from stillup.clock import SystemClock
-    from stillup.daemon.switch import compare
+    from stillup.daemon.sla.switch import compare
 
     told = compare(
         load(config_path), os.environ, find_service(name), SystemClock().now(), incident=incident,

@@ -20,7 +20,7 @@ from stillup.clock import Clock
 from stillup.config import Config
 from stillup.daemon.advice import bases
 from stillup.daemon.jobs import forecaster, is_one_look, is_page, jobs_for, profile_of, spared
-from stillup.daemon.plan_steps import team_steps
+from stillup.daemon.plan.steps import team_steps
 from stillup.daemon.rerouting import Neighbour, neighbour
 from stillup.daemon.team import TeamSteps
 from stillup.errors import Blame

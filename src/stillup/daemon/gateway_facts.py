@@ -16,10 +16,10 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from stillup.catalog.models import find_model
-from stillup.daemon.drill_layout import seat_of
-from stillup.daemon.risk_candidates import Standing, standing
-from stillup.daemon.risk_needs import MOST_CHAINS, routes_needed, subject_of
-from stillup.daemon.risk_used import Heap, Usage
+from stillup.daemon.drill.layout import seat_of
+from stillup.daemon.risk.candidates import Standing, standing
+from stillup.daemon.risk.needs import MOST_CHAINS, routes_needed, subject_of
+from stillup.daemon.risk.used import Heap, Usage
 from stillup.drill.scenes import Seat
 from stillup.errors import BadDataError
 from stillup.gateway.core.values import Protocol

@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from stillup.catalog.providers import providers
-from stillup.daemon.drill_under_way import drills_folder
+from stillup.daemon.drill.under_way import drills_folder
 from stillup.drill.due import Reason, due, words
 from stillup.drill.history import read
 from stillup.errors import StoreError

@@ -13,10 +13,10 @@ from stillup.catalog.load import Service, catalogue
 from stillup.config.keys import key_at
 from stillup.daemon.archive import StoreArchive
 from stillup.daemon.board import first_board
-from stillup.daemon.practice import Practising
-from stillup.daemon.risk import Assessor
-from stillup.daemon.sla import Measuring
-from stillup.daemon.switch import compare
+from stillup.daemon.drill.practice import Practising
+from stillup.daemon.risk.assess import Assessor
+from stillup.daemon.sla.measure import Measuring
+from stillup.daemon.sla.switch import compare
 from stillup.daemon.vault import often_opened
 from stillup.daemon.web import Serving
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from stillup.catalog.load import Service, catalogue
 from stillup.clock import SystemClock
+from stillup.daemon.drill.reminder import Reminding
 from stillup.daemon.gateway import Told, build, hop_models, listen, run_loop, stop, stopping, warm_up
 from stillup.daemon.heartbeat import Heartbeat, Pulse
-from stillup.daemon.later_line import line_of
+from stillup.daemon.later.line import line_of
 from stillup.daemon.places import Places, client_line, keyless
-from stillup.daemon.reminder import Reminding
 from stillup.daemon.rerouting import Rerouter
 from stillup.daemon.sockets import open_sockets
 from stillup.daemon.traffic import TrafficObserver
@@ -34,7 +34,7 @@ from stillup.secret import Secret
 if TYPE_CHECKING:
     from stillup.clock import Clock
     from stillup.config import Config
-    from stillup.daemon.alerts import Alerting
+    from stillup.daemon.alerts.alerting import Alerting
     from stillup.daemon.live import Feed, Listener
     from stillup.daemon.past import Past
     from stillup.daemon.playbook import Helpers
@@ -95,7 +95,7 @@ class _Up:
         clock: Clock,
         say: Say,
     ) -> None:
-        from stillup.daemon.alerts import Alerting
+        from stillup.daemon.alerts.alerting import Alerting
 
         self._config, self._environ, self._clock, self._say = config, environ, clock, say
         self._services = services
@@ -207,7 +207,7 @@ class _Up:
             yield self._sharing.go_on()
 
     async def _keep_sums(self, past: Past) -> None:
-        from stillup.daemon.sla_ledger import keeping
+        from stillup.daemon.sla.ledger import keeping
 
         await keeping(past, self._services, self._clock)
 
@@ -276,7 +276,7 @@ class _Up:
         )
 
     def _helpers(self) -> Helpers:
-        from stillup.daemon.plan_steps import PlanSteps, plans_folder
+        from stillup.daemon.plan.steps import PlanSteps, plans_folder
         from stillup.daemon.playbook import Helpers
         from stillup.daemon.team import TeamSteps, team_folder
 

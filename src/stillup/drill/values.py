@@ -163,7 +163,7 @@ class Play(Struct, frozen=True, kw_only=True):
     """A failure that is to be played.
 
     ``name`` is as :class:`Scene` has it. ``upstream`` is who fails in a ``mode`` scene; empty: the first of the first
-    route. ``title`` says it in words where it was proposed by :func:`stillup.daemon.drill.possible`.
+    route. ``title`` says it in words where it was proposed by :func:`stillup.daemon.drill.run.possible`.
     """
 
     kind: Kind

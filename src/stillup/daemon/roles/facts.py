@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from stillup.daemon.gateway import journal_folder
 from stillup.daemon.gateway_facts import FACTS, STANDS_S, Facts, facts_of, pack, unpack, with_faults
 from stillup.daemon.gateways import Heard
-from stillup.daemon.risk_used import Reading, Usage
+from stillup.daemon.risk.used import Reading, Usage
 from stillup.errors import BadDataError, BusError, StoreError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NoReturn
 
 from stillup.catalog.load import catalogue
-from stillup.daemon.alerts import Alerting
+from stillup.daemon.alerts.alerting import Alerting
 from stillup.daemon.board import BoardMaker
 from stillup.daemon.cluster.judging import Judging, Means
 from stillup.daemon.cluster.owner import Owner

@@ -174,7 +174,7 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
             beside.append(_beside("the watchdog", watching(here), say))
             beside.append(_beside("what lets old signals go", retaining(here), say))
             from stillup.daemon.past import Past
-            from stillup.daemon.sla_ledger import keeping
+            from stillup.daemon.sla.ledger import keeping
 
             past = Past(opener, clock)
             stack.callback(past.close)

@@ -1,0 +1,1 @@
+"""What was put off: commands and requests that wait until a service is well again."""

@@ -1,0 +1,1 @@
+"""What assistants are told over the Model Context Protocol."""

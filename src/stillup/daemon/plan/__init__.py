@@ -1,0 +1,1 @@
+"""Plans for the day it is down: facts, levels, text, and back into steps."""

@@ -1,0 +1,1 @@
+"""What depends on what, of this configuration and its record, put together for the assessment."""
