@@ -17,7 +17,8 @@ from stillup.testing import FakeClock
 from tests.cluster.roles import BOUND_S, here_of
 
 TOKEN = "a-token-of-the-page"
-BEYOND = 'data = "{data}"\n[web]\ntoken_env = "T"\n[cluster]\nhealth = "0.0.0.0:0"\n'
+COUNTS = "a-token-for-metrics"
+BEYOND = 'data = "{data}"\n[web]\ntoken_env = "T"\nmetrics_token_env = "M"\n[cluster]\nhealth = "0.0.0.0:0"\n'
 HERE = 'data = "{data}"\n[cluster]\nhealth = "127.0.0.1:0"\n'
 
 
@@ -32,7 +33,7 @@ async def opened(tmp_path):
     begun = []
 
     async def opened(text: str = HERE, bus: type[LocalBus] = LocalBus, **more: bool) -> Health:
-        here = here_of(text.format(data=tmp_path), environ={"T": TOKEN}, clock=FakeClock())
+        here = here_of(text.format(data=tmp_path), environ={"T": TOKEN, "M": COUNTS}, clock=FakeClock())
         here = replace(here, bus=bus(here.clock))
         first = Beat(replica="m1", life="m1.0", role="monitor", version="1", since=here.clock.now())
         beating = Beating(here.bus, here.clock, first, here.beats, here.say)
@@ -116,6 +117,7 @@ async def test_beyond_this_machine_metrics_are_behind_the_token_and_the_signs_of
     assert (await ask(health, "/metrics"))[0] == 401
     assert (await ask(health, "/metrics", Authorization="Bearer wrong"))[0] == 401
     assert (await ask(health, "/metrics", Authorization=f"Bearer {TOKEN}"))[0] == 200
+    assert (await ask(health, "/metrics", Authorization=f"Bearer {COUNTS}"))[0] == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8795", "127.0.0.1.evil.example", "", "[::1"])

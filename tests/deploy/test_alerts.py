@@ -154,7 +154,7 @@ def test_prometheus_finds_nothing_wrong_with_rules_and_configuration(tmp_path):
     (tmp_path / "token").write_text("x")
     config = (FOLDER / "prometheus.yaml").read_text("utf-8")
     config = config.replace("/etc/prometheus/alerts.yaml", str(FOLDER / "alerts.yaml"))
-    (tmp_path / "config.yaml").write_text(config.replace("/run/secrets/metrics_token", str(tmp_path / "token")))
+    (tmp_path / "config.yaml").write_text(config.replace("/run/secrets/prometheus_token", str(tmp_path / "token")))
     promtool("check", "rules", FOLDER / "alerts.yaml")
     promtool("check", "config", tmp_path / "config.yaml")
 

@@ -146,9 +146,9 @@ def test_prepare_makes_every_secret_for_its_user_alone_and_leaves_what_is_there(
         before = {name: path.read_text() for name, path in made.items()}
     assert {name: path.read_text() for name, path in made.items()} == before
     assert before["openai_key"] == "sk-x\n"
-    assert before["metrics_token"] == before["web_token"]
+    assert before["prometheus_token"] == before["metrics_token"] != before["web_token"]
     assert before["store_password"].strip() in before["store_url"]
     assert re.fullmatch(r"BUS_PASSWORD=[a-z]\w{40,}\n", (tmp_path / ".env").read_text())
     for name, path in made.items():
-        owner = {"store_password": 0, "metrics_token": 65534}.get(name, 10001)
+        owner = {"store_password": 0, "prometheus_token": 65534}.get(name, 10001)
         assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (owner, 0o400)

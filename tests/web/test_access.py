@@ -150,6 +150,17 @@ def test_anything_else_is_no_token(authorization, cookie, expected):
     assert Access(BEYOND, TOKEN).known(authorization, cookie) is expected
 
 
+def test_a_token_for_the_metrics_opens_nothing_else():
+    access = Access(BEYOND, TOKEN, Secret("only-for-who-counts"))
+    counts = b"Bearer only-for-who-counts"
+    assert access.known(counts, None, "metrics") is Reason.TOKEN
+    assert {access.known(counts, None, first) for first in ("", "chat", "vault", "claude")} == {Reason.WRONG_TOKEN}
+    assert not access.token(b"only-for-who-counts")
+    assert access.known(b"Bearer correct-horse-battery", None, "metrics") is Reason.TOKEN
+    assert Access(BEYOND, TOKEN).known(b"Bearer ", None, "metrics") is Reason.WRONG_TOKEN
+    assert "only-for" not in repr(access)
+
+
 @pytest.mark.parametrize("token", [None, Secret("")])
 def test_without_a_token_nobody_gets_where_one_is_needed(token):
     access = Access(BEYOND, token)

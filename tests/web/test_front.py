@@ -153,6 +153,14 @@ def test_a_public_page_is_read_by_anybody_but_what_was_spent_is_not(at):
         assert client.get("/chat").status_code == 401
 
 
+def test_who_only_counts_has_a_token_for_that_and_sees_nothing_else(at):
+    settings = Web(listen="0.0.0.0:8780", public=True)
+    with at(settings, token=Secret(TOKEN), metrics_token=Secret("only-for-who-counts")) as client:
+        client.headers["authorization"] = "Bearer only-for-who-counts"
+        assert client.get("/metrics").status_code == 200
+        assert client.get("/vault").status_code == 401
+
+
 def test_a_person_without_the_token_is_told_so_on_a_page(at):
     with at(Web(listen="0.0.0.0:8780"), token=Secret(TOKEN)) as client:
         answer = client.get("/", headers={"accept": "text/html"})

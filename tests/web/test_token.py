@@ -9,7 +9,7 @@ import pytest
 
 from stillup.config.schema import Web
 from stillup.errors import ConfigError
-from stillup.web.token import FILE, find_token
+from stillup.web.token import FILE, find_metrics_token, find_token
 
 LONG = "a-token-that-nobody-guesses"
 FULL = """
@@ -63,6 +63,15 @@ def test_one_that_is_none_is_refused_and_not_repeated(tmp_path, settings, enviro
     with pytest.raises(ConfigError, match=says) as refused:
         find_token(settings, tmp_path, environ)
     assert LONG not in str(refused.value)
+
+
+def test_one_for_the_metrics_is_only_where_it_is_named_and_is_as_good():
+    assert find_metrics_token(Web(), {}) is None
+    named = Web(metrics_token_env="COUNTS")
+    assert find_metrics_token(named, {"COUNTS": LONG}).reveal() == LONG
+    for wrong in ({}, {"COUNTS": "short"}):
+        with pytest.raises(ConfigError, match="COUNTS"):
+            find_metrics_token(named, wrong)
 
 
 def test_an_empty_file_is_none_and_one_is_made(tmp_path):

@@ -33,7 +33,7 @@ def _open_key_files(document: Document) -> Iterator[str]:
     options = [o for s in document.sources.values() for o in (s.everywhere, *s.services.values())]
     files = [o.key_file for o in options] + [u.key_file for u in document.gateway.upstreams]
     files += [*(u.token_file for u in document.gateway.users), *cluster.key_files(document.cluster)]
-    files.append(document.web.gateway_token_file)
+    files += [document.web.metrics_token_file, document.web.gateway_token_file]
     files += [name for c in document.alerts.channels for name in (c.url_file, c.secret_file)]
     for name in dict.fromkeys(f for f in files if f):
         try:

@@ -76,6 +76,13 @@ class Web(Struct, frozen=True, kw_only=True):
     token_file: Annotated[
         KeyFile | None, says("A file (mode 0600) that holds the token, if the variable named by `token_env` does not")
     ] = None
+    metrics_token_env: Annotated[
+        Variable | None,
+        says("The variable that holds a token which opens `/metrics` and nothing else. Default: the page's own token"),
+    ] = None
+    metrics_token_file: Annotated[
+        KeyFile | None, says("A file (mode 0600) that holds it, if the variable does not")
+    ] = None
     trusted_proxies: Annotated[
         tuple[Network, ...],
         says("Addresses or networks of proxies in front of it whose `X-Forwarded-For` is believed"),

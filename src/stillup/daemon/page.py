@@ -19,6 +19,7 @@ from stillup.daemon.sla.measure import Measuring
 from stillup.daemon.sla.switch import compare
 from stillup.daemon.vault import often_opened
 from stillup.daemon.web import Serving
+from stillup.web.token import find_metrics_token
 
 if TYPE_CHECKING:
     from stillup.clock import Clock
@@ -73,6 +74,7 @@ def page_of(
             config, environ, catalogue()[service], clock.now(), incident=incident, past=past
         ),
         token=token,
+        metrics_token=find_metrics_token(config.web, environ),
         more_metrics=metrics,
     )
 

@@ -67,6 +67,7 @@ class Serving:
         sla: Callable[[str, str], SlaReport] | None = None,
         switch: Callable[[str, str | None], Comparison] | None = None,
         token: Secret | None = None,
+        metrics_token: Secret | None = None,
         more_metrics: Sequence[Callable[[], bytes]] = (),
     ) -> None:
         self._settings = settings
@@ -77,7 +78,7 @@ class Serving:
             "archive": DiscreetArchive(archive) if settings.public and archive is not None else archive,
             "desk": desk, "kept": kept, "pool": pool, "gateway": gateway,
             "gateway_token": gateway_token, "vault": vault, "practice": practice, "risk": risk, "sla": sla,
-            "switch": switch, "token": token, "more_metrics": more_metrics,
+            "switch": switch, "token": token, "metrics_token": metrics_token, "more_metrics": more_metrics,
         }  # fmt: skip
         self._sockets: list[socket.socket] = []
         self._thread: Thread | None = None

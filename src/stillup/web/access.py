@@ -58,9 +58,12 @@ class Reason(StrEnum):
 
 
 class Access:
-    """The decisions, for one page as it is configured. Without a token nobody gets where one is needed."""
+    """The decisions, for one page as it is configured. Without a token nobody gets where one is needed.
 
-    def __init__(self, settings: Web, token: Secret | None) -> None:
+    ``metrics`` is a token that opens the metrics, and nothing else.
+    """
+
+    def __init__(self, settings: Web, token: Secret | None, metrics: Secret | None = None) -> None:
         self._is_here = stays_here(f"http://{settings.listen}")
         self._is_public = settings.public
         base = urlsplit(settings.base_url or "")
@@ -69,6 +72,7 @@ class Access:
         names = (*settings.hosts, base.hostname or "", listens_on)
         self._names = frozenset(name.lower().rstrip(".") for name in names if name)
         self._token = token.reveal().encode() if token is not None else b""
+        self._metrics = metrics.reveal().encode() if metrics is not None else b""
         # A cookie is kept on a disk by the browser: it opens this page, and does not say the token itself.
         self._cookie = sha256(b"stillup cookie " + self._token).hexdigest().encode() if self._token else b""
         self.cookie_name = f"stillup-{sha256(b'stillup name ' + self._token).hexdigest()[:8]}"
@@ -120,14 +124,19 @@ class Access:
         """Whether that is the token; takes as long for a wrong one."""
         return bool(self._token) and compare_digest(offered, self._token)
 
+    def _may_count(self, offered: bytes) -> bool:
+        return bool(self._metrics) and compare_digest(offered, self._metrics)
+
     def is_shown(self, authorization: bytes | None, cookie: bytes | None) -> bool:
         """Whether a request carries anything in a token's place, right or wrong."""
         return authorization is not None or (cookie is not None and self.cookie_name.encode() in cookie)
 
-    def known(self, authorization: bytes | None, cookie: bytes | None) -> Reason:
-        """Whether a request carries the token, as a bearer or in our cookie."""
+    def known(self, authorization: bytes | None, cookie: bytes | None, first: str = "") -> Reason:
+        """Whether a request carries the token for what lies below ``first``, as a bearer or in our cookie."""
         if authorization is not None and authorization[:7].lower() == b"bearer ":
-            return Reason.TOKEN if self.token(authorization[7:].strip()) else Reason.WRONG_TOKEN
+            offered = authorization[7:].strip()
+            is_right = self.token(offered) or (first == "metrics" and self._may_count(offered))
+            return Reason.TOKEN if is_right else Reason.WRONG_TOKEN
         name = self.cookie_name.encode()
         for part in (cookie or b"").split(b";"):
             key, _, value = part.strip().partition(b"=")

@@ -64,7 +64,7 @@ class Front:
     def __init__(self, site: Site, app: Litestar | None = None) -> None:
         self._app = app if app is not None else build(site)
         self._settings = site.settings
-        self._access = Access(site.settings, site.token)
+        self._access = Access(site.settings, site.token, site.metrics_token)
         self.events: Events = self._app.state.events
         self.traffic: Traffic = self._app.state.traffic
         access = self._access
@@ -229,9 +229,10 @@ class Front:
             if offered is not None and access.token(offered):
                 where = f"/{'/'.join(map(quote, parts))}".encode() + (b"?" + rest if rest else b"")
                 return Refusal.moved(where, access.set_cookie())
-        if not access.needs_token(parts[0] if parts else ""):
+        first = parts[0] if parts else ""
+        if not access.needs_token(first):
             return None
-        reason = access.known(told.get(b"authorization"), told.get(b"cookie"))
+        reason = access.known(told.get(b"authorization"), told.get(b"cookie"), first)
         if reason is Reason.NO_TOKEN and offered is not None:
             reason = Reason.WRONG_TOKEN
         return None if reason is Reason.TOKEN else Refusal.of(reason)

@@ -57,6 +57,8 @@ class Site:
     """Whether it is about to end: then nobody should be sent here any more, though everybody is answered."""
     token: Secret | None = None
     """What opens the private parts (chat, vault), and everything where the page is not public and not on loopback."""
+    metrics_token: Secret | None = None
+    """What opens ``/metrics`` and nothing else; None where only ``token`` does."""
     more_metrics: Sequence[Callable[[], bytes]] = field(default_factory=tuple)
     """Other expositions (Prometheus text) that ``/metrics`` ends with."""
 

@@ -1,4 +1,7 @@
-"""The token that opens what is private on the page: the one the configuration names, else one made once and kept."""
+"""The token that opens what is private on the page: the one the configuration names, else one made once and kept.
+
+Another may open the metrics alone, for who only counts.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +38,28 @@ def find_token(settings: Web, data_folder: Path, environ: Mapping[str, str]) -> 
     else:
         where = str(data_folder / FILE)
         found = _kept(data_folder / FILE)
-    if found is None:
-        msg = f"web.token_env: the variable {where} is empty, so there is no token"
+    return _must_be_good(found, "web.token_env", where)
+
+
+def find_metrics_token(settings: Web, environ: Mapping[str, str]) -> Secret | None:
+    """The token that opens ``/metrics`` alone; None where the configuration names none.
+
+    :raises stillup.errors.ConfigError: it cannot be read, is empty, or is short enough to be guessed.
+    """
+    if not (settings.metrics_token_env or settings.metrics_token_file):
+        return None
+    found = key_at(settings.metrics_token_env, settings.metrics_token_file, environ)
+    return _must_be_good(found, "web.metrics_token_env", settings.metrics_token_env or settings.metrics_token_file)
+
+
+def _must_be_good(token: Secret | None, key: str, where: str | None) -> Secret:
+    if token is None:
+        msg = f"{key}: the variable {where} is empty, so there is no token"
         raise ConfigError(msg)
-    if len(found.reveal()) < _LEAST:
-        msg = f"{where}: the page's token has fewer than {_LEAST} characters; a longer one cannot be guessed"
+    if len(token.reveal()) < _LEAST:
+        msg = f"{where}: the token has fewer than {_LEAST} characters; a longer one cannot be guessed"
         raise ConfigError(msg)
-    return found
+    return token
 
 
 def _kept(path: Path) -> Secret | None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stillup.daemon.cluster.publish import Word
     from stillup.daemon.roles.beat import Beating
     from stillup.daemon.roles.role import Here
+    from stillup.secret import Secret
 
 _BACKLOG, _MOST_AT_ONCE, _MOST_OF_ONE = 64, 64, 16
 _MOST_HEAD, _PATIENCE_S = 8_192, 5.0
@@ -49,12 +50,17 @@ class Health:
         self, config: Config, environ: Mapping[str, str], here: Here, beating: Beating, *, works_alone: bool = False
     ) -> None:
         from stillup.config.kinds import stays_here
-        from stillup.web.token import find_token
+        from stillup.web.token import find_metrics_token, find_token
 
         self._listen = config.cluster.health or ""
         self._here, self._beating, self._works_alone = here, beating, works_alone
         self._is_private = stays_here(f"http://{self._listen}")
-        self._token = None if self._is_private else find_token(config.web, config.data_folder, environ)
+        self._tokens: list[Secret] = []
+        if not self._is_private:
+            counts = find_metrics_token(config.web, environ)
+            self._tokens += [counts] if counts is not None else []
+            if counts is None or config.web.token_env or config.web.token_file:
+                self._tokens.append(find_token(config.web, config.data_folder, environ))
         self._servers: list[asyncio.Server] = []
         self._at_once: Counter[str] = Counter()
         self.address = ""
@@ -123,9 +129,8 @@ class Health:
         return self._here.beats.get(NOT_READY, "")
 
     def _may_read(self, authorization: str) -> bool:
-        if self._token is None:
-            return self._is_private
-        return compare_digest(authorization.encode("latin-1"), self._token.bearer().reveal().encode())
+        said = authorization.encode("latin-1")
+        return self._is_private or any(compare_digest(said, t.bearer().reveal().encode()) for t in self._tokens)
 
     async def _metrics(self) -> bytes:
         try:

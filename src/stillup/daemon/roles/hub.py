@@ -10,6 +10,7 @@ from stillup.daemon.reports.desk import SharedDesk
 from stillup.daemon.reports.pool import SharedPool
 from stillup.daemon.roles.showing import serve_page
 from stillup.daemon.web import Serving
+from stillup.web.token import find_metrics_token
 
 if TYPE_CHECKING:
     from stillup.daemon.roles.role import Here
@@ -41,7 +42,7 @@ async def serve(here: Here) -> None:
         first = first_board(here.services, here.clock.now())
         return Serving(
             here.config.web, here.clock, first, say=here.say, desk=desk, kept=desk.kept, pool=pool, token=token,
-            more_metrics=[desk.metrics],
+            metrics_token=find_metrics_token(here.config.web, here.environ), more_metrics=[desk.metrics],
         )  # fmt: skip
 
     works = [lambda: _tell(here, desk), *([pool.go_on] if pool is not None else [])]
