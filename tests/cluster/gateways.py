@@ -25,7 +25,7 @@ from stillup.model.service import Confidence, Family, State
 from stillup.model.verdict import Verdict
 from tests.gateway.app.conftest import MESSAGES, Client
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 ENVIRON = {"A_KEY": "dummy-key-of-a", "B_KEY": "dummy-key-of-b", "ANN": "dummy-token-of-ann-0123456789"}
 ANN = ("x-stillup-token", ENVIRON["ANN"])
 CONFIG = """

@@ -106,11 +106,11 @@ async def test_answers_under_way_when_a_provider_goes_down_go_on_elsewhere_word_
     (scene,) = drill.scenes
     backed, alone = scene.lanes
     gone_on = [each for each in backed.asked if each.continued]
-    assert len(gone_on) == 4
+    assert len(gone_on) >= 4, "those of before the fault; on a busy machine some that came with it"
     assert all(each.ok and each.upstream == "backup" and each.got_chars == each.wanted_chars for each in gone_on)
     assert score_of(scene, backed).continuity == 1.0
     cut = [each for each in losses(scene, alone) if each.missing_chars and "broken off" in each.says]
-    assert len(cut) == 4
+    assert len(cut) >= 4
 
 
 async def test_a_cloud_under_all_of_them_takes_the_backup_with_it(configured):

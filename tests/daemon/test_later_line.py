@@ -177,6 +177,7 @@ async def test_one_that_was_forgotten_while_it_ran_leaves_nothing(place):
     assert place.notes == []
 
 
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # that is the point
 async def test_who_stops_running_the_line_leaves_the_command_going_and_the_next_sees_how_it_ended(place):
     added = place.add("echo begun; until [ -e go ]; do sleep 0.02; done; exit 7")
     running = asyncio.create_task(place.line.go_on())
