@@ -24,6 +24,8 @@ services = ["claude"]
 [web]
 listen = "127.0.0.1:0"
 token_env = "PAGE_TOKEN"
+"""
+MARKED = """
 [gateway]
 listen = "127.0.0.1:0"
 journal = true
@@ -65,6 +67,11 @@ SECRETS = {
 CLIENTS = "dummy-clients-own-key-2c9f7d1e"
 WORDS = "walrus-and-carpenter-words-4471"
 CODE = "import faulthandler, sys; faulthandler.enable(); from stillup.__main__ import main; sys.exit(main())"
+
+
+def sources_at(echo):
+    """The sources that have a key, read there."""
+    return "\n".join(f'[sources.{s}]\nbase_url = "{echo}"\ninterval_s = 1\nkey_env = "{s.upper()}_KEY"' for s in KEYED)
 
 
 @asynccontextmanager
@@ -109,10 +116,8 @@ class Run:
 async def run(tmp_path):
     async with echoing() as (echo, seen), ProviderServer("A") as good:
         config = tmp_path / "stillup.toml"
-        sources = "\n".join(
-            f'[sources.{s}]\nbase_url = "{echo}"\ninterval_s = 1\nkey_env = "{s.upper()}_KEY"' for s in KEYED
-        )
-        config.write_text(CONFIG.format(data=tmp_path / "data", echo=echo, good=good.url) + OFF + "\n" + sources)
+        text = (CONFIG + MARKED).format(data=tmp_path / "data", echo=echo, good=good.url)
+        config.write_text(f"{text}{OFF}\n{sources_at(echo)}")
         hook = f"{echo}/hook/dummy-hook-path-90ab17"
         environ = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()} | SECRETS | {"HOOK": hook}
         process = await asyncio.create_subprocess_exec(

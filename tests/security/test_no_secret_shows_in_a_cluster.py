@@ -20,7 +20,18 @@ from stillup.secret import Secret
 from stillup.sim.provider_server import ProviderServer
 from stillup.testing import free_port
 from tests.cluster.nats_server import NatsServer, program
-from tests.security.test_no_secret_shows import CLIENTS, CODE, KEYED, OFF, SECRETS, WORDS, ask, echoing, shown_in
+from tests.security.test_no_secret_shows import (
+    CLIENTS,
+    CODE,
+    MARKED,
+    OFF,
+    SECRETS,
+    WORDS,
+    ask,
+    echoing,
+    shown_in,
+    sources_at,
+)
 
 ROLES = ("monitor", "hub", "gateway", "web")
 BUS, DATABASE = "dummy-bus-password-4e7a1c90", "dummy-database-password-b3f8"
@@ -36,36 +47,6 @@ drain_s = 0
 [web]
 listen = "127.0.0.1:0"
 token_env = "PAGE_TOKEN"
-[gateway]
-listen = "127.0.0.1:0"
-journal = true
-[[gateway.users]]
-id = "ann"
-token_env = "ANN"
-requests_per_minute = 60
-[[gateway.upstreams]]
-id = "echo"
-protocol = "anthropic"
-base_url = "{echo}"
-key_env = "ECHO_KEY"
-service = "claude"
-[[gateway.upstreams]]
-id = "good"
-protocol = "anthropic"
-base_url = "{good}"
-key_env = "GOOD_KEY"
-[[gateway.routes]]
-match = "echo*"
-chain = ["echo"]
-[[gateway.routes]]
-chain = ["echo", "good"]
-[[alerts.channels]]
-id = "ops"
-url_env = "HOOK"
-secret_env = "HOOK_SECRET"
-[[alerts.rules]]
-id = "all"
-channels = ["ops"]
 [watchdog]
 url_env = "HOOK"
 """
@@ -99,14 +80,11 @@ async def cluster(tmp_path, new_database):
         database = new_database().replace("stillup@", f"stillup:{DATABASE}@")
         marks = {"BUS_PASSWORD": BUS, "STILLUP_DATABASE_URL": database, "HOOK": f"{echo}/hook/dummy-hook-path-90ab17"}
         environ = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()} | SECRETS | marks
-        sources = "\n".join(
-            f'[sources.{s}]\nbase_url = "{echo}"\ninterval_s = 1\nkey_env = "{s.upper()}_KEY"' for s in KEYED
-        )
         made = {}
         for role in ROLES:
             data, config = tmp_path / role, tmp_path / f"{role}.toml"
-            text = CLUSTER.format(data=data, bus=nats.url, echo=echo, good=good.url)
-            config.write_text(f"{text}{OFF}\n{sources}")
+            text = (CLUSTER + MARKED).format(data=data, bus=nats.url, echo=echo, good=good.url)
+            config.write_text(f"{text}{OFF}\n{sources_at(echo)}")
             health = f"127.0.0.1:{free_port()}"
             words = ("run", role, "--config", str(config), "--health", health, "--log-format", "json")
             child = await asyncio.create_subprocess_exec(
