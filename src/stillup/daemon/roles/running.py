@@ -24,20 +24,20 @@ from stillup.config.keys import key_at
 from stillup.daemon.cluster.together import end
 from stillup.daemon.gateway import run_loop, warm_up
 from stillup.daemon.roles.beat import Beat, Beating, digest_of, must_be_alone
+from stillup.daemon.roles.database import first_look, store_opener, warn_of_file
 from stillup.daemon.roles.health import NOT_READY, Health
 from stillup.daemon.roles.retention import retaining
 from stillup.daemon.roles.role import Here, Say, Serve
 from stillup.daemon.roles.stopping import Signals
 from stillup.daemon.roles.watchdog import watching
 from stillup.daemon.traces import traces_from
-from stillup.errors import Blame, BusError, BusRefused, ConfigError, StillupError, StoreError, UsageError
+from stillup.errors import BusError, BusRefused, ConfigError, StillupError, UsageError
 from stillup.gateway.seen.access import Style
 
 if TYPE_CHECKING:
     from stillup.bus.base import Bus
     from stillup.clock import Clock
     from stillup.config import Config
-    from stillup.store.store import Store
 
 _NEED_STORE = ("monitor", "web")
 _WORK_ALONE = ("gateway", "web")
@@ -150,8 +150,8 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
             say(why_not)
         opener = store_opener(config, environ, clock, writes=start.role == "monitor")
         if start.role in _NEED_STORE:
-            _warn_of_file(config, environ, say)
-            await asyncio.to_thread(_first_look, opener, say)
+            warn_of_file(config, environ, say)
+            await asyncio.to_thread(first_look, opener, say)
         here = Here(
             config=config, environ=environ, services=services, clock=clock, say=say, bus=bus, replica=replica,
             life=f"{replica}.{token_hex(3)}", stop=signals.stop, open_store=opener, traces=traces,
@@ -257,48 +257,6 @@ def where(config: Config, environ: Mapping[str, str], name: str) -> Where:
 def limits(config: Config) -> LogLimits:
     """How much the bus keeps."""
     return LogLimits(max_bytes=config.cluster.log_mb * _MB, max_age_s=config.cluster.log_days * 86_400)
-
-
-def store_opener(
-    config: Config, environ: Mapping[str, str], clock: Clock, *, writes: bool = True
-) -> Callable[[], Store]:
-    """Opens the cluster's database, and sees that it is this cluster's; who ``writes`` there makes its tables."""
-    from stillup.store import open_store
-
-    def opened() -> Store:
-        where = config.store_at(environ)
-        store = open_store(where, create=writes or isinstance(where, Path))
-        try:
-            store.claim(config.cluster.prefix, clock.now())
-        except BaseException:
-            store.close()
-            raise
-        return store
-
-    return opened
-
-
-def _warn_of_file(config: Config, environ: Mapping[str, str], say: Say) -> None:
-    """A variable that was forgotten would give every machine a past, and alerts, of its own."""
-    where = config.store_at(environ)
-    if isinstance(where, Path):
-        say(
-            f"no PostgreSQL is named ({config.store.url_env} is not set): what is judged is kept in {where}. Processes "
-            "on other machines would keep another, and send each alert again"
-        )
-
-
-def _first_look(opener: Callable[[], Store], say: Say) -> None:
-    """See at once what waiting will not mend; what it will is said, and the role goes on.
-
-    :raises StoreError: it is another installation's, a newer stillup's, or the way in is wrong.
-    """
-    try:
-        opener().close()
-    except StoreError as exc:
-        if exc.blame is Blame.USER:
-            raise
-        say(f"the database cannot be used now, and is tried again: {exc}")
 
 
 def _path(text: str | None) -> Path | None:
