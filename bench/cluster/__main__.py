@@ -3,8 +3,9 @@
     python bench/cluster [--seconds 60] [--seed 1] [--keep FOLDER]
 
 Real servers on loopback: three of NATS, one of PostgreSQL, two processes of each role, and two quick monitors that
-judge a story of outages (a minute a second). One thing after the other is killed, paused, cut off, slowed or ended,
-while people report, programs ask the gateways and browsers look. Then each law is checked; exit code 1: one is broken.
+judge a story of outages (a minute a second; in long trials slower, for a log keeps a day). One thing after the other
+is killed, paused, cut off, slowed or ended, while people report, programs ask the gateways and browsers look. Then each
+law is checked; exit code 1: one is broken.
 """
 
 from __future__ import annotations

@@ -25,17 +25,19 @@ from tests.cluster.monitor_runner import PARTITION, Quick
 
 PREFIX = "story"
 SPEED = 60.0
+_LASTS_S, _OVER_S = 22 * 3_600, 180
+"""So long a story may be, for a log keeps a day; a trial takes so much longer than is asked for."""
 _EACH_S = 20.0
 _AGAIN_S = 0.2
 _NEWS_S = 3.0
 
 
 class Story:
-    """Told until :attr:`is_over`."""
+    """Told until :attr:`is_over`; ``seconds`` are how long the trial is to take."""
 
-    def __init__(self, stage: Stage, bus: Bus) -> None:
+    def __init__(self, stage: Stage, bus: Bus, seconds: float) -> None:
         self._stage = stage
-        self.clock = Quick(time.time() // 60 * 60, SPEED)
+        self.clock = Quick(time.time() // 60 * 60, min(SPEED, _LASTS_S / (seconds + _OVER_S)))
         self.log = bus.log(PARTITION.log)
         self.told: set[str] = set()
         """The ids of what the bus has acknowledged."""
@@ -47,7 +49,7 @@ class Story:
             buses, store, wires = await self._stage.wired(self._stage.story_store)
             name = f"story-{n}"
             told = {
-                "servers": buses, "prefix": PREFIX, "store": store, "epoch": self.clock.epoch, "speed": SPEED,
+                "servers": buses, "prefix": PREFIX, "store": store, "epoch": self.clock.epoch, "speed": self.clock.speed,
                 "name": name,
             }  # fmt: skip
             words = ["tests.cluster.monitor_runner", msgspec.json.encode(told).decode()]

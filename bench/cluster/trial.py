@@ -70,7 +70,7 @@ class Trial:
             stack.push_async_callback(bus.close)
             story_bus = await open_bus(Where(servers=stage.buses, prefix=STORY, name="story"), clock)
             stack.push_async_callback(story_bus.close)
-            story = Story(stage, story_bus)
+            story = Story(stage, story_bus, seconds)
             await story.start()
             for one, prefix in ((bus, PREFIX), (story_bus, STORY)):
                 self._eyes[one] = await Eyes(stage.buses, prefix).open()
