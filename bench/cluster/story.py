@@ -49,8 +49,8 @@ class Story:
             buses, store, wires = await self._stage.wired(self._stage.story_store)
             name = f"story-{n}"
             told = {
-                "servers": buses, "prefix": PREFIX, "store": store, "epoch": self.clock.epoch, "speed": self.clock.speed,
-                "name": name,
+                "servers": buses, "prefix": PREFIX, "store": store, "epoch": self.clock.epoch,
+                "speed": self.clock.speed, "name": name,
             }  # fmt: skip
             words = ["tests.cluster.monitor_runner", msgspec.json.encode(told).decode()]
             part = Part(name, words, self._stage.folder / f"{name}.log", dict(os.environ))
