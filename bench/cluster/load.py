@@ -49,13 +49,19 @@ class Seen:
 
 
 class Load:
-    """Until it is told to end."""
+    """Until it is told to end; who hears nothing for ``patience_s`` gives up."""
 
     def __init__(
-        self, hubs: Sequence[Part], gateways: Sequence[Part], webs: Sequence[Part], *, programs: int = 4
+        self,
+        hubs: Sequence[Part],
+        gateways: Sequence[Part],
+        webs: Sequence[Part],
+        *,
+        programs: int = 4,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._hubs, self._gateways, self._webs = hubs, gateways, webs
-        self._programs = programs
+        self._programs, self._patience_s = programs, patience_s
         self.reports, self.asked, self.looked = Seen("report"), Seen("gateway"), Seen("page")
         self.answers: Counter[str] = Counter()
         """What hubs answered, by status; ``none`` where nothing came: it may have been kept."""
@@ -70,7 +76,7 @@ class Load:
         """All of them."""
         for seen in self.all:
             seen.begin()
-        timeout = aiohttp.ClientTimeout(total=30, sock_connect=PATIENCE_S, sock_read=PATIENCE_S)
+        timeout = aiohttp.ClientTimeout(total=60, sock_connect=self._patience_s, sock_read=self._patience_s)
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as group:
             for _ in range(people):
                 group.create_task(self._on(self._report, session))

@@ -47,6 +47,8 @@ ROLES = ("web", "hub", "gateway", "monitor", "story")
 """Monitors last: a new one may bring the database up to what older pages cannot read any more."""
 STREAM = Behaviour(tokens=24, gap_s=0.1)
 _WITHIN_S = 60.0
+_PATIENCE_S = 20.0
+"""Nothing stands still here: who gives up sooner says that the machine is busy."""
 _LOOK_S = 0.05
 Change = Callable[[Part, Bus], Awaitable[tuple[float, float]]]
 """Does something to a process; how long its end took, and how long then until it was there again."""
@@ -82,7 +84,7 @@ class Upgrade(Trial):
             for role in ("hub", "gateway", "web")
         ]
         self._balancers = [one for pair in pairs for one in pair]
-        self._load = Load(*pairs, programs=12)  # type: ignore[arg-type]
+        self._load = Load(*pairs, programs=12, patience_s=_PATIENCE_S)  # type: ignore[arg-type]
         self.browsers = [Browser(one.url) for one in pairs[2]]
         try:
             return await super().run(seconds)
