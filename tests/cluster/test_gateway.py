@@ -8,10 +8,11 @@ import pytest
 
 from stillup.bus.open import Where
 from stillup.daemon.bus_view import BusView
+from stillup.daemon.cluster import records
 from stillup.daemon.cluster.partitions import partition_of, partitions_of
 from stillup.daemon.cluster.publish import VERDICTS
-from stillup.daemon.cluster.records import Heard, unpack
-from stillup.daemon.replicas import SPENT, TOLD
+from stillup.daemon.replicas import SPENT, STANDS_S, TOLD
+from stillup.gateway.shared.words import Asked, Health, pack, unpack
 from stillup.model.service import State
 from stillup.sim.provider.behaviour import Behaviour, Failure
 from stillup.sim.provider_server import ProviderServer
@@ -114,7 +115,8 @@ async def test_a_key_that_one_was_refused_with_is_spared_by_all(world):
 async def test_a_users_requests_a_minute_are_those_at_all_replicas_together(world):
     one, two = await world.pair(USERS + "requests_per_minute = 3")
     assert [(await one.ask(ANN)).status for _ in range(2)] == [200, 200]
-    await until(lambda: _has_heard(two, "ann"))
+    await until(lambda: _is_told(two.bus, "one.1/asked/0", Asked(users={"ann": 2})))
+    await _has_heard_all(two)
     assert [(await two.ask(ANN)).status for _ in range(2)] == [200, 429]
 
 
@@ -158,8 +160,8 @@ async def test_the_judges_are_told_how_upstreams_answer_by_each_replica(world):
     told = {}
     async with asyncio.timeout(WITHIN_S):
         async for record in log.read(0):
-            heard = unpack(record.body)
-            assert isinstance(heard, Heard)
+            heard = records.unpack(record.body)
+            assert isinstance(heard, records.Heard)
             told[heard.by] = [(s.source, s.ok) for s in heard.signals]
             if len(told) == 2:
                 break
@@ -272,10 +274,23 @@ async def _status_of(replica, status):
     return (await replica.ask(ANN)).status == status
 
 
-async def _has_heard(replica, user):
-    bus = replica.bus
-    keys = [e.key for e in await bus.table(TOLD, stands_s=30.0, in_memory=True).entries()]
-    return "one.1/asked/0" in keys
+async def _is_told(bus, key, word):
+    told = {entry.key: entry.value for entry in await _words(bus).entries()}
+    return key in told and unpack(told[key], type(word)) == word
+
+
+async def _has_heard_all(replica):
+    """Words come in their order: who has heard of one more gateway has heard all that was told before."""
+    await _words(replica.bus).put("last.1/health", pack(Health()))
+    await until(lambda: _has_heard_of(replica, "last.1"))
+
+
+async def _has_heard_of(replica, name):
+    return name in await replica.others(ANN)
+
+
+def _words(bus):
+    return bus.table(TOLD, stands_s=STANDS_S, in_memory=True)
 
 
 async def _not_ready(replica):

@@ -170,6 +170,14 @@ def test_all_who_listen_are_let_go_when_the_page_ends(stage):
             listener.next()
 
 
+def test_who_comes_after_that_is_told_how_things_stand_and_let_go(stage):
+    stage.front.close()
+    with Listener(stage.address) as listener:
+        assert listener.next()["event"] == "board"
+        with pytest.raises(EOFError):
+            listener.next()
+
+
 # -- without a network ------------------------------------------------------------------------------------------------
 
 

@@ -92,6 +92,7 @@ class Events:
         # Numbers go on rising over a restart: nobody tells a thousand changes a second.
         self._ring = Ring(int(site.clock.now().timestamp() * 1000), token_hex(4) if life is None else life)
         self._readers: set[_Reader] = set()
+        self._is_closed = False
         self.dropped = 0
         """Readers that were let go because they did not read."""
         self.refused = 0
@@ -121,7 +122,8 @@ class Events:
             reader.let_go()
 
     def close(self) -> None:
-        """Let everybody go: the page ends."""
+        """Let everybody go, also who comes a moment later: the page ends."""
+        self._is_closed = True
         for reader in self._readers:
             reader.end()
 
@@ -155,7 +157,7 @@ class Events:
             gone.cancel()
 
     async def _tell(self, reader: _Reader, send: Send) -> None:
-        while not reader.is_over:
+        while not (reader.is_over or self._is_closed):
             try:
                 async with asyncio.timeout(self._ping_s):
                     await reader.wake.wait()
