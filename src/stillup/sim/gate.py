@@ -46,7 +46,9 @@ class Gate:
         is_open = self._mode() is not Mode.REFUSED and not self._ended.is_set()
         if is_open and self._listener is None:
             loop = asyncio.get_running_loop()
-            self._listener = await loop.create_server(self._accept, sock=bound(self.port))
+            made = loop.create_server(self._accept, sock=bound(self.port), start_serving=False)
+            self._listener = await made  # at once: nothing is lost where whoever waits is cancelled
+            await self._listener.start_serving()
         elif not is_open and self._listener is not None:
             listener, self._listener = self._listener, None
             listener.close()
