@@ -1,15 +1,18 @@
 """The eleven laws of the gateway, each through real sockets."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from stillup.clock import SystemClock
 from stillup.gateway.core.actions import Patience
 from stillup.gateway.core.views import Prior
 from stillup.gateway.journal.read import read_exchanges
 from stillup.model.service import Confidence, State
 from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
 from stillup.sim.provider.connection import Request
+from stillup.sim.provider_server import ProviderServer
 from tests.gateway.app.conftest import (
     CLIENTS_KEY,
     KEYS,
@@ -35,8 +38,22 @@ def lines(request: Request):
     return [(k, v) for k, v in named if k.lower() not in BETWEEN | CREDENTIALS]
 
 
+class Standing(SystemClock):
+    """Two answers of a provider with it say the same time."""
+
+    def now(self):
+        return datetime(2026, 4, 7, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def timeless():
+    async with ProviderServer("A", clock=Standing()) as server:
+        yield server
+
+
 @speeches
-async def test_law_1_what_is_asked_and_answered_passes_to_the_byte(speech, a, start):
+async def test_law_1_what_is_asked_and_answered_passes_to_the_byte(speech, timeless, start):
+    a = timeless
     gateway = await start(a)
     mine = [("X-Mine", "Ünicode".encode().decode("latin-1")), ("anthropic-beta", "one,two"), ("X-mine", "again")]
     body = speech.body("naïve \\u00e9  {spaces}")
