@@ -148,7 +148,21 @@ def test_prepare_makes_every_secret_for_its_user_alone_and_leaves_what_is_there(
     assert before["openai_key"] == "sk-x\n"
     assert before["prometheus_token"] == before["metrics_token"] != before["web_token"]
     assert before["store_password"].strip() in before["store_url"]
-    assert re.fullmatch(r"BUS_PASSWORD=[a-z]\w{40,}\n", (tmp_path / ".env").read_text())
+    assert re.fullmatch(r"BUS_PASSWORD=b\w{40,}\nROUTE_PASSWORD=b\w{40,}\n", (tmp_path / ".env").read_text())
     for name, path in made.items():
         owner = {"store_password": 0, "prometheus_token": 65534}.get(name, 10001)
         assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (owner, 0o400)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users, which only root may")
+def test_prepare_adds_what_an_older_one_did_not_know_and_leaves_the_rest(tmp_path):
+    shutil.copy(DEPLOY / "prepare", tmp_path)
+    (tmp_path / ".env").write_text("BUS_PASSWORD=bold\n")
+    for _ in range(2):
+        subprocess.run([tmp_path / "prepare"], check=True, env={"PATH": "/usr/bin:/bin"})
+    assert re.fullmatch(r"BUS_PASSWORD=bold\nROUTE_PASSWORD=b\w{40,}\n", (tmp_path / ".env").read_text())
+
+
+def test_only_the_servers_of_the_bus_know_how_one_joins_them():
+    knows = {name for name, service in COMPOSE["services"].items() if "ROUTE_PASSWORD" in str(service)}
+    assert knows == {"nats-1", "nats-2", "nats-3"}

@@ -26,7 +26,8 @@ def run(*words, **variables):
 
 @pytest.mark.skipif(program() is None, reason="there is no nats-server here")
 def test_nats_takes_its_configuration():
-    run(program(), "-c", DEPLOY / "nats.conf", "-t", NAME="nats-1", BUS_PASSWORD="secret")
+    given = {f"ROUTE_{n}": f"nats://server:b1@nats-{n}:6222" for n in (1, 2, 3)}
+    run(program(), "-c", DEPLOY / "nats.conf", "-t", NAME="nats-1", BUS_PASSWORD="secret", ROUTE_PASSWORD="b1", **given)
 
 
 @needs("caddy")
