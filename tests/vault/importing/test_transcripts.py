@@ -9,7 +9,9 @@ import pytest
 
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.neutral import Call, Result, Role, Seal, Text, Thought
+from stillup.vault.branch import newest_branch
 from stillup.vault.importing import recognise, sources
+from stillup.vault.values import Attachment
 
 
 def code(kind: str, uuid: str, parent: str | None = None, **more) -> dict:
@@ -48,6 +50,42 @@ def rollout(kind: str, payload: dict) -> dict:
     return {"timestamp": "2026-11-27T03:29:47.234Z", "type": kind, "payload": payload}
 
 
+def called(number: int) -> list[dict]:
+    return [{"type": "tool_use", "id": f"toolu_{number}", "name": "Read", "input": {}}]
+
+
+def gave(number: int) -> dict:
+    block = {"type": "tool_result", "tool_use_id": f"toolu_{number}", "content": f"r{number}"}
+    return message("user", [block])
+
+
+BOTH = [
+    code("user", "u1", **message("user", "Read both.")),
+    code("assistant", "a1", "u1", **message("assistant", [{"type": "text", "text": "So be it."}], id="m1")),
+    code("assistant", "a2", "a1", **message("assistant", called(1), id="m1")),
+    code("assistant", "a3", "a2", **message("assistant", called(2), id="m1")),
+    code("user", "r2", "a3", **gave(2)),
+    code("attachment", "x1", "r2", attachment={"type": "date"}),
+    code("user", "r1", "a2", **gave(1)),
+    code("attachment", "x2", "r1", attachment={"type": "date"}),
+    code("attachment", "q1", "x2", attachment={"type": "queued_command", "prompt": "And hurry."}),
+    code("assistant", "e1", "q1", isApiErrorMessage=True, **message("assistant", "API Error: Overloaded")),
+    code("assistant", "b1", "e1", **message("assistant", [{"type": "text", "text": "They say r."}], id="m2")),
+    code("user", "u2", "b1", **message("user", "And @note.txt?")),
+    code(
+        "attachment",
+        "f1",
+        "u2",
+        attachment={
+            "type": "file",
+            "filename": "/home/me/work/note.txt",
+            "displayPath": "note.txt",
+            "content": {"type": "text", "file": {"content": "The day was cold."}},
+        },
+    ),
+    code("assistant", "b2", "f1", **message("assistant", [{"type": "text", "text": "Cold."}], id="m3")),
+]
+"""As Claude Code 2.1.332 writes down an answer with two calls: what comes of each follows its own call."""
 CODEX = [
     rollout("session_meta", {"id": "thread", "timestamp": "2026-11-27T03:29:47.195Z", "cwd": "/home/me/work"}),
     rollout("response_item", {"type": "message", "id": "m0", "role": "developer", "content": []}),
@@ -129,7 +167,33 @@ def test_a_session_of_codex_is_read_without_what_the_program_says_unasked(tmp_pa
     assert talk.turns[-1].model == "gpt-5.5"
 
 
-@pytest.mark.parametrize(("lines", "name"), [(TALK, "session.jsonl"), (CODEX, "rollout-x.jsonl")])
+def test_the_calls_of_one_answer_and_their_results_stand_behind_each_other(tmp_path, told):
+    (read,) = told(write(tmp_path / "session.jsonl", BOTH))
+
+    assert [turn.id for turn in newest_branch(read.what.turns)] == [
+        *("u1", "a1", "a2", "a3", "r2", "r1", "q1", "b1", "u2", "f1", "b2")
+    ]
+
+
+def test_what_was_said_while_the_model_worked_and_files_given_along_are_kept_and_errors_are_not(tmp_path, told):
+    (read,) = told(write(tmp_path / "session.jsonl", BOTH))
+
+    turns = {turn.id: turn for turn in read.what.turns}
+    assert turns["q1"].parts == (Text(text="And hurry."),)
+    assert turns["f1"].attachments == (Attachment(name="note.txt", text="The day was cold."),)
+    assert "e1" not in turns
+
+
+def test_another_question_in_the_place_of_one_is_a_branch(tmp_path, told):
+    other = code("user", "u3", "b1", **message("user", "Something else."))
+    (read,) = told(write(tmp_path / "session.jsonl", [*BOTH, other]))
+
+    assert [turn.id for turn in newest_branch(read.what.turns)][-2:] == ["b1", "u3"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"), [(TALK, "session.jsonl"), (BOTH, "session.jsonl"), (CODEX, "rollout-x.jsonl")]
+)
 def test_a_transcript_that_is_being_written_is_read_once_and_half_a_line_waits(tmp_path, lines, name):
     path = tmp_path / name
     raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
