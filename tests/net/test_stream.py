@@ -102,3 +102,45 @@ async def test_a_redirect_is_not_followed():
     async with server(moved) as (url, heard), ask_here(url) as answer:
         assert answer.status == 302
     assert len(heard) == 1
+
+
+async def test_what_stands_behind_the_body_is_told_once_it_is_read():
+    chunks = HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Last: word\r\nX-Last: two\r\n\r\n"
+    async with server(chunks) as (url, _), ask_here(url) as answer:
+        assert answer.trailers == {}
+        assert await answer.body() == b"ok"
+        assert answer.trailers == {"x-last": "word, two"}
+    assert "x-last" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        b"SSH-2.0-OpenSSH\r\n",
+        HEAD + b"Content-Encoding: gzip\r\n\r\nxx",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 20,
+        HEAD + b"X-Long: " + b"x" * 200_000 + b"\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nno size\r\n",
+        b"",
+    ],
+)
+async def test_what_is_no_answer_to_read_is_one_of_our_errors(answered):
+    async with server(answered) as (url, _):
+        with pytest.raises(Unreachable):
+            async with ask_here(url) as answer:
+                await answer.body()
+
+
+async def test_whoever_refuses_a_large_body_before_it_is_there_is_heard():
+    refused = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"
+    async with server(refused, then="hang") as (url, _), ask_here(url, json=b"x" * 20_000_000) as answer:
+        assert (answer.status, await answer.body()) == (413, b"no")
+
+
+@pytest.mark.parametrize("headers", [{"x-key": Secret("dummy\r\nkey")}, {"x\nkey": "dummy-key"}])
+async def test_what_cannot_be_sent_is_refused_without_being_repeated(headers):
+    with pytest.raises(NotConfigured, match="cannot be sent") as refused:
+        async with ask_here("http://127.0.0.1:9/", headers=headers):
+            pass
+    assert "dummy" not in repr(refused.value)
+    assert refused.value.__context__ is None
