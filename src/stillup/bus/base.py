@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
+
+UNREADABLE = (MsgspecError, ValueError, RecursionError)
+"""What a decoder raises at bytes that another put on the bus: of another version, damaged, or nested without an end."""
 
 
 class Record(Struct, frozen=True):

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from stillup.bus.base import UNREADABLE
 from stillup.catalog.models import find_model
 from stillup.daemon.drill.layout import seat_of
 from stillup.daemon.risk.candidates import Standing, standing
@@ -163,7 +164,7 @@ def unpack(value: bytes) -> Facts:
         _check(msgspec.to_builtins(facts))
         for need in facts.needs:
             _check_need(need)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
+    except UNREADABLE as exc:
         msg = "what a gateway says of its chains cannot be read by this version of stillup"
         raise BadDataError(msg) from exc
     return facts

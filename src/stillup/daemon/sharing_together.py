@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from stillup.bus.base import UNREADABLE
 from stillup.daemon.reports.keys import Keys
 from stillup.daemon.sharing import busiest
 from stillup.hub.values import Batch, Tally
@@ -75,5 +76,5 @@ def _read(value: bytes) -> tuple[Tally, ...]:
     """What a gateway counted; nothing of what another version of stillup put there."""
     try:
         return _decoder.decode(value)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except UNREADABLE:
         return ()

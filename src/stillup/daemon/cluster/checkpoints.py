@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from stillup import __version__
+from stillup.bus.base import UNREADABLE
 from stillup.daemon.cluster.log_judge import LogJudge
 from stillup.errors import BadDataError
 from stillup.hub.adding import AddingState
@@ -104,7 +105,7 @@ def unpack(data: bytes) -> Checkpoint:
         raise BadDataError(msg)
     try:
         return _decoder.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
+    except UNREADABLE as exc:
         msg = "it is not laid out as a checkpoint of this version of stillup"
         raise BadDataError(msg) from exc
 

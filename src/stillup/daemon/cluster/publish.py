@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from stillup.board import ServiceBoard
+from stillup.bus.base import UNREADABLE
 from stillup.errors import BadDataError
 from stillup.model.evidence import Evidence
 from stillup.model.signal import At
@@ -109,7 +110,7 @@ def _inflate(value: bytes, decoder: msgspec.msgpack.Decoder[_T]) -> _T:
             msg = "what a table says has a number in it that is none"
             raise BadDataError(msg)
         return decoder.decode(plain)
-    except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError) as exc:
+    except (zlib.error, *UNREADABLE) as exc:
         msg = "what a table says cannot be read by this version of stillup"
         raise BadDataError(msg) from exc
 
@@ -172,6 +173,6 @@ def _later(value: bytes, at: datetime, most: datetime) -> bool:
     try:
         plain = zlib.decompressobj().decompress(value, MOST_BYTES)
         stands = msgspec.msgpack.decode(plain, type=_At)
-    except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError):
+    except (zlib.error, *UNREADABLE):
         return False
     return at < stands.at <= most

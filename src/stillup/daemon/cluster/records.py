@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from stillup.bus.base import UNREADABLE
 from stillup.errors import BadDataError
 from stillup.model.service import Problem
 from stillup.model.signal import At, Name, Signal
@@ -87,7 +88,7 @@ def unpack(body: bytes) -> Said:
         raise BadDataError(msg)
     try:
         said: Said = _decoder.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
+    except UNREADABLE as exc:
         msg = "a record of the log cannot be read by this version of stillup"
         raise BadDataError(msg) from exc
     return said

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from stillup.bus.base import UNREADABLE
 from stillup.errors import BadDataError
 from stillup.hub.values import Minute
 from stillup.hub.windows import KEPT, WINDOW_S
@@ -62,7 +63,7 @@ def unpack(value: bytes) -> Told:
     """
     try:
         return _decoder.decode(value)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
+    except UNREADABLE as exc:
         msg = "what the reports add up to cannot be read by this version of stillup"
         raise BadDataError(msg) from exc
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import msgspec
 from msgspec import Struct
 
+from stillup.bus.base import UNREADABLE
 from stillup.daemon.cluster.together import together
 from stillup.daemon.reports.keys import Keys
 from stillup.errors import BadDataError, BusError
@@ -207,7 +208,7 @@ class SharedPool:
     def _hear(self, entry: Entry) -> None:
         if entry.value is None:
             return  # they go by their age
-        with suppress(msgspec.MsgspecError, ValueError, RecursionError):  # of another version: none is given out
+        with suppress(*UNREADABLE):  # of another version: none is given out
             end_s, sums = int(entry.key), _sums.decode(entry.value)
             if abs(end_s - self._clock.wall_s()) < _NEAR_S:
                 self._over = dict(sorted({**self._over, end_s: sums}.items())[-2 * KEPT :])
@@ -227,7 +228,7 @@ def _told(entry: Entry) -> _Told | None:
         end, born, name = entry.key.split("/")
         shared = _shared.decode(entry.value or b"")
         return _Told(int(born), Numbers(int(end), int(name, 16), shared.near, shared.wide), shared.tallies)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except UNREADABLE:
         return None
 
 

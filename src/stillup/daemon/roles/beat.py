@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from stillup.bus.base import UNREADABLE
 from stillup.daemon.cluster.skew import Skew
 from stillup.errors import BadDataError, BusError, UsageError
 from stillup.model.signal import At
@@ -70,7 +71,7 @@ def unpack(value: bytes) -> Beat:
             msg = "what a process says of itself is too long"
             raise BadDataError(msg)
         return _beat.decode(value)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
+    except UNREADABLE as exc:
         msg = "what a process says of itself cannot be read by this version of stillup"
         raise BadDataError(msg) from exc
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from stillup.bus.base import UNREADABLE
 from stillup.daemon.cluster.publish import AHEAD
 from stillup.model.signal import At
 
@@ -40,7 +41,7 @@ async def read(bus: Bus, now: datetime) -> Given | None:
         return None
     try:
         given = _given.decode(entry.value)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except UNREADABLE:
         return None
     return given if given.at <= now + AHEAD else None
 

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from stillup.bus.base import UNREADABLE
 from stillup.errors import BadDataError
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Operation
@@ -94,6 +95,6 @@ def unpack(value: bytes, type_: type[_T]) -> _T:
         raise BadDataError(msg)
     try:
         return msgspec.msgpack.decode(value, type=type_)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
+    except UNREADABLE as exc:
         msg = "another gateway's word cannot be read by this version of stillup"
         raise BadDataError(msg) from exc
