@@ -191,6 +191,53 @@ def test_another_question_in_the_place_of_one_is_a_branch(tmp_path, told):
     assert [turn.id for turn in newest_branch(read.what.turns)][-2:] == ["b1", "u3"]
 
 
+def forked(thread: str, base: str, end: int, said: str) -> list[dict]:
+    copied = {"thread_id": base, "end_ordinal_exclusive": 9, "end_byte_offset": end}
+    content = [{"type": "input_text", "text": said}]
+    return [
+        rollout("session_meta", {"id": thread, "forked_from_id": base, "history_base": copied}),
+        rollout("response_item", {"type": "message", "role": "user", "content": content}),
+    ]
+
+
+def test_a_session_of_codex_that_goes_on_with_a_copy_of_another_begins_with_what_was_said_there(tmp_path, told):
+    first, second, third = (
+        tmp_path / "sessions" / day / f"rollout-1-{name}.jsonl"
+        for day, name in (("26", "aaaaaaaa"), ("27", "bbbbbbbb"), ("27", "cccccccc"))
+    )
+    for day in {first.parent, second.parent}:
+        day.mkdir(parents=True)
+    meta, *rest = CODEX
+    write(first, [meta | {"payload": meta["payload"] | {"id": "aaaaaaaa"}}, *rest])
+    before = first.stat().st_size
+    with first.open("a") as file:
+        file.write(json.dumps(rest[-1]) + "\n")
+    write(second, forked("bbbbbbbb", "aaaaaaaa", before, "On a fork"))
+    write(third, forked("cccccccc", "bbbbbbbb", second.stat().st_size, "And a fork of it"))
+
+    (read,) = told(third)
+
+    assert (read.what.id, read.what.title) == ("cccccccc", "Do it")
+    assert [part.text for turn in read.what.turns for part in turn.parts if isinstance(part, Text)] == [
+        *("Do it", "Done.", "On a fork", "And a fork of it")
+    ]
+    assert len({turn.id for turn in read.what.turns}) == len(read.what.turns)
+    assert told(third, read.mark) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "why"),
+    [("dddddddd", "is not there"), ("../../etc", "is not there"), ("bbbbbbbb", "is too long to be read once more")],
+)
+def test_a_copy_of_what_is_not_there_or_of_itself_is_named_and_the_rest_read(tmp_path, told, split, base, why):
+    path = write(tmp_path / "rollout-1-bbbbbbbb.jsonl", forked("bbbbbbbb", base, 300, "On a fork"))
+
+    (talk,), (skip,) = split(told(path))
+
+    assert [part.text for turn in talk.turns for part in turn.parts][-1] == "On a fork"
+    assert skip.why == f"It goes on with a copy of another session, which {why}."
+
+
 @pytest.mark.parametrize(
     ("lines", "name"), [(TALK, "session.jsonl"), (BOTH, "session.jsonl"), (CODEX, "rollout-x.jsonl")]
 )
