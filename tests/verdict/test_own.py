@@ -1,7 +1,9 @@
 """A limit stands as long as it says; what says nothing of its end lapses by itself."""
 
 from datetime import UTC, datetime, timedelta
+from math import inf
 
+import msgspec
 import pytest
 
 from stillup.model.service import Layer
@@ -59,3 +61,23 @@ def test_an_answer_ends_a_limit_before_its_time():
     worked = Outcome(at=AT, service="claude", source="claude_code", layer=Layer.INFERENCE, n_ok=1, n_failed=0)
     own.take(worked, AT.timestamp() + 60)
     assert own.quota(AT.timestamp() + 120) is None
+
+
+def test_a_limit_that_is_over_hides_the_end_of_no_other():
+    own = OwnTrouble()
+    own.take(failed("quota until 2026-05-12T15:30:00Z"), AT.timestamp())
+    other = msgspec.structs.replace(failed("quota until 2026-05-12T16:00:00Z"), source="codex")
+    own.take(other, AT.timestamp())
+    ends = [(AT + timedelta(minutes=m)).timestamp() for m in (30, 60)]
+    assert own.next_expiry_s(AT.timestamp()) == ends[0]
+    assert own.next_expiry_s(ends[0]) == ends[1]
+    assert own.next_expiry_s(ends[1]) == inf
+
+
+def test_both_limits_are_seen_to_end_while_nobody_says_anything(timeline):
+    error = "quota until {}"
+    for source, minute in (("claude_code", 30), ("codex", 60)):
+        timeline.add(1, "outcome", source, layer="api_gateway", ok=False, error=error.format(timeline.at(minute)))
+    timeline.add(300, "alive", "statuspage")
+    whole = [v for v in timeline.run() if v.component is None]
+    assert [(timeline.minute(v), v.reason) for v in whole] == [(1, "your_quota"), (60, "no_data"), (300, "all_calm")]

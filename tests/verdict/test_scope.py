@@ -119,7 +119,7 @@ def test_tries_at_the_services_own_layers_say_nothing_of_this_machine():
 
 def test_the_word_lapses_and_an_old_failure_does_not_count_for_a_new_one():
     here = told([tried()], [tried()])
-    assert here.next_expiry_s() == 120 + LASTS_S
+    assert here.expiries_s() == [120 + LASTS_S]
     assert here.since(120 + LASTS_S) is None
     assert here.observed(120 + LASTS_S) == ""
     here.look([tried()], 240 + int(LASTS_S))

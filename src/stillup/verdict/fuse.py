@@ -159,15 +159,5 @@ def _reason(alarms: Sequence[Evidence]) -> Reason:
     return Reason.FAMILIES_AGREE if len(families) > 1 else Reason.ONE_FAMILY_ALARMS
 
 
-def _scope(
-    alarms: Sequence[Evidence], named: Sequence[str], regions: Sequence[str], everything: Sequence[str]
-) -> Scope:
-    if all(e.models for e in alarms):
-        return Scope.MODEL
-    if named and not set(named) >= set(everything):
-        return Scope.COMPONENT
-    return Scope.REGION if regions else Scope.EVERYONE
-
-
 def _union(alarms: Sequence[Evidence], field: str) -> tuple[str, ...]:
     return tuple(sorted({value for e in alarms for value in getattr(e, field)}))

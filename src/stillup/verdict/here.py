@@ -78,9 +78,9 @@ class Here:
             return "every control host failed too"
         return f"{most.failed} tries before the service failed in a row, none worked"
 
-    def next_expiry_s(self) -> float | None:
-        """When the next of these words lapses."""
-        return min((s.last_s + LASTS_S for s in self._streaks.values()), default=None)
+    def expiries_s(self) -> list[float]:
+        """When each of these words lapses, or has."""
+        return [s.last_s + LASTS_S for s in self._streaks.values()]
 
     def _standing(self, now_s: float) -> list[_Streak]:
         return [s for s in self._streaks.values() if s.is_enough and now_s - s.last_s < LASTS_S]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from math import inf
 
-from stillup.model.service import Layer
+from stillup.model.service import Family, Layer
 from stillup.model.signal import Outcome, Signal
 from stillup.verdict.here import HERE, Here
 from stillup.verdict.outcomes.stream import ErrorKind, kind_of
 
+_OWN_HUB = "hub"
 _RATE_LIMIT_LASTS_S = 15 * 60
 _QUOTA_LASTS_S = 5 * 3600
 _LONGEST_S = 8 * 86_400
@@ -50,6 +52,10 @@ class OwnTrouble:
             self._quota.pop(line.source, None)
         return False
 
+    def is_blind(self, family: Family, source: str, now_s: float) -> bool:
+        """Whether this machine's network fails and this is what it sees by itself: nobody reports to who is cut off."""
+        return (family is Family.PROBE or source == _OWN_HUB) and self.here(now_s) is not None
+
     def here(self, now_s: float) -> float | None:
         """Since when this machine or its network fails, None when it does not."""
         return self._local.since(now_s)
@@ -58,11 +64,14 @@ class OwnTrouble:
         """Since when a limit, key or bill of the user's stands in the way, None when none does."""
         return min((at for at, lasts in self._quota.values() if now_s - at < lasts), default=None)
 
-    def next_expiry_s(self) -> float | None:
-        """When the next of these words lapses."""
-        ends = [at + lasts for at, lasts in self._quota.values()]
-        here = self._local.next_expiry_s()
-        return min([*ends, *([] if here is None else [here])], default=None)
+    def stands(self, now_s: float) -> tuple[bool, bool]:
+        """Whether this machine or its network fails, and whether a limit, key or bill stands in the way."""
+        return self.here(now_s) is not None, self.quota(now_s) is not None
+
+    def next_expiry_s(self, now_s: float) -> float:
+        """When the next of these words lapses; infinite where none stands."""
+        ends = (at + lasts for at, lasts in self._quota.values())
+        return min((end for end in (*ends, *self._local.expiries_s()) if end > now_s), default=inf)
 
 
 def lasts_s(error: str, at_s: float) -> float:

@@ -28,12 +28,11 @@ from stillup.verdict.intake import Intake, family_of
 from stillup.verdict.lifecycle import Lifecycle
 from stillup.verdict.official.book import Book, Entry
 from stillup.verdict.outcomes.stream import OutcomeStream, StreamKey
-from stillup.verdict.outcomes.works import layers_that_work, models_that_work
+from stillup.verdict.outcomes.works import component_works, layers_that_work, models_that_work, models_tried
 from stillup.verdict.own import OwnTrouble
 from stillup.verdict.room import Room
 from stillup.verdict.settings import NOMINAL_SHARE, SHARES, TICK_S, Profile, Settings
 
-_OWN_HUB = "hub"
 _DEFAULT_INTERVAL_S = 300
 _BESET_S = 6 * 3600  # so long an alarm keeps young streams from learning; one that stands must not
 
@@ -109,7 +108,7 @@ class ServiceWatch:
             dirty |= tries.tick(tick) or (self._vouches(tries) and tries.key not in self._vouching)
         if tick >= self._next_review_s:
             dirty |= self._review_freshness(tick)
-        own = (self._own.here(tick) is not None, self._own.quota(tick) is not None)
+        own = self._own.stands(tick)
         if not dirty and own == self._own_before:
             return []
         self._own_before = own
@@ -121,7 +120,6 @@ class ServiceWatch:
         """Enter lines; True when one of them alone can change the ruling."""
         dirty = False
         self._own.look_here(lines, int(self._now_s))
-        here_fails = self._own.here(self._now_s) is not None
         for line in lines:
             family, at_s = family_of(line), line.at.timestamp()
             if family is None or not self.room.admits(line):
@@ -133,8 +131,7 @@ class ServiceWatch:
                 self._count_stream(family, line.source).take(line, at_s)
             elif isinstance(line, Outcome):
                 own = self._own.take(line, at_s)
-                blind = here_fails and family is Family.PROBE and line.region is None
-                if not own and not blind:  # from here nothing can be seen of there
+                if not own and (line.region is not None or not self._own.is_blind(family, line.source, self._now_s)):
                     self._outcome_stream(family, line).take(*line.tally, line.latency_ms)
         return dirty
 
@@ -195,7 +192,8 @@ class ServiceWatch:
         fresh = [s for s in sources if self._fresh(family, s)]
         last_s = max((self._heard[family, s].last_s for s in sources), default=None)
         found = Gathering(family, sources, last_s)
-        found.calm = any(calm_counts(s) and not self._is_blind(family, s) and not self._only_fails(s) for s in fresh)
+        seen = [s for s in fresh if not self._own.is_blind(family, s, self._now_s)]
+        found.calm = any(calm_counts(s) and not self._only_fails(s) for s in seen)
         if family in self._books:
             found.declared(self._faults(family))
             found.told(self._books[family].open_incidents(lambda s: self._fresh(family, s)))
@@ -233,13 +231,8 @@ class ServiceWatch:
         lapses = [h.expires_s + 1 for k, h in self._heard.items() if k not in stale]
         lapses += [t.silent_from_s + 1 for t in tries if t.alarm_since_s is not None and t.key not in silent]
         lapses += [calm_until(t) + 1 for t in tries if t.key in vouching]
-        own_ends = self._own.next_expiry_s()
-        self._next_review_s = min([*lapses, own_ends if own_ends is not None and own_ends > tick else inf], default=inf)
+        self._next_review_s = min([*lapses, self._own.next_expiry_s(tick)])
         return changed
-
-    def _is_blind(self, family: Family, source: str) -> bool:
-        """Whether this machine's network fails and this is what it sees by itself: nobody reports to who is cut off."""
-        return (family is Family.PROBE or source == _OWN_HUB) and self._own.here(self._now_s) is not None
 
     def _only_fails(self, source: str) -> bool:
         """Whether a source is one of tries, and none of them has worked of late: that is not calm."""
@@ -260,6 +253,7 @@ class ServiceWatch:
         return book.faults((first_hand or pages).__contains__)
 
     def _circumstances(self, tick: int, evidence: list[Evidence]) -> fuse.Circumstances:
+        only_you, your_quota = self._own.stands(tick)
         declared: set[str] = set()
         maintenance: set[str | None] = set()
         for family, book in self._books.items():
@@ -271,18 +265,16 @@ class ServiceWatch:
         known = declared if len(declared) > 1 else declared.union(self.profile.components)
         return fuse.Circumstances(
             components=tuple(sorted(known)),
-            models=self._models_tried() or self.profile.models,
+            models=models_tried(self._fresh_tries()) or self.profile.models,
             page_overruled=self._life.page_overruled,
             maintenance=tuple(sorted(maintenance, key=str)),
             in_the_dark=self._life.in_the_dark(evidence),
-            only_you=self._own.here(tick) is not None,
-            your_quota=self._own.quota(tick) is not None,
+            only_you=only_you,
+            your_quota=your_quota,
         )
 
-    def _models_tried(self) -> tuple[str, ...]:
-        """The models that are tried of late, where there are several: when all of them fail it is not *some models*."""
-        tried = {t.key.model for f, t in self._outcomes.values() if t.key.model and self._fresh(f, t.key.source)}
-        return tuple(sorted(tried)) if len(tried) > 1 else ()
+    def _fresh_tries(self) -> list[OutcomeStream]:
+        return [t for f, t in self._outcomes.values() if self._fresh(f, t.key.source)]
 
     def _changes(self, tick: int, evidence: list[Evidence]) -> list[Verdict]:
         case = self._circumstances(tick, evidence)
@@ -367,10 +359,10 @@ class ServiceWatch:
         """What the diagnosis is told besides the evidence."""
         book = self._books.get(Family.OFFICIAL)
         told = book.open_incidents(lambda s: self._fresh(Family.OFFICIAL, s)) if book else []
-        tries = [t for f, t in self._outcomes.values() if self._fresh(f, t.key.source)]
+        tries = self._fresh_tries()
         return Scene(
             own_names=self.profile.names,
-            api_works=self._api_works(),
+            api_works=self._api_works(tries),
             layers=layers_that_work(tries, self._now_s),
             text="\n".join(t.text for t in told),
             components=components,
@@ -378,12 +370,11 @@ class ServiceWatch:
             models_work=models_that_work(tries, self._now_s),
         )
 
-    def _api_works(self) -> bool | None:
+    def _api_works(self, tries: list[OutcomeStream]) -> bool | None:
         """Whether tries on the API are fresh and work, or the page calls it operational; None when nobody looked."""
-        on_api = [t for f, t in self._outcomes.values() if t.key.component == "api" and self._fresh(f, t.key.source)]
-        tried = [t.alarm_since_s is None for t in on_api if not t.says_nothing(self._now_s)]
-        if tried:
-            return all(tried)
+        tried = component_works(tries, "api", self._now_s)
+        if tried is not None:
+            return tried
         book = self._books.get(Family.OFFICIAL)
         entries = book.entries(lambda s: self._fresh(Family.OFFICIAL, s)) if book else ()
         return True if any(e.component == "api" and e.state is State.OPERATIONAL for e in entries) else None

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from stillup.config import Config
 
 _MB = 1_048_576
-CHOICES = (Protocol.ANTHROPIC, Protocol.OPENAI, Protocol.RESPONSES, Protocol.GEMINI)
 _PATHS = {
     Protocol.ANTHROPIC: "/v1/messages",
     Protocol.OPENAI: "/v1/chat/completions",

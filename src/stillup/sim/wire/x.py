@@ -14,7 +14,6 @@ from stillup.sim.wire.routes import Desk, Visit
 from stillup.sim.wire.short import Short, shorts
 
 _LATE = timedelta(seconds=30)
-_SOONEST = timedelta(seconds=10)
 _LONGEST = timedelta(days=7)
 _LEAST, _MOST = 10, 100
 _TIMES = 4

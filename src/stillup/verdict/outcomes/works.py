@@ -17,6 +17,18 @@ def models_that_work(tries: Sequence[OutcomeStream], now_s: float) -> tuple[str,
     return tuple(sorted({t.key.model for t in of_models if t.works and now_s - t.last_s <= _RECENT_S} - fail))
 
 
+def models_tried(tries: Sequence[OutcomeStream]) -> tuple[str, ...]:
+    """The models that are tried, where there are several: when all of them fail it is not *some models*."""
+    tried = {t.key.model for t in tries if t.key.model}
+    return tuple(sorted(tried)) if len(tried) > 1 else ()
+
+
+def component_works(tries: Sequence[OutcomeStream], component: str, now_s: float) -> bool | None:
+    """Whether the tries on a component work; None where there are none, or none says anything any more."""
+    said = [t.alarm_since_s is None for t in tries if t.key.component == component and not t.says_nothing(now_s)]
+    return all(said) if said else None
+
+
 def layers_that_work(tries: Sequence[OutcomeStream], now_s: float) -> dict[Layer, bool]:
     """Of each layer that is tried of late, whether its tries work."""
     found: dict[Layer, bool] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-DAY_S, WEEK_S = 86_400.0, 604_800.0
+DAY_S = 86_400.0
 
 _DAY_BINS, _WEEK_BINS = 48, 336
 _DAY_PRIOR, _WEEK_PRIOR = 0.1, 0.7  # days (weeks) of belief that a half hour is like any other (like that of any day)
