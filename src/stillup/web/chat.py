@@ -10,8 +10,8 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import accumulate, chain, repeat
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Request, get, post
@@ -19,13 +19,25 @@ from litestar.datastructures import UploadFile
 from litestar.enums import MediaType
 from litestar.exceptions import HTTPException
 from litestar.response import Response, Stream
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from stillup.errors import BadDataError
 from stillup.gateway.choices import Choice, Offered
-from stillup.web.chat_answer import NO_ROUTE, About, Over, Text, Thinks, answer, offered
+from stillup.web.chat_answer import NO_ROUTE, About, Over, Seams, Text, Thinks, answer, offered
+from stillup.web.chat_seams import rendered
 from stillup.web.chat_wire import Asking, asking
-from stillup.web.chat_words import MAX_BODY_BYTES, MOST_FILES, MOST_TURNS, Talk, Trouble, Turn, Upload, tidy
+from stillup.web.chat_words import (
+    MAX_BODY_BYTES,
+    MOST_FILES,
+    MOST_SEAMS,
+    MOST_TURNS,
+    Seam,
+    Talk,
+    Trouble,
+    Turn,
+    Upload,
+    tidy,
+)
 from stillup.web.markdown import as_it_is, render_markdown
 from stillup.web.render import render
 
@@ -51,6 +63,8 @@ class Refused(Struct, frozen=True):
 
 class _Texts(Struct, forbid_unknown_fields=True):
     texts: list[str]
+    seams: list[Annotated[tuple[Seam, ...], Meta(max_length=MOST_SEAMS)]] = []
+    """Of each text, as far as there are any."""
 
 
 def routes(site: Site) -> Sequence[ControllerRouterHandler]:
@@ -78,7 +92,7 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
         told = await _read(request, _Texts)
         if isinstance(told, Refused):
             return _json(told.trouble, told.status)
-        return _json({"html": await asyncio.to_thread(_all, told.texts[:_MOST_TEXTS])})
+        return _json({"html": await asyncio.to_thread(_all, told.texts[:_MOST_TEXTS], told.seams)})
 
     @post("/chat", status_code=200, request_max_body_size=MAX_BODY_BYTES)
     async def plain(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -122,14 +136,17 @@ async def _ready(site: Site, talk: Talk) -> tuple[Asking, Choice] | Refused:
 
 
 async def _frames(site: Site, asked: Asking, choice: Choice) -> AsyncIterator[bytes]:
-    """The answer as server-sent events: ``about text thinks over trouble``, and ``html`` before the end."""
+    """The answer as server-sent events: ``about text thinks seams over trouble``, and ``html`` before the end."""
     said: list[str] = []
+    seams: tuple[Seam, ...] = ()
     async with aclosing(answer(site, asked, choice)) as events:
         async for event in events:
             if isinstance(event, Text):
                 said.append(event.text)
+            elif isinstance(event, Seams):
+                seams = event.seams
             elif isinstance(event, Over | Trouble) and said:
-                yield _frame("html", {"html": await asyncio.to_thread(render_markdown, "".join(said))})
+                yield _frame("html", {"html": await asyncio.to_thread(rendered, "".join(said), seams)})
             yield _frame(type(event).__name__.lower(), event)
 
 
@@ -137,12 +154,12 @@ def _frame(kind: str, data: object) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
 
 
-def _all(texts: Sequence[str]) -> list[str]:
+def _all(texts: Sequence[str], seams: Sequence[tuple[Seam, ...]] = ()) -> list[str]:
     """Each as HTML; once a million characters went before, a text is shown as it is."""
     ends = accumulate(len(text) for text in texts)
     return [
-        render_markdown(text) if end <= _MOST_CHARACTERS else as_it_is(text)
-        for text, end in zip(texts, ends, strict=True)
+        rendered(text, of_it, render_markdown if end <= _MOST_CHARACTERS else as_it_is)
+        for text, end, of_it in zip(texts, ends, chain(seams, repeat(())), strict=False)
     ]
 
 
@@ -188,27 +205,39 @@ async def _whole(site: Site, form: _Form) -> bytes:
     ready = await _ready(site, Talk(model=form.model or found.choices[0].model, turns=(*form.before, asked)))
     if isinstance(ready, Refused):
         return await _page(site, found, form=form, trouble=ready.trouble)
-    about, said, last = About(), "", None
-    async with aclosing(answer(site, *ready)) as events:
+    about, said, went_on, last = await _heard(site, *ready)
+    trouble = last if isinstance(last, Trouble) else None
+    if not said and trouble is not None:
+        return await _page(site, found, form=form, trouble=trouble)
+    # A file is sent once: without JavaScript only its name stays in the conversation.
+    names = "".join(f"\n[{file.name} was attached]" for file in form.files)
+    turns = (
+        *form.before,
+        Turn(role="user", text=form.text + names),
+        Turn(role="assistant", text=said, seams=went_on.seams),
+    )
+    kept = _Form(model=form.model, before=turns)
+    note = " ".join(filter(None, (went_on.note, last.note if isinstance(last, Over) else "")))
+    return await _page(site, found, form=kept, trouble=trouble, about=about, note=note)
+
+
+async def _heard(site: Site, asked: Asking, choice: Choice) -> tuple[About, str, Seams, Over | Trouble]:
+    """The whole answer: who gives it, its text, who went on with it, and how it ended."""
+    about, said, went_on = About(), "", Seams((), "")
+    async with aclosing(answer(site, asked, choice)) as events:
         async for event in events:
             match event:
                 case About():
                     about = event
                 case Text():
                     said += event.text
+                case Seams():
+                    went_on = event
                 case Over() | Trouble():
-                    last = event
+                    return about, said, went_on, event
                 case Thinks():
                     pass
-    trouble = last if isinstance(last, Trouble) else None
-    if not said and trouble is not None:
-        return await _page(site, found, form=form, trouble=trouble)
-    # A file is sent once: without JavaScript only its name stays in the conversation.
-    names = "".join(f"\n[{file.name} was attached]" for file in form.files)
-    turns = (*form.before, Turn(role="user", text=form.text + names), Turn(role="assistant", text=said))
-    kept = _Form(model=form.model, before=turns)
-    note = last.note if isinstance(last, Over) else ""
-    return await _page(site, found, form=kept, trouble=trouble, about=about, note=note)
+    return about, said, went_on, Over()
 
 
 async def _page(
@@ -221,8 +250,8 @@ async def _page(
     note: str = "",
 ) -> bytes:
     form = form or _Form()
-    texts = [turn.text for turn in form.before if turn.role == "assistant"]
-    html = iter(await asyncio.to_thread(_all, texts))
+    answers = [turn for turn in form.before if turn.role == "assistant"]
+    html = iter(await asyncio.to_thread(_all, [t.text for t in answers], [t.seams for t in answers]))
     drill = await asyncio.to_thread(site.practice.now) if site.practice is not None else ""
     return render(
         "chat.html",

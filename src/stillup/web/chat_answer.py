@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from asyncio import timeout
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stillup.errors import SourceError
 from stillup.gateway.choices import PATH, Choice, Offered
@@ -20,8 +22,9 @@ from stillup.gateway.dialects.sse import Splitter
 from stillup.gateway.dialects.trouble import said
 from stillup.net.stream import Coming, ask_here
 from stillup.sources.decode import clean
-from stillup.web.chat_wire import Asking, heard
-from stillup.web.chat_words import Trouble, tidy
+from stillup.web.chat_seams import HEADER, in_words, seams_of
+from stillup.web.chat_wire import Asking, Heard, heard
+from stillup.web.chat_words import Seam, Trouble, name_of, tidy
 
 if TYPE_CHECKING:
     from stillup.secret import Secret
@@ -59,7 +62,6 @@ class About(Struct, frozen=True, kw_only=True):
     upstream: str = ""
     model: str = ""
     note: str = ""
-    continued: bool = False
     id: str = ""
     """By what ``stillup gateway journal show`` has it."""
 
@@ -74,13 +76,20 @@ class Thinks(Struct, frozen=True):
     """The model thinks, and says nothing yet."""
 
 
+class Seams(Struct, frozen=True):
+    """Others went on with the answer; it is told at its end. ``note`` says who wrote what."""
+
+    seams: tuple[Seam, ...]
+    note: str
+
+
 class Over(Struct, frozen=True):
     """The answer came to its end; ``note`` is what its reader should know about that."""
 
     note: str = ""
 
 
-Event = About | Text | Thinks | Over | Trouble
+Event = About | Text | Thinks | Seams | Over | Trouble
 
 
 async def offered(site: Site) -> Offered | Trouble:
@@ -115,29 +124,55 @@ async def answer(site: Site, asked: Asking, choice: Choice) -> AsyncGenerator[Ev
                 yield _refused(site, coming, await coming.body())
                 return
             has_begun = True
-            yield _about(coming, choice)
-            async with aclosing(_events(coming, choice.protocol)) as events:
+            about = _about(coming, choice)
+            yield about
+            async with aclosing(_events(coming, choice.protocol, name_of(about.upstream, about.model))) as events:
                 async for event in events:
                     yield event
     except SourceError:
         yield _broke_off("The connection to the gateway was lost.") if has_begun else _nobody_there(site)
 
 
-async def _events(coming: Coming, protocol: Protocol) -> AsyncGenerator[Event, None]:
-    splitter, stop = Splitter(), ""
-    has_ended = False
-    async for chunk in coming.chunks:
-        for event in splitter.feed(chunk):
-            told = heard(protocol, event)
-            if told.error is not None:
-                yield _broke_off(clean(told.error, 400))
-                return
+async def _events(coming: Coming, protocol: Protocol, begun_by: str) -> AsyncGenerator[Event, None]:
+    pieces: list[str] = []
+    last = Heard()
+    async with aclosing(_told(coming, protocol)) as events:
+        async for told in events:
             if told.text:
+                pieces.append(told.text)
                 yield Text(tidy(told.text))
             elif told.thinks:
                 yield Thinks()
+            last = told
+    if last.error is not None:
+        await _to_the_end(coming)
+    seams = seams_of(coming.trailers.get(HEADER) or coming.headers.get(HEADER, ""), pieces)
+    if seams:
+        yield Seams(seams, in_words(begun_by, seams))
+    if last.error is not None:
+        yield _broke_off(clean(last.error, 400) or _UNSAID)
+    else:
+        yield Over(_STOPPED.get(last.stop.lower(), "")) if last.ended else _broke_off("The answer broke off.")
+
+
+async def _told(coming: Coming, protocol: Protocol) -> AsyncGenerator[Heard, None]:
+    """What each event says, with all that was said before of how the answer ends; an error is the last."""
+    splitter, stop, has_ended = Splitter(), "", False
+    async for chunk in coming.chunks:
+        for event in splitter.feed(chunk):
+            told = heard(protocol, event)
             stop, has_ended = told.stop or stop, has_ended or told.ended
-    yield Over(_STOPPED.get(stop.lower(), "")) if has_ended else _broke_off("The answer broke off.")
+            yield replace(told, stop=stop, ended=has_ended)
+            if told.error is not None:
+                return
+
+
+async def _to_the_end(coming: Coming) -> None:
+    """What stands behind an error is not read, but what stands behind the body is."""
+    with suppress(SourceError, TimeoutError):
+        async with timeout(_LOOK_S):
+            async for _ in coming.chunks:
+                pass
 
 
 def _about(coming: Coming, choice: Choice) -> About:
@@ -146,12 +181,12 @@ def _about(coming: Coming, choice: Choice) -> About:
         upstream=told["upstream"],
         model=told["model"] or choice.model,
         note=_note(told["reason"], choice),
-        continued=told["continued"] not in ("", "0", "false"),
         id=told["id"],
     )
 
 
-_TOLD = ("upstream", "model", "reason", "continued", "id")
+_TOLD = ("upstream", "model", "reason", "id")
+_UNSAID = "The answer ended in an error."
 
 
 def _note(reason: str, choice: Choice) -> str:

@@ -18,6 +18,9 @@ MAX_PDF_BYTES = 10 * 1024 * 1024
 MAX_TEXT_BYTES = 512 * 1024
 MOST_FILES = 10
 MOST_TURNS = 400
+MOST_SEAMS = 12
+"""The gateway goes on with one answer no more often."""
+LONGEST_NAME = 120
 
 IMAGES = {
     "image/png": b"\x89PNG\r\n\x1a\n",
@@ -49,12 +52,32 @@ class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"Upload({len(self.data)} characters)"
 
 
+class Seam(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who went on, behind how many characters (code points) of the answer as it is shown."""
+
+    upstream: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
+    model: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
+    at: Annotated[int, Meta(ge=0, le=10**9)] = 0
+
+    @property
+    def who(self) -> str:
+        """For a person."""
+        return name_of(self.upstream, self.model)
+
+
+def name_of(upstream: str, model: str) -> str:
+    """Who answers, for a person."""
+    return f"{model} via {upstream}" if model and upstream else model or upstream or "another"
+
+
 class Turn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One message of a conversation."""
 
     role: Literal["user", "assistant"]
     text: str = ""
     files: Annotated[tuple[Upload, ...], Meta(max_length=MOST_FILES)] = ()
+    seams: Annotated[tuple[Seam, ...], Meta(max_length=MOST_SEAMS)] = ()
+    """Who went on with it, where one did: kept for its reader, told to no model."""
 
     def __repr__(self) -> str:
         """Without its text."""

@@ -9,7 +9,7 @@
   const form = $("ask"), text = $("text"), model = $("model"), talk = $("talk"), doing = $("doing");
   const send = $("send"), stop = $("stop"), files = $("files"), chosen = $("chosen");
 
-  let turns = [];      // {role, text, files: [{name, type, data}], about, note, trouble}
+  let turns = [];      // {role, text, files: [{name, type, data}], about, seams, went, note, trouble}
   let waiting = [];    // files chosen for the next message
   let running = null;  // AbortController of the answer that is coming
 
@@ -74,7 +74,8 @@
     if (turn.role === "user") return "You";
     const about = turn.about || {};
     if (!about.model) return "Answer";
-    return about.model + (about.upstream ? " via " + about.upstream : "");
+    const name = (one) => one.model + (one.model && one.upstream ? " via " : "") + one.upstream;
+    return [about, ...(turn.seams || [])].map(name).join(", then ");
   }
 
   function finish(turn) {
@@ -83,7 +84,7 @@
     item.querySelectorAll(".about, .trouble, .turn-tools").forEach((old) => old.remove());
     const about = turn.about || {};
     const told = [
-      about.continued ? "Continued from an answer that broke off." : "",
+      turn.went || "",
       about.note ? about.note + (/[.!?]$/.test(about.note) ? "" : ".") : "",
       turn.note || "",
     ].filter(Boolean);
@@ -123,7 +124,7 @@
     // Stored answers are text: the server makes their HTML anew.
     if (!those.length) return;
     try {
-      const answer = await post("/chat/render", { texts: those.map((t) => t.text) });
+      const answer = await post("/chat/render", { texts: those.map((t) => t.text), seams: those.map((t) => t.seams || []) });
       const { html } = await answer.json();
       those.forEach((turn, i) => { if (typeof html[i] === "string") turn.words.innerHTML = html[i]; });
     } catch (_) {
@@ -265,6 +266,9 @@
         turn.words.innerHTML = told.html;
         turn.words.classList.remove("plain");
         turn.dressed = true;
+      } else if (kind === "seams") {
+        turn.seams = told.seams; // where they stand in the text is for the server to see
+        turn.went = told.note;
       } else if (kind === "over") {
         turn.note = told.note;
         over = true;

@@ -1,0 +1,117 @@
+"""Where another model went on with an answer that broke off: as the gateway tells it, in words, and as a mark. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+
+from stillup.sources.decode import clean
+from stillup.web.chat_words import LONGEST_NAME, MOST_SEAMS, Seam, tidy
+from stillup.web.markdown import render_markdown
+
+HEADER = "x-stillup-continued"
+_one = re.compile(r"([^/@,\s]+)(?:/(.+?))?@(\d{1,9})(?:, |$)", re.ASCII).match
+_BACK = 60
+"""Characters that a mark is moved back at most, to stand between two words."""
+_MOST_TRIES = 6
+_space = re.compile(r"\s|$")
+_MARKS = "".join(map(chr, range(0xE000, 0xE040)))
+"""Characters of private use: what has no meaning in Markdown or HTML can hold a place in both."""
+
+
+def seams_of(told: str, pieces: Sequence[str]) -> tuple[Seam, ...]:
+    """From the gateway's words, ``upstream/model@characters, …``, and the answer as it came, untidied.
+
+    What cannot be read is left out, and whatever stands behind it.
+    """
+    found: list[Seam] = []
+    at = 0
+    while len(found) < MOST_SEAMS and (one := _one(told, at)):
+        upstream, model, characters = one.groups("")
+        found.append(
+            Seam(
+                upstream=clean(upstream, LONGEST_NAME),
+                model=clean(model, LONGEST_NAME),
+                at=_shown(pieces, int(characters)),
+            )
+        )
+        at = one.end()
+    return tuple(found)
+
+
+def _shown(pieces: Sequence[str], characters: int) -> int:
+    """How many characters are shown of the first so many: each piece is tidied by itself."""
+    shown = 0
+    for piece in pieces:
+        shown += len(tidy(piece[:characters]))
+        characters -= len(piece)
+        if characters <= 0:
+            break
+    return shown
+
+
+def in_words(begun_by: str, seams: Sequence[Seam]) -> str:
+    """One sentence on who wrote what; empty where one wrote it all."""
+    if not seams:
+        return ""
+    others = ", then ".join(f"{seam.who} from character {seam.at + 1:,} on" for seam in seams)
+    return f"Begun by {begun_by}, which broke off; then by {others}."
+
+
+def rendered(text: str, seams: Sequence[Seam] = (), render: Callable[[str], str] = render_markdown) -> str:
+    """A text's HTML with a mark at each seam, between two words, where one can stand without changing anything else.
+
+    Costs at most :data:`_MOST_TRIES` looks at the text beside the one without marks.
+    """
+    html = render(text)
+    free = [c for c in _MARKS if c not in text]
+    wanted = [*zip(free, seams, strict=False)]
+    tries = 0
+    placed: dict[str, int] = {}
+    if wanted:
+        best = {mark: _places(text, seam.at)[0] for mark, seam in wanted}
+        tries += 1
+        placed = best if _is_harmless(render(_marked(text, best)), html, best) else {}
+    for mark, seam in wanted if not placed else ():
+        for at in _places(text, seam.at):
+            tries += 1
+            if tries > _MOST_TRIES:
+                break
+            more = {**placed, mark: at}
+            if _is_harmless(render(_marked(text, more)), html, more):
+                placed = more
+                break
+    shown = render(_marked(text, placed)) if placed else html
+    for mark, seam in wanted:
+        shown = shown.replace(mark, f'<span class="seam">{escape(seam.who)} goes on from here</span>')
+    return shown
+
+
+def _places(text: str, at: int) -> tuple[int, ...]:
+    """Where the mark of a seam may stand, best first: before the word it is in, behind the one before, there, later."""
+    at = min(at, len(text))
+    near = text[max(at - _BACK, 0) : at]
+    cut = max(near.rfind(" "), near.rfind("\n")) + 1
+    before = at - len(near) + cut if cut else at  # without a space it is one long word, or another way of writing
+    behind = _space.search(text, at)
+    return tuple(dict.fromkeys((before, len(text[:before].rstrip()), at, behind.start() if behind else len(text))))
+
+
+def _marked(text: str, placed: Mapping[str, int]) -> str:
+    pieces, last = [], 0
+    for mark, at in sorted(placed.items(), key=lambda one: (one[1], one[0])):
+        pieces += [text[last:at], mark]
+        last = at
+    return "".join((*pieces, text[last:]))
+
+
+def _is_harmless(shown: str, html: str, marks: Iterable[str]) -> bool:
+    """Whether the marks are all that is new, and each stands between tags."""
+    without = shown
+    for mark in marks:
+        at = shown.find(mark)
+        if at < 0 or shown.rfind("<", 0, at) > shown.rfind(">", 0, at):
+            return False
+        without = without.replace(mark, "", 1)
+    return without == html
