@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from baselines import leaf_votes, margin_rule, poisson_scan, surprise_by_attribute
 from tables import KINDS, Case, Cause, reports
 
-from stillup.cli.leaves import read_leaves
+from stillup.cli.judge.leaves import read_leaves
 from stillup.verdict.locate.scan import Found, Standing, scan
 from stillup.verdict.locate.table import Table
 

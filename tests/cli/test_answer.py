@@ -10,8 +10,8 @@ from msgspec import structs
 from rich.console import Console
 
 from stillup.catalog.load import find_service
-from stillup.cli.answer import render_answer
-from stillup.cli.answer_json import answer_json
+from stillup.cli.answer.as_json import answer_json
+from stillup.cli.answer.one import render_answer
 from stillup.cli.common import console, exit_code, span
 from stillup.daemon.advice import other_parts
 from stillup.daemon.ask import judge

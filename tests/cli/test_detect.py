@@ -10,9 +10,9 @@ from math import exp
 
 import pytest
 
-from stillup.cli.column import Bad, seconds
+from stillup.cli.judge.points import Bad, seconds
 from stillup.cli.main import run
-from stillup.cli.sparkline import Sparkline
+from stillup.cli.terminal.sparkline import Sparkline
 
 
 @pytest.fixture

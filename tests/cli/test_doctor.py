@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from stillup.cli import doctor
-from stillup.cli.doctor import _table, cut_off, row, works
+from stillup.cli.operate import doctor
+from stillup.cli.operate.doctor import _table, cut_off, row, works
 from stillup.errors import Blame
 from stillup.model.service import Layer, State
 from stillup.model.signal import Alive, Declared, Outcome

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from stillup.cli.drill_keys import asking, until_told
-from stillup.cli.drill_live import Board, Lines
+from stillup.cli.drill.keys import asking, until_told
+from stillup.cli.drill.live import Board, Lines
 from stillup.drill.values import Kind, Moment, Play, Step, What
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "drill"))

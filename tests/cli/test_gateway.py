@@ -16,7 +16,7 @@ import pytest
 
 from stillup.catalog.clients import clients
 from stillup.catalog.providers import providers
-from stillup.cli.gateway_words import fault_words
+from stillup.cli.gateway.words import fault_words
 from stillup.cli.main import run
 from stillup.gateway.core.desk import Desk
 from stillup.gateway.core.fault import Fault

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from stillup.cli.gateway_address import ask, is_gateway
+from stillup.cli.gateway.address import ask, is_gateway
 from tests import stranger
 
 

@@ -12,7 +12,7 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from stillup.cli import later_commands
+from stillup.cli.later import shell as later_commands
 from stillup.cli.main import run
 from stillup.daemon.later.command import Stage
 from stillup.daemon.later.shelf import Commands

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillup.cli import leaves
-from stillup.cli.csvfile import records
+from stillup.cli.judge import leaves
+from stillup.cli.judge.csvfile import records
 from stillup.cli.main import run
 
 HEAD = "region,component,expected,observed\n"

@@ -11,12 +11,12 @@ from rich.console import Console
 
 from stillup.catalog.load import capabilities, catalogue, find_service
 from stillup.catalog.offers import able
-from stillup.cli.answer_json import answer_json
-from stillup.cli.columns import Cell, Column, cut, lines
-from stillup.cli.glance import glance, onset, worst_code
+from stillup.cli.answer.as_json import answer_json
+from stillup.cli.answer.glance import glance, onset, worst_code
+from stillup.cli.answer.many import Many, many_json, ordered, render
+from stillup.cli.answer.which import ALL, Which, is_one, which
 from stillup.cli.main import COMMANDS, run
-from stillup.cli.many import Many, many_json, ordered, render
-from stillup.cli.which import ALL, Which, is_one, which
+from stillup.cli.terminal.columns import Cell, Column, cut, lines
 from stillup.daemon.ask import judge, judge_many
 from stillup.errors import Blame, UsageError
 from stillup.model.service import Capability, Confidence, Layer, Scope, State

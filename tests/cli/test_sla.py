@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 sys.path.append(str(Path(__file__).parents[1] / "daemon"))
 from stillup.cli.main import cli, run
-from stillup.cli.sla_view import as_csv, render
-from stillup.cli.switch import render as render_switch
+from stillup.cli.risk.sla_view import as_csv, render
+from stillup.cli.risk.switch import render as render_switch
 from stillup.store import open_store
 from tests.daemon.sla_world import fill
 
@@ -121,7 +121,7 @@ def test_without_a_database_it_says_what_would_measure(tmp_path, capsys):
 
 
 def test_a_name_that_a_spreadsheet_would_run_is_text():
-    from stillup.cli.sla_view import _safe
+    from stillup.cli.risk.sla_view import _safe
 
     assert [_safe(v) for v in ("=cmd()", "\t@x", "\x1b[31mapi", 1, None)] == [
         "'=cmd()",

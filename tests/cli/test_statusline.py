@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from stillup.cli.statusline_words import Seen, line, via
+from stillup.cli.statusline.words import Seen, line, via
 from stillup.clock import SystemClock
 from stillup.config.schema import Web
 from stillup.daemon.web import Serving

@@ -17,10 +17,10 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 
 from stillup.catalog.load import catalogue, find_service
+from stillup.cli.live.board import Board
+from stillup.cli.live.table import Seen, Sort, View, in_order, newest, render
 from stillup.cli.main import run
-from stillup.cli.sparkline import bars
-from stillup.cli.top_board import Board
-from stillup.cli.top_table import Seen, Sort, View, in_order, newest, render
+from stillup.cli.terminal.sparkline import bars
 from stillup.clock import ScaledClock
 from stillup.daemon.jobs import profile_of
 from stillup.daemon.recent import Recent

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from stillup.catalog.load import catalogue
+from stillup.cli.live.watch import Lines, opening
 from stillup.cli.main import run
+from stillup.cli.operate.up import UntilGone
 from stillup.cli.say import ReaderGone
-from stillup.cli.up import UntilGone
-from stillup.cli.watch import Lines, opening
 from stillup.config import parse_config
 from stillup.model.service import State
 from stillup.model.verdict import Verdict

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from stillup.cli.child import run_child
-from stillup.cli.gateway_address import is_gateway
-from stillup.cli.hold import hold, let_go
-from stillup.cli.with_ import with_arguments, with_variables
+from stillup.cli.gateway.address import is_gateway
+from stillup.cli.gateway.child import run_child
+from stillup.cli.gateway.hold import hold, let_go
+from stillup.cli.gateway.with_ import with_arguments, with_variables
 
 URL = "http://127.0.0.1:8790"
 SHOW = "import json,os,sys; print(json.dumps({'env': dict(os.environ), 'argv': sys.argv[1:]}))"
@@ -241,7 +241,7 @@ def test_a_signal_that_only_we_get_goes_on_to_the_program(tmp_path: Path):
     )
     ours = (
         "import os,sys\n"
-        "from stillup.cli.child import run_child\n"
+        "from stillup.cli.gateway.child import run_child\n"
         f"sys.exit(run_child([sys.executable, '-c', {child!r}], os.environ))\n"
     )
     with subprocess.Popen([sys.executable, "-c", ours], stdout=subprocess.PIPE, text=True) as process:

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from stillup.catalog.load import find_service
-from stillup.cli.answer import render_answer
-from stillup.cli.answer_json import answer_json
+from stillup.cli.answer.as_json import answer_json
+from stillup.cli.answer.one import render_answer
 from stillup.daemon.ask import judge
 from stillup.model.service import Capability, State
 from stillup.model.signal import Alive, Declared

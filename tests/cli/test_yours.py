@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from stillup.catalog.load import find_service
-from stillup.cli.answer import render_answer
-from stillup.cli.answer_json import answer_object
+from stillup.cli.answer.as_json import answer_object
+from stillup.cli.answer.glance import glance
+from stillup.cli.answer.one import render_answer
+from stillup.cli.answer.yours import headline_of, own_words, sentence
 from stillup.cli.common import exit_code
-from stillup.cli.glance import glance
-from stillup.cli.yours import headline_of, own_words, sentence
 from stillup.daemon.ask import judge
 from stillup.daemon.yours import yours
 from stillup.model.service import Capability, Layer, Scope, State

@@ -6,9 +6,9 @@ import socket
 import aiohttp
 import pytest
 
-from stillup.cli import demo_page
 from stillup.cli.common import console
-from stillup.cli.demo_page import Screen, Wishes, wishes
+from stillup.cli.demo import page as demo_page
+from stillup.cli.demo.page import Screen, Wishes, wishes
 from stillup.daemon.demo import page as served
 from stillup.daemon.demo.page import DemoPage, free_address
 from stillup.daemon.demo.play import play

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from stillup.cli.common import console
-from stillup.cli.demo import Timeline, _listed, _opening
+from stillup.cli.demo.command import Timeline, _listed, _opening
 from stillup.clock import SystemClock
 from stillup.config import parse_config
 from stillup.daemon.demo.play import LONGEST, Moment, first_minute, last_minute, play

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from stillup.catalog.load import find_service
-from stillup.cli.steps import steps_of
+from stillup.cli.answer.steps import steps_of
 from stillup.clock import SystemClock
 from stillup.config import parse_config
 from stillup.daemon.ask import FirstAnswer

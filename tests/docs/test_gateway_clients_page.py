@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stillup.catalog.clients import clients
-from stillup.cli.gateway_env import with_clients
+from stillup.cli.gateway.env import with_clients
 
 PAGE = (Path(__file__).parents[2] / "docs" / "gateway-clients.md").read_text("utf-8")
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from stillup.catalog.load import find_service
-from stillup.cli.run import teller
+from stillup.cli.operate.run import teller
 from stillup.errors import Malformed, StillupError
 from stillup.registry import load_source
 from stillup.sources.base import Context, Setting

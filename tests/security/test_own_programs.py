@@ -6,7 +6,7 @@ import ast
 import subprocess
 from pathlib import Path
 
-from stillup.cli.statusline_kept import last_word
+from stillup.cli.statusline.kept import last_word
 from stillup.clock import SystemClock
 from stillup.config import parse_config
 

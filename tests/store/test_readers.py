@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
-from stillup.cli.statusline import command
-from stillup.cli.statusline_kept import last_word, renew
+from stillup.cli.statusline.command import command
+from stillup.cli.statusline.kept import last_word, renew
 from stillup.clock import SystemClock
 from stillup.config import load_config
 from stillup.daemon.later.health import Healths
@@ -100,7 +100,7 @@ def test_the_status_line_shows_a_servers_last_word_and_lets_another_process_read
 ):
     address, begun = new_database(), []
     monkeypatch.setenv("STILLUP_DATABASE_URL", address)
-    monkeypatch.setattr("stillup.cli.statusline_kept._start", begun.append)
+    monkeypatch.setattr("stillup.cli.statusline.kept._start", begun.append)
     fill(Secret(address))
 
     def bar():

@@ -61,8 +61,8 @@ def command(name: str, url: str, home: str, only_print: bool, force: bool, confi
 
 def _called(name: str) -> str:
     from stillup.catalog.draft import slug
+    from stillup.cli.answer.which import ALL
     from stillup.cli.main import COMMANDS
-    from stillup.cli.which import ALL
 
     called = clean(name, _NAME_CHARS)
     if slug(called) in (ALL, *COMMANDS):

@@ -13,7 +13,6 @@ import click
 
 from stillup.cli.say import ReaderGone, say
 from stillup.model.service import Confidence, State
-from stillup.model.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from stillup.catalog.load import Service
     from stillup.config import Config
+    from stillup.model.verdict import Verdict
 
 config_option = click.option(
     "--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="The configuration file to use."

@@ -58,7 +58,7 @@ def command(
     if not found:
         out.print(f"Nothing in the last {days:g} days.")
     elif changes:
-        from stillup.cli.watch import change_line
+        from stillup.cli.live.watch import change_line
 
         for verdict in found:
             out.print(f"{verdict.at:%Y-%m-%d} {change_line(verdict)}")  # type: ignore[arg-type, union-attr]

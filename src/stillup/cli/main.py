@@ -20,37 +20,43 @@ USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
 
 # name → (module, what it does); modules are loaded only when their command is run.
 COMMANDS = {
-    "top": ("top", "The services as a live table, with the last hours of each."),
-    "compare": ("compare", "Services side by side: now, speed, prices, abilities, promises, the last 30 days."),
-    "alternatives": ("alternatives", "What to use instead of a service, of what is up now."),
-    "watch": ("watch", "Say it when a service breaks and when it is back."),
-    "alert": ("alert", "Try the channels of alerts, see what was sent, say that you know, ask for silence."),
+    "top": ("live.top", "The services as a live table, with the last hours of each."),
+    "compare": ("instead.compare", "Services side by side: now, speed, prices, abilities, promises, the last 30 days."),
+    "alternatives": ("instead.alternatives", "What to use instead of a service, of what is up now."),
+    "watch": ("live.watch", "Say it when a service breaks and when it is back."),
+    "alert": ("operate.alert", "Try the channels of alerts, see what was sent, say that you know, ask for silence."),
     "report": ("report", "Say that you have a problem with a service."),
-    "up": ("up", "Watch, and serve the page and the gateway, in one process."),
-    "run": ("run", "One role of a cluster as a process: monitor, hub, gateway or web."),
+    "up": ("operate.up", "Watch, and serve the page and the gateway, in one process."),
+    "run": ("operate.run", "One role of a cluster as a process: monitor, hub, gateway or web."),
     "history": ("history", "What was seen before: incidents and changes."),
-    "replay": ("replay", "Judge a recorded file of signals."),
-    "demo": ("demo", "Play an outage on this machine (simulated): that of 2026-04-07, or another."),
-    "detect": ("detect", "Lasting shifts in a plain series of numbers."),
-    "localise": ("localise", "Where the excess, or the shortfall, of a table lies."),
-    "forecast": ("forecast", "How long it will take, and how sure that is."),
-    "gateway": ("gateway", "One local address for your AI clients that outlives its providers' outages."),
-    "switch": ("switch", "Stay or switch, after an incident: an honest comparison."),
-    "sla": ("sla", "Availability against a target, by side: error budgets, burn rates, credits."),
-    "later": ("later", "What waits until a service is well again: requests that nobody could answer, commands."),
-    "offline": ("offline", "What still works with no AI service at all, and what to prepare."),
-    "risk": ("risk", "What you depend on, what would take it all down, and what one more way would buy."),
-    "plan": ("plan", "Write down, before it is needed, how work goes on without a service."),
-    "drill": ("drill", "An outage on purpose: what comes through it, and what you do by hand."),
-    "kit": ("kit", "Prompts, templates and snippets: found and filled in with no network at all."),
-    "vault": ("vault", "Your conversations in one private place: imported, searched, written out, gone on with."),
-    "store": ("store", "The database: moved to PostgreSQL or back, checked, saved, brought back."),
-    "with": ("with_", "Run a program with its requests going through the gateway."),
+    "replay": ("judge.replay", "Judge a recorded file of signals."),
+    "demo": ("demo.command", "Play an outage on this machine (simulated): that of 2026-04-07, or another."),
+    "detect": ("judge.detect", "Lasting shifts in a plain series of numbers."),
+    "localise": ("judge.localise", "Where the excess, or the shortfall, of a table lies."),
+    "forecast": ("forecast.command", "How long it will take, and how sure that is."),
+    "gateway": ("gateway.command", "One local address for your AI clients that outlives its providers' outages."),
+    "switch": ("risk.switch", "Stay or switch, after an incident: an honest comparison."),
+    "sla": ("risk.sla", "Availability against a target, by side: error budgets, burn rates, credits."),
+    "later": (
+        "later.command",
+        "What waits until a service is well again: requests that nobody could answer, commands.",
+    ),
+    "offline": ("instead.offline", "What still works with no AI service at all, and what to prepare."),
+    "risk": ("risk.risk", "What you depend on, what would take it all down, and what one more way would buy."),
+    "plan": ("risk.plan", "Write down, before it is needed, how work goes on without a service."),
+    "drill": ("drill.command", "An outage on purpose: what comes through it, and what you do by hand."),
+    "kit": ("kit.command", "Prompts, templates and snippets: found and filled in with no network at all."),
+    "vault": (
+        "vault.command",
+        "Your conversations in one private place: imported, searched, written out, gone on with.",
+    ),
+    "store": ("operate.store", "The database: moved to PostgreSQL or back, checked, saved, brought back."),
+    "with": ("gateway.with_", "Run a program with its requests going through the gateway."),
     "add-service": ("add_service", "Watch a service that the catalogue does not have."),
-    "statusline": ("statusline", "One line for Claude Code's status bar: how Claude is, and who answers."),
+    "statusline": ("statusline.command", "One line for Claude Code's status bar: how Claude is, and who answers."),
     "mcp": ("mcp", "A server for assistants (MCP): is it down, forecast, alternatives, report."),
     "completion": ("completion", "A script that lets your shell complete commands, services and names of the kit."),
-    "doctor": ("doctor", "Which sources work from here, and why not."),
+    "doctor": ("operate.doctor", "Which sources work from here, and why not."),
 }
 
 _SERVICES = (("SERVICE…", "Is it down? `stillup claude`; of several, or of `all`, a line each, worst first."),)
@@ -93,7 +99,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS:
-            ask: click.Command = import_module("stillup.cli.ask").command
+            ask: click.Command = import_module("stillup.cli.answer.ask").command
             return "SERVICE", ask, args
         return super().resolve_command(ctx, args)
 

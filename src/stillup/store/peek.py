@@ -18,7 +18,6 @@ from msgspec import Struct
 from stillup.model.incident import Incident
 from stillup.model.verdict import Verdict
 from stillup.secret import Secret
-from stillup.store.address import plain_scheme
 
 _WAIT_S = 0.05
 _SERVER_S = 4.0
@@ -90,6 +89,8 @@ def _of_server(address: Secret, questions: Sequence[_Question]) -> list[_Row] | 
         import psycopg
     except ImportError:
         return None
+    from stillup.store.address import plain_scheme
+
     found: list[_Row] = []
 
     def ask() -> None:

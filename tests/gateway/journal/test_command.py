@@ -7,7 +7,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from stillup.cli.gateway_journal import journal_commands
+from stillup.cli.gateway.journal import journal_commands
 from stillup.errors import StillupError, UsageError
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Operation

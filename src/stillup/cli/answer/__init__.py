@@ -1,0 +1,1 @@
+"""``stillup SERVICE``, ``stillup all``: is it down, why, and what to do."""

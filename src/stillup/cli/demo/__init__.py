@@ -1,0 +1,1 @@
+"""``stillup demo``: an outage played on this machine."""

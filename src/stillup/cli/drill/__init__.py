@@ -1,0 +1,1 @@
+"""``stillup drill``: outages on purpose."""

@@ -1,0 +1,1 @@
+"""``stillup forecast``: how long it will take, and how sure that is."""

@@ -1,0 +1,1 @@
+"""``stillup gateway``, ``with``: the gateway, and programs that go through it."""

@@ -1,0 +1,1 @@
+"""``stillup alternatives``, ``compare``, ``offline``: what to use instead."""

@@ -1,0 +1,1 @@
+"""``stillup replay``, ``detect``, ``localise``: recorded numbers and signals, judged."""

@@ -1,0 +1,1 @@
+"""``stillup kit``: prompts, templates and snippets."""

@@ -1,0 +1,1 @@
+"""``stillup later``: what waits until a service is well again."""

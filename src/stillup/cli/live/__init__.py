@@ -1,0 +1,1 @@
+"""``stillup watch``, ``top``: stay, and show what changes."""

@@ -1,0 +1,1 @@
+"""``stillup up``, ``run``, ``doctor``, ``store``, ``alert``: stillup itself, run and looked after."""

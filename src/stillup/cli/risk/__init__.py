@@ -1,0 +1,1 @@
+"""``stillup risk``, ``sla``, ``switch``, ``plan``: what you depend on, and what was promised."""

@@ -1,0 +1,1 @@
+"""``stillup statusline``: one line for Claude Code's status bar."""

@@ -1,0 +1,1 @@
+"""What a terminal can do: columns, bars, single keys, the clipboard."""

@@ -1,0 +1,1 @@
+"""``stillup vault``: your conversations, kept, searched and gone on with."""
