@@ -30,6 +30,13 @@ def is_up(service: str) -> bool:
 
 > Unknown is unknown. See [the page](https://status.example.org).
 """
+BEGUN = """**First** check whether sign-in fails for everyone:
+
+- the *web page*
+- the API, by `curl`
+- your own network, and whether a friend sees it too
+"""
+SECOND = "claude-opus-5 via second"
 
 
 @pytest.fixture
@@ -106,6 +113,28 @@ def test_an_answer_that_breaks_keeps_what_came(chat, talk):
     ask(page)
     expect(page.locator(".turn.assistant")).to_contain_text("A0 A1")
     expect(page.get_by_role("alert")).to_contain_text("broke off")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("size", "width"), [("desk", 1280), ("phone", 360)])
+def test_an_answer_that_another_ended_says_so_at_the_seam_and_where_it_is_kept(
+    size, width, scheme, chat, talk, shoot, barriers
+):
+    talk.do(talk.a.set, Behaviour(text=BEGUN, failure=Failure.CUT, after=20))
+    page = chat(width=width, scheme=scheme)
+    ask(page, "what do I check?")
+    answer = page.locator(".turn.assistant")
+    for _ in range(2):
+        expect(answer.get_by_role("heading", level=2)).to_have_text(f"claude-opus-5-5 via first, then {SECOND}")
+        expect(answer.locator(".words .seam")).to_have_text(f"{SECOND} goes on from here")
+        expect(answer).to_contain_text(f"Begun by claude-opus-5-5 via first, which broke off; then by {SECOND}")
+        shoot(page, f"chat-seam-{size}-{scheme}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "it is wider than the screen"
+        assert barriers(page) == []
+        page.reload()
+    talk.do(talk.a.set, Behaviour())
+    ask(page, "and then?")
+    assert "goes on" not in str(talk.asked()["messages"]), "models are told what was said, not by whom"
 
 
 def test_a_conversation_is_kept_in_this_browser_until_it_is_cleared(chat, talk):
