@@ -31,6 +31,7 @@ from stillup.gateway.core.turn import Facts
 from stillup.gateway.core.values import Ask, Headers, Operation, Target
 from stillup.gateway.dialects.adapting import Lessons
 from stillup.gateway.dialects.base import KeyChoice, Refusal
+from stillup.gateway.dialects.coding import coding_of
 from stillup.gateway.dialects.dialect import Stamp
 from stillup.gateway.dialects.errors import error_answer
 from stillup.gateway.dialects.holding import Room
@@ -49,7 +50,7 @@ from stillup.gateway.proxies import is_loopback
 from stillup.gateway.seen.passage import Ending
 from stillup.gateway.statuspage import ReplicaStatus
 from stillup.gateway.telling import estimate, id_lines, new_id
-from stillup.gateway.unpacking import Unpacker, Unpacking, is_packed
+from stillup.gateway.unpacking import Unpacker, Unpacking
 from stillup.gateway.whom import Whom
 from stillup.gateway.wire.listening import Listening
 from stillup.gateway.wire.server import Connection, Exchange, Incoming, Stop
@@ -254,7 +255,7 @@ class Gateway:
         if self._controls.answer(connection, request, path, query, entry):
             return None
         read = partial(read_request, request.method, path, query, request.headers, request.body)
-        if is_packed(request.headers):
+        if coding_of(request.headers):
             return Unpacking(self, connection, request, entry.user, read, partial(self._take, connection, entry))
         return self._take(connection, entry, read())
 

@@ -25,7 +25,7 @@ from stillup.gateway.core.values import Ask, Form, Headers, Operation, Protocol
 from stillup.gateway.dialects.adapting import STOPS_LEFT_OUT, Learned, Lessons, Pupil, adapted, is_about_thoughts
 from stillup.gateway.dialects.address import address
 from stillup.gateway.dialects.base import KeyChoice, Outgoing, UpstreamSpec, Watch
-from stillup.gateway.dialects.coding import decoded
+from stillup.gateway.dialects.coding import coding_of, decoded
 from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable, Writer, dialect_of, is_same_dialect
 from stillup.gateway.dialects.holding import HoldingWatch, Holds, Room
 from stillup.gateway.dialects.lenient import NoJson, is_crowded, is_crowded_answer, is_long
@@ -124,7 +124,7 @@ class Composer:
     def is_long(self) -> bool:
         """Whether :meth:`compose` may take longer than others should wait; it may be called in another thread."""
         if self._is_long is None:
-            self._is_long = _coding(self._ask) != b"" or is_long(self._ask.body)
+            self._is_long = bool(coding_of(self._ask.headers)) or is_long(self._ask.body)
         return self._is_long
 
     def compose(self, turn: Turn, key: KeyChoice, writer: Writer | None = None) -> Composed:
@@ -355,14 +355,10 @@ def _not_endless(answer: bytes) -> bytes:
     return answer
 
 
-def _coding(ask: Ask) -> bytes:
-    return next((v for k, v in ask.headers if k.lower() == b"content-encoding"), b"")
-
-
 def _plain(ask: Ask) -> bytes:
     """The body without its content coding."""
-    coding = _coding(ask)
-    return decoded(ask.body, coding.decode("latin-1"), MAX_BODY_BYTES) if coding else ask.body
+    coding = coding_of(ask.headers)
+    return decoded(ask.body, coding, MAX_BODY_BYTES) if coding else ask.body
 
 
 def _decoded(ask: Ask) -> Ask:

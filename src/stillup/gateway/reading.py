@@ -8,12 +8,12 @@ from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Turn
 from stillup.gateway.core.values import Ask, Headers, Protocol
 from stillup.gateway.dialects.base import END, Watch, Wrapping
-from stillup.gateway.dialects.coding import CannotDecode, Decoder
+from stillup.gateway.dialects.coding import CannotDecode, Decoder, coding_of
 from stillup.gateway.dialects.trouble import classify
 from stillup.gateway.dialects.whole import watch_for
 from stillup.gateway.wire.hops import end_to_end
 
-_CONTENT_SIZES = frozenset({len("content-type"), len("content-encoding")})
+_TYPE_SIZE = len("content-type")
 _PREVIOUS = re.compile(rb'"previous_response_id"\s*:\s*"')
 _LARGE_BYTES = 1_048_576
 _MOST_ENDS = 100_000
@@ -97,11 +97,5 @@ def classified(turn: Turn, status: int, headers: Headers, body: bytes) -> Fault:
 
 def content_of(headers: Headers) -> tuple[str, str]:
     """Content type and content coding; empty where a head does not say."""
-    kind = coding = b""
-    for name, value in [line for line in headers if len(line[0]) in _CONTENT_SIZES]:
-        lower = name.lower()
-        if lower == b"content-type":
-            kind = kind or value
-        elif lower == b"content-encoding":
-            coding = coding or value
-    return kind.decode("latin-1"), coding.decode("latin-1")
+    kinds = (value for name, value in headers if len(name) == _TYPE_SIZE and name.lower() == b"content-type" and value)
+    return next(kinds, b"").decode("latin-1"), coding_of(headers)

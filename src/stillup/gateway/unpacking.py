@@ -13,17 +13,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stillup.gateway.app import Gateway
-    from stillup.gateway.core.values import Ask, Headers
+    from stillup.gateway.core.values import Ask
     from stillup.gateway.dialects.base import Refusal
     from stillup.gateway.wire.server import Connection, Exchange, Incoming
 
     Read = Callable[[], Ask | Refusal]
     Begin = Callable[[Ask | Refusal], Exchange | None]
-
-
-def is_packed(headers: Headers) -> bool:
-    """Whether a body has a content coding."""
-    return any(value and name.lower() == b"content-encoding" for name, value in headers)
 
 
 class Unpacker:

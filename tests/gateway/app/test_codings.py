@@ -6,7 +6,9 @@ import zlib
 
 import pytest
 
-from tests.gateway.app.conftest import MESSAGES, SPEECHES, STREAMS, Client, words
+from tests.gateway.app.conftest import MESSAGES, SPEECHES, STREAMS, WHOLES, Client, words
+
+WHOLE_MESSAGES = WHOLES[0]
 
 
 def coded(how, body):
@@ -71,3 +73,29 @@ async def test_an_upstream_that_ignores_stream_is_passed_on_as_it_is(a, raw, sta
     reply = await Client(await start(await raw(answer))).ask(MESSAGES)
     assert (reply.status, reply.header("content-type")) == (200, "application/json")
     assert json.loads(reply.body) == json.loads(plain)
+
+
+@pytest.mark.parametrize("lines", [("", "gzip"), ("gzip", ""), ("gzip",)], ids=repr)
+@pytest.mark.parametrize("chain", [["a-anthropic/claude-other-1"], ["a-openai/other-1"]], ids=repr)
+async def test_a_packed_request_is_read_alike_by_whoever_reads_it(chain, lines, a, start):
+    headers = [("content-encoding", line) for line in lines]
+    packed = gzip.compress(WHOLE_MESSAGES.body())
+    reply = await Client(await start(a, chain=chain)).send("POST", "/v1/messages", headers, packed)
+    assert (reply.status, WHOLE_MESSAGES.text(reply)) == (200, words("A"))
+
+
+@pytest.mark.parametrize("lines", [("gzip", "gzip"), ("identity", "gzip"), ("gzip", "identity"), ("br", "")], ids=repr)
+async def test_a_request_in_several_codings_is_refused_before_anybody_is_asked(lines, a, start):
+    headers = [("content-encoding", line) for line in lines]
+    reply = await Client(await start(a)).send("POST", "/v1/messages", headers, gzip.compress(WHOLE_MESSAGES.body()))
+    assert reply.status == 415
+    assert a.counts.requests == 0
+
+
+async def test_an_answer_in_two_codings_is_another_upstreams_to_give(b, raw, start):
+    async def answer(writer, head, body):
+        twice = gzip.compress(gzip.compress(b"{}"))
+        writer.write(whole(twice, "application/json", "gzip\r\ncontent-encoding: gzip"))
+
+    reply = await Client(await start(await raw(answer), b)).ask(WHOLE_MESSAGES)
+    assert WHOLE_MESSAGES.text(reply) == words("B")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillup.gateway.dialects.coding import CannotDecode, Decoder, decoded, readable_codings
+from stillup.gateway.dialects.coding import CannotDecode, Decoder, coding_of, decoded, readable_codings
 
 
 def raw_deflate(data):
@@ -106,3 +106,27 @@ def test_the_bound_holds_over_a_chunk_of_any_size(size):
     with pytest.raises(CannotDecode, match="beyond the bound"):
         Decoder("gzip", limit_bytes=256 * size - 1).feed(bomb)
     assert len(Decoder("gzip", limit_bytes=256 * size + 1).feed(bomb)) == 256 * size
+
+
+@pytest.mark.parametrize(
+    ("lines", "coding"),
+    [
+        ([], ""),
+        ([b""], ""),
+        ([b" gzip "], "gzip"),
+        ([b"", b"gzip", b""], "gzip"),
+        ([b"gzip", b"gzip"], "gzip, gzip"),
+        ([b"identity", b"gzip"], "identity, gzip"),
+        ([b"gzip", b"identity"], "gzip, identity"),
+    ],
+)
+def test_a_coding_that_comes_in_several_lines_is_one_list(lines, coding):
+    headers = [(b"accept", b"*/*"), (b"content-type", b"gzip"), (b"CONTENT-TYPEncode", b"x")]
+    headers += [(b"Content-Encoding", line) for line in lines]
+    assert coding_of(tuple(headers)) == coding
+
+
+def test_codings_over_each_other_are_refused_never_taken_off_by_half():
+    twice = gzip.compress(gzip.compress(b"{}"))
+    with pytest.raises(CannotDecode):
+        decoded(twice, coding_of(((b"content-encoding", b"gzip"), (b"content-encoding", b"gzip"))), 100)

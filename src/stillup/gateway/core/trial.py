@@ -11,7 +11,7 @@ from stillup.gateway.core.turn import Turn
 from stillup.gateway.core.values import Headers, Operation, Protocol, Usage
 from stillup.gateway.core.views import Try
 from stillup.gateway.dialects.base import KeyChoice, KeyKind, Watch
-from stillup.gateway.dialects.coding import CannotDecode, decoded
+from stillup.gateway.dialects.coding import CannotDecode, coding_of, decoded
 
 MAX_ERROR_BYTES = 1_048_576
 _NO_USAGE = Usage()
@@ -66,11 +66,11 @@ class Trial(Struct, eq=False):
 
     def readable(self) -> bytes:
         """The body of an error answer without its content coding; as it came where that cannot be taken off."""
-        coding = next((v for k, v in self.headers if k.lower() == b"content-encoding"), b"")
+        coding = coding_of(self.headers)
         if not coding:
             return self.body
         try:
-            return decoded(self.body, coding.decode("latin-1"), MAX_ERROR_BYTES)
+            return decoded(self.body, coding, MAX_ERROR_BYTES)
         except CannotDecode:
             return self.body
 

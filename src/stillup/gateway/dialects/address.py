@@ -11,7 +11,7 @@ from stillup.gateway.core.values import Ask, Headers, Operation, Protocol, Targe
 from stillup.gateway.dialects.base import KeyChoice, Outgoing, UpstreamSpec
 from stillup.gateway.dialects.bases import Base, base_of
 from stillup.gateway.dialects.bedrock import bedrock_body, bedrock_path
-from stillup.gateway.dialects.coding import decoded, readable_codings
+from stillup.gateway.dialects.coding import coding_of, decoded, readable_codings
 from stillup.gateway.dialects.requests import HOP_BY_HOP, MAX_BODY_BYTES, place_of_ask
 from stillup.gateway.dialects.splice import with_model
 from stillup.gateway.dialects.vertex import vertex_body, vertex_path
@@ -136,7 +136,7 @@ def _body(ask: Ask, model: str) -> bytes:
 
 
 def _plain_body(ask: Ask) -> bytes:
-    coding = _header(ask, b"content-encoding")
+    coding = coding_of(ask.headers)
     return decoded(ask.body, coding, MAX_BODY_BYTES) if coding else ask.body
 
 

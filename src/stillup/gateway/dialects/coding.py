@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 
+from stillup.gateway.core.values import Headers
 from stillup.gateway.dialects.base import MAX_HELD_BYTES
 
 _PIECE_BYTES = 16 * 1024
@@ -14,6 +15,19 @@ _MOST_MEMBERS = 1_000
 _ALWAYS_BYTES, _FOLD = 4 * 1024 * 1024, 30
 
 READABLE = frozenset({"gzip", "x-gzip", "deflate", "identity", ""})
+
+
+_HEADER = b"content-encoding"
+
+
+def coding_of(headers: Headers) -> str:
+    """How a head says that its body is coded; empty where it does not.
+
+    Lines that come more than once are one list (RFC 9110, 5.3), and a list is of codings over each other, which nobody
+    here takes off: it is refused as a whole, so that no two readers can mean two bodies.
+    """
+    said = [line[1].strip() for line in headers if len(line[0]) == len(_HEADER) and line[0].lower() == _HEADER]
+    return b", ".join(value for value in said if value).decode("latin-1")
 
 
 class CannotDecode(ValueError):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Ask, Headers, Operation, Protocol
 from stillup.gateway.dialects.base import Refusal
-from stillup.gateway.dialects.coding import CannotDecode, UnknownCoding, decoded
+from stillup.gateway.dialects.coding import CannotDecode, UnknownCoding, coding_of, decoded
 from stillup.gateway.dialects.errors import error_answer
 from stillup.gateway.dialects.lenient import UNREADABLE, NoJson, shaped
 from stillup.gateway.dialects.paths import KNOWN, MAX_NAME, Place, place_of
@@ -68,7 +68,7 @@ def read_request(method: str, path: str, query: str, headers: Headers, body: byt
     model, stream = place.model, place.stream
     if method == "POST" and (place.in_body or place.operation is not Operation.STORED):
         try:
-            head = _read_body(body, names.get(b"content-encoding", b""))
+            head = _read_body(body, coding_of(headers))
         except Unusable as refused:
             return _unusable(protocol, refused)
         if place.in_body and not head.model:
@@ -111,10 +111,10 @@ def _read_headers(headers: Headers) -> tuple[dict[bytes, bytes], Headers]:
     return names, tuple(kept)
 
 
-def _read_body(body: bytes, coding: bytes) -> _Head:
+def _read_body(body: bytes, coding: str) -> _Head:
     if coding:
         try:
-            body = decoded(body, coding.decode("latin-1"), MAX_BODY_BYTES)
+            body = decoded(body, coding, MAX_BODY_BYTES)
         except CannotDecode as refused:
             msg = f"The request's body cannot be read: {refused}."
             raise Unusable(msg) from refused

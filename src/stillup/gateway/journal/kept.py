@@ -36,9 +36,9 @@ PARAMETERS = frozenset(
 
 
 def headers(lines: Headers) -> tuple[tuple[str, str], ...]:
-    """Those lines that are known to be harmless, names in lower case."""
+    """Those lines that are known to be harmless and say something, names in lower case."""
     return tuple(
-        [(known, value.decode("latin-1")) for name, value in lines if (known := _NAMES.get(name.lower())) is not None]
+        [(known, value.decode("latin-1")) for name, value in lines if value and (known := _NAMES.get(name.lower()))]
     )
 
 
