@@ -120,6 +120,28 @@ class Deciding:
             self._bound(channel, at)
         return new
 
+    def enter(self, messages: Iterable[Queued]) -> None:
+        """Note how far messages are that were queued elsewhere; what is done with here stays as it is."""
+        for known in messages:
+            row = {
+                "party": self._party,
+                "key": known.message.key,
+                "channel": known.channel,
+                "status": known.status.value,
+                "tries": known.tries,
+                "queued": micros(known.queued_at),
+                "due": micros(known.due_at),
+                "done": None if known.done_at is None else micros(known.done_at),
+                "why": known.why,
+                "value": _MESSAGE.pack(known.message),
+            }
+            put = upsert(self._conn, outbox).values(row)
+            news = {name: put.excluded[name] for name in ("status", "tries", "due", "done", "why")}
+            is_pending = outbox.c.status.in_(_PENDING)
+            self._conn.execute(
+                put.on_conflict_do_update(index_elements=[outbox.c.party, outbox.c.key], set_=news, where=is_pending)
+            )
+
     def save(self, state: AlertState, cursor: int) -> None:
         """Keep the state, where it is another."""
         text = _STATE.pack(state)

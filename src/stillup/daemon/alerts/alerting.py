@@ -21,13 +21,15 @@ from stillup.channels.make import address_of, check
 from stillup.clock import Clock
 from stillup.daemon.alerts.metrics import exposition
 from stillup.daemon.alerts.rules import settings_of
-from stillup.daemon.alerts.senders import Senders
+from stillup.daemon.alerts.senders import From, Senders
 from stillup.daemon.alerts.store import Kept
+from stillup.daemon.alerts.way import TICK_S, Recent, SendsFromAside, SendsFromDatabase, Way
 from stillup.daemon.alerts.words import messages
 from stillup.errors import StoreError
 from stillup.model.reason import Reason as Why
 from stillup.model.service import Stage
 from stillup.model.verdict import Verdict
+from stillup.response.alerts.aside import is_news
 from stillup.response.alerts.decide import decide
 from stillup.response.alerts.reasons import Reason
 from stillup.response.alerts.values import AlertState, Changed, Decision, Event, Message, Started, Ticked, Work
@@ -35,11 +37,12 @@ from stillup.store.outbox import Status
 
 if TYPE_CHECKING:
     from stillup.config import Config
-    from stillup.store.outbox import Deciding
+    from stillup.daemon.alerts.aside import Aside
+    from stillup.daemon.alerts.way import Book, Deciding
 
 Say = Callable[[str], None]
 
-_TICK_S = 30.0
+_TICK_S = TICK_S
 _BATCH = 256
 _OLD = timedelta(hours=1)
 """What changed longer ago, and was found only now, is not told by itself."""
@@ -82,7 +85,10 @@ class Alerting:
         addresses = [address_of(c, environ) for c in config.alerts.channels if c.id in used]
         for address in addresses:
             check(address)
-        self._senders = Senders(addresses, party, clock, self._say)
+        self._recent = Recent()
+        self._senders = Senders(addresses, party, clock, self._say, self._recent.went, self._recent.known)
+        self._aside: Aside | None = None
+        self._has_begun = False
         self._page: str | None = None
         self._board: Board | None = None
         self._unkept: deque[Sequence[Verdict]] = deque(maxlen=_MOST_UNKEPT)
@@ -99,11 +105,15 @@ class Alerting:
         """Whether there is any rule; without one nothing of the rest does anything."""
         return bool(self._settings.rules)
 
-    def start(self, page: str | None = None) -> None:
-        """Begin; ``page`` is the address of the web page, for links, as ``http://127.0.0.1:8780``."""
+    def start(self, page: str | None = None, aside: Aside | None = None) -> None:
+        """Begin; ``page`` is the address of the web page, for links, as ``http://127.0.0.1:8780``.
+
+        ``aside`` is where to decide while the database is away; without it alerts wait for it.
+        """
         if not self.is_wanted:
             return
         self._page = page.rstrip("/") if page else None
+        self._aside = aside
         self._thread = Thread(target=self._live, name="alerts", daemon=True)
         self._thread.start()
 
@@ -130,6 +140,11 @@ class Alerting:
     def told_at(self, incident: str) -> datetime | None:
         """When somebody was first told of an incident; None where nobody was. Any thread may ask."""
         return self._senders.told_at(incident)
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether alerts are decided and sent beside a database that does not answer. Any thread may ask."""
+        return self._aside is not None and self._aside.is_ours and self._aside.is_open
 
     def metrics(self) -> bytes:
         """Counts in Prometheus' text format, for ``/metrics``. Any thread may ask."""
@@ -160,57 +175,67 @@ class Alerting:
         news = asyncio.Event()
         self._loop, self._news = asyncio.get_running_loop(), news
         with Kept(self._config, self._environ, self._say) as kept:
+            aside = None if kept.is_passing else self._aside
+            way = Way(kept, self._party, aside, self._clock, self._say, self._recent, lambda: self._senders.is_sending)
+            turn, outbox = kept.turn(self._party), kept.store.outbox
+            sources = [From(turn, outbox)]
+            if aside is not None:
+                sources = [From(SendsFromAside(aside), aside), From(SendsFromDatabase(turn, aside), outbox)]
             async with Net(self._clock, timeout_s=15.0) as net, asyncio.TaskGroup() as group:
-                sending = group.create_task(self._senders.run(kept.turn(self._party), kept.store.outbox, net))
-                await self._decide(kept, news)
+                sending = group.create_task(self._senders.run(sources, net))
+                await self._decide(kept, way, news)
                 self._senders.leave()
                 await asyncio.wait((sending,), timeout=_LEAVE_S if self._senders.is_sending else 0.0)
                 sending.cancel()  # what is still being sent is in doubt, and the next process will see that it is
 
-    async def _decide(self, kept: Kept, news: asyncio.Event) -> None:
-        has_begun = False
+    async def _decide(self, kept: Kept, way: Way, news: asyncio.Event) -> None:
+        self._has_begun = False
         while True:
             news.clear()
             try:
-                if not has_begun:
-                    self._begin(kept)
-                    has_begun = True
-                self._look(kept)
+                way.look(lambda book: self._look(kept, book))
             except StoreError as exc:
                 self._say(str(exc))
             if self._leaving.is_set():
                 return
             with suppress(TimeoutError):
-                async with asyncio.timeout(_TICK_S):
+                async with asyncio.timeout(min(_TICK_S, way.again_s)):
                     await news.wait()
 
-    def _begin(self, kept: Kept) -> None:
-        with kept.store.outbox.deciding(self._party) as deciding:
+    def _begin(self, book: Book) -> None:
+        with book.deciding(None) as deciding:
             outcome = decide(self._settings, deciding.state, Started(), self._clock.now())
             deciding.save(outcome.state, deciding.cursor)
         self._decided.update(d.reason for d in outcome.decisions)
+        self._has_begun = True
 
-    def _look(self, kept: Kept) -> None:
+    def _look(self, kept: Kept, book: Book) -> None:
         """Decide on what was committed and not decided, then on how things stand now."""
-        while self._unkept:
+        if not self._has_begun:
+            self._begin(book)
+        while book.is_database and self._unkept:
             kept.commit(self._unkept.popleft())
         board = self._board
         more = True
         while more:
-            with kept.store.outbox.deciding(self._party) as deciding:
-                more = self._batch(kept, deciding, board)
+            with book.deciding(board) as deciding:
+                more, out = self._batch(book, deciding, board)
+            if book.is_database:
+                self._recent.queued(out, self._clock.now())
             self._senders.wake()
         if self._clock.monotonic_s() - self._counted_s >= _COUNT_S:  # it looks at every message there is
             self._counted_s = self._clock.monotonic_s()
-            self._waiting = kept.store.outbox.counts(self._party)
-        kept.prune(self._clock.now(), _KEEP)
+            self._waiting = dict(book.counts())
+        if book.is_database:
+            kept.prune(self._clock.now(), _KEEP)
 
-    def _batch(self, kept: Kept, deciding: Deciding, board: Board | None) -> bool:
-        """One transaction's worth; whether there may be more."""
+    def _batch(self, book: Book, deciding: Deciding, board: Board | None) -> tuple[bool, list[Message]]:
+        """One transaction's worth: whether there may be more, and what is said."""
         now, state, cursor = self._clock.now(), deciding.state, deciding.cursor
-        changes = deciding.changes(_BATCH)
-        events: list[tuple[Event, datetime]] = [(Changed(v, fold=now - v.at > _OLD), v.at) for _, v in changes]
-        more = len(changes) == _BATCH
+        found = deciding.changes(_BATCH)
+        changes = [v for _, v in found if not book.is_database or is_news(state, v)]
+        events: list[tuple[Event, datetime]] = [(Changed(v, fold=now - v.at > _OLD), v.at) for v in changes]
+        more = len(found) == _BATCH
         if not more:
             events += [(Changed(v, fold=True), v.at) for v in _unheard(board, state, changes)]
             events.append((Ticked(_works(board, now), resumed=board is not None and board.resumed), now))
@@ -220,16 +245,16 @@ class Alerting:
             state = outcome.state
             self._decided.update(d.reason for d in outcome.decisions)
             for decision in outcome.messages:
-                out += self._worded(decision, board, kept)
-        deciding.put(out, now)
-        deciding.save(state, changes[-1][0] if changes else cursor)
-        return more
+                out += self._worded(decision, board, book)
+        is_new = deciding.put(out, now) == len(out)
+        deciding.save(state, found[-1][0] if found else cursor)
+        return more, out if is_new else []
 
-    def _worded(self, decision: Decision, board: Board | None, kept: Kept) -> list[Message]:
+    def _worded(self, decision: Decision, board: Board | None, book: Book) -> list[Message]:
         """It in words; in fewer of them where what the board shows cannot be put into any, for out it must go."""
         channels = self._senders.channels
         try:
-            return messages(decision, board, kept.grounds, channels, self._page)
+            return messages(decision, board, book.grounds, channels, self._page)
         except Exception as exc:  # noqa: BLE001 - a mistake in words would otherwise come again with every look
             self._say(f"of {decision.service} only the verdict is told: {_inner(exc)}")
             return messages(decision, None, lambda _: (), channels, self._page)
@@ -254,9 +279,9 @@ def _inner(exc: BaseException) -> str:
     return f"{type(exc).__name__}: {str(exc)[:200]}"
 
 
-def _unheard(board: Board | None, state: AlertState, changes: Sequence[tuple[int, Verdict]]) -> Iterator[Verdict]:
+def _unheard(board: Board | None, state: AlertState, changes: Sequence[Verdict]) -> Iterator[Verdict]:
     """What the board knows and no change has told since this process began: a monitor may begin where it left off."""
-    heard = {f"{v.service}/{v.component or ''}" for _, v in changes}
+    heard = {f"{v.service}/{v.component or ''}" for v in changes}
     for service, shown in board.services.items() if board else ():
         for verdict in (shown.verdict, *shown.components.values()):
             key = f"{service}/{verdict.component or ''}"

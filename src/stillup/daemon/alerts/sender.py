@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Protocol
+
+from msgspec.structs import replace
 
 from stillup.channels.base import Channel
 from stillup.clock import Clock
 from stillup.errors import StoreError
 from stillup.response.alerts.delivery import Delivery, Fate, Sent, after
 from stillup.store.outbox import Queued, Settled, Status
-
-if TYPE_CHECKING:
-    from stillup.store.outbox import Outbox
 
 _AGAIN_S = 5.0
 _LOOK_S = 60.0
@@ -30,18 +29,42 @@ _FATES = {
 }
 
 
+class Takes(Protocol):
+    """An outbox as a sender sees it: :class:`stillup.store.outbox.Outbox`, or what stands in for it."""
+
+    def take(
+        self, party: str, channel: str, now: datetime, before: Settled | None = None, who: str | None = None
+    ) -> Queued | None:
+        """Note how the message before went, and take the next one."""
+        ...
+
+    def settle(self, settled: Settled) -> None:
+        """Note how a message went."""
+        ...
+
+    def listed(self, statuses: Iterable[Status] = ..., limit: int = ...) -> list[Queued]:
+        """The newest messages, newest first."""
+        ...
+
+
 class Sender:
-    """One channel's messages. ``say`` is told of what is given up, ``told`` of what arrived."""
+    """One channel's messages.
+
+    ``say`` is told of what is given up, ``told`` of what arrived, ``went`` how far each message is; ``known`` says
+    what was told of a key last, where this process knows.
+    """
 
     def __init__(
         self,
         channel: Channel,
-        outbox: Outbox,
+        outbox: Takes,
         party: str,
         clock: Clock,
         *,
         say: Callable[[str], None],
         told: Callable[[Queued, datetime], None] = lambda _message, _at: None,
+        went: Callable[[Queued], None] = lambda _: None,
+        known: Callable[[str], Queued | None] = lambda _: None,
         luck: Random | None = None,
         who: str | None = None,
     ) -> None:
@@ -53,6 +76,8 @@ class Sender:
         self._clock = clock
         self._say = say
         self._told = told
+        self._went = went
+        self._known = known
         self._who = who
         self._luck = luck or Random()  # noqa: S311 - jitter, not secrets
         self._settled: Settled | None = None
@@ -102,6 +127,11 @@ class Sender:
         if row is None:
             return _LOOK_S
         if row.status is Status.ATTEMPTING:
+            known = self._known(row.message.key)
+            if known is not None and known.status is Status.DELIVERED:
+                # It was this process, and the outbox went away before that could be written.
+                self._settled = Settled(seq=row.seq, status=Status.DELIVERED, done_at=known.done_at)
+                return 0.0
             # This process did not begin it: the one that did has ended, and nobody knows whether it was sent.
             doubt = Delivery(sent=Sent.IN_DOUBT, says="the process ended while it was being sent")
             self._settled = self._settle(row, doubt, row.tries)
@@ -109,9 +139,21 @@ class Sender:
         wait_s = (row.due_at - self._clock.now()).total_seconds()
         if wait_s > 0:
             return wait_s
+        # Until it is known how it went nobody could say.
+        self._went(replace(row, status=Status.ATTEMPTING, tries=row.tries + 1))
         delivery = await self._send(row)
         self.tries[delivery.sent] += 1
-        self._settled = self._settle(row, delivery, row.tries + 1)
+        self._settled = settled = self._settle(row, delivery, row.tries + 1)
+        self._went(
+            replace(
+                row,
+                status=settled.status,
+                tries=row.tries + 1,
+                why=settled.why,
+                due_at=settled.due_at or row.due_at,
+                done_at=settled.done_at,
+            )
+        )
         return 0.0
 
     async def _send(self, row: Queued) -> Delivery:

@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stillup.channels.make import Address, make
 from stillup.clock import Clock
-from stillup.daemon.alerts.sender import Sender
+from stillup.daemon.alerts.sender import Sender, Takes
 from stillup.daemon.alerts.turn import Turn
 from stillup.errors import ConfigError, StoreError
 from stillup.response.alerts.delivery import Sent
-from stillup.store.outbox import Outbox, Queued, Status
+from stillup.store.outbox import Queued, Status
 
 if TYPE_CHECKING:
     from stillup.net import Net
@@ -23,14 +23,34 @@ _LOCK_S = 5.0
 _MOST_TOLD = 256
 
 
-class Senders:
-    """One party's, in one event loop; ``tries`` and ``told_at`` any thread may ask. ``say`` is told of trouble."""
+class From(NamedTuple):
+    """An outbox, and whether it is our turn to send what is in it."""
 
-    def __init__(self, addresses: Sequence[Address], party: str, clock: Clock, say: Callable[[str], None]) -> None:
+    turn: Turn
+    outbox: Takes
+
+
+class Senders:
+    """One party's, in one event loop; ``tries`` and ``told_at`` any thread may ask.
+
+    ``say`` is told of trouble, ``went`` how far each message is, ``known`` says it again.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[Address],
+        party: str,
+        clock: Clock,
+        say: Callable[[str], None],
+        went: Callable[[Queued], None] = lambda _: None,
+        known: Callable[[str], Queued | None] = lambda _: None,
+    ) -> None:
         self._addresses = addresses
         self._party = party
         self._clock = clock
         self._say = say
+        self._went = went
+        self._known = known
         self._running: list[Sender] = []
         self._is_leaving = False
         self._told: dict[str, datetime] = {}
@@ -65,12 +85,14 @@ class Senders:
         for sender in self._running:
             sender.leave()
 
-    async def run(self, turn: Turn, outbox: Outbox, net: Net) -> None:
-        """Deliver until told to leave, as long as it is our turn."""
+    async def run(self, sources: Sequence[From], net: Net) -> None:
+        """Deliver until told to leave, from the first of these whose turn is ours, as long as it is."""
+        rest_s = min(s.turn.renew_s or _LOCK_S for s in sources)
         while not self._is_leaving:
             self._running = []
-            while not turn.taken():
-                await self._clock.sleep(turn.renew_s or _LOCK_S)
+            while (source := next((s for s in sources if s.turn.taken()), None)) is None:
+                await self._clock.sleep(rest_s)
+            turn, outbox = source
             self._recall(outbox)
             self._running = list(self._made(turn, outbox, net))
             async with asyncio.TaskGroup() as group:
@@ -82,14 +104,24 @@ class Senders:
             if not sending:
                 return
 
-    def _made(self, turn: Turn, outbox: Outbox, net: Net) -> Iterator[Sender]:
+    def _made(self, turn: Turn, outbox: Takes, net: Net) -> Iterator[Sender]:
         for address in self._addresses:
             try:
                 channel = make(address, net)
             except ConfigError as exc:
                 self._say(f"{exc}; what is for it waits")
                 continue
-            yield Sender(channel, outbox, self._party, self._clock, say=self._say, told=self._note, who=turn.who)
+            yield Sender(
+                channel,
+                outbox,
+                self._party,
+                self._clock,
+                say=self._say,
+                told=self._note,
+                went=self._went,
+                known=self._known,
+                who=turn.who,
+            )
 
     async def _keep(self, turn: Turn) -> None:
         """Ask for the turn again and again; when it is another's, send nothing more."""
@@ -100,10 +132,10 @@ class Senders:
         for sender in self._running:
             sender.leave()
 
-    def _recall(self, outbox: Outbox) -> None:
+    def _recall(self, outbox: Takes) -> None:
         with suppress(StoreError):
             for row in reversed(outbox.listed([Status.DELIVERED], _MOST_TOLD)):
-                if row.party == self._party and row.done_at is not None:
+                if row.party in ("", self._party) and row.done_at is not None:
                     self._note(row, row.done_at)
 
     def _note(self, row: Queued, at: datetime) -> None:

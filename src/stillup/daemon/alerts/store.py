@@ -32,7 +32,8 @@ class Kept:
         self._folder = config.data_folder
         self._say = say
         self._stack = ExitStack()
-        self._is_passing = False
+        self.is_passing = False
+        """It is one for the life of this process."""
         self._pruned: date | None = None
 
     def __enter__(self) -> Self:
@@ -44,7 +45,7 @@ class Kept:
             self._say(f"{exc}; what is decided is forgotten when this process ends")
             folder = self._stack.enter_context(TemporaryDirectory(prefix="stillup-"))
             self.store = self._stack.enter_context(open_store(Path(folder) / "alerts.db"))
-            self._is_passing = True
+            self.is_passing = True
         return self
 
     def __exit__(
@@ -54,7 +55,7 @@ class Kept:
 
     def turn(self, party: str) -> Turn:
         """Who of those with this database sends for a party."""
-        if isinstance(self._where, Path) or self._is_passing:
+        if isinstance(self._where, Path) or self.is_passing:
             return self._stack.enter_context(Lock(self._folder / f"alerts-{party}.lock"))
         held = Held(self.store.outbox, party, uuid4().hex, self._say)
         self._stack.callback(held.give_up)
@@ -62,7 +63,7 @@ class Kept:
 
     def commit(self, changes: Sequence[Verdict]) -> None:
         """Where the monitor has no database either, keep its changes in the passing one."""
-        if self._is_passing and changes:
+        if self.is_passing and changes:
             self.store.commit_step(changes, [], {})
 
     def grounds(self, verdict: Verdict) -> Sequence[Evidence]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from stillup.catalog.load import catalogue
 from stillup.daemon.alerts.alerting import Alerting
+from stillup.daemon.alerts.aside import Aside
+from stillup.daemon.alerts.on_bus import OnBus
 from stillup.daemon.board import BoardMaker
 from stillup.daemon.cluster.judging import Judging, Means
 from stillup.daemon.cluster.owner import Owner
@@ -117,12 +119,15 @@ class Monitoring:
         async with AsyncExitStack() as stack:
             cache = here.config.data_folder / "cache"
             self._net = await stack.enter_async_context(Net(here.clock, cache_dir=cache))
-            self._alerting.start(here.config.web.base_url or None)
+            place = OnBus(here.bus, here.clock, here.life, lambda: self._skew.is_right)
+            stack.push_async_callback(place.give_up)
+            self._alerting.start(here.config.web.base_url or None, Aside(place, here.say))
             stack.push_async_callback(asyncio.to_thread, self._alerting.stop)
             beside: list[Coroutine[None, None, None]] = [self._tell_how_it_is()]
             if self._alerting.is_wanted:
                 seen = BoardsSeen(here.bus, here.services, here.clock, lambda board: self._alerting.show(board, ()))
                 beside += [seen.run(), self._tell_of_changes(), self._hear_of_changes()]
+                beside += [place.keep(self._alerting.look)]
             await together(self.owning.run(), *beside)
 
     def close(self) -> None:
@@ -195,5 +200,6 @@ class Monitoring:
             beats["judged"] = f"{min(told):%Y-%m-%dT%H:%M:%SZ}" if told else ""
             waiting = [o.judging.saver for o in owners.values() if o.is_judging]
             beats["unsaved"] = str(sum(saver.waiting for saver in waiting))
+            beats["alerts"] = "aside" if self._alerting.is_aside else ""
             beats["trouble"] = next((s.trouble for s in waiting if s.trouble), "")
             await self._here.clock.sleep(_BEAT_S)

@@ -139,6 +139,10 @@ class AlertState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     started_at: datetime | None = None
     """When a watch began that may know less than the one before it; None where none did."""
     seen_at: datetime | None = None
+    heard: dict[str, datetime] = {}
+    """What was decided on while the database was away: changes up to then are no news when they come to be read."""
+    aside: str = ""
+    """The name of what was taken up last of all that was decided then."""
 
     def of(self, service: str) -> dict[str | None, Verdict]:
         """The verdicts on a service and its components."""

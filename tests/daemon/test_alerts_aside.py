@@ -1,0 +1,328 @@
+"""The database goes away, and people are told all the same: once, whoever tells them, and the database hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from stillup.board import Board
+from stillup.bus.local import LocalBus
+from stillup.clock import SystemClock
+from stillup.config import parse_config
+from stillup.daemon.alerts import way
+from stillup.daemon.alerts.alerting import Alerting
+from stillup.daemon.alerts.aside import Aside
+from stillup.daemon.alerts.on_bus import OnBus
+from stillup.daemon.cluster.together import end
+from stillup.model.reason import Reason
+from stillup.model.service import Confidence, State
+from stillup.model.verdict import Verdict
+from stillup.response.alerts.decide import decide
+from stillup.response.alerts.values import Acked, Silence, Silenced
+from stillup.store import open_store
+from stillup.store.outbox import Status
+from tests.channels.receivers import HANG, REFUSE, TAKE, http_receiver
+from tests.cluster.roles import shown
+from tests.store.pgserver import PgServer
+
+
+@pytest.fixture(autouse=True)
+def _hurried(monkeypatch):
+    monkeypatch.setattr("stillup.daemon.alerts.alerting._TICK_S", 0.2)
+    monkeypatch.setattr(way, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(way, "SOON_S", 0.1)
+    monkeypatch.setattr(way, "_PROBE_S", 0.2)
+
+
+@pytest.fixture
+def server() -> Iterator[PgServer]:
+    server = PgServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+class Machine:
+    """A monitor's alerts, on a bus and a database that others share."""
+
+    def __init__(self, name, alerting, place, said):
+        self.name, self.alerting, self.place, self.said = name, alerting, place, said
+        self.keeping = asyncio.create_task(place.keep(alerting.look))
+
+    async def end(self):
+        await asyncio.to_thread(self.alerting.stop)
+        await end((self.keeping,))
+        await self.place.give_up()
+
+
+@pytest.fixture
+async def machine(server, tmp_path):
+    bus, running = LocalBus(SystemClock()), []
+
+    def start(name, address, more="", rule=""):
+        text = f"""
+            data = "{tmp_path / name}"
+            store.url_env = "OURS"
+            [[alerts.channels]]
+            id = "hook"
+            url = "{address}"
+            {more}
+            [[alerts.rules]]
+            id = "all"
+            channels = ["hook"]
+            {rule}
+            """
+        config = parse_config(text, {}, tmp_path / "stillup.toml")
+        said = []
+        alerting = Alerting(config, {"OURS": server.url("postgres")}, SystemClock(), said.append, grace_s=0.0)
+        place = OnBus(bus, SystemClock(), name, lambda: True)
+        alerting.start(None, Aside(place, said.append))
+        running.append(Machine(name, alerting, place, said))
+        return running[-1]
+
+    yield start
+    for one in running:
+        await one.end()
+
+
+async def until(true):
+    """Wait until it is so; what never is ends the test by its own limit."""
+    for _ in range(4000):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError
+
+
+class Story:
+    """What the judges say, minute after minute: to the boards at once, to the database when it is there."""
+
+    def __init__(self, server):
+        self._server = server
+        self._minute = datetime.now(UTC) - timedelta(minutes=50)
+        self._waiting = []
+        self.board = None
+        self._seq = 0
+
+    def goes(self, word, *machines):
+        self._minute += timedelta(minutes=1)
+        state = {"ok": State.OPERATIONAL, "partial": State.PARTIAL_OUTAGE, "major": State.MAJOR_OUTAGE}[word]
+        incident = "claude-1" if state.is_fault else None
+        sure = Confidence.CONFIRMED if state.is_fault else None
+        verdict = Verdict(
+            at=self._minute, service="claude", state=state, confidence=sure, incident=incident, reason=Reason.ALL_CALM
+        )
+        self._waiting.append(verdict)
+        self._seq += 1
+        from msgspec.structs import replace
+
+        service = replace(shown("claude", state, self._minute), verdict=verdict)
+        self.board = Board(at=self._minute, seq=self._seq, services={"claude": service})
+        self.show(*machines)
+
+    def show(self, *machines):
+        for one in machines:
+            one.alerting.show(self.board, [])
+
+    def is_written(self):
+        with open_store(self._server.url("postgres")) as store:
+            for verdict in self._waiting:
+                store.commit_step([verdict], [], {})
+        self._waiting.clear()
+
+
+def kinds(receiver):
+    return [got["json"]["data"]["kind"] for got in receiver.got]
+
+
+def keys(receiver):
+    return {got["headers"]["webhook-id"] for got in receiver.got}
+
+
+def rows(server, *statuses):
+    with open_store(server.url("postgres")) as store:
+        return store.outbox.listed(statuses or tuple(Status))
+
+
+async def ready(server, one):
+    def is_ready():
+        with open_store(server.url("postgres")) as store:
+            return store.outbox.state("main") is not None
+
+    await until(lambda: one.place.number is not None)
+    await until(is_ready)
+    await until(lambda: one.alerting._aside.document.state.started_at is not None)
+
+
+async def test_what_breaks_while_the_database_is_away_is_told_at_once_and_once(server, machine):
+    story = Story(server)
+    async with http_receiver() as receiver:
+        one = machine("one", f"http://{receiver.address}/hook")
+        await ready(server, one)
+        story.goes("ok", one)
+        story.is_written()
+        story.show(one)
+        server.stop()
+        story.goes("major", one)
+        await until(lambda: kinds(receiver) == ["broke"])
+        story.goes("ok", one)
+        await until(lambda: kinds(receiver) == ["broke", "back"])
+        assert one.alerting.told_at("claude-1")
+        server.start()
+        await until(lambda: not one.alerting.is_aside)
+        assert {r.message.key for r in rows(server, Status.DELIVERED)} == keys(receiver)
+        story.is_written()  # what the judge had to keep back: it is decided on already
+        story.goes("partial", one)
+        story.is_written()
+        one.alerting.look()
+        await until(lambda: len(receiver.got) == 3)
+        await until(lambda: {r.message.key for r in rows(server, Status.DELIVERED)} == keys(receiver))
+    assert kinds(receiver) == ["broke", "back", "broke"]
+    assert len(keys(receiver)) == 3
+
+
+async def test_what_the_database_had_decided_goes_on_without_it(server, machine):
+    story = Story(server)
+    async with http_receiver() as receiver:
+        one = machine("one", f"http://{receiver.address}/hook")
+        await ready(server, one)
+        story.goes("partial", one)
+        story.is_written()
+        one.alerting.look()
+        await until(lambda: kinds(receiver) == ["broke"])
+        server.stop()
+        story.goes("major", one)
+        await until(lambda: kinds(receiver) == ["broke", "changed"])
+        two = machine("two", f"http://{receiver.address}/hook")
+        await one.end()
+        story.goes("ok", two)
+        await until(lambda: kinds(receiver) == ["broke", "changed", "back"])
+        server.start()
+        await until(lambda: two.alerting._aside.document.state.aside)
+        story.is_written()
+        story.goes("ok", two)
+        await until(lambda: {r.message.key for r in rows(server, Status.DELIVERED)} == keys(receiver))
+    assert kinds(receiver) == ["broke", "changed", "back"]
+    assert [got["json"]["data"]["revision"] for got in receiver.got] == [1, 2, 3]
+
+
+async def test_what_was_asked_for_before_the_database_went_away_holds(server, machine):
+    story = Story(server)
+    async with http_receiver() as receiver:
+        rule = 'escalate_after_s = 60\nescalate_to = ["hook"]\nservices = ["claude", "chatgpt"]'
+        one = machine("one", f"http://{receiver.address}/hook", rule=rule)
+        await ready(server, one)
+        story.goes("partial", one)
+        story.is_written()
+        one.alerting.look()
+        await until(lambda: "broke" in kinds(receiver))
+        ends = datetime.now(UTC) + timedelta(hours=1)
+        with open_store(server.url("postgres")) as store, store.outbox.deciding("main") as deciding:
+            # As `stillup alert ack` and `stillup alert silence` do, at the last moment.
+            state, settings = deciding.state, one.alerting._settings
+            for event in (Acked("claude"), Silenced(Silence(service="chatgpt", ends=ends))):
+                state = decide(settings, state, event, datetime.now(UTC)).state
+            deciding.save(state, deciding.cursor)
+        told = len(receiver.got)
+        one.alerting.look()
+        await until(lambda: one.alerting._aside.document.state.silences)
+        server.stop()
+        story.goes("partial", one)
+        await until(lambda: one.alerting.is_aside)
+        before = one.alerting._aside._revision
+        story.goes("ok", one)
+        await until(lambda: one.alerting._aside._revision > before and kinds(receiver)[-1] == "back")
+        server.start()
+        await until(lambda: not one.alerting.is_aside)
+        with open_store(server.url("postgres")) as store:
+            assert [s.service for s in store.outbox.state("main").silences] == ["chatgpt"]
+    assert kinds(receiver)[told:] == ["back"]
+
+
+@pytest.mark.parametrize(("more", "times"), [("", 2), ("repeat_in_doubt = false", 1)])
+async def test_who_ends_between_sending_and_noting_leaves_it_in_doubt_and_the_next_does_as_the_channel_says(
+    server, machine, more, times
+):
+    story = Story(server)
+    async with http_receiver(HANG, TAKE) as receiver:
+        one = machine("one", f"http://{receiver.address}/hook", more)
+        await ready(server, one)
+        server.stop()
+        story.goes("major", one)
+        await until(lambda: receiver.moods == [TAKE])
+        two = machine("two", f"http://{receiver.address}/hook", more)
+        await one.end()
+        await until(lambda: two.alerting.is_aside)
+        await until(lambda: not [m for m in two.alerting._aside.document.messages if m.done_at is None])
+        story.goes("ok", two)
+        await until(lambda: "back" in kinds(receiver))
+        server.start()
+        await until(lambda: not two.alerting.is_aside)
+    assert kinds(receiver) == ["broke", "back"][2 - times :]
+    wanted = {Status.DELIVERED} if times == 2 else {Status.DELIVERED, Status.DEAD}
+    assert {r.status for r in rows(server)} == wanted
+    assert len(rows(server)) == 2
+
+
+async def test_who_stands_by_says_nothing_and_goes_on_when_the_other_is_gone(server, machine):
+    story = Story(server)
+    async with http_receiver() as receiver:
+        one = machine("one", f"http://{receiver.address}/hook")
+        await ready(server, one)
+        two = machine("two", f"http://{receiver.address}/hook")
+        server.stop()
+        story.goes("major", one, two)
+        await until(lambda: kinds(receiver) == ["broke"])
+        assert not two.alerting.is_aside
+        await one.end()
+        await until(lambda: two.alerting.is_aside)
+        story.goes("ok", two)
+        await until(lambda: kinds(receiver) == ["broke", "back"])
+
+
+async def test_a_channel_that_takes_nothing_gets_it_from_the_database_later(server, machine, monkeypatch):
+    monkeypatch.setattr("stillup.response.alerts.delivery.HOPELESS_FIRST_S", 0.1)
+    story = Story(server)
+    async with http_receiver(REFUSE, REFUSE, TAKE) as receiver:
+        one = machine("one", f"http://{receiver.address}/hook")
+        await ready(server, one)
+        monkeypatch.setattr("stillup.response.alerts.delivery.HOPELESS_FIRST_S", 3.0)
+        server.stop()
+        story.goes("major", one)
+        await until(lambda: one.alerting.is_aside and receiver.moods == [REFUSE, TAKE])
+        server.start()
+        await until(lambda: not one.alerting.is_aside)
+        assert rows(server, Status.WAITING, Status.ATTEMPTING)[0].tries >= 1
+        await until(lambda: kinds(receiver) == ["broke"])
+        await until(lambda: rows(server, Status.DELIVERED))
+
+
+async def test_what_was_sent_as_the_database_went_away_is_not_sent_again(server, machine):
+    story = Story(server)
+    async with http_receiver() as receiver:
+        one = machine("one", f"http://{receiver.address}/hook")
+        await ready(server, one)
+        send = None
+
+        async def taken_as_the_database_goes(message):
+            server.stop()
+            return await send(message)
+
+        await until(lambda: one.alerting._senders._running)
+        sender = one.alerting._senders._running[0]
+        send, sender.channel.send = sender.channel.send, taken_as_the_database_goes
+        story.goes("major", one)
+        story.is_written()
+        one.alerting.look()
+        await until(lambda: one.alerting.is_aside)
+        server.start()
+        await until(lambda: not one.alerting.is_aside)
+        assert {r.status for r in rows(server)} == {Status.DELIVERED}
+        story.goes("ok", one)
+        story.is_written()
+        one.alerting.look()
+        await until(lambda: "back" in kinds(receiver))
+    assert kinds(receiver) == ["broke", "back"]
