@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -72,3 +74,61 @@ class ScaledClock:
         import asyncio
 
         await asyncio.sleep(max(0.0, seconds) / self._speed)
+
+
+class PatientClock(ScaledClock):
+    """A scaled clock that waits for a machine that is behind: it goes by what the event loop got round to.
+
+    It stands until :meth:`going`. While the loop comes round quickly it is a :class:`ScaledClock`; a round that takes
+    longer than ``LONGEST_S`` counts as that long, so that at 150 times real time a busy machine makes the play last
+    longer, not the readings come minutes late. ``steady`` is the machine's own clock.
+    """
+
+    LONGEST_S = 0.02
+    _BEAT_S = 0.005
+
+    def __init__(self, start: datetime, speed: float, steady: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(start, speed)
+        self._steady = steady
+        self._gone = (0.0, steady())
+        """Real seconds that count, and when they were added up: one value, as other threads read it too."""
+
+    def beat(self) -> None:
+        """The loop came round: what passed since the last time counts, as far as it is not too long."""
+        self._gone = (self._counted_s(), self._steady())
+
+    def monotonic_s(self) -> float:
+        return self._counted_s() * self._speed
+
+    async def sleep(self, seconds: float) -> None:
+        import asyncio
+
+        until_s = self.monotonic_s() + seconds
+        await asyncio.sleep(max(0.0, seconds) / self._speed)
+        while (left_s := until_s - self.monotonic_s()) > 0:  # noqa: ASYNC110 - no event says that a clock got there
+            await asyncio.sleep(max(self._BEAT_S, left_s / self._speed))
+
+    @asynccontextmanager
+    async def going(self) -> AsyncIterator[None]:
+        """It goes inside, and stands again afterwards."""
+        import asyncio
+
+        self._gone = (self._gone[0], self._steady())
+        beating = asyncio.create_task(self._beats())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await beating
+
+    async def _beats(self) -> None:
+        import asyncio
+
+        while True:
+            await asyncio.sleep(self._BEAT_S)
+            self.beat()
+
+    def _counted_s(self) -> float:
+        counted_s, at = self._gone
+        return counted_s + min(self._steady() - at, self.LONGEST_S)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 from msgspec import Struct
 
-from stillup.clock import ScaledClock
+from stillup.clock import Clock, PatientClock
 from stillup.config import parse_config
 from stillup.daemon.demo.page import DemoPage
 from stillup.daemon.demo.programs import Programs, Tally, Turn, close_loop, running
@@ -162,9 +162,9 @@ async def _played(
     page: DemoPage | None,
 ) -> Outcome:
     """Everything but the page ends with the story."""
-    clock = ScaledClock(first_minute(scenario), speed)
+    clock = PatientClock(first_minute(scenario), speed)
     listeners: list[Listener] = [told]
-    async with World(scenario, clock) as world, Net(clock) as net:
+    async with clock.going(), World(scenario, clock) as world, Net(clock) as net:
         config = parse_config(f"data = {json.dumps(folder)}\n{world.config(opt_in=False)}")
         loop = close_loop(monitor, clock, config)
         feeds: list[Feed] = [loop.observer.due]
@@ -177,10 +177,21 @@ async def _played(
             told.programs = programs
             if page is not None:
                 await asyncio.to_thread(page.serve)
-            left_s = (last_minute(scenario) - clock.now()).total_seconds() / speed
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await live.run(poller)
+            await _until(clock, last_minute(scenario), live.run(poller))
     incidents = tuple(i for service in scenario.services for i in store.incidents(service))
     tallies = tuple(programs.tallies.values())
     return Outcome(tuple(told.changes), incidents, tuple(told.reports.values()), tallies)
+
+
+async def _until(clock: Clock, end: datetime, watching: Coroutine[None, None, NoReturn]) -> None:
+    """Watch until the story's clock has come to its end; what goes wrong before is raised."""
+    over = asyncio.create_task(clock.sleep((end - clock.now()).total_seconds()))
+    watch = asyncio.create_task(watching)
+    try:
+        await asyncio.wait({over, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if watch.done():
+            watch.result()
+    finally:
+        for task in (over, watch):
+            task.cancel()
+        await asyncio.gather(over, watch, return_exceptions=True)
