@@ -12,8 +12,10 @@ from msgspec import structs
 from paged import BROWSER, faulty, main, page, words
 
 from stillup.catalog.load import catalogue
+from stillup.daemon.board import first_board
 from stillup.hub.values import Admission, Reason
 from stillup.model.service import Confidence, Problem, Scope, State
+from stillup.model.verdict import Verdict
 from stillup.response.playbook import Step
 from stillup.web.app import build
 from stillup.web.mishaps import error_page
@@ -48,6 +50,29 @@ def test_a_fault_of_ones_own_is_not_called_an_outage(showing):
     mine = structs.replace(boards.verdict(), state=State.OPERATIONAL, confidence=None, scope=Scope.YOU)
     client = showing(services={"claude": boards.claude(verdict=mine)})
     assert "It is you, not Claude." in main(client, "/claude")
+
+
+def test_the_front_says_that_it_is_you_where_nothing_can_be_seen_from_here(showing):
+    def cut_off(service):
+        offline = Verdict(at=boards.NOW, service=service, state=State.UNKNOWN, scope=Scope.YOU)
+        return structs.replace(boards.calm(service, State.UNKNOWN), verdict=offline)
+
+    board = structs.replace(boards.board(), services={s: cut_off(s) for s in ("claude", "chatgpt")})
+    client = showing(board=board)
+    assert words(page(client, "/").xpath("//h1")[0]) == "It is you, not them."
+    assert "This machine or its network fails" in main(client, "/")
+
+
+def test_before_the_first_minute_is_over_the_front_says_so_and_not_that_nobody_could_be_read(showing):
+    client = showing(board=first_board([catalogue()[s] for s in ("claude", "chatgpt")], boards.NOW))
+    assert words(page(client, "/").xpath("//h1")[0]) == "Not judged yet."
+    assert "The first verdict comes with the next full minute." in main(client, "/")
+    assert "No source could be read" not in main(client, "/")
+
+
+def test_what_is_to_be_typed_stands_as_code_on_a_page_of_trouble():
+    assert html.fromstring(error_page(401, "Ask `stillup up`.")).xpath("//main//code/text()") == ["stillup up"]
+    assert b"<b>" not in error_page(401, "Ask `<b>up</b>`.")
 
 
 def test_a_page_that_was_not_updated_is_named_as_such(showing):

@@ -25,6 +25,9 @@ _MARKS = {
     State.MAINTENANCE: "⚒",
     State.UNKNOWN: "?",
 }
+_OWN_NETWORK = (
+    "This machine or its network fails: nothing can be seen from here. Look at its connection, VPN, proxy and DNS."
+)
 _SENTENCES = {
     State.MAJOR_OUTAGE: ("{} is down.", "{} may be down."),
     State.PARTIAL_OUTAGE: ("Parts of {} are down{}.", "Parts of {} may be down{}."),
@@ -80,6 +83,10 @@ def summary(board: Board) -> tuple[str, str]:
     services = list(board.services.values())
     if not services:
         return "No service is watched here.", ""
+    if board.seq == 0:
+        return "Not judged yet.", "The first verdict comes with the next full minute."
+    if all(s.verdict.scope is Scope.YOU and not s.state.is_fault for s in services):
+        return f"It is you, not {'them' if len(services) > 1 else services[0].service.name}.", _OWN_NETWORK
     faults = failing(board)
     first, rest = _faults(faults), "; ".join(_others(services, " other" if faults else ""))
     if not first or not rest:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _PRIVATE = (
     "This is behind a token. Open it once with ?token=… behind the address. The token is in the file web.token of the "
-    "page's data folder, or where `web.token_file` or `web.token_env` says; `stillup up` prints a link with it."
+    "page's data folder, or where `web.token_file` or `web.token_env` says; on a terminal `stillup up` prints a link "
+    "with it."
 )
 _ANOTHER = (
     "That is not this page's token. Several pages behind one address need one token: `web.token_file` or "
