@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +99,16 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     with pytest.raises(ConfigError, match="cannot be kept"):
         find_token(Web(), tmp_path / "file" / "data", {})
     assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        (Web(), "/data/web.token"),
+        (Web(token_env="A_TOKEN"), "the variable A_TOKEN"),
+        (Web(token_file="/run/secrets/page"), "/run/secrets/page"),
+        (Web(token_env="A_TOKEN", token_file="/run/secrets/page"), "the variable A_TOKEN or /run/secrets/page"),
+    ],
+)
+def test_who_looks_for_it_is_told_every_place_that_is_looked_at_in_that_order(settings, where):
+    assert place_of(settings, Path("/data")) == where

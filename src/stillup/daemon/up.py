@@ -117,10 +117,12 @@ class _Up:
         self._past: Past | None = None
         self._pulse = Pulse(clock, config.watchdog.judged_within_s)
         self._token: Secret | None = None
+        self._token_at = ""
         if config.web.enabled:
-            from stillup.web.token import find_token
+            from stillup.web.token import find_token, place_of
 
             self._token = find_token(config.web, config.data_folder, environ)
+            self._token_at = place_of(config.web, config.data_folder)
 
     def _open_desk(self) -> Hub | None:
         """Where crowd reports are handed in; what they add up to is a source of the watch."""
@@ -324,7 +326,7 @@ class _Up:
             page=self._page.address if self._page is not None else "",
             public=config.web.public,
             token=self._token,
-            token_at=config.web.token_env or config.web.token_file or str(config.data_folder / "web.token"),
+            token_at=self._token_at,
             gateway=address,
             upstreams=tuple(u.id for u in gateway.plan.upstreams) if gateway is not None else (),
             client=client_line(address, with_users=bool(config.gateway.users)),

@@ -22,9 +22,10 @@ _LEAST = 16
 
 def place_of(settings: Web, data_folder: Path) -> str:
     """Where the page's token is, for whoever may look there."""
+    named = [f"the variable {settings.token_env}"] if settings.token_env else []
     if settings.token_file:
-        return settings.token_file
-    return f"the variable {settings.token_env}" if settings.token_env else str(data_folder / FILE)
+        named.append(settings.token_file)
+    return " or ".join(named) or str(data_folder / FILE)
 
 
 def find_token(settings: Web, data_folder: Path, environ: Mapping[str, str]) -> Secret:
