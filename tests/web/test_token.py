@@ -10,7 +10,7 @@ import pytest
 
 from stillup.config.schema import Web
 from stillup.errors import ConfigError
-from stillup.web.token import FILE, find_metrics_token, find_token
+from stillup.web.token import FILE, find_metrics_token, find_token, place_of
 
 LONG = "a-token-that-nobody-guesses"
 FULL = """
