@@ -242,6 +242,7 @@ def nats_servers(folder: Path, networks: Networks) -> list[NatsServer]:
             config=f'cluster {{ name: trial, listen: "{address}", no_advertise: true, routes: [{routes}] }}',
             host=networks.host(n),
             front=networks.front(n),
+            looked_at=free_port(),
         )
         for n, address in enumerate(at)
     ]

@@ -95,8 +95,7 @@ class Upgrade(Trial):
     async def _break(self, seconds: float, bus: Bus, story_bus: Bus) -> None:
         listening = [asyncio.create_task(browser.run()) for browser in self.browsers]
         await asyncio.sleep(self._after_s)
-        for change, parts in self._waves():
-            await self._wave(change, parts, bus, story_bus)
+        await self._all(bus, story_bus)
         await asyncio.sleep(seconds)
         until = datetime.now().astimezone()
         await asyncio.sleep(self._after_s)
@@ -105,6 +104,11 @@ class Upgrade(Trial):
         await asyncio.gather(*listening, return_exceptions=True)
         self._was_heard(until)
         self._nobody_asked_twice()
+
+    async def _all(self, bus: Bus, story_bus: Bus) -> None:
+        """All that is changed, one after the other."""
+        for change, parts in self._waves():
+            await self._wave(change, parts, bus, story_bus)
 
     def _waves(self) -> Iterator[tuple[Change, list[Part]]]:
         """What is done to whom at the same time."""

@@ -37,10 +37,15 @@ class NatsServer:
         room: str = "100GB",
         host: str = "127.0.0.1",
         front: Sequence[str] = (),
+        looked_at: int = 0,
     ) -> None:
-        """``front`` stands before the command: it may run in a network of its own, at ``host``."""
+        """``front`` stands before the command: it may run in a network of its own, at ``host``.
+
+        At the port ``looked_at`` it says whether it is well.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.port, self.host, self._front = free_port(), host, front
+        self.health = f"http://{host}:{looked_at}/healthz"
         self.name = name
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,7 +53,7 @@ class NatsServer:
         stores = f'jetstream {{ store_dir: "{folder}/js", max_file_store: {room}, max_memory_store: 1GB }}'
         self._config.write_text(
             f'server_name: {name}\nlisten: "{host}:{self.port}"\nping_interval: "2s"\n'
-            f"{stores if jetstream else ''}\n{config}\n"
+            f"{stores if jetstream else ''}\n{config}\n" + (f'http: "{host}:{looked_at}"\n' if looked_at else "")
         )
 
     @property
