@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from stillup.errors import Blame, StoreError
@@ -32,6 +33,40 @@ def store_opener(
         return store
 
     return opened
+
+
+class Door:
+    """The database for who writes what is judged: opened when it is first needed and can be had; any thread may ask.
+
+    Readers have a door of their own (:class:`~stillup.daemon.past.Past`), and alerts too: whoever was refused there is
+    refused for some seconds more, or goes on without it, and neither may hold up what is to be written.
+    """
+
+    def __init__(self, opened: Callable[[], Store]) -> None:
+        self._opened = opened
+        self._lock = Lock()
+        self._store: Store | None = None
+        self._is_closed = False
+
+    def __call__(self) -> Store:
+        """It.
+
+        :raises stillup.errors.StoreError: it cannot be had now.
+        """
+        with self._lock:
+            if self._is_closed:
+                msg = "the database was closed"
+                raise StoreError(msg)
+            if self._store is None:
+                self._store = self._opened()
+            return self._store
+
+    def close(self) -> None:
+        """Give it up."""
+        with self._lock:
+            self._is_closed = True
+            if self._store is not None:
+                self._store.close()
 
 
 def warn_of_file(config: Config, environ: Mapping[str, str], say: Say) -> None:

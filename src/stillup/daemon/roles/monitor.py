@@ -7,9 +7,8 @@ on within seconds, as if nothing had happened.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
-from threading import Lock
 from typing import TYPE_CHECKING, NoReturn
 
 from stillup.catalog.load import catalogue
@@ -25,6 +24,7 @@ from stillup.daemon.cluster.skew import Skew
 from stillup.daemon.cluster.together import end, together
 from stillup.daemon.jobs import forecaster, jobs_for, past_of, profile_of, settings_of
 from stillup.daemon.playbook import Helpers
+from stillup.daemon.roles.database import Door
 from stillup.daemon.roles.seeing import BoardsSeen
 from stillup.errors import StoreError
 from stillup.model.incident import Incident
@@ -34,7 +34,6 @@ from stillup.verdict.monitor import Monitor
 if TYPE_CHECKING:
     from stillup.daemon.cluster.telling import Telling
     from stillup.daemon.roles.role import Here
-    from stillup.store.store import Store
 
 _BEAT_S = 2.0
 _CHANGED = "changed"
@@ -53,36 +52,6 @@ async def serve(here: Here) -> None:
         monitoring.close()
     if not running.cancelled():
         running.result()
-
-
-class Door:
-    """The database, opened when it is first needed and can be had; any thread may ask."""
-
-    def __init__(self, opened: Callable[[], Store]) -> None:
-        self._opened = opened
-        self._lock = Lock()
-        self._store: Store | None = None
-        self._is_closed = False
-
-    def __call__(self) -> Store:
-        """It.
-
-        :raises stillup.errors.StoreError: it cannot be had now.
-        """
-        with self._lock:
-            if self._is_closed:
-                msg = "the database was closed"
-                raise StoreError(msg)
-            if self._store is None:
-                self._store = self._opened()
-            return self._store
-
-    def close(self) -> None:
-        """Give it up."""
-        with self._lock:
-            self._is_closed = True
-            if self._store is not None:
-                self._store.close()
 
 
 class Monitoring:
