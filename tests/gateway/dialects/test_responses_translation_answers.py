@@ -214,7 +214,7 @@ def test_two_calls_of_one_id_are_told_apart_and_one_that_is_told_twice_is_one():
         return event("response.output_item.done", output_index=n, item=item)
 
     calls = [piece.call for piece in read(call(0, "{}"), call(1, "{}"), call(2, '{"a":1}')) if isinstance(piece, Calls)]
-    assert calls == [Call(id="c", name="f"), Call(id="c_2", name="f", arguments='{"a":1}')]
+    assert calls == [Call(id="c", name="f"), Call(id="c-2", name="f", arguments='{"a":1}')]
 
 
 ODD = [

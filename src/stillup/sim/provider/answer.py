@@ -65,8 +65,8 @@ class Answer(Struct, frozen=True, kw_only=True):
         return said + sum(len(pieces_of(call)) for call in self.calls)
 
     def call_key(self, index: int) -> str:
-        """What one of its calls is known by."""
-        return f"{self.key}_{index}" if index else self.key
+        """What one of its calls is known by; not with ``_1`` behind it, which means something to Claude Code."""
+        return f"{self.key}-{index}" if index else self.key
 
 
 def arguments_of(call: Tool) -> str:

@@ -276,7 +276,8 @@ class ResponsesReader(Reader):
         if before == call:
             return  # told once more at the end
         if before is not None or not call.id:  # nobody could tell the two apart, or answer it at all
-            call = replace(call, id=f"{call.id or 'call'}_{index}")
+            # Claude Code takes "x" and "x_1" for two parts of one call.
+            call = replace(call, id=f"{call.id or 'call'}-{index}")
         self._calls[call.id] = call
         self._give(Calls(call), Call)
 
