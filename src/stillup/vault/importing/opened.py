@@ -8,7 +8,9 @@ from pathlib import Path
 
 from stillup.vault.importing.bounds import CHUNK_BYTES
 from stillup.vault.importing.bundle import Bundle, Folder, Member, Single, Stream, Unreadable, checked
+from stillup.vault.importing.gunzip import MAGIC
 from stillup.vault.importing.scan import Item, items
+from stillup.vault.importing.tars import BLOCK_BYTES, is_tar, untarred
 from stillup.vault.importing.zips import LOCAL, unzipped
 
 _PEEK_BYTES = 256 * 1024
@@ -22,11 +24,14 @@ def opened(source: Path) -> Bundle:
     checked(source)
     try:
         with source.open("rb") as file:
-            head = file.read(4)
+            head = file.read(BLOCK_BYTES)
     except OSError as failed:
         msg = f"It cannot be read: {failed.strerror}."
         raise Unreadable(msg) from failed
-    return unzipped(source) if head == LOCAL else Single(source)
+    if head.startswith(LOCAL):
+        return unzipped(source)
+    archive = untarred(source) if head.startswith(MAGIC) or is_tar(head) else None
+    return archive or Single(source)
 
 
 def peeked(bundle: Bundle, member: Member) -> bytes:

@@ -6,10 +6,10 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from stillup.vault.importing.bounds import (
     DIRECTORY_BYTES,
@@ -20,6 +20,7 @@ from stillup.vault.importing.bounds import (
 )
 from stillup.vault.importing.bundle import Bundle, Member, Stream, Unreadable, checked
 from stillup.vault.importing.marks import seal_of
+from stillup.vault.importing.steady import FAILS, Steady
 
 LOCAL = b"PK\x03\x04"
 _END, _END64 = b"PK\x05\x06", b"PK\x06\x06"
@@ -29,7 +30,7 @@ _HEADER = struct.Struct("<4s5H3I2H")
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _SIZES_FOLLOW = 0x1, 0x8
 _FULL = 0xFFFF_FFFF
-_FAILS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
+_DAMAGED = "The zip file is damaged here."
 
 
 def unzipped(path: Path) -> Bundle:
@@ -45,7 +46,7 @@ def unzipped(path: Path) -> Bundle:
             raise Unreadable(msg)  # noqa: TRY301 - the file is to be closed
         try:
             return Zip(file)
-        except _FAILS:
+        except FAILS:
             return Cut(file)
     except BaseException:
         file.close()
@@ -74,8 +75,8 @@ class Zip(Bundle):
             raise Unreadable(msg)
         try:
             file = self._zip.open(info)
-            return _Steady(file.read1, file.close)  # type: ignore[attr-defined]
-        except _FAILS as failed:
+            return Steady(file.read1, _DAMAGED, file.close)  # type: ignore[attr-defined]
+        except FAILS as failed:
             raise _unreadable(failed) from failed
 
     def close(self) -> None:
@@ -95,43 +96,10 @@ class Cut(Bundle):
 
     def open(self, member: Member) -> AbstractContextManager[Stream]:
         assert isinstance(member.key, tuple)  # noqa: S101 - the key of its own members
-        return _Steady(_Inflated(self._file, *member.key).read)
+        return Steady(_Inflated(self._file, *member.key).read, _DAMAGED)
 
     def close(self) -> None:
         self._file.close()
-
-
-class _Steady:
-    """Reads in small steps, so that a break costs at most one of them: what was read before it is given first."""
-
-    def __init__(self, step: Callable[[int], bytes], close: Callable[[], None] = lambda: None) -> None:
-        self._step, self._close = step, close
-        self._failed: Unreadable | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
-
-    def read(self, most: int) -> bytes:
-        """As many bytes as asked for, fewer at the end or before a break; then Unreadable."""
-        parts: list[bytes] = []
-        while most > 0:
-            try:
-                if self._failed is not None:
-                    raise self._failed
-                data = self._step(min(most, _STEP_BYTES))
-            except (*_FAILS, Unreadable) as failed:
-                self._failed = failed if isinstance(failed, Unreadable) else _unreadable(failed)
-                if parts:
-                    break
-                raise self._failed from failed
-            if not data:
-                break
-            parts.append(data)
-            most -= len(data)
-        return b"".join(parts)
 
 
 class _Inflated:
@@ -258,4 +226,4 @@ def _refuse_bomb(unpacked: int, packed: int) -> None:
 def _unreadable(failed: BaseException) -> Unreadable:
     if isinstance(failed, NotImplementedError):
         return Unreadable("It is packed in a way that is not known.")
-    return Unreadable("The zip file is damaged here.")
+    return Unreadable(_DAMAGED)
