@@ -100,13 +100,13 @@ def test_a_service_that_was_never_watched_here_is_passed_over(boards):
 class Page:
     """The role on a bus of this process, served on loopback."""
 
-    def __init__(self, data, drain_s=0, more=""):
+    def __init__(self, data, drain_s=0, more="", cluster="", **given):
         self.clock = SystemClock()
         self.bus = LocalBus(self.clock)
         self.said = []
         self.data = data
-        listen = f'data = "{data}"\n[web]\nlisten = "127.0.0.1:0"\n{more}\n[cluster]\ndrain_s = {drain_s}'
-        self.here = here_of(listen, bus=self.bus, clock=self.clock, say=self.said.append)
+        listen = f'data = "{data}"\n[web]\nlisten = "127.0.0.1:0"\n{more}\n[cluster]\ndrain_s = {drain_s}\n{cluster}'
+        self.here = here_of(listen, bus=self.bus, clock=self.clock, say=self.said.append, **given)
 
     async def __aenter__(self):
         self._life = asyncio.create_task(web.serve(self.here))
@@ -161,6 +161,34 @@ async def test_one_that_is_told_to_end_answers_on_keeps_no_connection_and_sends_
             async with page.http.get(page.url + path) as answer:
                 assert answer.headers["connection"] == "close"
                 assert answer.status == (503 if path == "/readyz" else 200)
+
+
+async def test_a_page_that_begins_anew_on_a_bus_where_nothing_was_said_yet_shows_what_it_knew(tmp_path):
+    async with Page(tmp_path) as page, asyncio.timeout(BOUND_S):
+        await page.show("claude", State.MAJOR_OUTAGE, "Claude is out")
+        while "Claude is out" not in (await page.read("/api/v1/services/claude"))[1]:
+            pass
+        kept = page.here.kept
+    async with Page(tmp_path, kept=kept) as page, asyncio.timeout(BOUND_S):
+        while (await page.read("/readyz"))[0] != 200:
+            pass
+        assert "Claude is out" in (await page.read("/api/v1/services/claude"))[1]
+        await page.show("claude", State.OPERATIONAL, "Claude works")
+        while "Claude works" not in (await page.read("/api/v1/services/claude"))[1]:
+            pass
+
+
+async def test_what_another_installation_said_is_not_shown_after_a_new_configuration(tmp_path):
+    async with Page(tmp_path) as page, asyncio.timeout(BOUND_S):
+        await page.show("claude", State.MAJOR_OUTAGE, "Claude is out")
+        while "Claude is out" not in (await page.read("/api/v1/services/claude"))[1]:
+            pass
+        kept = page.here.kept
+    async with Page(tmp_path, cluster='prefix = "another"', kept=kept) as page, asyncio.timeout(BOUND_S):
+        await page.show("chatgpt", State.OPERATIONAL, "ChatGPT works")
+        while (await page.read("/readyz"))[0] != 200:
+            pass
+        assert "Claude is out" not in (await page.read("/api/v1/services/claude"))[1]
 
 
 async def test_what_a_newer_version_says_is_passed_over_and_told(tmp_path):

@@ -56,6 +56,8 @@ class Here:
     """What the role says of itself, by name, for `stillup doctor`: told to the cluster every few seconds."""
     metrics: list[Callable[[], bytes]] = field(default_factory=list)
     """Expositions (Prometheus text) of the role's own, for `/metrics` at `cluster.health`; each answers at once."""
+    kept: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
+    """What was last heard, by installation, table and key: it outlives a new configuration, so a page stays ready."""
     log: str | None = None
     """Where the access log goes: a file's path, `-` for standard error, None for none."""
     style: Style = Style.LOGFMT

@@ -101,13 +101,14 @@ class _Process:
     def __init__(self, start: Start, load: Callable[[], Config], environ: Mapping[str, str], say: Say) -> None:
         self._start, self._load, self._environ, self._say = start, load, environ, say
         self._next: Config | None = None
+        self._kept: dict[tuple[str, str, str], bytes] = {}
         self._signals: Signals | None = None
 
     async def live(self, config: Config) -> None:
         """Until a signal ends it."""
         self._signals = Signals(self._reload)
         while True:
-            await _live(self._start, config, self._environ, self._say, self._signals)
+            await _live(self._start, config, self._environ, self._say, self._signals, self._kept)
             new = self._taken()
             if self._signals.is_ending or new is None:
                 return
@@ -133,7 +134,14 @@ class _Process:
             self._signals.stop.gently()
 
 
-async def _live(start: Start, config: Config, environ: Mapping[str, str], say: Say, signals: Signals) -> None:
+async def _live(
+    start: Start,
+    config: Config,
+    environ: Mapping[str, str],
+    say: Say,
+    signals: Signals,
+    kept: dict[tuple[str, str, str], bytes],
+) -> None:
     clock = SystemClock()
     services = watched(config)
     replica = config.cluster.name or f"{_machine()}-{start.role}-{token_hex(2)}"
@@ -155,7 +163,7 @@ async def _live(start: Start, config: Config, environ: Mapping[str, str], say: S
         here = Here(
             config=config, environ=environ, services=services, clock=clock, say=say, bus=bus, replica=replica,
             life=f"{replica}.{token_hex(3)}", stop=signals.stop, open_store=opener, traces=traces,
-            log=start.log, style=start.style,
+            kept=kept, log=start.log, style=start.style,
         )  # fmt: skip
         say(f"{start.role} {replica}: {len(services)} services, bus {', '.join(config.cluster.bus)}")
         beat = Beat(

@@ -15,7 +15,6 @@ from stillup.errors import BadDataError
 from stillup.web.token import find_token, place_of
 
 if TYPE_CHECKING:
-    from stillup.bus.base import Entry
     from stillup.daemon.reports.desk import SharedDesk
     from stillup.daemon.roles.role import Here
     from stillup.daemon.web import Serving
@@ -86,12 +85,12 @@ class Showing:
         self._cannot: set[str] = set()
 
     async def go_on(self) -> None:
-        """Until it is cancelled."""
-        await together(
-            self._watch(VERDICTS, self._judged),
-            self._watch(BOARDS, lambda value: self._boards.take(unpack_board(value))),
-            self._show(),
-        )
+        """Until it is cancelled. What was known under an older configuration is shown until more is heard."""
+        take = {VERDICTS: self._judged, BOARDS: lambda value: self._boards.take(unpack_board(value))}
+        for (prefix, table, key), value in list(self._here.kept.items()):
+            if prefix == self._here.config.cluster.prefix:
+                self._take(table, key, value, take[table])
+        await together(*(self._watch(table, its) for table, its in take.items()), self._show())
 
     def _judged(self, value: bytes) -> None:
         word = unpack(value)
@@ -101,16 +100,16 @@ class Showing:
 
     async def _watch(self, table: str, take: Callable[[bytes], None]) -> None:
         async for entry in self._here.bus.table(table).watch():
-            self._take(table, entry, take)
+            if entry.value is not None:  # what nobody says any more grows old by itself
+                self._here.kept[self._here.config.cluster.prefix, table, entry.key] = entry.value
+                self._take(table, entry.key, entry.value, take)
 
-    def _take(self, table: str, entry: Entry, take: Callable[[bytes], None]) -> None:
-        if entry.value is None:
-            return  # what nobody says any more grows old by itself
+    def _take(self, table: str, key: str, value: bytes, take: Callable[[bytes], None]) -> None:
         try:
-            take(entry.value)
+            take(value)
         except BadDataError as exc:
             if table not in self._cannot:
-                self._here.say(f"{table}, {entry.key}: {exc}; a page that is newer than the monitors, or older?")
+                self._here.say(f"{table}, {key}: {exc}; a page that is newer than the monitors, or older?")
             self._cannot.add(table)
         self._news.set()
 
