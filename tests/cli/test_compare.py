@@ -10,8 +10,7 @@ from rich.console import Console
 
 from stillup.catalog.load import catalogue, find_service
 from stillup.catalog.models import models
-from stillup.cli.instead.compare import code_of
-from stillup.cli.instead.compare_view import as_json, render
+from stillup.cli.instead.compare_view import as_json, code_of, render
 from stillup.cli.main import run
 from stillup.daemon.ask import judge_many
 from stillup.daemon.compared import compare

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stillup.cli.say import ReaderGone, say
+from stillup.cli.say import ReaderGone, warn
 from stillup.model.service import Confidence, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
+    from rich.padding import Padding
     from rich.segment import Segment
 
     from stillup.catalog.load import Service
@@ -31,6 +32,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Machine-read
 color_option = click.option(
     "--color/--no-color", default=None, help="Force colours on or off (default: on a terminal)."
 )
+
+
+UNAVAILABLE = 69
+"""Exit code where nobody answers, or takes what is sent (``EX_UNAVAILABLE``)."""
 
 
 class Finite(click.FloatRange):
@@ -98,6 +103,13 @@ def console(*, color: bool | None = None, stderr: bool = False) -> Console:
     )
 
 
+def indented(what: RenderableType, by: int = 2) -> Padding:
+    """Something to print, so many columns to the right."""
+    from rich.padding import Padding
+
+    return Padding(what, (0, 0, 0, by), expand=False)
+
+
 def load(config_path: Path | None) -> Config:
     """The configuration in force; its warnings go to stderr.
 
@@ -107,7 +119,7 @@ def load(config_path: Path | None) -> Config:
 
     config = load_config(config_path, os.environ)
     for warning in config.warnings:
-        say(f"stillup: {warning}")
+        warn(warning)
     return config
 
 
@@ -119,6 +131,13 @@ def services(words: tuple[str, ...], config: Config) -> list[Service]:
     from stillup.catalog.load import find_service
 
     return list({s.id: s for s in map(find_service, words or config.services)}.values())
+
+
+def pretty(value: object) -> str:
+    """One JSON object on several lines."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def clock_time(at: datetime, now: datetime) -> str:

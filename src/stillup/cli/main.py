@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stillup import __version__
-from stillup.cli.say import ReaderGone, say
+from stillup.cli.say import ReaderGone, say, warn
 from stillup.errors import StillupError, UsageError
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _code_of(exc: BaseException, args: list[str] | None) -> int:
         return INTERRUPTED
     if isinstance(exc, StillupError):
         hint = _near_command(args) if isinstance(exc, UsageError) else ""
-        say(f"stillup: {exc}{hint}")
+        warn(f"{exc}{hint}")
         return exc.exit_code
     if isinstance(exc, (BrokenPipeError, ReaderGone)):
         # Whoever read the output has gone; Python would complain about it again when it closes the stream.
@@ -164,7 +164,7 @@ def _near_command(args: list[str] | None) -> str:
 def _crash(exc: BaseException) -> int:
     from traceback import print_exception
 
-    say("stillup: an internal error; please report what follows:")
+    warn("an internal error; please report what follows:")
     print_exception(exc)
     return INTERNAL
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from stillup.cli.common import config_option, json_option, load
-from stillup.cli.say import put, say
+from stillup.cli.common import UNAVAILABLE, config_option, json_option, load
+from stillup.cli.say import put, warn
 from stillup.clock import SystemClock
 from stillup.config.kinds import RULES, Kind, Wrong
 from stillup.config.words import near
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stillup.catalog.load import Service
     from stillup.daemon.reporting import Delivered
 
-NOT_TAKEN, UNAVAILABLE = 1, 69
+_NOT_TAKEN = 1
 _NONE = "none"
 _ZONEINFO = "zoneinfo/"
 
@@ -78,13 +78,13 @@ def command(
         _print(report, meant, done)
     if done.taken:
         return 0
-    return UNAVAILABLE if done.reason == "nobody" else NOT_TAKEN
+    return UNAVAILABLE if done.reason == "nobody" else _NOT_TAKEN
 
 
 def _print(report: CrowdReport, service: Service, done: Delivered) -> None:
     if not done.taken:
         wait = f"; try again in {done.retry_after_s:.0f} s" if done.retry_after_s else ""
-        say(f"stillup: the report was not taken: {done.says}{wait}")
+        warn(f"the report was not taken: {done.says}{wait}")
         return
     parts = [f"{service.name}: {report.problem.value}"]
     parts += [f"in {report.component}"] if report.component else []

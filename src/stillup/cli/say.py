@@ -14,13 +14,13 @@ class ReaderGone(Exception):
     """Whoever read the output has gone. Not a BrokenPipeError: click would turn that into exit code 1."""
 
 
-def put(line: bytes | str) -> None:
-    """Write one line of machine-readable output.
+def put(line: bytes | str, *, nl: bool = True) -> None:
+    """Write one line of machine-readable output; without ``nl`` the bytes or the text as they are.
 
     :raises ReaderGone: nobody reads it any more.
     """
     try:
-        click.echo(line)
+        click.echo(line, nl=nl)
     except BrokenPipeError:
         raise ReaderGone from None
 
@@ -31,3 +31,13 @@ def say(message: str) -> None:
 
     for line in message.splitlines():
         click.echo(" " * (len(line) - len(line.lstrip(" "))) + clean(line, _MAX_LINE), err=True)
+
+
+def warn(message: str) -> None:
+    """The same, and who says it."""
+    say(f"stillup: {message}")
+
+
+def tamed(text: str) -> str:
+    """A text of many lines without what steers a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)

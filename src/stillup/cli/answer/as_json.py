@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import structs
 
 from stillup.catalog.offers import alternatives
@@ -10,6 +9,7 @@ from stillup.cli.answer.rows import grounds, rows, telling
 from stillup.cli.answer.steps import steps_of
 from stillup.cli.answer.workarounds import workarounds_json
 from stillup.cli.answer.yours import headline_of, sentence
+from stillup.cli.common import pretty
 from stillup.daemon.advice import likely_class, other_parts, shaken
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
@@ -21,7 +21,7 @@ from stillup.verdict.telling.narrate import as_json
 
 def answer_json(answer: FirstAnswer, task: Capability | None) -> str:
     """One JSON object on several lines."""
-    return msgspec.json.format(msgspec.json.encode(answer_object(answer, task)), indent=2).decode()
+    return pretty(answer_object(answer, task))
 
 
 def answer_object(answer: FirstAnswer, task: Capability | None) -> dict[str, object]:

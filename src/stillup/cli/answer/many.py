@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -21,7 +20,7 @@ from stillup.cli.answer.glance import Glance, fewer, glance, just_seen, onset, r
 from stillup.cli.answer.steps import steps_of
 from stillup.cli.answer.which import Which
 from stillup.cli.answer.yours import own_words
-from stillup.cli.common import console, exit_code
+from stillup.cli.common import console, exit_code, pretty
 from stillup.cli.say import put
 from stillup.cli.terminal.columns import Cell, Column, cut, lines
 from stillup.clock import SystemClock
@@ -267,4 +266,4 @@ def many_json(many: Many) -> str:
         "no_source": [a.service.id for a in many.mute],
         "not_able": [s.id for s in many.which.cannot],
     }
-    return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode()
+    return pretty(whole)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +16,7 @@ from stillup.cli.answer.rows import Row, grounds, rows
 from stillup.cli.answer.steps import steps_of, table_of
 from stillup.cli.answer.workarounds import workarounds_block
 from stillup.cli.answer.yours import headline_of, sentence
-from stillup.cli.common import MARKS, STYLES, clock_time, span
+from stillup.cli.common import MARKS, STYLES, clock_time, indented, span
 from stillup.daemon.advice import CLEAR, likely_class, other_parts, shaken
 from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.yours import yours
@@ -40,14 +39,14 @@ def render_answer(answer: FirstAnswer, task: Capability | None, width: int) -> G
     style = "yellow" if verdict.is_yours else STYLES[verdict.state]
     parts: list[RenderableType] = [
         Text(f"{MARKS[verdict.state]} {headline_of(answer)}", style=f"bold {style}"),
-        _indent(Text(_second_line(verdict, answer.evidence, answer.at))),
+        indented(Text(_second_line(verdict, answer.evidence, answer.at))),
     ]
     facts = list(_facts(answer))
     if facts:
-        parts += ["", _indent(_pairs(facts))]
+        parts += ["", indented(_pairs(facts))]
     parts += _evidence(answer, width)
     if steps := steps_of(answer, task):
-        parts += ["", Text("What to do now", style="bold"), _indent(table_of(steps))]
+        parts += ["", Text("What to do now", style="bold"), indented(table_of(steps))]
     # Where this machine fails others are as far away.
     if task is not None and (verdict.state.is_fault or verdict.scope is Scope.YOUR_QUOTA):
         parts += _alternatives(alternatives(answer.service, task, answer.elsewhere, answer.by_page), task)
@@ -120,7 +119,7 @@ def _evidence(answer: FirstAnswer, width: int) -> list[RenderableType]:
     for row in rows(answer):
         mark, style = ("•", "") if row.ok else ("–", "dim")
         if width < _NARROW:
-            parts.append(_indent(Text(f"{mark} {row.title}: {row.says}", style=style)))
+            parts.append(indented(Text(f"{mark} {row.title}: {row.says}", style=style)))
             continue
         table = Table.grid(padding=(0, 1))
         table.add_column(width=1)
@@ -128,8 +127,8 @@ def _evidence(answer: FirstAnswer, width: int) -> list[RenderableType]:
         table.add_column(overflow="fold")
         table.add_row(Text(mark, style=style), Text(row.title, style=style), Text(row.says, style=style))
         table.add_row("", "", Text(_small_print(row), style="dim"))
-        parts.append(_indent(table))
-    parts.append(_indent(Text(f"Rule: {rule(answer.verdict, grounds(answer))}", style="italic")))
+        parts.append(indented(table))
+    parts.append(indented(Text(f"Rule: {rule(answer.verdict, grounds(answer))}", style="italic")))
     return parts
 
 
@@ -147,13 +146,13 @@ def offers(choices: Sequence[Choice]) -> list[RenderableType]:
     """A line for each that is enough to choose from, those that are up first."""
     parts: list[RenderableType] = []
     if not choices:
-        parts.append(_indent(Text("Nothing in the catalogue is known to stand in for this.", style="dim")))
+        parts.append(indented(Text("Nothing in the catalogue is known to stand in for this.", style="dim")))
     for choice in choices[: max(_OFFERS, sum(c.state is State.OPERATIONAL for c in choices))]:
         offer = choice.offer
         mark = "✓" if choice.state is State.OPERATIONAL else "?"
         cost = "free tier" if offer.free else "paid"
         words = f"{mark} {offer.name} ({choice.why}): {offer.advantage}; {offer.access}, {cost}; {offer.link}"
-        parts.append(_indent(Text(words)))
+        parts.append(indented(Text(words)))
     return parts
 
 
@@ -164,7 +163,3 @@ def _pairs(pairs: list[tuple[str, str]]) -> Table:
     for name, value in pairs:
         table.add_row(name, Text(value))
     return table
-
-
-def _indent(what: Text | Table) -> Padding:
-    return Padding(what, (0, 0, 0, 2), expand=False)

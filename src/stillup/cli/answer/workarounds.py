@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.padding import Padding
 from rich.text import Text
 
-from stillup.cli.common import span
+from stillup.cli.common import indented, span
 from stillup.daemon.advice import workarounds
 from stillup.daemon.ask import FirstAnswer
 from stillup.response.workarounds import Workaround
@@ -32,9 +31,9 @@ def _lines(one: Workaround) -> list[RenderableType]:
     age = "just now" if one.age_s < 60 else f"{span(one.age_s)} old"
     small = " · ".join((one.host, age, "; ".join(one.why)))
     return [
-        Padding(Text(f"• {one.title}"), (0, 0, 0, 2), expand=False),
-        Padding(Text(small, style="dim"), (0, 0, 0, 4), expand=False),
-        Padding(Text(one.url, style="dim", overflow="fold"), (0, 0, 0, 4), expand=False),
+        indented(Text(f"• {one.title}")),
+        indented(Text(small, style="dim"), 4),
+        indented(Text(one.url, style="dim", overflow="fold"), 4),
     ]
 
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from stillup.cli.say import say
+from stillup.cli.say import warn
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ class Screen:
         if wanted.page:
             from stillup.daemon.demo.page import DemoPage
 
-            self.page = DemoPage(self._told, lambda why: say(f"stillup: {why}"), self._alerted)
+            self.page = DemoPage(self._told, warn, self._alerted)
 
     def _told(self, address: str) -> None:
         self._address = address

@@ -11,7 +11,7 @@ import msgspec
 
 from stillup.cli.common import color_option, config_option, console, json_option, load
 from stillup.cli.drill.run import run
-from stillup.cli.say import put, say
+from stillup.cli.say import put, say, warn
 from stillup.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,15 +56,10 @@ def plan(
     from stillup.cli.drill import view
     from stillup.clock import SystemClock
     from stillup.daemon.drill.practice import proposal
-    from stillup.daemon.drill.under_way import drills_folder
-    from stillup.drill.history import read
     from stillup.drill.plan import lines
 
     config = load(config_path or context.obj)
-    kept = read(drills_folder(config))
-    for sentence in kept.unread:
-        say(f"stillup: {sentence}")
-    proposed = proposal(config, os.environ, SystemClock().now(), kept.drills, minutes or config.drill.minutes)
+    proposed = proposal(config, os.environ, SystemClock().now(), _kept(config), minutes or config.drill.minutes)
     if as_json:
         put(msgspec.json.encode(proposed))
     else:
@@ -183,7 +178,7 @@ def _kept(config: Config) -> tuple[Drill, ...]:
 
     kept = read(drills_folder(config))
     for sentence in kept.unread:
-        say(f"stillup: {sentence}")
+        warn(sentence)
     return kept.drills
 
 

@@ -134,11 +134,11 @@ def _check_there(config: Config) -> None:
 
     :raises UsageError: no gateway runs.
     """
-    from stillup.cli.gateway.address import gateway_url, is_gateway
+    from stillup.cli.gateway.address import gateway_url, is_gateway, nobody_at
 
     url = gateway_url(config)
     if not is_gateway(url):
-        msg = f"no gateway answers at {url}; start one with `stillup gateway`, or leave out --on-gateway"
+        msg = f"{nobody_at(url)}, or leave out --on-gateway"
         raise UsageError(msg)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stillup.cli.common import indented
 from stillup.drill import report
 from stillup.drill.score import score_of, worth_of
 from stillup.drill.values import Drill, Play, Where
@@ -40,7 +41,6 @@ def facts(drill: Drill, *, whole: bool = False) -> dict[str, Any]:
 
 def print_list(drills: Sequence[Drill], out: Console) -> None:
     """The drills that were run, a paragraph each."""
-    from rich.padding import Padding
     from rich.text import Text
 
     if not drills:
@@ -52,8 +52,8 @@ def print_list(drills: Sequence[Drill], out: Console) -> None:
         real = " (real requests)" if drill.where is Where.GATEWAY else ""
         style = "yellow" if worth.backed is None or drill.aborted else "green" if worth.is_whole else "red"
         out.print(Text.assemble((f"{drill.at:%Y-%m-%d %H:%M} UTC  ", "bold"), (drill.id, "dim"), real))
-        out.print(Padding(Text(report.headline(worth, aborted=drill.aborted), style=style), (0, 0, 0, 2), expand=False))
-        out.print(Padding(Text(f"{_scenes(drill)} · {seconds(drill.took_s)}"), (0, 0, 0, 2), expand=False))
+        out.print(indented(Text(report.headline(worth, aborted=drill.aborted), style=style)))
+        out.print(indented(Text(f"{_scenes(drill)} · {seconds(drill.took_s)}")))
 
 
 def _scenes(drill: Drill) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
@@ -12,6 +11,7 @@ from typing import BinaryIO, Generic, TypeVar
 import msgspec
 
 from stillup.catalog.forecast import forecast_table, service_key
+from stillup.cli.reading import bounded, opened
 from stillup.cli.say import put, say
 from stillup.errors import BadDataError, UsageError
 from stillup.verdict.forecast.forecaster import Forecaster
@@ -48,7 +48,7 @@ def answer_batch(questions: Path, history: Path | None) -> int:
             f"{early} of the questions {'is' if early == 1 else 'are'} earlier than {until:%Y-%m-%d}: the shipped "
             "table was fitted on incidents up to then, so these answers rest on some that were not over yet."
         )
-    return 65 if asked.bad_count or past.bad_count else 0
+    return BadDataError.exit_code if asked.bad_count or past.bad_count else 0
 
 
 class _History(msgspec.Struct):
@@ -82,7 +82,7 @@ class Lines(Generic[T]):
         self._name = "standard input" if str(path) == "-" else str(path)
         self._decode = msgspec.json.Decoder(kind, strict=False).decode
         self._decode_id = msgspec.json.Decoder(Nameless).decode
-        self._values = self._read(_opened(path))
+        self._values = self._read(opened(path))
         self._bad: list[str] = []
         self.bad_count = 0
 
@@ -91,7 +91,7 @@ class Lines(Generic[T]):
 
     def _read(self, opened: AbstractContextManager[BinaryIO]) -> Iterator[T | Nameless]:
         with opened as lines:
-            for number, line in enumerate(_bounded(lines), 1):
+            for number, line in enumerate(bounded(lines, _LONGEST), 1):
                 text = line.removeprefix(b"\xef\xbb\xbf").strip()
                 if not text:
                     continue
@@ -128,21 +128,3 @@ class Lines(Generic[T]):
             say(bad)
         if self.bad_count > _SHOWN:
             say(f"… and {self.bad_count - _SHOWN} more bad lines in {self._name}")
-
-
-def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
-    if str(path) == "-":
-        return nullcontext(sys.stdin.buffer)
-    try:
-        return path.open("rb")
-    except OSError as exc:
-        msg = f"{path}: cannot be read: {exc.strerror}"
-        raise BadDataError(msg) from exc
-
-
-def _bounded(lines: BinaryIO) -> Iterator[bytes]:
-    """Lines of at most a little more than the longest that is read, so that a file without line ends is no danger."""
-    while line := lines.readline(_LONGEST + 2):
-        yield line
-        while len(line) > _LONGEST and not line.endswith(b"\n") and (line := lines.readline(_LONGEST + 2)):
-            pass

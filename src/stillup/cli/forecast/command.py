@@ -10,6 +10,7 @@ import click
 
 from stillup.cli.common import color_option, config_option, console, json_option, load
 from stillup.cli.say import put
+from stillup.errors import BadDataError
 
 if TYPE_CHECKING:
     from stillup.cli.forecast.outlook import Kept
@@ -78,7 +79,7 @@ def _answer_person(
 
         out = console(color=color)
         out.print(render(found, out.width))
-    return 65 if past.bad_count else 0
+    return BadDataError.exit_code if past.bad_count else 0
 
 
 def _kept(where: Path | Secret, service: str) -> Kept:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from math import log
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from stillup.cli.common import clock_time, span
+from stillup.cli.common import clock_time, indented, span
 from stillup.cli.forecast.outlook import Outlook
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -24,17 +23,17 @@ def render(found: Outlook, width: int) -> Group:
     """All of it, for a terminal ``width`` columns wide."""
     parts: list[RenderableType] = [
         Text(_headline(found), style="bold"),
-        _indent(Text(_sentence(found))),
+        indented(Text(_sentence(found))),
         "",
-        _indent(_chances(found)),
+        indented(_chances(found)),
         "",
         Text("Chance of being back by then", style="bold"),
         *_curve(found, min(_WIDEST, max(24, width - _MARGIN - 2))),
         "",
         Text("How each kind of outage usually comes back (rules of thumb)", style="bold"),
-        _indent(_patterns(found)),
+        indented(_patterns(found)),
         "",
-        _indent(Text(_ground(found), style="dim")),
+        indented(Text(_ground(found), style="dim")),
     ]
     return Group(*parts)
 
@@ -126,7 +125,3 @@ def _ground(found: Outlook) -> str:
 
 def _percent(p: float) -> str:
     return f"{min(99, max(1, round(p * 100)))} %"  # nobody knows it to the last percent
-
-
-def _indent(what: Text | Table) -> Padding:
-    return Padding(what, (0, 0, 0, 2), expand=False)

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
 TOKEN_ENV = "STILLUP_TOKEN"  # noqa: S105 - the name of a variable
 """Where a user's token for a gateway that needs one is looked for."""
-UNAVAILABLE = 69
-"""Exit code where no gateway answers (``EX_UNAVAILABLE``)."""
 _NO_MORE: Mapping[str, str] = {}
 _MAX_BYTES = 8 * 1024 * 1024
+_CLOSED = (401, 403)
 _OK, _NAME = 200, b'"service":"stillup gateway"'
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - replaced, not bound
 
@@ -55,6 +54,21 @@ def ask(
             return answer.status, answer.read(_MAX_BYTES)
         except (OSError, HTTPException):
             return None
+
+
+def token_from(environ: Mapping[str, str]) -> str:
+    """The token of whoever asks; empty where there is none."""
+    return environ.get(TOKEN_ENV, "").strip()
+
+
+def nobody_at(url: str) -> str:
+    """What is said where no gateway answers."""
+    return f"no gateway answers at {url}; start one with `stillup gateway`"
+
+
+def why_not(status: int) -> str:
+    """Why what answers there, with this status, does not tell what it was asked."""
+    return f"it asks for a token; set {TOKEN_ENV} to yours" if status in _CLOSED else "it is no gateway of this version"
 
 
 def is_gateway(url: str, patience_s: float = 2.0) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from stillup.cli.say import say
+from stillup.cli.say import warn
 
 NOT_FOUND, NOT_RUNNABLE = 127, 126
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
@@ -28,7 +28,7 @@ def run_child(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def cannot_run(program: str, exc: OSError) -> int:
     """Say why a program cannot be run, and with which code that ends."""
-    say(f"stillup: {program}: {exc.strerror}")
+    warn(f"{program}: {exc.strerror}")
     return NOT_FOUND if isinstance(exc, FileNotFoundError) else NOT_RUNNABLE
 
 

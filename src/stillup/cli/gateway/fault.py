@@ -10,9 +10,10 @@ import click
 import msgspec
 from msgspec import Struct
 
-from stillup.cli.gateway.address import TOKEN_ENV, UNAVAILABLE, ask, gateway_url
+from stillup.cli.common import UNAVAILABLE
+from stillup.cli.gateway.address import ask, gateway_url, nobody_at, token_from, why_not
 from stillup.cli.gateway.words import length
-from stillup.cli.say import put, say
+from stillup.cli.say import put, warn
 from stillup.errors import UsageError
 from stillup.gateway.controls import FAULT_PATH
 from stillup.gateway.faults.drill import IN_WORDS, MODES, DrillStatus
@@ -108,20 +109,15 @@ class Running(Struct, frozen=True):
         return 0
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes | None:
-        answer = ask(self.url, path, token=os.environ.get(TOKEN_ENV, "").strip(), method=method, body=body)
+        answer = ask(self.url, path, token=token_from(os.environ), method=method, body=body)
         if answer is None:
-            say(f"stillup: no gateway answers at {self.url}; start one with `stillup gateway`")
+            warn(nobody_at(self.url))
             return None
         status, said = answer
         if status in _REFUSED:
             raise UsageError(_message(said))
         if status != _OK:
-            why = (
-                f"it asks for a token; set {TOKEN_ENV} to yours"
-                if status == 401
-                else "it is no gateway of this version"
-            )
-            say(f"stillup: {self.url} takes no drill: {why}")
+            warn(f"{self.url} takes no drill: {why_not(status)}")
             return None
         return said
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from stillup.cli.common import Finite, clock_time, color_option, config_option, console, json_option, load
+from stillup.cli.common import Finite, clock_time, color_option, config_option, console, indented, json_option, load
 from stillup.cli.gateway.words import fault_words, length, why_words
-from stillup.cli.say import ReaderGone, put
+from stillup.cli.say import put
 from stillup.errors import BadDataError, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from rich.padding import Padding
     from rich.table import Table
 
     from stillup.gateway.journal.read import Exchange
@@ -99,7 +98,7 @@ def show(
         if data is None:
             msg = f"The file {exchange.id} is kept in is damaged where its request was."
             raise BadDataError(msg)
-        _put_bytes(data)
+        put(data, nl=False)
     elif as_json:
         put(msgspec.json.encode(_facts(exchange) | {"answer": _answer(exchange), "error": _error(exchange)}))
     else:
@@ -230,11 +229,11 @@ def _print(exchange: Exchange, *, color: bool | None) -> None:
     out.print(f"{exchange.id}  {_time(exchange.at_s):%Y-%m-%d %H:%M:%S} UTC  {begin.method} {clean(begin.path, 200)}")
     out.print(f"model {clean(begin.model, _WORDS) or '–'}, {clean(exchange.outcome, _WORDS)}{status}{lasted}")
     for one in exchange.tries:
-        out.print(_padded(clean(_try_line(one), 400)))
+        out.print(indented(clean(_try_line(one), 400)))
     for seam in exchange.seams:
-        out.print(_padded(clean(_seam_line(seam), 400)))
+        out.print(indented(clean(_seam_line(seam), 400)))
     if not exchange.tries and exchange.end:
-        out.print(_padded("nobody was asked"))
+        out.print(indented("nobody was asked"))
     parts = {"asked": _asked(exchange), "answered": _answer(exchange), "error": _error(exchange)}
     if parts["error"] and not parts["answered"]:
         del parts["answered"]
@@ -279,12 +278,6 @@ def _seam_line(seam: Seam) -> str:
     )
 
 
-def _padded(text: str) -> Padding:
-    from rich.padding import Padding
-
-    return Padding(text, (0, 0, 0, 2), expand=False)
-
-
 def _asked(exchange: Exchange) -> str:
     from stillup.gateway.journal.words import asked
 
@@ -320,10 +313,3 @@ def _time(at_s: float) -> datetime:
 def _lines(text: str) -> str:
     """The text with its lines and nothing that steers a terminal."""
     return "".join(c if c.isprintable() or c == "\n" else "    " if c == "\t" else "" for c in text)
-
-
-def _put_bytes(data: bytes) -> None:
-    try:
-        click.echo(data, nl=False)
-    except BrokenPipeError:
-        raise ReaderGone from None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from stillup.cli.gateway.address import is_gateway
 from stillup.cli.gateway.hold import await_nobody, is_held
-from stillup.cli.say import say
+from stillup.cli.say import warn
 from stillup.private import private_folder
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Kept:
             private_folder(self._log.parent)
             log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         except OSError as exc:
-            say(f"stillup: the gateway's log {self._log} cannot be written ({exc.strerror}); it runs without one")
+            warn(f"the gateway's log {self._log} cannot be written ({exc.strerror}); it runs without one")
             return os.open(os.devnull, os.O_WRONLY)
         self._is_logged = True
         return log

@@ -9,7 +9,7 @@ import msgspec
 
 from stillup.catalog.models import Model, Tier, find_model, models
 from stillup.catalog.providers import maker_of
-from stillup.cli.common import console
+from stillup.cli.common import console, indented
 from stillup.cli.say import put
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.local import find_local
@@ -35,8 +35,6 @@ _Chain = tuple[Protocol, str, tuple[Link, ...]]
 
 def show_plan(config: Config, environ: Mapping[str, str], model: str, *, as_json: bool, color: bool | None) -> int:
     """Print the plan of a configuration; with a model its chains only."""
-    from rich.padding import Padding
-
     local = () if config.gateway.upstreams else find_local(environ)
     plan = resolve(config, environ, local)
     chains = list(_chains(plan, model))
@@ -56,7 +54,7 @@ def show_plan(config: Config, environ: Mapping[str, str], model: str, *, as_json
     if not model and plan.missing:
         out.print("\nCould be added", style="bold")
         for sentence in plan.missing:
-            out.print(Padding(clean(sentence, 300), (0, 0, 0, 2), expand=False))
+            out.print(indented(clean(sentence, 300)))
     return 0
 
 
@@ -159,8 +157,6 @@ def _tell(out: Console, alike: list[_Chain]) -> None:
 
 def _print_links(out: Console, lines: list[tuple[str, str, str]]) -> None:
     """In columns, or with the reason under each name where there is no room for both."""
-    from rich.padding import Padding
-
     if out.width >= _BESIDE + max((len(name) for _, name, _ in lines), default=0) + _LEAST_WORDS:
         rows = _grid()
         for mark, name, says in lines:
@@ -170,7 +166,7 @@ def _print_links(out: Console, lines: list[tuple[str, str, str]]) -> None:
     for mark, name, says in lines:
         style = "dim" if mark == _UNUSED else ""
         out.print(f"{mark}  {name}", style=style)
-        out.print(Padding(says, (0, 0, 0, len(mark) + 4), expand=False), style=style)
+        out.print(indented(says, len(mark) + 4), style=style)
 
 
 def _facts(plan: GatewayPlan, chains: list[_Chain]) -> dict[str, Any]:

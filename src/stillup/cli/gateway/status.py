@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from stillup.cli.common import console
-from stillup.cli.gateway.address import TOKEN_ENV, UNAVAILABLE, ask, gateway_url
+from stillup.cli.common import UNAVAILABLE, console, indented
+from stillup.cli.gateway.address import ask, gateway_url, nobody_at, token_from, why_not
 from stillup.cli.gateway.words import fault_words, length, operation_words
-from stillup.cli.say import put, say
+from stillup.cli.say import put, warn
 from stillup.gateway.core.status import Condition, TargetStatus
 from stillup.gateway.core.values import Operation
 from stillup.gateway.faults.drill import DrillStatus
@@ -23,26 +23,21 @@ if TYPE_CHECKING:
 
     from stillup.config import Config
 
-_CLOSED = (401, 403)
-_INDENT = (0, 0, 0, 2)
 _STYLES = {Condition.WELL: "green", Condition.UNTRIED: "dim"}
 
 
 def show_status(config: Config, *, as_json: bool, color: bool | None) -> int:
     """Ask and print; 69 when no gateway answers there."""
     url = gateway_url(config)
-    answer = ask(url, PATH, token=os.environ.get(TOKEN_ENV, "").strip())
+    answer = ask(url, PATH, token=token_from(os.environ))
     if answer is None:
-        say(f"stillup: no gateway answers at {url}; start one with `stillup gateway`")
+        warn(nobody_at(url))
         return UNAVAILABLE
     code, body = answer
     try:
         found = msgspec.json.decode(body, type=GatewayStatus)
     except msgspec.DecodeError:
-        why = (
-            f"it asks for a token; set {TOKEN_ENV} to yours" if code in _CLOSED else "it is no gateway of this version"
-        )
-        say(f"stillup: {url} does not tell its status: {why}")
+        warn(f"{url} does not tell its status: {why_not(code)}")
         return UNAVAILABLE
     if as_json:
         put(msgspec.json.encode(found))
@@ -108,15 +103,14 @@ def _put_off(later: LaterStatus) -> str:
 
 def _tell(out: Console, target: TargetStatus, cost: float | None) -> None:
     """One target: its name, how it is and why, and its numbers."""
-    from rich.padding import Padding
     from rich.text import Text
 
     what = operation_words(target.operation)
     out.print(f"\n{clean(_name(target), 300)}{f' ({what})' if what else ''}", style="bold")
-    out.print(Padding(Text(_health(target), style=_STYLES.get(target.condition, "yellow")), _INDENT, expand=False))
+    out.print(indented(Text(_health(target), style=_STYLES.get(target.condition, "yellow"))))
     numbers = [_counts(target), _pace(target), "" if cost is None else f"${cost:.4f}", _left(target)]
     if target.condition is not Condition.UNTRIED:
-        out.print(Padding(Text(clean(" · ".join(filter(None, numbers)), 600), style="dim"), _INDENT, expand=False))
+        out.print(indented(Text(clean(" · ".join(filter(None, numbers)), 600), style="dim")))
 
 
 def _name(target: TargetStatus) -> str:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from stillup.catalog.clients import client_of, fill
-from stillup.cli.common import config_option, load
-from stillup.cli.gateway.address import TOKEN_ENV, UNAVAILABLE, gateway_url, is_gateway
-from stillup.cli.say import say
+from stillup.cli.common import UNAVAILABLE, config_option, load
+from stillup.cli.gateway.address import TOKEN_ENV, gateway_url, is_gateway, token_from
+from stillup.cli.say import warn
 from stillup.daemon.pointing import with_variables
 from stillup.errors import UsageError
 
@@ -45,11 +45,11 @@ def command(config_path: Path | None, words: tuple[str, ...]) -> int:
         _become(arguments, environ)
     let_go(lock)  # what is kept by this process ends with it
     with ExitStack() as stack:
-        say(f"stillup: no gateway runs at {url}; one runs until {words[0]} ends")
+        warn(f"no gateway runs at {url}; one runs until {words[0]} ends")
         try:
             stack.enter_context(Kept(config, url))
         except ChildProcessError as exc:
-            say(f"stillup: {exc}")
+            warn(str(exc))
             return UNAVAILABLE
         from stillup.cli.gateway.child import run_child
 
@@ -66,7 +66,7 @@ def with_arguments(words: tuple[str, ...], url: str) -> list[str]:
 def _token(config: Config) -> str:
     if not config.gateway.users:
         return ""
-    token = os.environ.get(TOKEN_ENV, "").strip()
+    token = token_from(os.environ)
     if not token:
         msg = f"this gateway needs a token: set {TOKEN_ENV} to yours"
         raise UsageError(msg)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from stillup.cli.common import color_option, config_option, console, json_option, load
+from stillup.cli.common import color_option, config_option, console, json_option, load, pretty
 from stillup.cli.say import put
 from stillup.errors import UsageError
 from stillup.model.service import Capability, State
@@ -119,7 +118,7 @@ def as_object(
         "alternatives": choices,
         "backups": backups,
     }
-    return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
+    return pretty(told)
 
 
 def _print(

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from stillup.cli.answer.ask import uncollected
-from stillup.cli.answer.glance import worst_code
 from stillup.cli.answer.which import which
-from stillup.cli.common import color_option, config_option, console, exit_code, json_option, load
-from stillup.cli.say import put, say
+from stillup.cli.common import color_option, config_option, console, json_option, load
+from stillup.cli.say import put, warn
 from stillup.clock import SystemClock
 from stillup.daemon.ask import ask_many
-from stillup.daemon.compared import HISTORY, Compared, compare
+from stillup.daemon.compared import HISTORY, compare
 from stillup.errors import StoreError, UsageError
 from stillup.model.incident import Incident
 from stillup.model.service import Capability
@@ -67,12 +66,7 @@ def command(
     else:
         out = console(color=color)
         out.print(view.render(compared, need, out.width))
-    return code_of(compared)
-
-
-def code_of(compared: Sequence[Compared]) -> int:
-    """The exit code: the worst of them."""
-    return worst_code([exit_code(c.answer.verdict) for c in compared])
+    return view.code_of(compared)
 
 
 def _record(config: Config, now: datetime, services: Sequence[str]) -> tuple[list[Incident], dict[str, datetime]]:
@@ -90,6 +84,6 @@ def _record(config: Config, now: datetime, services: Sequence[str]) -> tuple[lis
                 if first is not None:
                     since[service] = first.at
     except StoreError as exc:
-        say(f"stillup: the record cannot be read: {exc}")
+        warn(f"the record cannot be read: {exc}")
         return [], {}
     return incidents, since

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-import msgspec
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from stillup.catalog.load import catalogue
 from stillup.catalog.models import Model
-from stillup.cli.answer.glance import LAYERS, Glance, glance, onset
+from stillup.cli.answer.glance import LAYERS, Glance, glance, onset, worst_code
 from stillup.cli.answer.yours import own_words
-from stillup.cli.common import span
+from stillup.cli.common import exit_code, indented, pretty, span
 from stillup.daemon.compared import HISTORY, Compared, shared
 from stillup.model.service import Capability
 from stillup.model.verdict import iso
@@ -31,7 +29,7 @@ def render(compared: Sequence[Compared], task: Capability | None, width: int) ->
     rows = _rows(task)
     side_by_side = _LABEL + len(compared) * (_COLUMN + 2) <= width
     body = _table(compared, rows, width) if side_by_side else _stacked(compared, rows)
-    notes: list[RenderableType] = [Padding(Text(words), (0, 0, 0, 2), expand=False) for words in _notes(compared)]
+    notes: list[RenderableType] = [indented(Text(words)) for words in _notes(compared)]
     if notes:
         body += ["", Text("Together", style="bold"), *notes]
     return Group(*body, "", _foot(compared))
@@ -197,15 +195,18 @@ def _foot(compared: Sequence[Compared]) -> Text:
 
 def as_json(compared: Sequence[Compared]) -> str:
     """One JSON object; what is not known is null or empty."""
-    from stillup.cli.instead.compare import code_of
-
     whole = {
         "at": iso(compared[0].answer.at),
         "exit_code": code_of(compared),
         "services": {c.service.id: _object(c) for c in compared},
         "shared": [{"service": base, "by": dict(those)} for base, those in shared(compared)],
     }
-    return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode()
+    return pretty(whole)
+
+
+def code_of(compared: Sequence[Compared]) -> int:
+    """The exit code: the worst of them."""
+    return worst_code([exit_code(c.answer.verdict) for c in compared])
 
 
 def _object(one: Compared) -> dict[str, object]:

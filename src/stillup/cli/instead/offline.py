@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from stillup.cli.common import color_option, config_option, console, json_option, load
+from stillup.cli.common import color_option, config_option, console, indented, json_option, load
 from stillup.cli.say import put, say
 from stillup.errors import UsageError
 from stillup.sources.decode import clean
@@ -68,7 +68,6 @@ def check(context: click.Context, asks: bool, as_json: bool, color: bool | None,
 
 
 def _print(points: Sequence[Point], *, ready: bool, color: bool | None) -> None:
-    from rich.padding import Padding
     from rich.text import Text
 
     out = console(color=color)
@@ -76,7 +75,7 @@ def _print(points: Sequence[Point], *, ready: bool, color: bool | None) -> None:
         mark, style = ("✓", "green") if point.works else ("✗", "red") if point.needed else ("–", "yellow")
         out.print(Text.assemble((f"{mark} ", style), (point.title, "bold"), f": {clean(point.says, 500)}"))
         if point.todo:
-            out.print(Padding(Text(f"→ {clean(point.todo, 300)}"), (0, 0, 0, 2), expand=False))
+            out.print(indented(Text(f"→ {clean(point.todo, 300)}")))
     out.print()
     out.print("You could go on." if ready else "Prepare what is marked ✗ while the services are up.", style="bold")
 

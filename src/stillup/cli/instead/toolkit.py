@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stillup.catalog.load import catalogue
-from stillup.cli.common import console, span
+from stillup.cli.common import console, indented, span
 from stillup.cli.say import put, say
 from stillup.errors import UsageError
 from stillup.kit.toolkit import FRESH, LOCAL, Backup, Toolkit, chosen, load_toolkit, save_toolkit
@@ -75,7 +75,6 @@ def try_toolkit(config: Config, *, as_json: bool, color: bool | None) -> int:
 
 def print_backups(out: Console, task: Capability, backups: tuple[Backup, ...], now: datetime) -> None:
     """A heading and a line for each."""
-    from rich.padding import Padding
     from rich.text import Text
 
     from stillup.catalog.load import capabilities
@@ -86,7 +85,7 @@ def print_backups(out: Console, task: Capability, backups: tuple[Backup, ...], n
         mark = "?" if trial is None or trial.works is None else "✓" if trial.works else "✗"
         style = {"✓": "green", "✗": "red"}.get(mark, "yellow")
         line = Text.assemble((f"{mark} ", style), f"{_title(backup.service)}: {_when(backup, now)}")
-        out.print(Padding(line, (0, 0, 0, 2), expand=False))
+        out.print(indented(line))
 
 
 def _when(backup: Backup, now: datetime) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from stillup.cli.common import Finite
+from stillup.cli.reading import opened
 from stillup.cli.say import put, say
 from stillup.errors import BadDataError
 
@@ -49,29 +49,20 @@ def command(series: Path, kind: str, arl_days: float | None, plot: bool) -> int:
     from stillup.verdict.series.detector import Kind, Series
 
     detector = Series(Kind(kind), None if arl_days is None else arl_days * 86_400.0)
-    with _opened(series) as lines:
+    with _text(series) as lines:
         bad = _draw(lines, detector) if plot else _write(lines, detector, at_once=str(series) == "-")
-    return 65 if bad else 0
-
-
-def _opened(path: Path) -> AbstractContextManager[TextIO]:
-    if str(path) == "-":
-        return _standard_input()
-    try:
-        return path.open(encoding="utf-8-sig", errors="replace", newline="")
-    except OSError as exc:
-        msg = f"{path}: cannot be read: {exc.strerror}"
-        raise BadDataError(msg) from exc
+    return BadDataError.exit_code if bad else 0
 
 
 @contextmanager
-def _standard_input() -> Iterator[TextIO]:
-    """Standard input as UTF-8, whatever the locale says."""
-    text = TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace", newline="")
-    try:
-        yield text
-    finally:
-        text.detach()
+def _text(path: Path) -> Iterator[TextIO]:
+    """It as UTF-8, whatever the locale says."""
+    with opened(path) as raw:
+        text = TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
+        try:
+            yield text
+        finally:
+            text.detach()
 
 
 def _judged(lines: TextIO, detector: Series) -> Iterator[tuple[Point | Bad, Judged]]:

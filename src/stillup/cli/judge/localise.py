@@ -10,13 +10,12 @@ import click
 import msgspec
 
 from stillup.cli.common import color_option, console, json_option
+from stillup.cli.reading import cannot_read, opened
 from stillup.cli.say import put, say
 from stillup.errors import BadDataError
 
 if TYPE_CHECKING:
     from stillup.verdict.locate.scan import Found
-
-_BAD_DATA = 65
 
 
 @click.command(
@@ -34,7 +33,7 @@ def command(table: Path, as_json: bool, color: bool | None) -> int:
     from stillup.cli.judge.leaves import read_leaves
     from stillup.verdict.locate.scan import scan
 
-    read = read_leaves("standard input" if str(table) == "-" else str(table), _opened(table))
+    read = read_leaves("standard input" if str(table) == "-" else str(table), _whole(table))
     found = scan(read.table)
     if as_json or not sys.stdout.isatty():
         put(msgspec.json.encode({"sets": [_wire(f) for f in found]}))
@@ -42,20 +41,17 @@ def command(table: Path, as_json: bool, color: bool | None) -> int:
         _show(found, color=color)
     for complaint in (*read.bad, *read.notes):
         say(complaint)
-    return _BAD_DATA if read.bad else 0
+    return BadDataError.exit_code if read.bad else 0
 
 
-def _opened(path: Path) -> bytes:
+def _whole(path: Path) -> bytes:
     from stillup.cli.judge.leaves import MAX_BYTES
 
-    try:
-        if str(path) == "-":
-            return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with path.open("rb") as file:
+    with opened(path) as file:
+        try:
             return file.read(MAX_BYTES + 1)
-    except OSError as exc:
-        msg = f"{path}: cannot be read: {exc.strerror}"
-        raise BadDataError(msg) from exc
+        except OSError as exc:
+            raise BadDataError(cannot_read(path, exc)) from exc
 
 
 def _wire(found: Found) -> dict[str, object]:

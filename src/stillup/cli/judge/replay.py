@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -11,6 +9,7 @@ import click
 import msgspec
 
 from stillup.cli.common import STYLES, color_option, config_option, console, json_option, load
+from stillup.cli.reading import bounded, opened
 from stillup.cli.say import put, say
 from stillup.errors import BadDataError
 
@@ -32,14 +31,7 @@ _SHOWN = 20
 @config_option
 def command(file: Path, as_json: bool, color: bool | None, config_path: Path | None) -> int:
     """Replay one file."""
-    if str(file) == "-":
-        return _replay(sys.stdin.buffer, as_json=as_json, color=color, config_path=config_path)
-    try:
-        lines = file.open("rb")
-    except OSError as exc:
-        msg = f"{file}: cannot be read: {exc.strerror}"
-        raise BadDataError(msg) from exc
-    with lines:
+    with opened(file) as lines:
         return _replay(lines, as_json=as_json, color=color, config_path=config_path)
 
 
@@ -47,12 +39,12 @@ def _replay(lines: BinaryIO, *, as_json: bool, color: bool | None, config_path: 
     from stillup.cli.live.watch import change_line
     from stillup.daemon.jobs import forecaster, profile_of, settings_of
     from stillup.verdict.monitor import Monitor
-    from stillup.verdict.replay import Replay
+    from stillup.verdict.replay import MAX_LINE, Replay
 
     replay = Replay(Monitor(profile_of, settings_of(load(config_path)), forecaster()))
     out = console(color=color)
     said: dict[tuple[str, str | None], Verdict] = {}
-    for change in replay.run(_bounded(lines)):
+    for change in replay.run(bounded(lines, MAX_LINE)):
         if as_json:
             put(msgspec.json.encode(change.wire()))
         else:
@@ -60,7 +52,7 @@ def _replay(lines: BinaryIO, *, as_json: bool, color: bool | None, config_path: 
             out.print(f"{change.at:%Y-%m-%d} {change_line(change, said.get(subject))}", style=STYLES[change.state])
             said[subject] = change
     _tell(replay)
-    return 65 if replay.bad_count else 0
+    return BadDataError.exit_code if replay.bad_count else 0
 
 
 def _tell(replay: Replay) -> None:
@@ -79,13 +71,3 @@ def _tell(replay: Replay) -> None:
     dropped = replay.monitor.overflow
     if dropped:
         say(f"{dropped} lines were dropped: more services, sources or components than are followed at once")
-
-
-def _bounded(lines: BinaryIO) -> Iterator[bytes]:
-    """Lines of at most a little more than the longest that is read, so that a file without line ends is no danger."""
-    from stillup.verdict.replay import MAX_LINE
-
-    while line := lines.readline(MAX_LINE + 2):
-        yield line
-        while len(line) > MAX_LINE and not line.endswith(b"\n") and (line := lines.readline(MAX_LINE + 2)):
-            pass

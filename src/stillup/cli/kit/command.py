@@ -10,7 +10,7 @@ import msgspec
 
 from stillup.cli.common import color_option, config_option, json_option, load
 from stillup.cli.kit.names import KitName, KitPlace
-from stillup.cli.say import put, say
+from stillup.cli.say import put, say, warn
 from stillup.errors import UsageError
 from stillup.kit.entry import Kind
 from stillup.model.service import Capability
@@ -87,7 +87,7 @@ def search(
     most = len(index.rows) if task or kind else limit
     rows = _chosen([hit.row for hit in find(index, " ".join(words), most)], task, kind)[:limit]
     if not rows and not as_json:
-        say(f"stillup: nothing in the kit fits {' '.join(words)[:80]!r}; `stillup kit list` shows all of it")
+        warn(f"nothing in the kit fits {' '.join(words)[:80]!r}; `stillup kit list` shows all of it")
         return 1
     _show(place, rows, as_json=as_json, color=color)
     return 0 if rows else 1

@@ -10,7 +10,7 @@ import click
 import yaml
 
 from stillup.cli.kit.fill import read_text
-from stillup.cli.say import say
+from stillup.cli.say import say, warn
 from stillup.errors import BadDataError, UsageError
 from stillup.kit.entry import Entry
 from stillup.kit.folder import read_file, write_new
@@ -86,7 +86,7 @@ def edit_file(path: Path) -> int:
         raise BadDataError(msg) from exc
     entry = read_file(path.stem, str(path))
     if not isinstance(entry, Entry):
-        say(f"stillup: {entry.path} {entry.why}")
+        warn(f"{entry.path} {entry.why}")
     elif entry.trouble:
-        say(f"stillup: {path}: {entry.trouble}")
+        warn(f"{path}: {entry.trouble}")
     return 0

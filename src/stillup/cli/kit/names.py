@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
-from stillup.cli.say import say
+from stillup.cli.say import warn
 from stillup.errors import BadDataError, UsageError
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class KitPlace:
 
         found = look(STARTER, self.own, self._cache)
         for skipped in () if quietly else found.skipped[:_MOST_NAMED]:
-            say(f"stillup: left out: {skipped.path} {skipped.why}")
+            warn(f"left out: {skipped.path} {skipped.why}")
         if len(found.skipped) > _MOST_NAMED and not quietly:
-            say(f"stillup: and {len(found.skipped) - _MOST_NAMED} more files were left out")
+            warn(f"and {len(found.skipped) - _MOST_NAMED} more files were left out")
         return found
 
     def find(self, word: str) -> Row:
@@ -99,7 +99,7 @@ class KitPlace:
             msg = f"{entry.path} {entry.why}"
             raise BadDataError(msg)
         if entry.trouble:
-            say(f"stillup: {self.path(row)}: {entry.trouble}")
+            warn(f"{self.path(row)}: {entry.trouble}")
         return entry
 
 

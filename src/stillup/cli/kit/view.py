@@ -9,14 +9,12 @@ from typing import Any
 
 import click
 
-from stillup.cli.common import console
+from stillup.cli.common import console, indented
 from stillup.cli.say import put
 from stillup.cli.terminal.columns import Cell, Column, lines
 from stillup.kit.entry import Entry
 from stillup.kit.index import Row
 from stillup.sources.decode import clean
-
-_WIDE = 100_000
 
 
 def facts(row: Row) -> dict[str, Any]:
@@ -57,7 +55,6 @@ def print_rows(rows: Sequence[Row], own: Path, *, color: bool | None) -> None:
 
 def print_entry(entry: Entry, path: Path, *, color: bool | None) -> None:
     """Its head, its places to fill in, its text."""
-    from rich.padding import Padding
     from rich.text import Text
 
     out = console(color=color)
@@ -72,7 +69,7 @@ def print_entry(entry: Entry, path: Path, *, color: bool | None) -> None:
         words = (
             f"{variable.name}  {clean(variable.about, 200)} ({has})" if variable.about else f"{variable.name}  ({has})"
         )
-        out.print(Padding(Text(words, style="cyan"), (0, 0, 0, 2), expand=False))
+        out.print(indented(Text(words, style="cyan")))
     out.print()
     print_text(entry.text)
 

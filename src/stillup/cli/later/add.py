@@ -184,7 +184,7 @@ class _Kept(msgspec.Struct):
 
 def _by_gateway(config: Config, wanted: Wanted) -> str:
     """Have the running gateway keep it; empty where none runs."""
-    from stillup.cli.gateway.address import TOKEN_ENV, ask, gateway_url, is_gateway
+    from stillup.cli.gateway.address import ask, gateway_url, is_gateway, token_from
     from stillup.gateway.journal.words import told
 
     url = gateway_url(config)
@@ -192,7 +192,7 @@ def _by_gateway(config: Config, wanted: Wanted) -> str:
         return ""
     headers = {name.decode("ascii"): value.decode("ascii") for name, value in wanted.headers}
     headers["x-stillup-defer"] = "queue"
-    token = os.environ.get(TOKEN_ENV, "").strip()
+    token = token_from(os.environ)
     answer = ask(url, wanted.path, 30.0, token, method="POST", body=wanted.body, more=headers)
     if answer is None:
         msg = f"the gateway at {url} did not answer; `stillup later list` says whether it has it"

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from stillup.cli.common import clock_time
-from stillup.cli.say import ReaderGone, put, say
+from stillup.cli.say import put, tamed, warn
 from stillup.clock import SystemClock
 from stillup.daemon.gateway import later_folder
 from stillup.daemon.later.command import Command, Stage, missing
@@ -131,15 +131,12 @@ def print_one(config: Config, command: Command) -> None:
     shown = output_of(config, command)
     if shown:
         click.echo()
-        click.echo("".join(c if c.isprintable() or c in "\n\t" else "?" for c in shown), nl=not shown.endswith("\n"))
+        click.echo(tamed(shown), nl=not shown.endswith("\n"))
 
 
 def print_raw(config: Config, command: Command) -> int:
     """The bytes of its output."""
-    try:
-        click.echo(Commands(commands_folder(config)).output(command.id), nl=False)
-    except BrokenPipeError:
-        raise ReaderGone from None
+    put(Commands(commands_folder(config)).output(command.id), nl=False)
     return 0
 
 
@@ -172,7 +169,7 @@ def wait_here(config: Config, beginning: str | None, *, as_json: bool) -> int:
     for command in mine:
         lacks = missing(command, os.environ)
         also = f" (and for {', '.join(lacks)}, which is not set here)" if lacks else ""
-        say(f"stillup: {command.id[:_SHORT_ID]} waits for {', '.join(command.subjects)}{also}: {line_text(command)}")
+        warn(f"{command.id[:_SHORT_ID]} waits for {', '.join(command.subjects)}{also}: {line_text(command)}")
     if not work(config, lambda c: c.id == only.id if only else True):
         msg = "another process runs what waits already (`stillup up`?)"
         raise UsageError(msg)
@@ -231,7 +228,7 @@ def work(config: Config, wanted: Callable[[Command], bool]) -> bool:
     clock = SystemClock()
 
     async def until_done() -> bool:
-        line = line_of(config, os.environ, clock, lambda text: say(f"stillup: {text}"))
+        line = line_of(config, os.environ, clock, warn)
         return await line.until_done(wanted)
 
     try:
@@ -240,7 +237,7 @@ def work(config: Config, wanted: Callable[[Command], bool]) -> bool:
         for command in commands_of(config):
             if command.stage is Stage.RUNNING and not command.says:
                 id_ = command.id[:_SHORT_ID]
-                say(f"stillup: {id_} goes on by itself; `stillup later cancel {id_}` stops it")
+                warn(f"{id_} goes on by itself; `stillup later cancel {id_}` stops it")
         raise
     except OSError as error:
         raise _unreadable(config, error) from error

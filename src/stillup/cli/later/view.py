@@ -12,10 +12,10 @@ import click
 import msgspec
 from msgspec import Struct
 
-from stillup.cli.common import clock_time, console
-from stillup.cli.gateway.address import TOKEN_ENV, UNAVAILABLE, ask, gateway_url
+from stillup.cli.common import UNAVAILABLE, clock_time, console
+from stillup.cli.gateway.address import ask, gateway_url, token_from, why_not
 from stillup.cli.gateway.words import fault_words
-from stillup.cli.say import ReaderGone, put, say
+from stillup.cli.say import put, tamed, warn
 from stillup.clock import SystemClock
 from stillup.daemon.gateway import later_folder
 from stillup.errors import StoreError, UsageError
@@ -58,15 +58,13 @@ class Kept(Struct, frozen=True):
         :raises StoreError: the files cannot be read.
         """
         url, folder = gateway_url(config), later_folder(config)
-        answer = ask(url, PATH, token=_token())
+        answer = ask(url, PATH, token=token_from(os.environ))
         if answer is None:
             return cls(_in_files(folder), folder, "")
         status, body = answer
         listing = _listing(body) if status == _OK else None
         if listing is None:
-            closed = status in (401, 403)
-            why = f"it asks for a token; set {TOKEN_ENV} to yours" if closed else "it is no gateway of this version"
-            msg = f"{url} does not tell what it has put off: {why}"
+            msg = f"{url} does not tell what it has put off: {why_not(status)}"
             raise UsageError(msg)
         return cls(_in_files(folder) if listing.items is None else listing.items, folder, url)
 
@@ -135,25 +133,22 @@ class Kept(Struct, frozen=True):
         text = self.text(item)
         if text is not None:
             click.echo()
-            click.echo("".join(c if c.isprintable() or c in "\n\t" else "?" for c in text))
+            click.echo(tamed(text))
 
     def print_raw(self, item: Item) -> int:
         """The bytes of the answer; 69 while there is none."""
         found = self._answer(item)
         if found is None:
-            say(f"stillup: {item.id} has no answer: it is {item.state.value}")
+            warn(f"{item.id} has no answer: it is {item.state.value}")
             return UNAVAILABLE
-        try:
-            click.echo(found[0], nl=False)
-        except BrokenPipeError:
-            raise ReaderGone from None
+        put(found[0], nl=False)
         return 0
 
     def order(self, method: str, path: str, *, as_json: bool) -> int:
         """Have the gateway do something; 69 where none runs."""
-        answer = ask(self.url, PATH + path, token=_token(), method=method) if self.url else None
+        answer = ask(self.url, PATH + path, token=token_from(os.environ), method=method) if self.url else None
         if answer is None:
-            say("stillup: no gateway runs that could do that; start one with `stillup gateway`")
+            warn("no gateway runs that could do that; start one with `stillup gateway`")
             return UNAVAILABLE
         status, body = answer
         if status not in _DONE:
@@ -175,7 +170,7 @@ class Kept(Struct, frozen=True):
         if not item.state.is_over:
             return None
         if self.url:
-            got = ask(self.url, f"{PATH}/{item.id}", token=_token(), patience_s=30.0)
+            got = ask(self.url, f"{PATH}/{item.id}", token=token_from(os.environ), patience_s=30.0)
             return (got[1], "") if got is not None and got[0] != 410 else None
         kept = read_answer(self.folder, item.id)
         if kept is None:
@@ -206,7 +201,3 @@ def _what(item: Item) -> str:
     why = item.last or (fault_words(item.why) if item.why else "nobody was asked yet")
     times = f" (asked again {item.runs} times)" if item.runs > 1 else ""
     return clean(f"{why}{times}", 300)
-
-
-def _token() -> str:
-    return os.environ.get(TOKEN_ENV, "").strip()

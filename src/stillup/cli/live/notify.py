@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stillup.cli.say import say
+from stillup.cli.say import warn
 
 if TYPE_CHECKING:
     from stillup.catalog.load import Service
@@ -48,7 +48,7 @@ def notified(
     services = [s.id for s in wanted]
     told = replace(config, alerts=alerts_to(addresses, services))
     try:
-        alerting = Alerting(told, os.environ, clock, _say, party=party_of(addresses, services))
+        alerting = Alerting(told, os.environ, clock, warn, party=party_of(addresses, services))
     except ConfigError as exc:
         raise UsageError(f"--notify: {exc}") from None  # noqa: EM102
     alerting.start()
@@ -67,9 +67,5 @@ def told_too(
     from stillup.daemon.playbook import Helpers
 
     helpers = Helpers(alerts=True, told_at=alerting.told_at)
-    maker = BoardMaker(monitor, wanted, [alerting], helpers=helpers, resumed=resumed, say=_say)
+    maker = BoardMaker(monitor, wanted, [alerting], helpers=helpers, resumed=resumed, say=warn)
     return Listeners(listener, maker)
-
-
-def _say(text: str) -> None:
-    say(f"stillup: {text}")

@@ -29,7 +29,7 @@ from stillup.cli.common import (
     services,
 )
 from stillup.cli.live.notify import notified, notify_option, told_too
-from stillup.cli.say import put, say
+from stillup.cli.say import put, warn
 from stillup.clock import Clock, SystemClock
 from stillup.daemon.advice import usual_task
 from stillup.daemon.ask import FirstAnswer
@@ -109,9 +109,9 @@ def watch(
     ):
         others = [s.name for s in wanted if s.id not in kept]
         if others:
-            _say(told_only(others))
-        monitor, standing = begin(config, wanted, store, clock.now(), _say)
-        state = KeptState(monitor, config, wanted, _say, is_ours=not others)
+            warn(told_only(others))
+        monitor, standing = begin(config, wanted, store, clock.now(), warn)
+        state = KeptState(monitor, config, wanted, warn, is_ours=not others)
         if isinstance(listener, Table):
             listener.monitor = monitor
         told = listener
@@ -124,10 +124,6 @@ def watch(
         finally:
             state.keep()
     return 0
-
-
-def _say(text: str) -> None:
-    say(f"stillup: {text}")
 
 
 async def drive(live: Live, wanted: Sequence[Service], config: Config, clock: Clock, minutes: float | None) -> None:
@@ -160,7 +156,7 @@ class _Told:
 
     def trouble(self, why: str) -> None:
         """Say it."""
-        say(f"stillup: not kept for now: {why}")
+        warn(f"not kept for now: {why}")
 
 
 def opening(wanted: Sequence[Service], config: Config, *, with_gateway: bool = False) -> str:

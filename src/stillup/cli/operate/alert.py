@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from stillup.cli.common import clock_time, color_option, config_option, console, json_option, load, span
+from stillup.cli.common import UNAVAILABLE, clock_time, color_option, config_option, console, json_option, load, span
 from stillup.cli.say import put
 from stillup.cli.spans import Span
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from stillup.config import Config
     from stillup.response.alerts.values import AlertState, Event
     from stillup.store.outbox import Queued
-
-UNAVAILABLE = 69
-"""Exit code where a channel took nothing (``EX_UNAVAILABLE``)."""
 
 
 @click.group(

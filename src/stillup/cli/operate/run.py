@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,8 +103,12 @@ def teller(role: str, style: str) -> Callable[[str], None]:
         return lambda text: say(f"stillup {role}: {clean(text, _LONGEST)}")
     import json
 
+    from stillup.clock import SystemClock
+
+    clock = SystemClock()
+
     def told(text: str) -> None:
-        at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+        at = f"{clock.now():%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
         click.echo(json.dumps({"at": at, "role": role, "says": clean(text, _LONGEST)}), err=True)
 
     return told

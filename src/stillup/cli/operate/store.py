@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from stillup.cli.common import color_option, config_option, console, json_option, load
-from stillup.cli.say import put, say
+from stillup.cli.say import put, warn
 from stillup.errors import UsageError
 from stillup.secret import Secret
 
@@ -153,7 +153,7 @@ def _where(text: str) -> Where:
     if "://" not in text:
         return Path(text)
     if ":" in text.partition("://")[2].rpartition("@")[0] or "password=" in text:
-        say("stillup: a password on the command line can be seen by others on this machine; env:NAME keeps it to you")
+        warn("a password on the command line can be seen by others on this machine; env:NAME keeps it to you")
     return Secret(text)
 
 
@@ -185,7 +185,7 @@ def _tell(moved: Moved, source: str, target: str, *, is_copy: bool) -> None:
     out.print("✓ Both hold the same, row by row.", style="green")
     if moved.since and not is_copy:
         gained = ", ".join(f"{count:+d} {name}" for name, count in moved.since.items())
-        say(f"stillup: {source} has changed meanwhile ({gained}): end what writes there, then run this again")
+        warn(f"{source} has changed meanwhile ({gained}): end what writes there, then run this again")
     elif not is_copy:
         out.print(f"{source} is as it was; {target} is ready.", highlight=False, soft_wrap=True, markup=False)
 

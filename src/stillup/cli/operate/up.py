@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stillup.cli.common import color_option, config_option, console, json_option, load
-from stillup.cli.say import ReaderGone, say
+from stillup.cli.say import ReaderGone, warn
 from stillup.sources.decode import clean
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def command(log: str | None, log_format: str, as_json: bool, color: bool | None,
         config,
         os.environ,
         listener_of,
-        _say,
+        warn,
         log=log,
         style=Style(log_format),
         welcome=welcome_on(console(stderr=True)),
@@ -110,7 +110,3 @@ class UntilGone:
             tell(self._listener)
         except (ReaderGone, OSError):
             self._listener = None
-
-
-def _say(text: str) -> None:
-    say(f"stillup: {text}")

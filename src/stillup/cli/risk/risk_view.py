@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from stillup.cli.common import indented
 from stillup.risk import words
 from stillup.risk.need import Way
 from stillup.risk.points import What, name_of
@@ -46,7 +46,7 @@ def _print_need(out: Console, one: Surveyed, most: int) -> None:
     _print_ways(out, one)
     for says in (words.chance_says(one), words.used(one.need.used)):
         if says:
-            out.print(Padding(Text(clean(says, 300), style="dim"), (0, 0, 0, 2), expand=False))
+            out.print(indented(Text(clean(says, 300), style="dim")))
     _print_redundancy(out, one)
     if one.points:
         _head(out, "Single points of failure")
@@ -75,7 +75,7 @@ def _todo(what: What, todo: str) -> str:
 
 
 def _head(out: Console, says: str) -> None:
-    out.print(Padding(Text(says, style="bold"), (0, 0, 0, 2), expand=False))
+    out.print(indented(Text(says, style="bold")))
 
 
 def _list(out: Console, rows: Iterable[tuple[str, str, str]]) -> None:
@@ -84,7 +84,7 @@ def _list(out: Console, rows: Iterable[tuple[str, str, str]]) -> None:
     grid.add_column(overflow="fold")
     for mark, style, says in rows:
         grid.add_row(Text(mark, style=style), Text(says))
-    out.print(Padding(grid, (0, 0, 0, 2), expand=False))
+    out.print(indented(grid))
 
 
 def _print_ways(out: Console, one: Surveyed) -> None:
@@ -102,7 +102,7 @@ def _print_ways(out: Console, one: Surveyed) -> None:
         _add(grid, f"{number}.", way, figure, way.note, beside=beside)
     for way in one.need.lacking:
         _add(grid, "–", way, "does not count" if beside else "", way.missing, beside=beside, style="dim")
-    out.print(Padding(grid, (0, 0, 0, 1), expand=False))
+    out.print(indented(grid, 1))
 
 
 def _add(grid: Table, mark: str, way: Way, figure: str, says: str, *, beside: bool, style: str = "") -> None:
@@ -138,10 +138,10 @@ def _print_gains(out: Console, one: Surveyed, most: int) -> None:
         rows.append(("+", "green", f"{clean(gain.candidate.title, 60)}: {says}"))
     _list(out, rows)
     if little := words.little(one):
-        out.print(Padding(Text(little, style="dim"), (0, 0, 0, 2), expand=False))
+        out.print(indented(Text(little, style="dim")))
     left = len(one.gains) - len(shown)
     if left:
-        out.print(Padding(Text(f"{left} more: --most {len(one.gains)}", style="dim"), (0, 0, 0, 2), expand=False))
+        out.print(indented(Text(f"{left} more: --most {len(one.gains)}", style="dim")))
 
 
 def _chosen(gains: tuple[Gain, ...], most: int) -> list[Gain]:

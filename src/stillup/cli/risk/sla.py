@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stillup.cli.common import Finite, color_option, config_option, console, json_option, load
-from stillup.cli.say import put, say
+from stillup.cli.say import put, say, warn
 from stillup.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def command(
     reports = _reports(config, name, month_name, None if target is None else round(target / 100, 10))
     for told in reports:
         for words in told.trouble:
-            say(f"stillup: {words}")
+            warn(words)
     if html is not None:
         from stillup.web.sla import report_file
 

@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from stillup.cli.common import indented
 from stillup.cli.terminal.columns import Cell, Column, lines, widths
 from stillup.risk.credit import Credit, Standing
 from stillup.risk.sla import Side
@@ -130,7 +131,7 @@ def _plans(report: Report) -> Iterator[RenderableType]:
 
 
 def _note(words: str, style: str) -> RenderableType:
-    return Padding(Text(words, style=style), (0, 0, 0, _INDENT), expand=False)
+    return indented(Text(words, style=style), _INDENT)
 
 
 # -- for programs -----------------------------------------------------------------------------------------------------

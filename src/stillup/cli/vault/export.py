@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stillup.cli.say import ReaderGone, say
+from stillup.cli.say import put, say
 from stillup.cli.vault.open import open_from
 from stillup.errors import BadDataError, UsageError
 from stillup.gateway.dialects.dialect import Untranslatable
@@ -44,10 +44,7 @@ def _print(vault: Vault, about: About, how: str) -> int:
     except Untranslatable as exc:
         msg = f"{about.key} cannot be written as {how}: {exc}"
         raise BadDataError(msg) from exc
-    try:
-        click.echo(text, nl=False)
-    except BrokenPipeError:
-        raise ReaderGone from None
+    put(text, nl=False)
     return 0
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _MOST_SAID = 12
 _GENTLY = 10
-_MB = 1_000_000
 
 
 class Sum(Struct):

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stillup.cli.gateway.address import TOKEN_ENV, UNAVAILABLE, gateway_url, is_gateway
-from stillup.cli.say import say
+from stillup.cli.common import UNAVAILABLE
+from stillup.cli.gateway.address import gateway_url, is_gateway, token_from
+from stillup.cli.say import say, tamed, warn
 from stillup.cli.terminal.clipboard import write
 from stillup.cli.vault.open import open_from
 from stillup.clock import SystemClock
@@ -34,7 +35,7 @@ def run_brief(config: Config, beginning: str, *, to_clipboard: bool, hint: bool)
         about = vault.find(beginning)
         conversation = vault.load(about)
     text = brief(about.title, newest_branch(conversation.turns))
-    click.echo("".join(c if c.isprintable() or c in "\n\t" else "?" for c in text))
+    click.echo(tamed(text))
     if to_clipboard:
         how = write(text)
         say("It is in the clipboard." if how == "clipboard" else "It was given to the terminal's clipboard.")
@@ -50,7 +51,7 @@ def run_continue(config: Config, beginning: str, model: str, text: str | None) -
     """
     url = gateway_url(config)
     if not is_gateway(url):
-        say(f"stillup: no gateway answers at {url}; start one with `stillup up` or `stillup gateway`.")
+        warn(f"no gateway answers at {url}; start one with `stillup up` or `stillup gateway`.")
         say(f"Without one: `stillup vault continue {beginning} --brief` prints what to paste anywhere.")
         return UNAVAILABLE
     with open_from(config) as vault:
@@ -65,7 +66,7 @@ def run_continue(config: Config, beginning: str, model: str, text: str | None) -
             try:
                 answer = _once(url, conversation, about, model, said)
             except NoAnswer as exc:
-                say(f"stillup: {exc}")
+                warn(str(exc))
                 _keep(vault, conversation, said, None)
                 return UNAVAILABLE
             _keep(vault, conversation, said, answer)
@@ -96,10 +97,10 @@ def _asks(text: str | None) -> Callable[[Role], str | None]:
 
 
 def _once(url: str, conversation: Conversation, about: About, model: str, said: str) -> Answer:
-    asked = asyncio.run(ready(url, conversation, model, said, os.environ.get(TOKEN_ENV, "")))
+    asked = asyncio.run(ready(url, conversation, model, said, token_from(os.environ)))
     if asked.left_out:
         say(f"It is too long for {model}: the first {asked.left_out} messages go as a summary.")
-    answer = asyncio.run(ask_on(url, asked, os.environ.get(TOKEN_ENV, ""), _show))
+    answer = asyncio.run(ask_on(url, asked, token_from(os.environ), _show))
     click.echo()
     by = " via ".join(word for word in (answer.model, answer.upstream) if word)
     say(f"Answered by {by or model}; kept as {about.key}.")
@@ -107,7 +108,7 @@ def _once(url: str, conversation: Conversation, about: About, model: str, said: 
 
 
 def _show(text: str) -> None:
-    click.echo("".join(c if c.isprintable() or c in "\n\t" else "?" for c in text), nl=False)
+    click.echo(tamed(text), nl=False)
 
 
 def _keep(vault: Vault, conversation: Conversation, said: str, answer: Answer | None) -> None:

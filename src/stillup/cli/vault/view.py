@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import click
 import msgspec
 
 from stillup.cli.common import console
-from stillup.cli.say import ReaderGone, put
+from stillup.cli.say import put, tamed
 from stillup.cli.vault.open import open_from, vault_path
 from stillup.sources.decode import clean
 from stillup.vault.branch import newest_branch
@@ -149,13 +148,5 @@ def show_one(config: Config, beginning: str, last: int | None, *, as_json: bool)
     if last is not None:
         conversation = msgspec.structs.replace(conversation, turns=newest_branch(conversation.turns)[-last:])
     text = written(conversation, "json" if as_json else "markdown", about.key).decode()
-    try:
-        click.echo("".join(_tame(text)), nl=not text.endswith("\n"))
-    except BrokenPipeError:
-        raise ReaderGone from None
+    put(tamed(text), nl=not text.endswith("\n"))
     return 0
-
-
-def _tame(text: str) -> Iterator[str]:
-    """The text without what steers a terminal."""
-    return (c if c.isprintable() or c in "\n\t" else "?" for c in text)
