@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +18,7 @@ from stillup.net import Net
 from stillup.response.alerts.reasons import Kind, Reason
 from stillup.response.alerts.values import Message
 from stillup.secret import Secret
-
-sys.path.insert(0, str(Path(__file__).parent))
-from receivers import Receiver, http_receiver, smtp_receiver  # importlib mode puts no folder on the path
+from tests.channels.receivers import Receiver, http_receiver, smtp_receiver
 
 NOON = datetime(2026, 5, 12, 12, tzinfo=UTC)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 import pytest
-from receivers import FAIL, TAKE
 
 from stillup.channels.apprise import ByApprise, fitting, harmless, is_known_host
 from stillup.errors import ConfigError
 from stillup.secret import Secret
+from tests.channels.receivers import FAIL, TAKE
 
 
 async def test_the_words_arrive(channel_of, message):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 
 import pytest
-from receivers import BREAK, FAIL, HANG, KINDS, REFUSE, REST, TAKE
 
 from stillup.channels.apprise import ByApprise
 from stillup.channels.smtp import Mail, server_of
 from stillup.channels.webhook import Webhook
 from stillup.response.alerts.delivery import Sent
 from stillup.secret import Secret
+from tests.channels.receivers import BREAK, FAIL, HANG, KINDS, REFUSE, REST, TAKE
 
 BAD = (REFUSE, FAIL, REST, HANG, BREAK)
 

@@ -9,12 +9,12 @@ from email.policy import default
 import pytest
 import trustme
 from aiosmtpd.smtp import AuthResult
-from receivers import TAKE, smtp_receiver
 
 from stillup.channels.smtp import Mail, mail_of, server_of
 from stillup.errors import ConfigError
 from stillup.response.alerts.delivery import Sent
 from stillup.secret import Secret
+from tests.channels.receivers import TAKE, smtp_receiver
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import hmac
 import json
 
 import pytest
-from receivers import REST, TAKE
 
 from stillup.channels.webhook import Webhook, body_of, signature
 from stillup.model.service import State
 from stillup.model.verdict import Verdict
 from stillup.secret import Secret
+from tests.channels.receivers import REST, TAKE
 
 
 async def test_what_is_posted_says_what_a_program_needs(channel_of, message):
@@ -55,7 +55,7 @@ async def test_without_a_secret_there_is_no_signature(http_address, net, message
 
 @pytest.fixture
 async def http_address():
-    from receivers import http_receiver
+    from tests.channels.receivers import http_receiver
 
     async with http_receiver() as receiver:
         yield receiver.address, receiver

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 import threading
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -20,9 +18,7 @@ from stillup.response.alerts.reasons import Kind, Reason
 from stillup.response.alerts.values import AlertState, Message, Said, Thread
 from stillup.store import open_store
 from stillup.store.outbox import Settled, Status
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "channels"))
-from receivers import FAIL, TAKE, http_receiver
+from tests.channels.receivers import FAIL, TAKE, http_receiver
 
 NOW = datetime.now(UTC)
 

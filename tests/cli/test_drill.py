@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,9 +12,7 @@ from stillup.cli.main import run
 from stillup.daemon.drill.under_way import UnderWay, running
 from stillup.drill.history import keep
 from stillup.drill.values import Where
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "drill"))
-import drills
+from tests.drill import drills
 
 LOCAL = ("OLLAMA_HOST", "LM_STUDIO_API_BASE", "LLAMACPP_BASE_URL", "VLLM_BASE_URL", "STILLUP_OFFLINE_URL")
 NOWHERE = "http://127.0.0.1:9"

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -15,9 +14,7 @@ from rich.console import Console
 from stillup.cli.drill.keys import asking, until_told
 from stillup.cli.drill.live import Board, Lines
 from stillup.drill.values import Kind, Moment, Play, Step, What
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "drill"))
-import drills
+from tests.drill import drills
 
 PLAY = Play(kind=Kind.MODE, name="529", title="a: 529: overloaded")
 BY_HAND = Step(says="Tell the team", by_hand=True, done=None, note="plan: coding")

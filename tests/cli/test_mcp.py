@@ -10,7 +10,6 @@ import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
@@ -21,9 +20,7 @@ from stillup.daemon.web import Serving
 from stillup.hub.desk import Hub
 from stillup.sim.load import parse
 from stillup.sim.world import World
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
-import boards
+from tests.web import boards
 
 WITHIN_S = 40.0
 NOBODY = 'listen = "127.0.0.1:9"'

@@ -6,14 +6,11 @@ import csv
 import io
 import json
 import re
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-sys.path.append(str(Path(__file__).parents[1] / "daemon"))
 from stillup.cli.main import cli, run
 from stillup.cli.risk.sla_view import as_csv, render
 from stillup.cli.risk.switch import render as render_switch

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -21,10 +20,7 @@ from stillup.model.service import Confidence, State
 from stillup.model.verdict import Verdict
 from stillup.sim.provider.behaviour import Behaviour, Failure
 from stillup.store import Report, open_store
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "web"))
-import boards
-import talking
+from tests.web import boards, talking
 
 NOW = datetime(2026, 5, 12, 15, tzinfo=UTC)
 SESSION = {"session_id": "s", "model": {"id": "claude-opus-5-5", "display_name": "Opus"}, "workspace": {}}

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
-from sys import path
 
 import pytest
 
 from stillup.drill.due import Reason, Reminded, due, wants_word, words
-
-path.insert(0, str(Path(__file__).parent))
-import drills
+from tests.drill import drills
 
 NOW = drills.AT
 

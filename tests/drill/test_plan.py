@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from sys import path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stillup.drill.plan import AFTER, BEFORE, Reason, Weak, command, lines, practised, propose
 from stillup.drill.values import Kind, Play, Step
-
-path.insert(0, str(Path(__file__).parent))
-import drills
+from tests.drill import drills
 
 NOW = drills.AT
 MODES = tuple(

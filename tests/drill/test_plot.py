@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from pathlib import Path
-from sys import path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,9 +11,7 @@ import pytest
 from stillup.drill.plot import Point, scores, swim
 from stillup.drill.report import point_of
 from stillup.drill.values import Lane
-
-path.insert(0, str(Path(__file__).parent))
-import drills
+from tests.drill import drills
 
 
 def parsed(markup):

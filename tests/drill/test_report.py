@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from sys import path
 
 import pytest
 
 from stillup.drill.report import markdown, page, point_of, shown
 from stillup.drill.values import Alert, Happened, Lane, Step, Where
-
-path.insert(0, str(Path(__file__).parent))
-import drills
+from tests.drill import drills
 
 
 def test_the_finding_stands_first_and_what_it_was_played_with_is_said():

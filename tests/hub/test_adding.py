@@ -6,14 +6,12 @@ from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timedelta
 from random import Random
-from sys import path
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-path.insert(0, __file__.rpartition("/")[0])
 from stillup.daemon.cluster.records import Part, Partial
 from stillup.daemon.jobs import profile_of
 from stillup.errors import BadDataError

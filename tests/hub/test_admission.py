@@ -9,13 +9,11 @@ import pickle
 from datetime import timedelta
 from ipaddress import ip_address
 from random import Random
-from sys import path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-path.insert(0, __file__.rpartition("/")[0])
 from stillup.hub.address import Own, origin_of
 from stillup.hub.admission import NEAR, SENDER, WIDE, Gate
 from stillup.hub.debts import WAYS, Debts

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from random import Random
-from sys import path
 
 import pytest
 
-path.insert(0, __file__.rpartition("/")[0])
 from stillup.hub.values import CrowdReport, Reason
 from stillup.hub.weight import Counts
 from stillup.model.evidence import Standing

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from random import Random
-from sys import path
 
 import pytest
 
-path.insert(0, __file__.rpartition("/")[0])
 from stillup.daemon.jobs import profile_of
 from stillup.hub.desk import Hub
 from stillup.model.service import Family, State

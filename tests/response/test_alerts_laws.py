@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
-from pathlib import Path
 
 import msgspec
 from hypothesis import given, settings
@@ -26,9 +24,7 @@ from stillup.response.alerts.values import (
     Ticked,
     Work,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
-from alert_stories import STATES, at, rule, verdict
+from tests.response.alert_stories import STATES, at, rule, verdict
 
 SERVICES = ("claude", "chatgpt")
 PARTS = st.lists(st.sampled_from(("web", "api")), unique=True, max_size=2)

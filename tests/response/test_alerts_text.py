@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -16,9 +14,7 @@ from stillup.model.service import OutageClass, State
 from stillup.response.alerts.delivery import Delivery, Fate, Sent, after, wait_s
 from stillup.response.alerts.reasons import Kind, Reason
 from stillup.response.alerts.values import Decision, Note
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "web"))
-import boards
+from tests.web import boards
 
 NOW = boards.NOW
 SAID = Decision(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,9 +20,7 @@ from stillup.response.alerts.values import (
     Ticked,
     Work,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
-from alert_stories import at, play, rule, settings, steps, verdict  # importlib mode puts no folder on the path
+from tests.response.alert_stories import at, play, rule, settings, steps, verdict
 
 PLAIN = settings()
 BY_NIGHT = settings(rule(quiet=(window("12:05-13:00"),)), digest_min=14 * 60)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from sys import path
-
 import pytest
 
-path.insert(0, str(Path(__file__).parent))
-import known  # importlib mode puts no folder on the path
-
 from stillup.risk.need import Kind, Need, Way
+from tests.risk import known
 
 
 @pytest.fixture

@@ -55,9 +55,8 @@ def test_no_way_counts_as_none(need, figures):
     st.floats(0, 1),
 )
 def test_every_term_lies_between_none_and_one_and_they_are_the_sum(hours, part):
-    from known import Known, subject
-
     from stillup.risk.need import Kind, Need, Way
+    from tests.risk.known import Known, subject
 
     names = [f"s{n}" for n in range(len(hours))]
     shared = {(a, b): part for a in names for b in names if a < b}

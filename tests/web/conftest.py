@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from pathlib import Path
-from sys import path
 
 import pytest
 import uvicorn
@@ -22,11 +20,7 @@ from stillup.web.app import build
 from stillup.web.front import Front
 from stillup.web.site import Site
 from stillup.web.wire import Wire, configured
-
-path.insert(0, str(Path(__file__).parent))
-import boards  # importlib mode puts no folder on the path
-import paged
-import talking
+from tests.web import boards, paged, talking
 
 
 class StillClock:

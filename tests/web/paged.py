@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boards
 from lxml import html
 from msgspec import structs
 
 from stillup.model.service import Confidence, Scope, State
 from stillup.model.verdict import Verdict
+from tests.web import boards
 
 if TYPE_CHECKING:
     from litestar.testing import TestClient

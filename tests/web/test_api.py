@@ -5,7 +5,6 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import urlopen
 
-import boards
 import msgspec
 import pytest
 from litestar.testing import TestClient
@@ -15,6 +14,7 @@ from stillup.config.schema import Web
 from stillup.model.service import Capability, Stage, State
 from stillup.response.workarounds import Workaround
 from stillup.web.front import Front
+from tests.web import boards
 
 V1 = "/api/v1"
 ABOUT_CLAUDE = ("", "/verdict", "/evidence", "/forecast", "/reports", "/alternatives")

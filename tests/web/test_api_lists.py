@@ -4,7 +4,6 @@ from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
-import boards
 import msgspec
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from stillup.errors import StoreError
 from stillup.web.api import cursor as cursors
 from stillup.web.problems import Refusal
+from tests.web import boards
 
 V1 = "/api/v1"
 

@@ -2,7 +2,6 @@
 
 from urllib.parse import quote
 
-import boards
 import pytest
 from lxml import etree
 
@@ -10,6 +9,7 @@ from stillup.board import Board
 from stillup.config.schema import Web
 from stillup.model.service import Confidence, State
 from stillup.web.badge import _COLOURS, MOST_LABEL, badge, width
+from tests.web import boards
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -7,8 +7,6 @@ import base64
 import json
 
 import pytest
-import talking
-from talking import OPUS, PNG, TOKEN, file, only, talk_of, text_of
 
 from stillup.gateway.choices import Choice, Hop
 from stillup.gateway.core.values import Protocol
@@ -17,6 +15,8 @@ from stillup.sim.provider.behaviour import Behaviour, Failure, Reason
 from stillup.web.chat_answer import _note, address_of, offered
 from stillup.web.chat_wire import Heard, asking, heard
 from stillup.web.chat_words import MAX_BODY_BYTES, MAX_IMAGE_BYTES, MAX_TEXT_BYTES, Talk, Turn, Upload
+from tests.web import talking
+from tests.web.talking import OPUS, PNG, TOKEN, file, only, talk_of, text_of
 
 PDF = b"%PDF-1.7\n" + b"\0" * 40
 PROMPT = "tell-me-the-colour-of-secret-things"

@@ -6,15 +6,15 @@ import json
 import re
 
 import pytest
-import talking
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from talking import OPUS, only, text_of
 
 from stillup.sim.provider.behaviour import Behaviour, Failure
 from stillup.web.chat_seams import in_words, rendered, seams_of
 from stillup.web.chat_words import Seam
 from stillup.web.markdown import as_it_is, render_markdown
+from tests.web import talking
+from tests.web.talking import OPUS, only, text_of
 
 SECOND = "claude-opus-5 via second"
 SPOKEN = ("anthropic", "openai", "gemini")

@@ -7,9 +7,9 @@ import re
 from html import unescape
 
 import pytest
-from talking import OPUS, PNG, only, text_of
 
 from stillup.sim.provider.behaviour import Behaviour, Failure
+from tests.web.talking import OPUS, PNG, only, text_of
 
 HOSTILE = """\
 # hello

@@ -1,6 +1,5 @@
 """What a page tells strangers of whoever watches: nothing."""
 
-import boards
 import msgspec
 import pytest
 from msgspec import structs
@@ -11,6 +10,7 @@ from stillup.model.reason import Reason
 from stillup.model.service import Scope, State
 from stillup.secret import Secret
 from stillup.web.discreet import DiscreetArchive, discreet, discreet_verdict
+from tests.web import boards
 
 
 def own(state=State.OPERATIONAL, scope=Scope.YOUR_QUOTA):

@@ -5,7 +5,6 @@ import re
 from datetime import date, timedelta
 from math import inf, nan
 
-import boards
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,6 +21,7 @@ from stillup.web.draw.paint import figure, short
 from stillup.web.draw.recovery import _clean, _when
 from stillup.web.draw.scale import ceiling, clock_ticks, span_ticks
 from stillup.web.draw.tiles import level
+from tests.web import boards
 
 NOW = boards.NOW
 HOSTILE = "</title><script>alert(1)</script><img src=x onerror=alert(1)>\"' \u202e{{7*7}}" * 20

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from sys import path
-
 import pytest
 
 from stillup.drill.book import Book
@@ -12,9 +9,7 @@ from stillup.drill.plan import Weak, propose
 from stillup.drill.values import Kind, Lane, Play, Step, Where
 from stillup.errors import StoreError
 from stillup.secret import Secret
-
-path.insert(0, str(Path(__file__).parent.parent / "drill"))
-import drills
+from tests.drill import drills
 
 TOKEN = Secret("a-token-of-the-page")
 KNOWN = {"authorization": f"Bearer {TOKEN.reveal()}"}

@@ -3,13 +3,13 @@
 import asyncio
 import json
 
-import boards
 import httpx
 import msgspec
 import pytest
 
 from stillup.web.events import Events
 from stillup.web.ring import Ring
+from tests.web import boards
 
 
 class Listener:

@@ -4,7 +4,6 @@ import json
 import warnings
 from datetime import UTC, datetime, timedelta
 
-import boards
 import feedparser
 import pytest
 from icalendar import Calendar
@@ -16,6 +15,7 @@ from stillup.config.schema import Web
 from stillup.model.service import Stage, State
 from stillup.sources.decode import parse_xml
 from stillup.web.feed_items import MOST, items
+from tests.web import boards
 
 HOSTILE = "<script>alert(1)</script> & ]]> \x00\x0b\x1b[31m\ud800\ufffe\u202egnp.exe" + "x" * 1_000_000
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -4,7 +4,6 @@ import gzip
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import boards
 import httpx
 import pytest
 from litestar.testing import TestClient
@@ -13,6 +12,7 @@ from stillup.config.schema import Web
 from stillup.secret import Secret
 from stillup.web import front
 from stillup.web.front import Front
+from tests.web import boards
 
 HERE = "http://127.0.0.1:8780"
 TOKEN = "a-token-that-nobody-guesses"

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-import boards
 import pytest
 from litestar.testing import TestClient
 from msgspec import structs
 
 from stillup.config.schema import Web
 from stillup.web.front import Front
+from tests.web import boards
 
 
 def answer_of(site, path):

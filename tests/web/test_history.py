@@ -3,7 +3,6 @@
 import re
 from datetime import date, datetime, timedelta
 
-import boards
 import pytest
 from litestar.testing import TestClient
 from lxml import html
@@ -16,6 +15,7 @@ from stillup.model.service import Confidence, Family, State
 from stillup.web.app import build
 from stillup.web.mishaps import NO_HISTORY
 from stillup.web.past import bearing, cell, cursor_of, floored, months_of, read_cursor
+from tests.web import boards
 
 NOW = boards.NOW
 PAGE = {"accept": "text/html"}

@@ -1,12 +1,12 @@
 """What Prometheus is told."""
 
-import boards
 import pytest
 from litestar.testing import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from stillup.web.front import Front
 from stillup.web.traffic import route_class
+from tests.web import boards
 
 
 def read(text: str) -> dict:

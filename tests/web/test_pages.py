@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import boards
 import pytest
 from litestar.testing import TestClient
 from lxml import html
 from msgspec import structs
-from paged import BROWSER, faulty, main, page, words
 
 from stillup.catalog.load import catalogue
 from stillup.daemon.board import first_board
@@ -20,6 +18,8 @@ from stillup.response.playbook import Step
 from stillup.web.app import build
 from stillup.web.mishaps import error_page
 from stillup.web.pages import report_page, reported_page
+from tests.web import boards
+from tests.web.paged import BROWSER, faulty, main, page, words
 
 # --- what is said
 

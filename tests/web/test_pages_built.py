@@ -11,10 +11,10 @@ import pytest
 from litestar import get
 from litestar.testing import TestClient
 from lxml import html
-from paged import BROWSER, faulty, page
 
 from stillup.catalog.load import catalogue
 from stillup.web.app import build
+from tests.web.paged import BROWSER, faulty, page
 
 PAGES = ("/", "/claude", "/chatgpt", "/gemini", "/claude/report", "/method", "/nobody")
 BUDGET = 50 * 1024

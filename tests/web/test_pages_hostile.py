@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-import boards
 import pytest
 from lxml import html
 from msgspec import structs
-from paged import BROWSER, page, words
 
 from stillup.model.service import State
 from stillup.response.workarounds import Workaround
 from stillup.web.render import environment
+from tests.web import boards
+from tests.web.paged import BROWSER, page, words
 
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 EVIL = (

@@ -2,11 +2,11 @@
 
 import asyncio
 
-import boards
 import pytest
 
 from stillup.web.prepared import Key, Prepared, may_be_kept
 from stillup.web.traffic import Traffic
+from tests.web import boards
 
 
 class Application:

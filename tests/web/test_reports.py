@@ -7,7 +7,6 @@ import re
 from datetime import timedelta
 from random import Random
 
-import boards
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -23,6 +22,7 @@ from stillup.registry import load_source
 from stillup.sources.base import Context, Setting
 from stillup.web.app import build
 from stillup.web.front import Front
+from tests.web import boards
 
 HERE = {"Host": "127.0.0.1:8780"}
 FORM = {**HERE, "Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}

@@ -44,7 +44,7 @@ chain = ["second"]
 @pytest.fixture(scope="module")
 def assessor(tmp_path_factory):
     """Of a configuration with a hostile name, and backups for a task; looked at once."""
-    from boards import NOW
+    from tests.web.boards import NOW
 
     data = tmp_path_factory.mktemp("risk")
     (data / "toolkit.json").write_text(

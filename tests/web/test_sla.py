@@ -137,7 +137,7 @@ def test_a_page_that_has_it_leads_to_it(opened):
 
 
 def test_an_incident_that_is_over_leads_to_staying_or_switching_but_not_in_public(opened, site_of):
-    import boards
+    from tests.web import boards
 
     told = boards.MadeUpArchive()
     over = next((i for i in told.incidents(limit=50) if i.recovered_at is not None), None)
@@ -175,7 +175,7 @@ def test_the_drawings_are_sound_and_say_in_words_what_they_show():
 
 
 def test_a_board_without_services_has_no_such_page(opened):
-    import boards
+    from tests.web import boards
 
     bare = Board(at=boards.NOW)
     assert opened(sla=made_up, shown=bare, token=TOKEN).get("/sla", headers=KNOWN).status_code == 404

@@ -8,7 +8,6 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import boards
 import pytest
 
 from stillup.board import Board, Maintenance
@@ -22,6 +21,7 @@ from stillup.sources.base import Context, Setting
 from stillup.sources.statuspage import SOURCE
 from stillup.web.statuspage_updates import made_id
 from stillup.web.statuspage_view import STATUS_WORDS, View
+from tests.web import boards
 
 FILES = (
     "summary",

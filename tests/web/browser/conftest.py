@@ -23,7 +23,7 @@ from stillup.daemon.web import Serving
 from stillup.model.verdict import Verdict
 
 places.insert(0, str(Path(__file__).parent.parent))
-import boards
+from tests.web import boards
 
 CHROMIUM = Path(os.environ.get("STILLUP_CHROMIUM", "/usr/bin/chromium"))
 ARGUMENTS = [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import boards
 import pytest
 from playwright.sync_api import expect
+
+from tests.web import boards
 
 PAGES = {
     "incidents": "/incidents", "incident": f"/incidents/{boards.INCIDENT.id}", "history": "/claude/history",

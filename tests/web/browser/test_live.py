@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-import boards
 import pytest
 from msgspec import Struct, structs
 from playwright.sync_api import expect
@@ -14,6 +13,7 @@ from stillup.clock import SystemClock
 from stillup.config.schema import Web
 from stillup.model.service import State
 from stillup.model.verdict import Verdict
+from tests.web import boards
 
 DOWN = "Parts of Claude are down: claude.ai and Claude Console."
 UP = "Claude is up."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import boards
 import pytest
 from msgspec import structs
 from playwright.sync_api import expect
@@ -14,6 +13,7 @@ from stillup.hub.desk import Hub
 from stillup.model.service import Confidence, Scope, State
 from stillup.model.verdict import Verdict
 from stillup.response.workarounds import Workaround
+from tests.web import boards
 
 PAGES = {
     "index": "/", "one-down": "/claude", "one-suspected": "/cursor", "one-major": "/azure", "one-up": "/chatgpt",
