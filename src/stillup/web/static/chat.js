@@ -3,42 +3,88 @@
 "use strict";
 (() => {
   const KEY = "stillup.chat.1";
-  const MOST_KEPT = 2000000;
+  const MOST_KEPT = 2000000, LONGEST_KEPT = 400000;
   const IMAGE = 5 << 20, PDF = 10 << 20, TEXT = 512 << 10, FILES = 10, TURNS = 400, ALL = 26 << 20;
   const $ = (id) => document.getElementById(id);
   const form = $("ask"), text = $("text"), model = $("model"), talk = $("talk"), doing = $("doing");
   const send = $("send"), stop = $("stop"), files = $("files"), chosen = $("chosen");
 
-  let turns = [];      // {role, text, files: [{name, type, data}], about, seams, went, note, trouble}
+  let turns = [];      // {id, role, text, files: [{name, type, data}], about, seams, went, note, trouble}
   let waiting = [];    // files chosen for the next message
   let running = null;  // AbortController of the answer that is coming
+  let wanted = "";     // the model that was chosen last, though nobody may offer it now
+  const taken = new Set(); // ids of what was taken back here
 
   // --- the browser's storage: without files, they would not fit
 
   function keep() {
-    const kept = turns.map(({ files: own, ...rest }) => ({ ...rest, names: (own || []).map((f) => f.name) }));
+    const all = merged(stored().turns);
+    const kept = all.map(stripped);
+    let whole = true;
     try {
-      let said = JSON.stringify({ turns: kept, model: model.value, draft: text.value });
-      while (said.length > MOST_KEPT && kept.length > 2) {
-        kept.splice(0, 2);
-        said = JSON.stringify({ turns: kept, model: model.value, draft: text.value });
-      }
+      const told = () => JSON.stringify({ turns: kept, model: model.value || wanted, draft: text.value });
+      let said = told();
+      while (said.length > MOST_KEPT && kept.length > 2) { kept.splice(0, 2); said = told(); whole = false; }
       localStorage.setItem(KEY, said);
     } catch (_) {
-      // Storage is off or full: the tab still has everything.
+      whole = false; // storage is off or full: the tab still has everything
+    }
+    if (!running && all.length !== turns.length) { turns = all; showAll(); }
+    return whole;
+  }
+
+  function stripped({ id, role, text: words, about, seams, went, note, trouble, names, files: own }, at, all) {
+    const had = [...(names || []), ...(own || []).map((f) => f.name)];
+    let said = note;
+    if (running && role === "assistant" && at === all.length - 1) said = "The page was left before the answer came to its end.";
+    if (words.length > LONGEST_KEPT) said = [said, "Only its beginning is kept in this browser."].filter(Boolean).join(" ");
+    return { id, role, text: words.slice(0, LONGEST_KEPT), about, seams, went, note: said, trouble, names: had };
+  }
+
+  // What another tab has kept meanwhile stays; what is new here stands behind what it stood behind.
+  function merged(others) {
+    const all = others.filter((turn) => !taken.has(turn.id));
+    turns.forEach((turn, i) => {
+      const at = all.findIndex((other) => other.id === turn.id);
+      if (at >= 0) all[at] = turn;
+      else all.splice(i ? all.findIndex((other) => other.id === turns[i - 1].id) + 1 : 0, 0, turn);
+    });
+    return all;
+  }
+
+  function stored() {
+    try {
+      const kept = JSON.parse(localStorage.getItem(KEY) || "{}");
+      const found = (Array.isArray(kept.turns) ? kept.turns : [])
+        .filter((t) => t && (t.role === "user" || t.role === "assistant") && typeof t.text === "string")
+        .map((t, i) => ({ ...t, id: String(t.id || "old-" + i), files: [], seams: Array.isArray(t.seams) ? t.seams : [] }));
+      return { ...kept, turns: found };
+    } catch (_) {
+      return { turns: [] };
     }
   }
 
   function recall() {
-    try {
-      const kept = JSON.parse(localStorage.getItem(KEY) || "{}");
-      turns = (Array.isArray(kept.turns) ? kept.turns : [])
-        .filter((t) => t && (t.role === "user" || t.role === "assistant") && typeof t.text === "string")
-        .map((t) => ({ ...t, files: [] }));
-      return kept;
-    } catch (_) {
-      return {};
+    const kept = stored(), own = new Map(turns.map((t) => [t.id, t]));
+    // What this tab has is more: its files are not in the storage.
+    turns = kept.turns.map((t) => (own.has(t.id) && own.get(t.id).text.startsWith(t.text) ? own.get(t.id) : t));
+    return kept;
+  }
+
+  // Another tab kept something.
+  function overheard(event) {
+    if (event.key !== KEY && event.key !== null) return;
+    if (running) { // it is put together when the answer is there
+      if (!event.newValue) { turns.slice(0, -2).forEach((t) => t.item.remove()); turns = turns.slice(-2); }
+      return;
     }
+    const before = turns;
+    recall();
+    if (turns.length !== before.length || turns.some((t, i) => t !== before[i])) showAll();
+  }
+
+  function made(role, words, own) {
+    return { id: Date.now().toString(36) + Math.random().toString(36).slice(2, 10), role, text: words, files: own };
   }
 
   // --- showing
@@ -104,7 +150,10 @@
     }
     const tools = el("p", "turn-tools");
     if (turn.text) tools.append(button("Copy", () => copy(turn.text)));
-    if (turn === turns[turns.length - 1] && turn.role === "assistant") tools.append(button("Try again", again));
+    if (turn === turns[turns.length - 1] && turn.role === "assistant") {
+      tools.append(button("Try again", again));
+      if (turn.trouble && !turn.text) tools.append(button("Change the message", change));
+    }
     if (tools.childNodes.length) item.append(tools);
   }
 
@@ -214,7 +263,7 @@
   const LOST = { says: "The connection to this page was lost.", todo: "See whether `stillup up` still runs, then try again. Your message is still here." };
 
   async function ask() {
-    const turn = { role: "assistant", text: "", files: [] };
+    const turn = made("assistant", "", []);
     const asked = turns.map(({ role, text: words, files: own }) => ({ role, text: words, files: own || [] }));
     turns.push(turn);
     show(turn).setAttribute("aria-busy", "true");
@@ -251,33 +300,54 @@
   }
 
   async function hear(turn, body) {
-    let over = false;
-    for await (const [kind, told] of events(body)) {
+    let over = false, held = "", drawing = 0;
+    const draw = () => { // once a frame: where the page ends is dear to ask
+      drawing = 0;
+      if (!held) return;
       const follow = nearEnd();
-      if (kind === "about") {
-        turn.about = told;
-        turn.item.querySelector("h2").textContent = title(turn);
-      } else if (kind === "thinks") {
-        turn.item.dataset.thinks = "";
-      } else if (kind === "text") {
-        turn.text += told.text;
-        turn.words.append(told.text);
-      } else if (kind === "html") {
-        turn.words.innerHTML = told.html;
-        turn.words.classList.remove("plain");
-        turn.dressed = true;
-      } else if (kind === "seams") {
-        turn.seams = told.seams; // where they stand in the text is for the server to see
-        turn.went = told.note;
-      } else if (kind === "over") {
-        turn.note = told.note;
-        over = true;
-      } else if (kind === "trouble") {
-        throw told;
-      }
+      turn.words.append(held);
+      held = "";
       if (follow) scrollTo({ top: document.documentElement.scrollHeight });
+    };
+    try {
+      over = await each();
+    } finally {
+      cancelAnimationFrame(drawing);
+      draw();
     }
     if (!over) throw LOST;
+
+    async function each() {
+      let ended = false;
+      for await (const [kind, told] of events(body)) {
+        if (kind === "about") {
+          turn.about = told;
+          turn.item.querySelector("h2").textContent = title(turn);
+        } else if (kind === "thinks") {
+          turn.item.dataset.thinks = "";
+        } else if (kind === "text") {
+          turn.text += told.text;
+          held += told.text;
+          drawing = drawing || requestAnimationFrame(draw);
+        } else if (kind === "html") {
+          const follow = nearEnd();
+          held = "";
+          turn.words.innerHTML = told.html;
+          turn.words.classList.remove("plain");
+          turn.dressed = true;
+          if (follow) scrollTo({ top: document.documentElement.scrollHeight });
+        } else if (kind === "seams") {
+          turn.seams = told.seams; // where they stand in the text is for the server to see
+          turn.went = told.note;
+        } else if (kind === "over") {
+          turn.note = told.note;
+          ended = true;
+        } else if (kind === "trouble") {
+          throw told;
+        }
+      }
+      return ended;
+    }
   }
 
   async function settle(turn) {
@@ -290,8 +360,9 @@
     }
     turns.forEach((t) => { if (t.role === "assistant") finish(t); });
     busy(false);
-    say(turn.trouble ? "No whole answer." : turn.note === "Stopped." ? "Stopped." : "The answer is there.");
-    keep();
+    const whole = keep();
+    const told = turn.trouble ? "No whole answer." : turn.note === "Stopped." ? "Stopped." : "The answer is there.";
+    say(whole ? told : told + " This browser keeps no more of the conversation: save it as Markdown.");
     if (matchMedia("(pointer: fine)").matches) text.focus({ preventScroll: true }); // elsewhere a keyboard would come up
   }
 
@@ -307,7 +378,7 @@
   function submit() {
     if (running || send.disabled) return;
     if (!text.value.trim() && !waiting.length) { say("There is no message to send."); text.focus(); return; }
-    const turn = { role: "user", text: text.value, files: waiting };
+    const turn = made("user", text.value, waiting);
     turns.push(turn);
     show(turn);
     waiting = [];
@@ -321,8 +392,29 @@
   function again() {
     if (running) return;
     const last = turns[turns.length - 1];
-    if (last && last.role === "assistant") { turns.pop(); last.item.remove(); }
+    if (last && last.role === "assistant") takeBack();
     if (turns.length) ask();
+  }
+
+  function takeBack() {
+    const turn = turns.pop();
+    taken.add(turn.id);
+    turn.item.remove();
+    return turn;
+  }
+
+  // The last message comes back to be written anew, with its files: one that cannot be sent would stop all that follow.
+  function change() {
+    if (running) return;
+    takeBack();
+    const asked = turns.length && turns[turns.length - 1].role === "user" ? takeBack() : { text: "", files: [] };
+    text.value = [asked.text, text.value].filter(Boolean).join("\n");
+    waiting = [...asked.files, ...waiting].slice(0, FILES);
+    showChosen();
+    keep();
+    $("tools").hidden = !turns.length;
+    say("");
+    text.focus();
   }
 
   function chain() {
@@ -334,7 +426,7 @@
   function clear() {
     if (!confirm("Clear this conversation from this browser? The gateway's journal keeps its exchanges.")) return;
     turns = [];
-    localStorage.removeItem(KEY);
+    try { localStorage.removeItem(KEY); } catch (_) { /* it is off */ }
     showAll();
     say("Cleared.");
     text.focus();
@@ -354,6 +446,7 @@
   function begin() {
     if (form.elements.before.value.length > 2) return; // the page came back from a form without us: leave it as it is
     const kept = recall();
+    wanted = typeof kept.model === "string" ? kept.model : "";
     if ([...model.options].some((o) => o.value === kept.model)) model.value = kept.model;
     if (!text.value && typeof kept.draft === "string") text.value = kept.draft;
     showAll();
@@ -367,7 +460,7 @@
     files.addEventListener("change", () => { attach([...files.files]); files.value = ""; });
     text.addEventListener("input", () => { clearTimeout(begin.soon); begin.soon = setTimeout(keep, 400); });
     addEventListener("pagehide", keep);
-    addEventListener("storage", (event) => { if (event.key === KEY && !running) { recall(); showAll(); } });
+    addEventListener("storage", overheard);
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && running) running.abort();
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target === text) { event.preventDefault(); submit(); }
