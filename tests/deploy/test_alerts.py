@@ -110,7 +110,7 @@ CASES = (
         "StillupDatabaseAway",
         {'stillup_unsaved_minutes{instance="a"}': "0+0.25x40", 'stillup_unsaved_minutes{instance="b"}': "0x40"},
         "6m",
-        "What is judged waits for the database, and alerts with it",
+        "What is judged waits for the database",
     ),
     Case("StillupDatabaseAway", {'stillup_unsaved_minutes{instance="a"}': "1x40"}, "6m", None),
     Case(

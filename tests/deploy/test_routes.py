@@ -47,6 +47,7 @@ class Three:
     def server(self, name, text, client, route, environment):
         for was, port in (("4222", client), ("6222", route)):
             text = text.replace(f'listen: "0.0.0.0:{was}"', f'listen: "127.0.0.1:{port}"')
+        text = text.replace('http: "127.0.0.1:8222"', f'http: "127.0.0.1:{free_port()}"')
         config = self.folder / f"{name}.conf"
         config.write_text(text.replace("/data", str(self.folder / name)))
         with (self.folder / f"{name}.log").open("ab") as log:
