@@ -9,11 +9,11 @@ from litestar.testing import TestClient
 from lxml import html
 from msgspec import structs
 
-from stillup.catalog.load import catalogue
+from stillup.catalog.load import catalogue, outage_classes
 from stillup.daemon.board import first_board
 from stillup.hub.values import Admission, Reason
-from stillup.model.service import Confidence, Problem, Scope, State
-from stillup.model.verdict import Verdict
+from stillup.model.service import Confidence, OutageClass, Problem, Scope, State
+from stillup.model.verdict import Forecast, Verdict
 from stillup.response.playbook import Step
 from stillup.web.app import build
 from stillup.web.mishaps import error_page
@@ -68,6 +68,21 @@ def test_before_the_first_minute_is_over_the_front_says_so_and_not_that_nobody_c
     assert words(page(client, "/").xpath("//h1")[0]) == "Not judged yet."
     assert "The first verdict comes with the next full minute." in main(client, "/")
     assert "No source could be read" not in main(client, "/")
+
+
+def test_how_long_it_takes_is_said_from_now_on_and_agrees_with_the_curve(showing):
+    told = boards.verdict(forecast=Forecast(p50_s=600.0, p10_s=60.0, p90_s=3600.0))
+    left = Forecast(p50_s=6600.0, p10_s=1560.0, p90_s=36_000.0)
+    client = showing(services={"claude": boards.claude(verdict=told, left=left)})
+    assert "about 1 h 50 min from now" in main(client, "/claude")
+    assert "Four in five such faults end 26 min to 10 h from now." in main(client, "/claude")
+    assert "About 1 h 50 min more." in main(client, "/")
+
+
+def test_a_kind_of_fault_that_is_not_known_yet_has_no_chance_beside_it(showing):
+    unknown = outage_classes()[OutageClass.UNKNOWN]
+    client = showing(services={"claude": boards.claude(likely=unknown, likely_p=0.29)})
+    assert f"{unknown.title}. {unknown.impact}" in main(client, "/claude")
 
 
 def test_what_is_to_be_typed_stands_as_code_on_a_page_of_trouble():
