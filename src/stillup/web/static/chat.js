@@ -300,19 +300,20 @@
   }
 
   async function hear(turn, body) {
-    let over = false, held = "", drawing = 0;
-    const draw = () => { // once a frame: where the page ends is dear to ask
+    let over = false, held = "", drawing = 0, wait = 16;
+    const draw = () => { // the longer an answer, the dearer it is to lay out: at most a fifth of the time goes into it
       drawing = 0;
       if (!held) return;
-      const follow = nearEnd();
+      const since = performance.now(), follow = nearEnd();
       turn.words.append(held);
       held = "";
       if (follow) scrollTo({ top: document.documentElement.scrollHeight });
+      wait = Math.max(16, 4 * (performance.now() - since));
     };
     try {
       over = await each();
     } finally {
-      cancelAnimationFrame(drawing);
+      clearTimeout(drawing);
       draw();
     }
     if (!over) throw LOST;
@@ -328,7 +329,7 @@
         } else if (kind === "text") {
           turn.text += told.text;
           held += told.text;
-          drawing = drawing || requestAnimationFrame(draw);
+          drawing = drawing || setTimeout(draw, wait);
         } else if (kind === "html") {
           const follow = nearEnd();
           held = "";
