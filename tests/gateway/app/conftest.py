@@ -38,6 +38,15 @@ protocol = "{protocol}"
 base_url = "{url}{path}"
 {more}
 """
+CLOUD = """
+[[gateway.upstreams]]
+id = "cloud"
+protocol = "bedrock"
+base_url = "{url}"
+region = "us-east-1"
+key_env = "A_KEY"
+"""
+"""Models on Amazon Bedrock, by A's key."""
 
 
 class Speech:

@@ -3,16 +3,8 @@
 import pytest
 
 from stillup.sim.provider.behaviour import Behaviour, Failure
-from tests.gateway.app.conftest import MESSAGES, SPEECHES, WHOLES, Client, words
+from tests.gateway.app.conftest import CLOUD, MESSAGES, SPEECHES, WHOLES, Client, words
 
-CLOUD = """
-[[gateway.upstreams]]
-id = "cloud"
-protocol = "bedrock"
-base_url = "{url}"
-region = "us-east-1"
-key_env = "A_KEY"
-"""
 MODEL = "cloud/anthropic.claude-simulated-1"
 messages = pytest.mark.parametrize("speech", [s for s in SPEECHES if s.protocol == "messages"], ids=repr)
 

@@ -5,16 +5,8 @@ import json
 import pytest
 
 from stillup.sim.provider.behaviour import Behaviour, Called, Failure
-from tests.gateway.app.conftest import SPEECHES, STREAMS, WHOLES, Client, words
+from tests.gateway.app.conftest import CLOUD, SPEECHES, STREAMS, WHOLES, Client, words
 
-CLOUD = """
-[[gateway.upstreams]]
-id = "cloud"
-protocol = "bedrock"
-base_url = "{url}"
-region = "us-east-1"
-key_env = "A_KEY"
-"""
 NOVA = "cloud/amazon.nova-simulated-1"
 TEXT = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen."
 SCRIPT = {"text": TEXT, "verbatim": True}

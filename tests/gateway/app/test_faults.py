@@ -9,7 +9,7 @@ import pytest
 
 from stillup.gateway.faults.drill import MODES, Mode
 from stillup.sim.provider.behaviour import Behaviour
-from tests.gateway.app.conftest import (
+from tests.gateway.app.conftest import CLOUD, (
     KEYS,
     MESSAGES,
     SPEECHES,
@@ -288,14 +288,6 @@ async def test_where_there_are_users_only_those_who_may_do(start, a):
     assert shown["by"] == "ann"
 
 
-CLOUD = """
-[[gateway.upstreams]]
-id = "cloud"
-protocol = "bedrock"
-base_url = "{url}"
-region = "us-east-1"
-key_env = "A_KEY"
-"""
 
 
 @pytest.mark.parametrize("model", ["anthropic.claude-simulated-1", "amazon.nova-simulated-1"])
