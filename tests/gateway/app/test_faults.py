@@ -9,7 +9,8 @@ import pytest
 
 from stillup.gateway.faults.drill import MODES, Mode
 from stillup.sim.provider.behaviour import Behaviour
-from tests.gateway.app.conftest import CLOUD, (
+from tests.gateway.app.conftest import (
+    CLOUD,
     KEYS,
     MESSAGES,
     SPEECHES,
@@ -286,8 +287,6 @@ async def test_where_there_are_users_only_those_who_may_do(start, a):
     assert (await client.send("DELETE", "/stillup/fault", [bob])).status == 403
     (shown,) = json.loads((await client.send("GET", "/stillup/fault", [bob])).body)["drills"]
     assert shown["by"] == "ann"
-
-
 
 
 @pytest.mark.parametrize("model", ["anthropic.claude-simulated-1", "amazon.nova-simulated-1"])
