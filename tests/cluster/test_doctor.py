@@ -52,7 +52,7 @@ def test_a_process_that_is_well_is_told_with_what_it_says_of_itself():
         ({"version": "0.0.1"}, f"it is of version 0.0.1, this is {__version__}"),
         (
             {"says": {"trouble": "the database is away"}},
-            "the database is away: what it judges waits, and alerts with it",
+            "the database is away: what it judges waits to be written",
         ),
     ],
 )

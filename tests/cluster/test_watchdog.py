@@ -62,10 +62,10 @@ def test_a_restart_within_that_time_is_nothing():
     assert watch.look(after(40), [], ()) == ()
 
 
-def test_that_alerts_wait_for_the_database_is_told_without_it_and_not_for_a_moment():
+def test_that_nothing_is_kept_is_told_without_the_database_and_not_for_a_moment():
     watch, stuck = Watch(Expect(), 30), [beat("m1", trouble="the database is away"), beat("m2")]
     assert watch.look(T, stuck, ()) == ()
-    assert watch.look(after(30), stuck, ()) == ("alerts wait: the database is away (says m1)",)
+    assert watch.look(after(30), stuck, ()) == ("nothing is kept: the database is away (says m1)",)
     assert watch.look(after(31), [beat("m1", trouble=""), beat("m2")], ()) == ()
     assert watch.look(after(32), stuck, ()) == ()
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import Engine, event
 
 from stillup.board import Board
 from stillup.clock import SystemClock
@@ -376,3 +377,37 @@ def test_without_rules_nothing_runs(tmp_path):
     assert not alerting.is_wanted
     assert alerting.metrics() == b""
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_database_that_cannot_be_written_keeps_nobody_from_being_told(
+    config_of, run_alerts, commit, monkeypatch
+):
+    monkeypatch.setattr("stillup.daemon.alerts.way.PATIENCE_S", 0.2)
+    monkeypatch.setattr("stillup.daemon.alerts.way._PROBE_S", 0.2)
+    is_shut = False
+
+    def limit(conn):
+        conn.exec_driver_sql(f"PRAGMA query_only={int(is_shut)}")
+
+    event.listen(Engine, "begin", limit)
+    try:
+        async with http_receiver() as receiver:
+            config = config_of(f"http://{receiver.address}/hook")
+            alerting, said = run_alerts(config)
+            await ready(alerting, config)
+            is_shut = True
+            at = datetime.now(UTC)
+            verdict = boards.verdict(at=at, incident="claude-1")
+            alerting.show(replace(boards.board(claude=boards.claude(verdict=verdict, components={})), at=at), [])
+            await until(lambda: kinds(receiver) == ["broke"], said)
+            assert "sent all the same" in said[-1]
+            is_shut = False
+            await until(lambda: not alerting.is_aside)
+            assert [r.message.key for r in rows(config, Status.DELIVERED)] == [receiver.got[0]["headers"]["webhook-id"]]
+            with open_store(config.database) as store:
+                store.commit_step([verdict], [], {})
+            commit(config, "ok")
+            alerting.look()
+            await until(lambda: kinds(receiver) == ["broke", "back"])
+    finally:
+        event.remove(Engine, "begin", limit)

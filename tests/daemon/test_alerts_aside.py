@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -90,7 +91,7 @@ async def machine(server, tmp_path):
 
 async def until(true):
     """Wait until it is so; what never is ends the test by its own limit."""
-    for _ in range(4000):
+    for _ in range(12000):
         if true():
             return
         await asyncio.sleep(0.01)
@@ -326,3 +327,52 @@ async def test_what_was_sent_as_the_database_went_away_is_not_sent_again(server,
         one.alerting.look()
         await until(lambda: "back" in kinds(receiver))
     assert kinds(receiver) == ["broke", "back"]
+
+
+async def test_a_database_that_hangs_is_one_that_is_away(server, machine):
+    story = Story(server)
+    async with http_receiver() as receiver:
+        one = machine("one", f"http://{receiver.address}/hook")
+        await ready(server, one)
+        server.signal_all(signal.SIGSTOP)
+        try:
+            story.goes("major", one)
+            await until(lambda: kinds(receiver) == ["broke"])
+        finally:
+            server.signal_all(signal.SIGCONT)
+        await until(lambda: not one.alerting.is_aside)
+        await until(lambda: {r.message.key for r in rows(server, Status.DELIVERED)} == keys(receiver))
+    assert kinds(receiver) == ["broke"]
+
+
+async def test_a_database_that_takes_no_writing_is_one_that_is_away(server, machine):
+    story = Story(server)
+    async with http_receiver() as receiver:
+        one = machine("one", f"http://{receiver.address}/hook")
+        await ready(server, one)
+        server.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+        server.sql("SELECT pg_reload_conf()")
+        story.goes("major", one)
+        await until(lambda: kinds(receiver) == ["broke"])
+        story.goes("ok", one)
+        await until(lambda: kinds(receiver) == ["broke", "back"])
+        server.sql("ALTER SYSTEM RESET default_transaction_read_only")
+        server.sql("SELECT pg_reload_conf()")
+        await until(lambda: not one.alerting.is_aside)
+        await until(lambda: {r.message.key for r in rows(server, Status.DELIVERED)} == keys(receiver))
+    assert kinds(receiver) == ["broke", "back"]
+
+
+async def test_a_blink_of_the_database_changes_nothing(server, machine, monkeypatch):
+    monkeypatch.setattr(way, "PATIENCE_S", 600.0)
+    story = Story(server)
+    async with http_receiver() as receiver:
+        one = machine("one", f"http://{receiver.address}/hook")
+        await ready(server, one)
+        server.stop()
+        story.goes("partial", one)
+        await until(lambda: any("nothing listens" in line for line in one.said))
+        server.start()
+        story.is_written()
+        await until(lambda: kinds(receiver) == ["broke"])
+        assert not any("all the same" in line for line in one.said)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from stillup.board import Board
 from stillup.channels.make import address_of, check
 from stillup.clock import Clock
+from stillup.daemon.alerts.aside import Aside, InMemory
 from stillup.daemon.alerts.metrics import exposition
 from stillup.daemon.alerts.rules import settings_of
 from stillup.daemon.alerts.senders import From, Senders
@@ -37,7 +38,6 @@ from stillup.store.outbox import Status
 
 if TYPE_CHECKING:
     from stillup.config import Config
-    from stillup.daemon.alerts.aside import Aside
     from stillup.daemon.alerts.way import Book, Deciding
 
 Say = Callable[[str], None]
@@ -87,6 +87,8 @@ class Alerting:
             check(address)
         self._recent = Recent()
         self._senders = Senders(addresses, party, clock, self._say, self._recent.went, self._recent.known)
+        self._shared: Aside | None = None
+        self._memory = InMemory()
         self._aside: Aside | None = None
         self._has_begun = False
         self._page: str | None = None
@@ -108,12 +110,13 @@ class Alerting:
     def start(self, page: str | None = None, aside: Aside | None = None) -> None:
         """Begin; ``page`` is the address of the web page, for links, as ``http://127.0.0.1:8780``.
 
-        ``aside`` is where to decide while the database is away; without it alerts wait for it.
+        ``aside`` is where to decide while a database of several machines is away; without it alerts wait for it. Beside
+        a file of this machine alone it is this process's memory.
         """
         if not self.is_wanted:
             return
         self._page = page.rstrip("/") if page else None
-        self._aside = aside
+        self._shared = aside
         self._thread = Thread(target=self._live, name="alerts", daemon=True)
         self._thread.start()
 
@@ -175,18 +178,26 @@ class Alerting:
         news = asyncio.Event()
         self._loop, self._news = asyncio.get_running_loop(), news
         with Kept(self._config, self._environ, self._say) as kept:
-            aside = None if kept.is_passing else self._aside
-            way = Way(kept, self._party, aside, self._clock, self._say, self._recent, lambda: self._senders.is_sending)
-            turn, outbox = kept.turn(self._party), kept.store.outbox
-            sources = [From(turn, outbox)]
-            if aside is not None:
-                sources = [From(SendsFromAside(aside), aside), From(SendsFromDatabase(turn, aside), outbox)]
+            sources = self._sources(kept)
+            way = Way(kept, self._party, self._aside, self._clock, self._say, self._recent, self._senders)
             async with Net(self._clock, timeout_s=15.0) as net, asyncio.TaskGroup() as group:
                 sending = group.create_task(self._senders.run(sources, net))
                 await self._decide(kept, way, news)
                 self._senders.leave()
                 await asyncio.wait((sending,), timeout=_LEAVE_S if self._senders.is_sending else 0.0)
                 sending.cancel()  # what is still being sent is in doubt, and the next process will see that it is
+
+    def _sources(self, kept: Kept) -> list[From]:
+        """Where messages come from, and with them what stands in for a database that is away."""
+        turn, outbox = kept.turn(self._party), kept.store.outbox
+        self._memory.turn = turn
+        if kept.is_passing or not (self._shared or kept.is_alone):
+            self._aside = None
+            return [From(turn, outbox)]
+        self._aside = aside = self._shared or self._aside or Aside(self._memory, self._say)
+        # A lock is never given up, a turn on the bus is: whoever has the one would wait for the other for ever.
+        sends = SendsFromDatabase(None if self._shared and kept.is_alone else turn, aside)
+        return [From(SendsFromAside(aside), aside), From(sends, outbox)]
 
     async def _decide(self, kept: Kept, way: Way, news: asyncio.Event) -> None:
         self._has_begun = False

@@ -1,4 +1,4 @@
-"""What alerts decide and send while the database is away: one document on the bus, which whoever comes next finds.
+"""What alerts decide and send while the database is away: one document, in a cluster where whoever comes next finds it.
 
 It is an outbox like the database's, of one party: the same decisions, the same senders, the same four states of a
 message. Only one process at a time keeps it, and each of its words replaces the one before, by number: whoever was
@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from stillup.bus.base import UNREADABLE
 from stillup.errors import StoreError
 from stillup.model.reason import Reason
 from stillup.response.alerts.aside import key_of
@@ -28,6 +29,7 @@ from stillup.store.outbox import Queued, Settled, Status
 
 if TYPE_CHECKING:
     from stillup.board import Board
+    from stillup.daemon.alerts.turn import Turn
     from stillup.model.verdict import Verdict
 
 MOST_BYTES = 900_000
@@ -56,6 +58,33 @@ class Place(Protocol):
     def write(self, value: bytes, revision: int) -> int | None:
         """Replace that revision of it; the new one, None where somebody else has replaced it."""
         ...
+
+
+class InMemory:
+    """On one machine: it ends with this process, for where the database cannot be written nothing else can be."""
+
+    is_there = True
+
+    def __init__(self) -> None:
+        self.turn: Turn | None = None
+        """Who of the processes of this machine decides; None: nobody yet."""
+        self._value, self._revision = b"", 0
+
+    @property
+    def number(self) -> int | None:
+        """Of our turn."""
+        return 1 if self.turn is not None and self.turn.taken() else None
+
+    def read(self) -> tuple[bytes, int]:
+        """What lies there."""
+        return self._value, self._revision
+
+    def write(self, value: bytes, revision: int) -> int | None:
+        """Replace it."""
+        if revision != self._revision:
+            return None
+        self._value, self._revision = value, revision + 1
+        return self._revision
 
 
 class Document(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -198,7 +227,7 @@ class Aside:
     def _unpacked(self, value: bytes) -> Document | None:
         try:
             return _decoder.decode(zlib.decompressobj().decompress(value, _MOST_READ))
-        except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError) as exc:
+        except (zlib.error, *UNREADABLE) as exc:
             self._say(f"what was kept on the bus cannot be read by this version: {type(exc).__name__}")
             return None
 

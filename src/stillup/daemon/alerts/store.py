@@ -53,9 +53,14 @@ class Kept:
     ) -> None:
         self._stack.close()
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether only this machine has it."""
+        return isinstance(self._where, Path) or self.is_passing
+
     def turn(self, party: str) -> Turn:
         """Who of those with this database sends for a party."""
-        if isinstance(self._where, Path) or self.is_passing:
+        if self.is_alone:
             return self._stack.enter_context(Lock(self._folder / f"alerts-{party}.lock"))
         held = Held(self.store.outbox, party, uuid4().hex, self._say)
         self._stack.callback(held.give_up)

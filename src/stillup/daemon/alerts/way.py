@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stillup.board import Board
     from stillup.clock import Clock
     from stillup.daemon.alerts.aside import Aside
+    from stillup.daemon.alerts.senders import Senders
     from stillup.daemon.alerts.store import Kept
     from stillup.daemon.alerts.turn import Turn
     from stillup.model.evidence import Evidence
@@ -141,8 +142,8 @@ class Recent:
 class Way:
     """Decides where a look is done, and brings what was decided beside the database into it when that is back.
 
-    ``aside`` None: there is no place beside the database, and alerts wait for it. ``is_sending`` says whether anything
-    is, from anywhere: from one to the other is gone only while nothing is, for what is under way is in neither.
+    ``aside`` None: there is no place beside the database, and alerts wait for it. From one to the other
+    is gone only while none of ``senders`` sends, for what is under way is in neither.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class Way:
         clock: Clock,
         say: Callable[[str], None],
         recent: Recent,
-        is_sending: Callable[[], bool],
+        senders: Senders,
     ) -> None:
         self._kept = kept
         self._party = party
@@ -161,7 +162,7 @@ class Way:
         self._clock = clock
         self._say = say
         self._recent = recent
-        self._is_sending = is_sending
+        self._senders = senders
         self._database = InDatabase(kept, party)
         self._state: AlertState | None = None
         """As the database had it last."""
@@ -221,11 +222,11 @@ class Way:
         if not aside.is_ours or now_s - self._failing_s < PATIENCE_S:
             return False
         aside.rests = True
-        if self._is_sending():
+        if self._senders.is_sending:
             return False
         aside.begin(self._state, self._recent.unwritten(self._clock.now()))
         aside.rests = False
-        self._say(f"{exc}; what is to be said is kept on the bus meanwhile, and sent from there")
+        self._say(f"{exc}; what is to be said is sent all the same, and written there later")
         return True
 
     def _is_back(self, aside: Aside) -> bool:
@@ -234,7 +235,7 @@ class Way:
         It is asked in a thread: one that hangs must not hold anything up.
         """
         if aside.rests:
-            return not self._is_sending()
+            return not self._senders.is_sending
         probe = self._probe
         if probe is not None and not probe.done():
             return False
@@ -244,7 +245,7 @@ class Way:
             self._probed_s = self._clock.monotonic_s()
             self._probe = asyncio.create_task(asyncio.to_thread(self._answers))
         aside.rests = is_back
-        return is_back and not self._is_sending()
+        return is_back and not self._senders.is_sending
 
     def _answers(self) -> bool:
         try:
@@ -267,18 +268,24 @@ class Way:
 
 
 class SendsFromDatabase:
-    """The turn to send what the database has: ours as always, unless something else is to be sent first."""
+    """The turn to send what the database has: ours as always, unless something else is to be sent first.
 
-    def __init__(self, turn: Turn, aside: Aside) -> None:
-        self.who, self.renew_s = turn.who, turn.renew_s
+    ``turn`` None: several processes share a file, and only the bus says whose turn it is.
+    """
+
+    def __init__(self, turn: Turn | None, aside: Aside) -> None:
+        self.who, self.renew_s = turn.who if turn else None, (turn and turn.renew_s) or 1.0
         self._turn = turn
         self._aside = aside
 
     def taken(self) -> bool:
         """Whether we have it now."""
         aside = self._aside
-        may = (aside.is_ours or not aside.is_reachable) and not (aside.is_open or aside.rests)
-        return may and self._turn.taken()
+        if aside.is_open or aside.rests:
+            return False
+        if self._turn is None:
+            return aside.is_ours
+        return (aside.is_ours or not aside.is_reachable) and self._turn.taken()
 
 
 class SendsFromAside:

@@ -160,7 +160,7 @@ def _wrong_with(beat: Beat, watches: str) -> Iterator[str]:
     if beat.version != __version__:
         yield f"it is of version {beat.version}, this is {__version__}"
     if beat.says.get("trouble"):
-        yield f"{beat.says['trouble']}: what it judges waits, and alerts with it"
+        yield f"{beat.says['trouble']}: what it judges waits to be written"
 
 
 def partition_says(
@@ -224,7 +224,7 @@ def database_says(conn: Connection, name: str, prefix: str) -> tuple[Mark, str]:
         return Mark.WRONG, f"belongs to the installation {whose!r}, not to this"
     refuse_half_moved(conn, name)
     if takes_no_writing(conn):
-        return Mark.WRONG, f"{kind}: takes no writing (read-only, or a standby); what is judged waits, alerts with it"
+        return Mark.WRONG, f"{kind}: takes no writing (read-only, or a standby); what is judged waits to be written"
     return Mark.WELL if is_server else Mark.WORTH_A_WORD, kind
 
 

@@ -167,7 +167,7 @@ class _Known(Collector):
         age, now = GaugeMetricFamily("stillup_judged_age_seconds", says, labels=("service",)), here.clock.now()
         for name, word in self._words.items():
             age.add_metric((name,), max(0.0, (now - word.at).total_seconds()))
-        says = "Judged minutes of all monitors that wait for the database; while any does, alerts wait too"
+        says = "Judged minutes of all monitors that wait for the database"
         waiting = sum(int(n) for b in self._beats if (n := b.says.get("unsaved", "")).isdecimal() and len(n) < 10)
         yield from (there, wanted, age, GaugeMetricFamily("stillup_unsaved_minutes", says, value=waiting))
 

@@ -169,6 +169,6 @@ class Monitoring:
             beats["judged"] = f"{min(told):%Y-%m-%dT%H:%M:%SZ}" if told else ""
             waiting = [o.judging.saver for o in owners.values() if o.is_judging]
             beats["unsaved"] = str(sum(saver.waiting for saver in waiting))
-            beats["alerts"] = "aside" if self._alerting.is_aside else ""
+            beats["alerts"] = "kept on the bus" if self._alerting.is_aside else ""
             beats["trouble"] = next((s.trouble for s in waiting if s.trouble), "")
             await self._here.clock.sleep(_BEAT_S)

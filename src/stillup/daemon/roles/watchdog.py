@@ -48,8 +48,8 @@ class Watch:
     def look(self, now: datetime, beats: Sequence[Beat], unjudged: Sequence[str]) -> tuple[str, ...]:
         """What is wrong now, a sentence each: what has lasted long enough, and services that are not judged.
 
-        A role that is short of processes, and monitors whose database cannot be used: then alerts wait, which only
-        this word, that needs no database, can say.
+        A role that is short of processes, and monitors whose database cannot be used: alerts go out over the bus
+        then, but there is a bound to what can wait.
         """
         found = []
         for role in ROLES:
@@ -59,7 +59,7 @@ class Watch:
         stuck = [b for b in beats if b.role == "monitor" and b.says.get("trouble")]
         if self._lasts("database", now, is_so=bool(stuck)):
             found.append(
-                f"alerts wait: {stuck[0].says['trouble']} (says {', '.join(b.replica for b in stuck[:_NAMED])})"
+                f"nothing is kept: {stuck[0].says['trouble']} (says {', '.join(b.replica for b in stuck[:_NAMED])})"
             )
         if unjudged:
             named = ", ".join(unjudged[:_NAMED]) + (
