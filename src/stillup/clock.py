@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Protocol
 
 
@@ -79,22 +80,24 @@ class ScaledClock:
 class PatientClock(ScaledClock):
     """A scaled clock that waits for a machine that is behind: it goes by what the event loop got round to.
 
-    It stands until :meth:`going`. While the loop comes round quickly it is a :class:`ScaledClock`; a round that takes
-    longer than ``LONGEST_S`` counts as that long, so that at 150 times real time a busy machine makes the play last
-    longer, not the readings come minutes late. ``steady`` is the machine's own clock.
+    It stands but for :meth:`going`. While the loop comes round quickly it is a :class:`ScaledClock`; of a round that
+    takes longer than ``LONGEST_S`` so much counts, or ``LEAST`` of it where that is more. So at 150 times real time a
+    busy machine makes a play last up to four times as long, and readings do not come minutes late. ``steady`` is the
+    machine's own clock.
     """
 
     LONGEST_S = 0.02
+    LEAST = 0.25
     _BEAT_S = 0.005
 
     def __init__(self, start: datetime, speed: float, steady: Callable[[], float] = time.monotonic) -> None:
         super().__init__(start, speed)
         self._steady = steady
-        self._gone = (0.0, steady())
+        self._gone = (0.0, inf)
         """Real seconds that count, and when they were added up: one value, as other threads read it too."""
 
     def beat(self) -> None:
-        """The loop came round: what passed since the last time counts, as far as it is not too long."""
+        """The loop came round: what passed since the last time counts, as far as it may."""
         self._gone = (self._counted_s(), self._steady())
 
     def monotonic_s(self) -> float:
@@ -113,7 +116,7 @@ class PatientClock(ScaledClock):
         """It goes inside, and stands again afterwards."""
         import asyncio
 
-        self._gone = (self._gone[0], self._steady())
+        self.beat()
         beating = asyncio.create_task(self._beats())
         try:
             yield
@@ -121,6 +124,7 @@ class PatientClock(ScaledClock):
             beating.cancel()
             with suppress(asyncio.CancelledError):
                 await beating
+            self._gone = (self._counted_s(), inf)
 
     async def _beats(self) -> None:
         import asyncio
@@ -131,4 +135,5 @@ class PatientClock(ScaledClock):
 
     def _counted_s(self) -> float:
         counted_s, at = self._gone
-        return counted_s + min(self._steady() - at, self.LONGEST_S)
+        round_s = max(0.0, self._steady() - at)
+        return counted_s + min(round_s, max(self.LONGEST_S, round_s * self.LEAST))
