@@ -32,6 +32,14 @@ def test_the_variable_and_the_file_are_the_users_to_name(tmp_path):
     assert config.store_at({"OURS": "postgresql://ours/"}) == Secret("postgresql://ours/")
 
 
+def test_a_variable_that_was_named_and_is_not_set_is_worth_a_word():
+    assert parse_config('store.url_env = "OURS"', {}).warnings == (
+        "store.url_env: the variable OURS is not set: what is judged is kept in the file stillup.db of `data`",
+    )
+    assert parse_config('store.url_env = "OURS"', {"OURS": ADDRESS}).warnings == ()
+    assert parse_config('store.url_env = "STILLUP_DATABASE_URL"', {}).warnings == ()
+
+
 @pytest.mark.parametrize(
     "text", ["mysql://stillup:not-to-be-shown@db/", "not-to-be-shown", "postgresql:not-to-be-shown"]
 )

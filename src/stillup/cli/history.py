@@ -44,7 +44,7 @@ def command(
     service = find_service(name).id if name else None
     where = load(config_path).store_at(os.environ)
     if not is_kept(where):
-        click.echo("Nothing kept yet: run `stillup watch claude` first.", err=True)
+        click.echo("Nothing kept yet: `stillup up` (or `stillup watch`) keeps what it sees while it runs.", err=True)
         return 0
     now = SystemClock().now()
     since = now - timedelta(days=days)

@@ -141,8 +141,7 @@ def _code_of(exc: BaseException, args: list[str] | None) -> int:
     if isinstance(exc, (click.Abort, KeyboardInterrupt)):
         return INTERRUPTED
     if isinstance(exc, StillupError):
-        hint = _near_command(args) if isinstance(exc, UsageError) else ""
-        warn(f"{exc}{hint}")
+        warn(_with_near_command(str(exc), args) if isinstance(exc, UsageError) else str(exc))
         return exc.exit_code
     if isinstance(exc, (BrokenPipeError, ReaderGone)):
         # Whoever read the output has gone; Python would complain about it again when it closes the stream.
@@ -151,14 +150,19 @@ def _code_of(exc: BaseException, args: list[str] | None) -> int:
     return _crash(exc)
 
 
-def _near_command(args: list[str] | None) -> str:
+def _with_near_command(says: str, args: list[str] | None) -> str:
     from difflib import get_close_matches
 
     words = (sys.argv[1:] if args is None else args)[:1]
     if not words or words[0] in COMMANDS:
-        return ""
+        return says
     near = get_close_matches(words[0].lower(), COMMANDS, n=1, cutoff=0.7)
-    return f" Or the command `stillup {near[0]}`?" if near else ""
+    if not near:
+        return says
+    # Who meant a command is not helped by the names of all services.
+    nobody, all_known, _ = says.partition(" known: ")
+    meant = "did you mean" if all_known else "Or"
+    return f"{nobody} {meant} the command `stillup {near[0]}`?"
 
 
 def _crash(exc: BaseException) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from stillup.config import cluster
 from stillup.config.alert_rules import kind_of
 from stillup.config.kinds import stays_here
 from stillup.config.schema import Document
+from stillup.config.store import Store
 from stillup.config.words import dotted
 from stillup.registry import SOURCES
 
@@ -16,8 +17,9 @@ _OTHERS = 0o077
 """The permission bits of group and others."""
 
 
-def cautions(document: Document) -> Iterator[str]:
+def cautions(document: Document, environ: Mapping[str, str]) -> Iterator[str]:
     """One sentence each; none of them stops anything."""
+    yield from _no_database(document, environ)
     yield from _open_key_files(document)
     yield from _in_the_clear(document)
     yield from _addresses(document)
@@ -27,6 +29,13 @@ def cautions(document: Document) -> Iterator[str]:
     for source_id in document.sources:
         if not SOURCES[source_id].module:
             yield f"sources.{source_id}: this source can only be replayed so far; its settings have no effect"
+
+
+def _no_database(document: Document, environ: Mapping[str, str]) -> Iterator[str]:
+    """Who names a variable means a database; in a cluster each process that needs one says so itself."""
+    named = document.store.url_env
+    if named != Store().url_env and not (environ.get(named) or document.store.url_file or document.cluster.bus):
+        yield f"store.url_env: the variable {named} is not set: what is judged is kept in the file stillup.db of `data`"
 
 
 def _open_key_files(document: Document) -> Iterator[str]:

@@ -53,7 +53,7 @@ def parse_config(text: str, environ: Mapping[str, str] | None = None, path: Path
     wrong = [*reader.complaints, *rules.complaints(document, reader.complaints)]
     if wrong:
         raise ConfigError(_tell(wrong, text, path, over))
-    warnings = (*ignored(over.unknown, tree), *cautions(document))
+    warnings = (*ignored(over.unknown, tree), *cautions(document, environ or {}))
     return Config.of(document, path=path, warnings=warnings)
 
 
