@@ -21,9 +21,11 @@ from stillup.board import Board
 from stillup.config.schema import Web
 from stillup.daemon.web import Serving
 from stillup.model.verdict import Verdict
+from stillup.secret import Secret
 
 places.insert(0, str(Path(__file__).parent.parent))
 from tests.web import boards
+from tests.web.browser.asking import TOKEN
 
 CHROMIUM = Path(os.environ.get("STILLUP_CHROMIUM", "/usr/bin/chromium"))
 ARGUMENTS = [
@@ -188,3 +190,10 @@ def barriers() -> Callable[..., list[str]]:
         return [f"{v['id']}: {n['target']} {n.get('failureSummary', '')}" for v in found for n in v["nodes"]]
 
     return find
+
+
+@pytest.fixture
+def chat(talk, shown, opened):
+    """Opens the chat, let in by its link."""
+    page = shown(gateway=talk.url, token=Secret(TOKEN))
+    return lambda **how: opened(f"{page.url}/chat?token={TOKEN}", at=None, **how)

@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 
 from stillup.secret import Secret
 from stillup.sim.provider.behaviour import Behaviour, Failure
+from tests.web.browser.asking import TOKEN, ask
 
-TOKEN = "a-token-of-the-page-itself"
 PNG = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 KEPT = """## What to check first
 
@@ -37,21 +37,6 @@ BEGUN = """**First** check whether sign-in fails for everyone:
 - your own network, and whether a friend sees it too
 """
 SECOND = "claude-opus-5 via second"
-
-
-@pytest.fixture
-def chat(talk, shown, opened):
-    """Opens the chat, let in by its link."""
-    page = shown(gateway=talk.url, token=Secret(TOKEN))
-    return lambda **how: opened(f"{page.url}/chat?token={TOKEN}", at=None, **how)
-
-
-def ask(page, text="hello"):
-    """Ask, and wait for the answer."""
-    page.get_by_label("Message").fill(text)
-    page.get_by_role("button", name="Send").click()
-    expect(page.get_by_role("button", name="Send")).to_be_visible()
-    expect(page.locator(".turn.assistant").last.get_by_role("button", name="Try again")).to_be_visible()
 
 
 def remember(page, text=KEPT):

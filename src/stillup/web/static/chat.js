@@ -12,6 +12,7 @@
   let turns = [];      // {id, role, text, files: [{name, type, data}], about, seams, went, note, trouble}
   let waiting = [];    // files chosen for the next message
   let running = null;  // AbortController of the answer that is coming
+  let coming = null;   // the turn it comes into
   let wanted = "";     // the model that was chosen last, though nobody may offer it now
   const taken = new Set(); // ids of what was taken back here
 
@@ -33,12 +34,16 @@
     return whole;
   }
 
-  function stripped({ id, role, text: words, about, seams, went, note, trouble, names, files: own }, at, all) {
-    const had = [...(names || []), ...(own || []).map((f) => f.name)];
-    let said = note;
-    if (running && role === "assistant" && at === all.length - 1) said = "The page was left before the answer came to its end.";
-    if (words.length > LONGEST_KEPT) said = [said, "Only its beginning is kept in this browser."].filter(Boolean).join(" ");
-    return { id, role, text: words.slice(0, LONGEST_KEPT), about, seams, went, note: said, trouble, names: had };
+  function stripped(turn) {
+    const { id, role, about, seams, went, trouble, names, files: own } = turn;
+    const told = [
+      turn === coming ? "The page was left before the answer came to its end." : turn.note || "",
+      turn.text.length > LONGEST_KEPT ? "Only its beginning is kept in this browser." : "",
+    ];
+    return {
+      id, role, text: turn.text.slice(0, LONGEST_KEPT), about, seams: seams || [], went, trouble,
+      note: told.filter(Boolean).join(" "), names: [...(names || []), ...(own || []).map((f) => f.name)],
+    };
   }
 
   // What another tab has kept meanwhile stays; what is new here stands behind what it stood behind.
@@ -66,8 +71,9 @@
 
   function recall() {
     const kept = stored(), own = new Map(turns.map((t) => [t.id, t]));
-    // What this tab has is more: its files are not in the storage.
-    turns = kept.turns.map((t) => (own.has(t.id) && own.get(t.id).text.startsWith(t.text) ? own.get(t.id) : t));
+    // Where nothing else is told of it, what this tab has is more: files, and all of a long text.
+    const same = (mine, other) => mine && JSON.stringify(stripped(mine)) === JSON.stringify(stripped(other));
+    turns = kept.turns.map((t) => (same(own.get(t.id), t) ? own.get(t.id) : t));
     return kept;
   }
 
@@ -270,6 +276,7 @@
     turn.words.classList.add("plain");
     turn.item.scrollIntoView({ block: "nearest" });
     running = new AbortController();
+    coming = turn;
     busy(true);
     const since = Date.now();
     const ticking = setInterval(() => { if (!turn.text) turn.item.dataset.waits = Math.round((Date.now() - since) / 1000) + " s"; }, 1000);
@@ -284,7 +291,7 @@
       else turn.trouble = error && typeof error.says === "string" ? error : LOST;
     }
     clearInterval(ticking);
-    running = null;
+    running = coming = null;
     await settle(turn);
   }
 
