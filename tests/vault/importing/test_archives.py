@@ -59,6 +59,27 @@ def test_an_archive_reads_like_a_zip(archived, zipped, told, talk, name, kind):
     assert [read.what for read in told(path)] == [read.what for read in told(zipped(members))]
 
 
+def test_googles_and_openais_archives_are_known_too_with_their_pictures(archived, zipped, told):
+    asked = {"header": "Gemini Apps", "title": "Prompted What is a tar?", "time": "2026-01-02T03:04:05Z"}
+    asked |= {"products": ["Gemini Apps"], "safeHtmlItem": [{"html": "<p>An archive.</p>"}]}
+    picture = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://file-abc"}
+    message = {
+        "id": "m",
+        "author": {"role": "user"},
+        "content": {"content_type": "multimodal_text", "parts": [picture]},
+    }
+    mapping = {"m": {"id": "m", "message": message, "parent": None, "children": []}}
+    talk = {"conversation_id": "c", "title": "A picture", "current_node": "m", "mapping": mapping}
+    for members in (
+        {"Takeout/My Activity/Gemini Apps/MyActivity.json": [asked]},
+        {"conversations.json": [talk], "file-abc-dot.png": b"\x89PNG\r\n\x1a\nxyz"},
+    ):
+        (read,), (same,) = told(archived(members)), told(zipped(members))
+
+        assert read.what == same.what
+        assert read.what.turns
+
+
 @pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_long_names_are_read(archived, told, talk, kind):
     folder = "/".join(["a-rather-long-name-of-a-folder"] * 4)
