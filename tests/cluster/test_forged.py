@@ -13,8 +13,11 @@ from stillup.bus.local import LocalBus
 from stillup.daemon.cluster.partitions import Partition
 from stillup.daemon.cluster.publish import BOARDS, Shown, Word, pack, pack_board, unpack, unpack_board
 from stillup.daemon.cluster.telling import RENEWED, Telling
+from stillup.daemon.reports import counts
 from stillup.daemon.roles.boards import Boards
 from stillup.errors import BadDataError
+from stillup.hub.adding import Adding
+from stillup.hub.values import Minute
 from stillup.model.evidence import Evidence, Standing
 from stillup.model.incident import Incident
 from stillup.model.service import Confidence, Family, State
@@ -112,3 +115,42 @@ async def test_what_came_to_stand_where_a_board_stood_stands_for_minutes_though_
     assert await stands() is State.MAJOR_OUTAGE
     await minute(RENEWED // timedelta(minutes=1))
     assert await stands() is State.OPERATIONAL
+
+
+def sums(until, *ends):
+    return counts.Told(until=until, services={"claude": tuple(Minute(end=end, counts=()) for end in ends)})
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"\xff" * 40,
+        msgspec.msgpack.encode({"until": "2026-04-07T14:00:00", "services": {}}),
+        msgspec.msgpack.encode(sums(T + timedelta(days=1))),
+    ],
+    ids=["no sums", "a time without a zone", "of tomorrow"],
+)
+async def test_sums_that_cannot_be_are_replaced_in_the_next_minute(forged):
+    table = counts.table_of(LocalBus(FakeClock(T)))
+    await table.put("p", forged)
+    await counts.put(table, "p", Adding(("claude",)), ("claude",), T, T)
+    assert counts.unpack((await table.get("p")).value).until == T
+
+
+async def test_sums_of_a_later_minute_stand():
+    table = counts.table_of(LocalBus(FakeClock(T)))
+    later = msgspec.msgpack.encode(sums(T + timedelta(minutes=2)))
+    await table.put("p", later)
+    await counts.put(table, "p", Adding(("claude",)), ("claude",), T, T)
+    assert (await table.get("p")).value == later
+
+
+def test_sums_of_a_time_to_come_silence_no_desk():
+    recent = counts.Recent(T - timedelta(minutes=5))
+    minute = timedelta(minutes=1)
+    recent.take(sums(T + timedelta(days=1), T), T)
+    recent.take(sums(T, T - minute, T, T + minute), T)
+    until, minutes = recent.minutes("claude")
+    assert (until, [m.end for m in minutes]) == (T, [T - minute, T])
+    recent.take(sums(T + minute, T + minute), T + minute)
+    assert [m.end for m in recent.minutes("claude")[1]] == [T - minute, T, T + minute]

@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 from msgspec import Meta, Struct
 
 from stillup.model.service import Problem
-from stillup.model.signal import Signal
+from stillup.model.signal import At, Signal
 
 
 class CrowdReport(Struct, frozen=True, kw_only=True):
@@ -69,7 +69,7 @@ class Counted(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Minute(Struct, frozen=True, kw_only=True):
     """One minute in which anything counted, by its end."""
 
-    end: datetime
+    end: At
     counts: tuple[Counted, ...]
 
 

@@ -20,7 +20,7 @@ from stillup.daemon.cluster.telling import Telling
 from stillup.daemon.cluster.together import together
 from stillup.daemon.cluster.writing import Writer
 from stillup.daemon.reports.counts import put, table_of
-from stillup.errors import BadDataError, BusError
+from stillup.errors import BusError
 from stillup.sources.poller import Poller
 from stillup.store import Report as KeptReport
 from stillup.verdict.settings import TICK_S
@@ -210,8 +210,9 @@ class Owner:
             self._telling.news.clear()
             judge = self.judging.judge
             if judge.judged is not None:
-                with suppress(BusError, BadDataError):  # the next minute's word has this one in it
-                    await put(table, self._partition.name, judge.adding, self._partition.services, judge.judged)
+                services, now = self._partition.services, self._means.clock.now()
+                with suppress(BusError):  # the next minute's word has this one in it
+                    await put(table, self._partition.name, judge.adding, services, judge.judged, now)
 
     # -- minutes ------------------------------------------------------------------------------------------------------
 

@@ -225,7 +225,7 @@ class SharedDesk:
         async for entry in table_of(self._bus).watch():
             if entry.value is not None:
                 with suppress(BadDataError):  # of another version: what is known stands
-                    self._recent.take(unpack(entry.value))
+                    self._recent.take(unpack(entry.value), self._clock.now())
 
     def _trouble(self, why: str) -> None:
         is_away = bool(why)
