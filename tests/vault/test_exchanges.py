@@ -29,7 +29,17 @@ class Kept:
         self.journal = Journal.open(folder, NOW_S, Settings(sync="none"), lambda _: None)
 
     def exchange(
-        self, name, body, answer=b"", *, protocol=Protocol.ANTHROPIC, kind=JSON, status=200, ends=True, **more
+        self,
+        name,
+        body,
+        answer=b"",
+        *,
+        protocol=Protocol.ANTHROPIC,
+        kind=JSON,
+        status=200,
+        ends=True,
+        went_on=(),
+        **more,
     ):
         self._at_s += 60
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -42,6 +52,11 @@ class Kept:
             target = Target("a", "claude-x", protocol)
             self.journal.answering(entry, 0, target, self._at_s, status=status, content_type=kind)
             self.journal.forwarded(entry, answer)
+            for n, model in enumerate(went_on, start=1):
+                self.journal.seam(
+                    entry, n, Target("b", model, protocol), self._at_s,
+                    model=model, broken=n - 1, fault="cut", characters=2, form="instruct",
+                )  # fmt: skip
         if ends:
             self.journal.ended(entry, "ok", self._at_s + 2, status=status)
         self.journal.commit(self._at_s + 2)
@@ -89,6 +104,13 @@ def test_exchanges_that_repeat_their_history_are_one_conversation(kept, taken, v
     assert texts_of(vault.load(about)) == ["one", "two", "three", "four", "five", "six"]
     assert (about.title, about.where) == ("one", "client/1.0")
     assert vault.load(about).turns[1].model == "claude-x"
+
+
+def test_an_answer_that_others_ended_names_all_who_wrote_it(kept, taken, vault):
+    kept.exchange("req_1", asked("one"), said("two"), went_on=("gpt-6", "gpt-6", "m"))
+    taken()
+    (about,) = vault.newest(9)
+    assert vault.load(about).turns[-1].model == "claude-x, then gpt-6, then m"
 
 
 def test_one_that_still_runs_is_left_for_later_with_all_behind_it(kept, taken, vault):

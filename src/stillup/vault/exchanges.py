@@ -66,8 +66,8 @@ def _read(exchange: Exchange) -> Conversation | Skipped | None:
     if not messages:
         return None
     turns = _turns(exchange, system, messages, reply)
-    model = exchange.answering[-1].model if exchange.answering else begin.model
-    facts = find_model(model or begin.model)
+    models = _models(exchange)
+    facts = find_model(models[0] if models else begin.model)
     return Conversation(
         origin="gateway",
         id=exchange.id,
@@ -142,10 +142,16 @@ def _turns(
         at_s = (exchange.ended_s or exchange.at_s) if is_reply else exchange.at_s
         turn = Turn(id=link.hex(), role=message.role, parts=message.parts, parent=parent, at_s=at_s if is_new else None)
         if is_reply:
-            turn = structs.replace(turn, model=exchange.answering[-1].model or exchange.begin.model)
+            turn = structs.replace(turn, model=", then ".join(_models(exchange)))
         turns.append(turn)
         parent = turn.id
     return tuple(turns)
+
+
+def _models(exchange: Exchange) -> tuple[str, ...]:
+    """Who answered; more than one where others went on with an answer that broke off."""
+    told = [one.model for one in exchange.answering[-1:]] + [seam.model for seam in exchange.seams]
+    return tuple(dict.fromkeys(model or exchange.begin.model for model in told))
 
 
 def _title(messages: Sequence[Message]) -> str:
