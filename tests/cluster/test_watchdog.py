@@ -228,6 +228,19 @@ async def test_a_name_that_somebody_lives_under_is_refused_and_one_that_was_left
     await must_be_alone(here.bus, Ticking(T), "m2", is_given=True)
 
 
+async def test_one_of_another_version_that_has_the_name_is_told_of_in_words():
+    here = here_of(clock=FakeClock(T))
+    table = table_of(here.bus)
+    await table.put("m1", b"of 2031")
+
+    class Ticking(FakeClock):
+        async def sleep(self, seconds):
+            await table.put("m1", b"of 2031")
+
+    with pytest.raises(UsageError, match="of another version of stillup, is called 'm1'"):
+        await must_be_alone(here.bus, Ticking(T), "m1", is_given=True)
+
+
 async def test_two_that_meet_under_one_name_later_say_so_once_each():
     clock, said = FakeClock(T), []
     here = here_of(clock=clock)

@@ -195,6 +195,9 @@ async def must_be_alone(bus: Bus, clock: Clock, replica: str, *, is_given: bool)
         if now is None or now.value is None:
             return
         if now.revision != first.revision:
-            other = unpack(now.value)
-            msg = f"{_double(other)}; `--name` or `cluster.name` gives each its own"
+            try:
+                other = _double(unpack(now.value))
+            except BadDataError:
+                other = f"another process, of another version of stillup, is called {replica!r} in this cluster"
+            msg = f"{other}; `--name` or `cluster.name` gives each its own"
             raise UsageError(msg)
