@@ -27,6 +27,8 @@ class Seen:
         self.name = name
         self.well = self.again = 0
         """Answers as they should be, and those for which another replica had to be asked."""
+        self.why: list[str] = []
+        """What became of the first asking of those."""
         self.lost: list[str] = []
         """Requests that no replica answered as it should."""
         self.gap_s = 0.0
@@ -135,6 +137,7 @@ class Load:
                     if answer.status == 200 and end in told:
                         seen.answered()
                         seen.again += turn > 0
+                        seen.why += ["; ".join(troubles)] if turn else []
                         return
                     troubles.append(f"{part.name} {answer.status} {told[:80]!r}")
             except (aiohttp.ClientError, TimeoutError, OSError) as exc:

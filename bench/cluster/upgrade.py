@@ -188,7 +188,9 @@ class Upgrade(Trial):
     def _nobody_asked_twice(self) -> None:
         for seen in (self._load.asked, self._load.looked):
             if seen.again:
-                self._broken.append(f"{seen.again} requests of kind {seen.name} were answered only when asked again")
+                self._broken.append(
+                    f"{seen.again} requests of kind {seen.name} were answered only when asked again: {seen.why[:3]}"
+                )
         other = {status: n for status, n in self._load.answers.items() if status != "202"}
         if other:
             self._broken.append(f"reports were answered {other}")
