@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from stillup.daemon.alerts.turn import Turn
     from stillup.model.verdict import Verdict
 
-MOST_BYTES = 900_000
-"""Packed, some fifteen thousand messages; beyond it what was delivered first is no longer listed."""
-_MOST_READ = 64 * 1024 * 1024
+MOST_BYTES, _MOST_WRITTEN = 900_000, 16 * 1024 * 1024
+"""Packed, and as it is: thousands of messages. Beyond it what was done with first is no longer listed."""
+_MOST_READ = 4 * _MOST_WRITTEN
 _PENDING = (Status.WAITING, Status.ATTEMPTING)
 
 
@@ -293,9 +293,10 @@ def _settled(row: Queued, settled: Settled) -> Queued:
 def _packed(document: Document) -> tuple[bytes, Document]:
     """It in bytes, without the first of what is done with where it would be too large."""
     while True:
-        packed = zlib.compress(msgspec.json.encode(document), 1)
+        text = msgspec.json.encode(document)
+        packed = zlib.compress(text, 1)
         done = [m.seq for m in document.messages if m.status not in _PENDING]
-        if len(packed) <= MOST_BYTES or not done:
+        if (len(packed) <= MOST_BYTES and len(text) <= _MOST_WRITTEN) or not done:
             return packed, document
         gone = set(done[: len(done) // 2 + 1])
         document = replace(document, messages=tuple(m for m in document.messages if m.seq not in gone))
