@@ -127,7 +127,7 @@ class Load:
         headers: dict[str, str],
         end: bytes,
     ) -> None:
-        troubles = []
+        troubles: list[str] = []
         for turn in range(ROUNDS * len(parts)):
             part = parts[(n + turn) % len(parts)]
             try:
