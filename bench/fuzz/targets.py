@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import io
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -10,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -208,7 +210,7 @@ def _importer(name: str) -> Target:
 
     importer = next(i for i in importers() if i.name == name)
     folder = _folder()
-    suffixes = (".json", ".jsonl", ".html", ".md", ".txt", ".zip", ".mhtml")
+    suffixes = (".json", ".jsonl", ".html", ".md", ".txt", ".zip", ".mhtml", ".tgz")
     at = [folder / f"conversations{suffix}" for suffix in suffixes]
 
     def run(data: bytes) -> None:
@@ -220,7 +222,17 @@ def _importer(name: str) -> Target:
                 for _ in each.what[1]:
                     pass
 
-    return Target(run, (), tuple(bytes([n]) + seed for n, seed in _EXPORTS))
+    archives = tuple(bytes([7]) + _archive(seed, how) for _, seed in _EXPORTS[:2] for how in ("w", "w:gz"))
+    return Target(run, (), (*(bytes([n]) + seed for n, seed in _EXPORTS), *archives))
+
+
+def _archive(data: bytes, how: Literal["w", "w:gz"]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode=how) as file:
+        info = tarfile.TarInfo("conversations.json")
+        info.size = len(data)
+        file.addfile(info, io.BytesIO(data))
+    return packed.getvalue()[: 4 * 512 if how == "w" else None]
 
 
 _EXPORTS = (
