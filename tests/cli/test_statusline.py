@@ -129,7 +129,9 @@ def test_who_answers_in_place_of_the_first_is_named(bar, page, tmp_path):
         assert "via" not in said()
         world.do(world.a.set, Behaviour(failure=Failure.STATUS, status=529))
         ask(world.url)
-        assert said() == "▲ Claude partial outage 28 min · back ~56 min · via second\n"
+        while "via" not in (told := said()):  # a busy machine starts it when the first is due to be tried again
+            ask(world.url)
+        assert told == "▲ Claude partial outage 28 min · back ~56 min · via second\n"
         assert "via" not in bar(page=shown, gateway=address)  # this session does not go through it
 
 

@@ -319,8 +319,10 @@ async def test_where_it_is_no_terminal_it_is_a_table_once_and_then_lines(tmp_pat
             *command, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         said = (await asyncio.wait_for(process.stdout.readuntil(b"a line for each change"), 60)).decode()
+        while "partial outage" not in said:  # a busy machine's first look has not read all: the next line has it
+            said += (await asyncio.wait_for(process.stdout.readline(), 180)).decode()
         process.send_signal(signal.SIGINT)
         _, errors = await asyncio.wait_for(process.communicate(), 60)
         assert (process.returncode, errors.strip()) == (130, b"")
         assert "\x1b" not in said
-        assert re.search(r"✗  Claude +partial outage", said)
+        assert re.search(r"✗ +Claude:? +partial outage", said)

@@ -24,7 +24,12 @@ from stillup.store.peek import peek, peek_recovered
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 MINUTE = timedelta(minutes=1)
-SINCE = NOW - 12 * MINUTE
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch):
+    """Each test has its own: what a monitor left ten minutes ago is no word any more, and a whole run lasts longer."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now(UTC).replace(microsecond=0))
 
 
 def fill(where):
@@ -34,7 +39,12 @@ def fill(where):
         confidence=Confidence.CONFIRMED, recovered_at=NOW - 60 * MINUTE,
     )  # fmt: skip
     told = Verdict(
-        at=NOW, service="claude", state=State.MAJOR_OUTAGE, confidence=Confidence.CONFIRMED, since=SINCE, incident="i2"
+        at=NOW,
+        service="claude",
+        state=State.MAJOR_OUTAGE,
+        confidence=Confidence.CONFIRMED,
+        since=NOW - 12 * MINUTE,
+        incident="i2",
     )
     with open_store(where) as store:
         store.commit_step([told], [over], {})
