@@ -151,7 +151,7 @@ MARK = '<span class="seam">claude-opus-5 via second goes on from here</span>'
         ("\u6f22\u5b57\u6f22\u5b57", 2, f"<p>\u6f22\u5b57{MARK}\u6f22\u5b57</p>\n"),
         ("- one\n- two", 6, f"<ul>\n<li>one{MARK}</li>\n<li>two</li>\n</ul>\n"),
         ("a **bold** b", 5, f"<p>a {MARK}<strong>bold</strong> b</p>\n"),
-        ("one", 900, f"<p>one{MARK}</p>\n"),
+        ("one", 3, f"{MARK}"),
         ("```py\nx = 1\n```", 8, f'aria-label="code, py"><code>x {MARK}= 1\n'),
         ("[in](https://e.org/abc)", 12, f"{MARK}</p>\n"),
     ],
@@ -165,6 +165,10 @@ def test_a_mark_stands_at_the_seam_between_two_words(text, at, shown):
 def test_where_no_mark_can_stand_there_is_none():
     table = "| a | b |\n|---|---|\n| 1 | 2 |"
     assert rendered(table, [seam(14)]) == render_markdown(table)
+
+
+def test_a_seam_behind_what_was_kept_of_a_text_has_no_mark():
+    assert rendered("one", [seam(4)]) == render_markdown("one")
 
 
 def test_a_name_is_no_html():
@@ -183,3 +187,4 @@ def test_a_name_is_no_html():
 def test_marks_change_nothing_else_and_stand_in_no_tag(text, places, render):
     html = rendered(text, [seam(at) for at in sorted(places)], render)
     assert html.replace(MARK, "") == render(text)
+    assert html.count(MARK) <= sum(at <= len(text) for at in places)

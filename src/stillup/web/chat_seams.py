@@ -65,8 +65,10 @@ def rendered(text: str, seams: Sequence[Seam] = (), render: Callable[[str], str]
     Costs at most :data:`_MOST_TRIES` looks at the text beside the one without marks.
     """
     html = render(text)
+    if not seams:
+        return html
     free = [c for c in _MARKS if c not in text]
-    wanted = [*zip(free, seams, strict=False)]
+    wanted = [*zip(free, (seam for seam in seams if seam.at <= len(text)), strict=False)]  # a kept text may be cut
     tries = 0
     placed: dict[str, int] = {}
     if wanted:
@@ -90,7 +92,6 @@ def rendered(text: str, seams: Sequence[Seam] = (), render: Callable[[str], str]
 
 def _places(text: str, at: int) -> tuple[int, ...]:
     """Where the mark of a seam may stand, best first: before the word it is in, behind the one before, there, later."""
-    at = min(at, len(text))
     near = text[max(at - _BACK, 0) : at]
     cut = max(near.rfind(" "), near.rfind("\n")) + 1
     before = at - len(near) + cut if cut else at  # without a space it is one long word, or another way of writing
