@@ -155,7 +155,7 @@ def test_of_a_damaged_archive_what_stands_before_is_read(archived, told, split, 
     conversations, skipped = split(told(path))
 
     assert len(conversations) > 20
-    assert any(skip.why == CUT or "JSON" in skip.why for skip in skipped)
+    assert skipped[0].why == CUT
 
 
 @pytest.mark.parametrize("honest", [0, 80])

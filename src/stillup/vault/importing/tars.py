@@ -150,6 +150,8 @@ def _members(stream: _File) -> tuple[list[Member], str, int]:
             found[name] = replace(member, packed_bytes=stream.packed_at - start)
             if len(found) >= MEMBERS:
                 break
+        while isinstance(stream, Gunzip) and stream.read(_STEP_BYTES):
+            pass  # its check on all of it stands at the end
     except Unreadable as failed:
         broken = _CUT if str(failed) == DAMAGED else str(failed)
     return list(found.values()), broken, left_out
