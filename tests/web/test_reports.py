@@ -209,6 +209,12 @@ def test_a_program_may_say_less_often_than_a_person(desk):
     assert answers[-1].json()["type"] == "/api#too-many"
 
 
+def test_what_is_refused_is_counted_once(desk, hub):
+    for problem in ("slow", "sign_in", "quality", "other"):
+        desk.post("/api/v1/reports", json={**SAID, "problem": problem}, headers=HERE)
+    assert hub.reasons == {Reason.ADMITTED: 2, Reason.TOO_MANY: 2}
+
+
 @pytest.mark.parametrize(
     ("change", "status", "allowed"),
     [

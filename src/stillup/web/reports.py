@@ -100,6 +100,10 @@ def routes(site: Site) -> Sequence[ControllerRouterHandler]:
     return [sent, Router(PREFIX, route_handlers=_api(site, access), exception_handlers=handled, tags=[TAG])]
 
 
+_REFUSED = "stillup.refused"
+"""Where the short way leaves the desk's refusal for the long one."""
+
+
 def _taker(site: Site, access: Access) -> Callable[[Scope, bytes], Taken]:
     """Takes the reports that are all in order, without the machinery of a route; None leaves one to it."""
 
@@ -110,6 +114,7 @@ def _taker(site: Site, access: Access) -> Callable[[Scope, bytes], Taken]:
         sender = client_address(scope, site.settings.trusted_proxies)
         admission = site.desk.hand_in(said, sender, None, site.clock.now())
         if not admission.ok:
+            scope["state"][_REFUSED] = admission  # said by the route, and not asked of the desk again
             return None
         return admission.reason, msgspec.json.encode(_told(admission))
 
@@ -295,6 +300,9 @@ def _unknown(value: str, name: str, allowed: tuple[str, ...]) -> Refusal:
 
 
 def _handed_in(site: Site, request: _Request, report: CrowdReport, token: str | None) -> Admission:
+    known: Admission | None = request.scope["state"].pop(_REFUSED, None)
+    if known is not None:
+        return known
     desk: Desk | None = site.desk
     if desk is None:
         return refused(Reason.CLOSED)
