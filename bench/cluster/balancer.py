@@ -26,6 +26,8 @@ class Balancer:
         self._parts, self._looks = parts, looks
         self._ready: set[str] = set()
         self._turn = 0
+        self.lost: list[str] = []
+        """Why clients were let go of without an answer of a part."""
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.url = ""
@@ -74,6 +76,7 @@ class Balancer:
                 there = await asyncio.open_connection("127.0.0.1", part.port)
                 break
         else:
+            self.lost.append("nobody listens where it was ready" if self._ready else "nobody is ready")
             writer.transport.abort()
             return
         for source, sink in ((reader, there[1]), (there[0], writer)):

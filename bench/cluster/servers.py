@@ -84,7 +84,8 @@ class Servers(Upgrade):
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
         if self.past.odd:
-            self._broken.append(f"{len(self.past.odd)} readers of the past were told {self.past.odd[:3]}")
+            told = f"{self.past.odd[:3]} ({front.lost[:3]})"
+            self._broken.append(f"{len(self.past.odd)} readers of the past were told {told}")
 
     async def _all(self, bus: Bus, story_bus: Bus) -> None:
         """Each of them, one after the other."""
