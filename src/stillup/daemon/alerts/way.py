@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -182,9 +182,7 @@ class Way:
         if aside is None:
             look(self._database)
             return
-        with suppress(StoreError):  # what cannot be read cannot be written either, and that is said
-            aside.sync()
-        if not aside.is_ours and (aside.is_reachable or aside.is_open):
+        if not self._is_ours_to_do(aside):
             self._failing_s = None
             self._recent.forget()
             aside.rests = False
@@ -206,6 +204,16 @@ class Way:
             self._state = self._kept.store.outbox.state(self._party)
             if self._state is not None:
                 aside.remember(self._state)
+
+    def _is_ours_to_do(self, aside: Aside) -> bool:
+        """Whether it is this process that decides now, having read what the one before it has left."""
+        try:
+            aside.sync()
+        except StoreError:
+            if aside.is_ours:  # who had the turn before may have said there what the database does not know
+                self.again_s = SOON_S
+                raise
+        return aside.is_ours or not (aside.is_reachable or aside.is_open)
 
     def _look_aside(self, aside: Aside, look: Callable[[Book], None]) -> None:
         self.again_s = SOON_S
