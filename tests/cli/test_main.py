@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from stillup.cli.main import run
+from stillup.cli.main import COMMANDS, SECTIONS, run
 
 BAD_LINE = '{"kind":"counted","at":"2026-03-02T00:01:00Z"}'
 
@@ -29,6 +29,15 @@ def test_help_names_every_command_and_the_exit_codes(capsys):
     said = capsys.readouterr().out
     for word in ("SERVICE", "watch", "history", "replay", "demo", "doctor", "64 bad usage"):
         assert word in said
+
+
+def test_help_is_in_sections_that_hold_every_command_once(capsys):
+    assert run(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line in SECTIONS] == list(SECTIONS)
+    named = [line.split()[0] for line in lines if line[:2] == "  " and line[2:3].strip()]
+    assert [name for name in named if name in COMMANDS] == list(COMMANDS)
+    assert sum(len(those) for those in SECTIONS.values()) == len(COMMANDS)
 
 
 @pytest.mark.parametrize(

@@ -18,48 +18,72 @@ if TYPE_CHECKING:
 
 USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
 
-# name → (module, what it does); modules are loaded only when their command is run.
-COMMANDS = {
-    "top": ("live.top", "The services as a live table, with the last hours of each."),
-    "compare": ("instead.compare", "Services side by side: now, speed, prices, abilities, promises, the last 30 days."),
-    "alternatives": ("instead.alternatives", "What to use instead of a service, of what is up now."),
-    "watch": ("live.watch", "Say it when a service breaks and when it is back."),
-    "alert": ("operate.alert", "Try the channels of alerts, see what was sent, say that you know, ask for silence."),
-    "report": ("report", "Say that you have a problem with a service."),
-    "up": ("operate.up", "Watch, and serve the page and the gateway, in one process."),
-    "run": ("operate.run", "One role of a cluster as a process: monitor, hub, gateway or web."),
-    "history": ("history", "What was seen before: incidents and changes."),
-    "replay": ("judge.replay", "Judge a recorded file of signals."),
-    "demo": ("demo.command", "Play an outage on this machine (simulated): that of 2026-04-07, or another."),
-    "detect": ("judge.detect", "Lasting shifts in a plain series of numbers."),
-    "localise": ("judge.localise", "Where the excess, or the shortfall, of a table lies."),
-    "forecast": ("forecast.command", "How long it will take, and how sure that is."),
-    "gateway": ("gateway.command", "One local address for your AI clients that outlives its providers' outages."),
-    "switch": ("risk.switch", "Stay or switch, after an incident: an honest comparison."),
-    "sla": ("risk.sla", "Availability against a target, by side: error budgets, burn rates, credits."),
-    "later": (
-        "later.command",
-        "What waits until a service is well again: requests that nobody could answer, commands.",
-    ),
-    "offline": ("instead.offline", "What still works with no AI service at all, and what to prepare."),
-    "risk": ("risk.risk", "What you depend on, what would take it all down, and what one more way would buy."),
-    "plan": ("risk.plan", "Write down, before it is needed, how work goes on without a service."),
-    "drill": ("drill.command", "An outage on purpose: what comes through it, and what you do by hand."),
-    "kit": ("kit.command", "Prompts, templates and snippets: found and filled in with no network at all."),
-    "vault": (
-        "vault.command",
-        "Your conversations in one private place: imported, searched, written out, gone on with.",
-    ),
-    "store": ("operate.store", "The database: moved to PostgreSQL or back, checked, saved, brought back."),
-    "with": ("gateway.with_", "Run a program with its requests going through the gateway."),
-    "add-service": ("add_service", "Watch a service that the catalogue does not have."),
-    "statusline": ("statusline.command", "One line for Claude Code's status bar: how Claude is, and who answers."),
-    "mcp": ("mcp", "A server for assistants (MCP): is it down, forecast, alternatives, report."),
-    "completion": ("completion", "A script that lets your shell complete commands, services and names of the kit."),
-    "doctor": ("operate.doctor", "Which sources work from here, and why not."),
+# Section of the help → name → (module, what it does); modules are loaded only when their command is run.
+SECTIONS = {
+    "Is it down?": {
+        "top": ("live.top", "The services as a live table, with the last hours of each."),
+        "watch": ("live.watch", "Say it when a service breaks and when it is back."),
+        "history": ("history", "What was seen before: incidents and changes."),
+        "forecast": ("forecast.command", "How long it will take, and how sure that is."),
+        "report": ("report", "Say that you have a problem with a service."),
+        "demo": ("demo.command", "Play an outage on this machine (simulated): that of 2026-04-07, or another."),
+    },
+    "Keep working while it is down": {
+        "with": ("gateway.with_", "Run a program with its requests going through the gateway."),
+        "gateway": ("gateway.command", "One local address for your AI clients that outlives its providers' outages."),
+        "alternatives": ("instead.alternatives", "What to use instead of a service, of what is up now."),
+        "compare": (
+            "instead.compare",
+            "Services side by side: now, speed, prices, abilities, promises, the last 30 days.",
+        ),
+        "offline": ("instead.offline", "What still works with no AI service at all, and what to prepare."),
+        "later": (
+            "later.command",
+            "What waits until a service is well again: requests that nobody could answer, commands.",
+        ),
+    },
+    "Your conversations and prompts": {
+        "vault": (
+            "vault.command",
+            "Your conversations in one private place: imported, searched, written out, gone on with.",
+        ),
+        "kit": ("kit.command", "Prompts, templates and snippets: found and filled in with no network at all."),
+    },
+    "Before the next time": {
+        "drill": ("drill.command", "An outage on purpose: what comes through it, and what you do by hand."),
+        "risk": ("risk.risk", "What you depend on, what would take it all down, and what one more way would buy."),
+        "plan": ("risk.plan", "Write down, before it is needed, how work goes on without a service."),
+        "sla": ("risk.sla", "Availability against a target, by side: error budgets, burn rates, credits."),
+        "switch": ("risk.switch", "Stay or switch, after an incident: an honest comparison."),
+    },
+    "Run it": {
+        "up": ("operate.up", "Watch, and serve the page and the gateway, in one process."),
+        "doctor": ("operate.doctor", "Which sources work from here, and why not."),
+        "alert": (
+            "operate.alert",
+            "Try the channels of alerts, see what was sent, say that you know, ask for silence.",
+        ),
+        "add-service": ("add_service", "Watch a service that the catalogue does not have."),
+        "run": ("operate.run", "One role of a cluster as a process: monitor, hub, gateway or web."),
+        "store": ("operate.store", "The database: moved to PostgreSQL or back, checked, saved, brought back."),
+    },
+    "Beside other programs": {
+        "statusline": ("statusline.command", "One line for Claude Code's status bar: how Claude is, and who answers."),
+        "mcp": ("mcp", "A server for assistants (MCP): is it down, forecast, alternatives, report."),
+        "completion": (
+            "completion",
+            "A script that lets your shell complete commands, services and names of the kit.",
+        ),
+    },
+    "Its methods, on data of yours": {
+        "replay": ("judge.replay", "Judge a recorded file of signals."),
+        "detect": ("judge.detect", "Lasting shifts in a plain series of numbers."),
+        "localise": ("judge.localise", "Where the excess, or the shortfall, of a table lies."),
+    },
 }
+COMMANDS = {name: what for those in SECTIONS.values() for name, what in those.items()}
 
-_SERVICES = (("SERVICE…", "Is it down? `stillup claude`; of several, or of `all`, a line each, worst first."),)
+_SERVICES = (("SERVICE…", "The answer now: `stillup claude`; of several, or of `all`, a line each, worst first."),)
 
 _EPILOG = """\b
 Examples:
@@ -104,8 +128,14 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([*_SERVICES, *((name, says) for name, (_, says) in COMMANDS.items())])
+        first, wide = list(_SERVICES), max(map(len, COMMANDS))
+        for title, those in SECTIONS.items():
+            # Not `section`, which would put a colon behind a question; and one width, so that the eye has one edge.
+            formatter.write(f"\n{title}\n")
+            with formatter.indentation():
+                rows = [*first, *((name, says) for name, (_, says) in those.items())]
+                formatter.write_dl([(name.ljust(wide), says) for name, says in rows])
+            first = []
 
 
 @click.group(
