@@ -48,9 +48,12 @@ def command(
     config_path: Path | None,
 ) -> int:
     """Measure, print, write."""
-    from stillup.cli.risk.sla_view import as_csv, as_values, render
+    from stillup.cli.risk.sla_view import NOTHING, as_csv, as_values, render
+    from stillup.store import is_kept
 
     config = load(config_path)
+    if as_json and not is_kept(config.store_at(os.environ)):  # an empty list does not say why
+        say(NOTHING)
     reports = _reports(config, name, month_name, None if target is None else round(target / 100, 10))
     for told in reports:
         for words in told.trouble:
@@ -88,8 +91,6 @@ def _reports(config: Config, name: str | None, month_name: str | None, target: f
         msg = f"{period.name} has not begun yet"
         raise UsageError(msg)
     where = config.store_at(os.environ)
-    if not is_kept(where):
-        say("Nothing was measured yet: `stillup up` (or `stillup watch`) measures while it runs.")
     with open_store(where, create=False) if is_kept(where) else nullcontext() as store:
         return [report(config, store, service, period, now, target) for service in services]
 

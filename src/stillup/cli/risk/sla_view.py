@@ -36,18 +36,24 @@ from stillup.risk.sla_words import (
 from stillup.sources.decode import clean
 
 _INDENT = 2
+NOTHING = "Nothing was measured in this time. `stillup up` (or `stillup watch`) measures while it runs."
 
 
 def render(reports: Sequence[Report], width: int) -> Group:
     """All of it for so many columns."""
     parts: list[RenderableType] = []
-    for report in reports:
+    for report in filter(lambda r: r.parts, reports):
         parts += [*([""] if parts else []), Text(f"{report.service.name} · {when(report)}", style="bold")]
-        if not report.parts:
-            parts.append(_note("Nothing was measured in this time. `stillup up` measures while it runs.", "dim"))
         for held in report.parts:
             parts += ["", *_held(held, width)]
         parts += _plans(report)
+    if empty := [r for r in reports if not r.parts]:
+        # That there is nothing is said once, however many services it is true of.
+        names = ", ".join(r.service.name for r in empty)
+        parts += [*([""] if parts else []), Text(f"{names} · {when(empty[0])}", style="bold")]
+        parts.append(_note(NOTHING, "dim"))
+        for report in empty:
+            parts += _plans(report, f"{report.service.name}: " if len(empty) > 1 else "")
     if any(r.parts for r in reports):
         parts += ["", Text(f"{NEVER_MIXED} {TRIES_MEAN}", style="dim")]
     return Group(*parts)
@@ -117,17 +123,17 @@ def _credits(held: Held) -> Iterator[tuple[str, str]]:
             yield f"  {words}", ""
 
 
-def _plans(report: Report) -> Iterator[RenderableType]:
+def _plans(report: Report, whose: str = "") -> Iterator[RenderableType]:
     """Plans with published terms, for whoever has configured none."""
     if any(held.agreement for held in report.parts) or not report.service.promises:
         return
     plans = ", ".join(dict.fromkeys(f"“{p.plan}”" for p in report.service.promises if p.uptime is not None))
     if plans:
         yield ""
-        yield Text(f"Plans with published terms, for `plan` in [[sla.agreements]]: {plans}", style="dim")
+        yield Text(f"{whose}Plans with published terms, for `plan` in [[sla.agreements]]: {plans}", style="dim")
     else:
         yield ""
-        yield Text("The vendor's published terms promise no availability.", style="dim")
+        yield Text(f"{whose}The vendor's published terms promise no availability.", style="dim")
 
 
 def _note(words: str, style: str) -> RenderableType:
