@@ -215,8 +215,7 @@ class Stage:
         for part in self.parts.values():
             part.send(signal.SIGCONT)
             part.send(signal.SIGTERM)
-        for part in self.parts.values():
-            await part.end()
+        await asyncio.gather(*(part.end() for part in self.parts.values()))
         for wire in self.wires:
             await wire.close()
         await asyncio.to_thread(self.database.stop, signal.SIGQUIT)

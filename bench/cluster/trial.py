@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -28,6 +29,8 @@ from tests.cluster.monitor_runner import PARTITION
 
 READY_S = 120.0
 WELL_S = 60.0
+LOOKS_S = 60.0
+"""Kept free before the end for what is broken last, and for the oracle."""
 _LOOK_S = 0.1
 _FAILING = Behaviour(failure=Failure.STATUS, status=529)
 
@@ -52,18 +55,26 @@ class Result(Struct, kw_only=True):
     broken: list[str]
 
 
-class Trial:
-    """``say`` hears of each fault."""
+class NotBegunError(Exception):
+    """This machine had not started everything when it was time to look."""
 
-    def __init__(self, stage: Stage, dice: Random, say: Callable[[str], None]) -> None:
-        self._stage, self._dice, self._say = stage, dice, say
+
+class Trial:
+    """``say`` hears of each fault. At ``ends_s`` by the monotonic clock it is over, whatever is left to do."""
+
+    def __init__(self, stage: Stage, dice: Random, say: Callable[[str], None], ends_s: float = math.inf) -> None:
+        self._stage, self._dice, self._say, self._ends_s = stage, dice, say, ends_s
         self._faults: list[Broken] = []
         self._broken: list[str] = []
+        self._oracle: Oracle | None = None
         self._eyes: dict[Bus, Eyes] = {}
         self._load = Load(stage.of("hub"), stage.of("gateway"), stage.of("web"))
 
     async def run(self, seconds: float) -> Result:
-        """All of it; up to three minutes more than ``seconds``."""
+        """All of it; up to three minutes more than ``seconds``.
+
+        :raises NotBegunError: there was no time left to break anything.
+        """
         stage, clock = self._stage, SystemClock()
         async with AsyncExitStack() as stack:
             bus = await open_bus(Where(servers=stage.buses, prefix=PREFIX, name="oracle"), clock)
@@ -75,19 +86,28 @@ class Trial:
             for one, prefix in ((bus, PREFIX), (story_bus, STORY)):
                 self._eyes[one] = await Eyes(stage.buses, prefix).open()
                 stack.push_async_callback(self._eyes[one].close)
-            await self._ready(bus, story_bus)
+            try:
+                async with asyncio.timeout(min(READY_S, self._ends_s - LOOKS_S - HOLDS_S - time.monotonic())):
+                    await self._ready(bus, story_bus)
+            except TimeoutError as exc:
+                raise NotBegunError from exc
             self._say("everything is there")
             news = News(bus.log(next(part.log for part in PARTITIONS if "claude" in part.services)))
             works = [asyncio.create_task(work) for work in (self._load.run(), story.run(), news.run())]
             await self._break(seconds, bus, story_bus)
             self._load.is_over = story.is_over = news.is_over = True
             await asyncio.gather(*works)
-            oracle = Oracle(stage, bus, story, story_bus, self._load)
-            broken = [*self._broken, *await oracle.look()]
-            return Result(seconds=seconds, faults=self._faults, facts=oracle.facts, broken=broken)
+            self._oracle = Oracle(stage, bus, story, story_bus, self._load)
+            await self._oracle.look()
+            return self.found(seconds)
+
+    def found(self, seconds: float, *broken: str) -> Result:
+        """What is known until now, and what else is broken."""
+        facts, found = (self._oracle.facts, self._oracle.broken) if self._oracle else ({}, [])
+        return Result(seconds=seconds, faults=self._faults, facts=facts, broken=[*self._broken, *found, *broken])
 
     async def _ready(self, bus: Bus, story_bus: Bus) -> None:
-        async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession() as session:
             for part in self._stage.parts.values():
                 while part.port and part.role != "monitor":
                     with suppress(aiohttp.ClientError, OSError):
@@ -115,7 +135,7 @@ class Trial:
 
     async def _break(self, seconds: float, bus: Bus, story_bus: Bus) -> None:
         """One fault after the other; the outage of a provider goes on beside."""
-        until_s = time.monotonic() + seconds
+        until_s = min(time.monotonic() + seconds, self._ends_s - LOOKS_S)
         outage = asyncio.create_task(self._outage(seconds))
         faults: list[Dealt] = []
         while time.monotonic() < until_s - HOLDS_S:
@@ -176,7 +196,20 @@ class Trial:
         return time.monotonic() - began_s
 
 
-async def trial(folder: Path, seconds: float, seed: int, say: Callable[[str], None]) -> Result:
-    """One trial in a folder of its own."""
+async def trial(
+    folder: Path, seconds: float, seed: int, say: Callable[[str], None], within_s: float = math.inf
+) -> Result:
+    """One trial in a folder of its own, and what it started is ended; what takes longer than ``within_s`` is broken.
+
+    :raises NotBegunError: there was no time left to break anything.
+    """
+    ends_s = time.monotonic() + within_s
     async with Stage(folder) as stage:
-        return await Trial(stage, Random(seed), say).run(seconds)
+        if time.monotonic() > ends_s - LOOKS_S - HOLDS_S:
+            raise NotBegunError
+        one = Trial(stage, Random(seed), say, ends_s)
+        try:
+            async with asyncio.timeout(None if math.isinf(within_s) else ends_s - time.monotonic()):
+                return await one.run(seconds)
+        except TimeoutError:
+            return one.found(seconds, f"it was not over within {within_s:.0f} s")
