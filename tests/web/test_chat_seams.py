@@ -178,7 +178,16 @@ def test_a_name_is_no_html():
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.sampled_from([*"ab *_`#|-[]()<>&;:!\n\t\ue000\U0001f600", "```py\n", "| a |\n|---|\n", "](https://e.org)"]),
+        st.sampled_from(
+            [
+                *"ab *_`#|-[]()<>&;:!\n\t\ue000\U0001f600",
+                "&#xE000;",
+                '](https://e.org "&#xE001;")',
+                "```py\n",
+                "| a |\n|---|\n",
+                "](https://e.org)",
+            ]
+        ),
         max_size=40,
     ).map("".join),
     st.lists(st.integers(0, 60), max_size=4),
@@ -188,3 +197,12 @@ def test_marks_change_nothing_else_and_stand_in_no_tag(text, places, render):
     html = rendered(text, [seam(at) for at in sorted(places)], render)
     assert html.replace(MARK, "") == render(text)
     assert html.count(MARK) <= sum(at <= len(text) for at in places)
+
+
+@pytest.mark.parametrize(
+    "written", ['[x](https://e.org "a &#xE000; b")', "a &#xE000; b", "![a &#xE000; b](https://e.org)"]
+)
+def test_what_an_answer_writes_in_place_of_a_mark_is_none(written):
+    text = f"one two three {written} &#57344;"
+    assert rendered(text, [seam(4)]).replace(MARK, "") == render_markdown(text)
+    assert rendered(text, [seam(4)]).count(MARK) == 1

@@ -67,7 +67,7 @@ def rendered(text: str, seams: Sequence[Seam] = (), render: Callable[[str], str]
     html = render(text)
     if not seams:
         return html
-    free = [c for c in _MARKS if c not in text]
+    free = [c for c in _MARKS if c not in text and c not in html]  # which may have one as `&#xE000;`, in an attribute
     wanted = [*zip(free, (seam for seam in seams if seam.at <= len(text)), strict=False)]  # a kept text may be cut
     tries = 0
     placed: dict[str, int] = {}
