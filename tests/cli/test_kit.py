@@ -1,11 +1,13 @@
 """``stillup kit`` and ``stillup completion`` as a person, a script and a shell use them."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
 from stillup.cli.main import run
 
@@ -52,6 +54,24 @@ def test_the_list_shows_the_starters_and_where_ones_own_go(kit, tmp_path):
     assert code == 0
     assert "code-review" in out
     assert str(tmp_path / "kit") in out
+
+
+def test_the_list_cuts_no_word_of_what_an_entry_does(kit, monkeypatch):
+    from stillup.cli.kit import view
+    from stillup.cli.kit.names import KitPlace
+    from stillup.config import Config
+
+    place = KitPlace.of(Config())
+    piped = kit("list")[1].splitlines()
+    assert not any("…" in line for line in piped)
+    assert sum(bool(line.strip()) for line in piped) == len(place.index().rows) + 2
+    for columns in (60, 80, 120):
+        out = Console(file=io.StringIO(), width=columns, force_terminal=True, color_system=None)
+        monkeypatch.setattr(view, "console", lambda *, color, out=out: out)
+        view.print_rows(place.index().rows, place.own, color=None)
+        said = out.file.getvalue()
+        assert "…" not in said
+        assert max(map(len, said.splitlines()[:-1])) <= columns
 
 
 def test_the_list_can_be_narrowed_and_read_by_programs(kit):

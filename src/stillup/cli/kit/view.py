@@ -11,10 +11,12 @@ import click
 
 from stillup.cli.common import console, indented
 from stillup.cli.say import put
-from stillup.cli.terminal.columns import Cell, Column, lines
 from stillup.kit.entry import Entry
 from stillup.kit.index import Row
 from stillup.sources.decode import clean
+
+_WIDE, _PIPED, _MOST_NAME = 100, 400, 40
+"""Columns: from the first on there is room for kind and tasks; so many where no terminal wraps; most of a name."""
 
 
 def facts(row: Row) -> dict[str, Any]:
@@ -33,23 +35,30 @@ def facts(row: Row) -> dict[str, Any]:
 
 
 def print_rows(rows: Sequence[Row], own: Path, *, color: bool | None) -> None:
-    """A line each: name, title, what it is about."""
+    """Name, kind, what it is for and about: whole, on as many lines as the terminal needs; on one where it is piped."""
+    from rich.table import Table
+    from rich.text import Text
+
     out = console(color=color)
-    columns = (
-        Column(title="", cells=tuple(Cell("*" if row.is_own else "", "green") for row in rows)),
-        Column(title="Name", cells=tuple(Cell(clean(row.name, 200), "bold") for row in rows), most=48),
-        Column(title="Kind", cells=tuple(Cell(row.kind.value) for row in rows)),
-        Column(title="For", cells=tuple(Cell(", ".join(row.tasks)) for row in rows), shrinks=True, most=24),
-        Column(
-            title="What it does",
-            cells=tuple(Cell(clean(row.about or row.title, 200), "dim") for row in rows),
-            shrinks=True,
-            most=100,
-        ),
-    )
-    for line in lines(columns, out.width if out.is_terminal else 120):
-        out.print(line, soft_wrap=True)
-    if not any(row.is_own for row in rows):
+    if not out.is_terminal:
+        out.width = _PIPED
+    is_wide = out.width >= _WIDE
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    has_own = any(row.is_own for row in rows)
+    shown = ("" if has_own else None, "Name", "Kind" if is_wide else None, "For" if is_wide else None, "What it does")
+    for title in filter(lambda title: title is not None, shown):
+        table.add_column(title or "", no_wrap=title == "Kind", max_width=_MOST_NAME if title == "Name" else None)
+    for row in rows:
+        cells = (
+            Text("*" if row.is_own else "", "green"),
+            Text(clean(row.name, 200), "bold"),
+            Text(row.kind.value),
+            Text(", ".join(row.tasks)),
+            Text(clean(row.about or row.title, 200), "dim"),
+        )
+        table.add_row(*(cell for cell, title in zip(cells, shown, strict=True) if title is not None))
+    out.print(table)
+    if not has_own:
         out.print(f"\nYour own go into {clean(str(own), 500)} (`stillup kit new NAME`).", style="dim", soft_wrap=True)
 
 
