@@ -77,6 +77,18 @@ def test_the_verdict_comes_first_then_what_is_broken_the_evidence_and_what_to_do
     assert "Claude API" in text[text.index("Works") : text.index("Evidence")]
 
 
+def test_sources_that_are_not_set_up_share_a_line_unless_it_is_to_be_explained():
+    unset = Failure(kind=FailureKind.NOT_CONFIGURED, says="it needs a key (SOME_KEY)", blame=Blame.USER)
+    page = report("statuspage", [declared(State.OPERATIONAL), alive("statuspage")], "page: all operational")
+    answer = judge(CLAUDE, [page, report("statusgator", error=unset), report("downdetector", error=unset)], [], NOW)
+    text = " ".join(printed(answer, 100).split())
+    assert "– Not asked, not set up: StatusGator, Downdetector (`stillup doctor claude` says how" in text
+    assert "SOME_KEY" not in text
+    out = Console(file=io.StringIO(), width=100, force_terminal=False)
+    out.print(render_answer(answer, Capability.CODING, 100, explain=True))
+    assert out.file.getvalue().count("not asked: it needs a key (SOME_KEY)") == 2
+
+
 @pytest.mark.parametrize("width", [30, 40, 80, 200])
 def test_no_line_is_wider_than_the_terminal(outage, width):
     assert max(len(line.rstrip()) for line in printed(outage, width).splitlines()) <= width

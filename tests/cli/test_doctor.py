@@ -38,9 +38,9 @@ def unreached(source, service="claude"):
     return report(source, error=Failure(kind=FailureKind.UNREACHABLE, says=says, blame=Blame.NETWORK), service=service)
 
 
-def unset(source):
+def unset(source, service="claude"):
     failure = Failure(kind=FailureKind.NOT_CONFIGURED, says="X needs a token", blame=Blame.USER)
-    return report(source, error=failure)
+    return report(source, error=failure, service=service)
 
 
 PAGE = report("statuspage", Declared(at=NOW, service="claude", source="statuspage", state=State.OPERATIONAL))
@@ -97,6 +97,13 @@ def test_what_is_not_reached_stands_in_one_line_a_service_and_what_is_yours_to_m
     assert "1 source          not reached from here: rss" in said
     assert "X needs a token; you can mend it" in said
     assert "✓" not in said
+
+
+def test_what_is_not_set_up_is_said_once_for_all_services_and_behind_what_was_asked():
+    said = table([unset("x"), PAGE, unset("x", "chatgpt"), unset("y", "chatgpt"), unset("y"), unset("y", "grok")])
+    assert said.count("X needs a token") == 2
+    lines = [line.split()[:3] for line in said.splitlines()[1:]]
+    assert lines == [["✓", "claude", "statuspage"], ["–", "claude,", "chatgpt"], ["–", "3", "services"]]
 
 
 def test_where_the_machine_is_online_each_source_has_its_own_reason():

@@ -51,7 +51,11 @@ _WEIGHED_FOR = timedelta(days=2)
     metavar="SOURCE=N[/TIME]",
     help="A number you read somewhere: downdetector=354/24h. It can raise a suspicion, never more. For one service.",
 )
-@click.option("--explain", is_flag=True, help="Add the whole reasoning, with what every side observed.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Add the whole reasoning, with what every side observed, and what each source that was not asked needs.",
+)
 @click.option("--watch", "keep_watching", is_flag=True, help="Stay and show how the verdict moves.")
 @json_option
 @color_option
@@ -132,7 +136,7 @@ def _answer(
     from stillup.cli.answer.one import render_answer
 
     out = console(color=color)
-    out.print(render_answer(answer, task, out.width))
+    out.print(render_answer(answer, task, out.width, explain=explain))
     _after_recovery(answer, config, out)
     if explain:
         put_reasons([answer], out)

@@ -33,8 +33,11 @@ _OFFERS = 6
 """So many are enough to choose from; all that are up are shown."""
 
 
-def render_answer(answer: FirstAnswer, task: Capability | None, width: int) -> Group:
-    """All of it, for a terminal ``width`` columns wide; ``task`` is what a stand-in would be needed for."""
+def render_answer(answer: FirstAnswer, task: Capability | None, width: int, *, explain: bool = False) -> Group:
+    """All of it, for a terminal ``width`` columns wide; ``task`` is what a stand-in would be needed for.
+
+    Sources that are not set up share a line, unless it is to ``explain``.
+    """
     verdict = answer.verdict
     style = "yellow" if verdict.is_yours else STYLES[verdict.state]
     parts: list[RenderableType] = [
@@ -44,7 +47,7 @@ def render_answer(answer: FirstAnswer, task: Capability | None, width: int) -> G
     facts = list(_facts(answer))
     if facts:
         parts += ["", indented(_pairs(facts))]
-    parts += _evidence(answer, width)
+    parts += _evidence(answer, width, explain=explain)
     if steps := steps_of(answer, task):
         parts += ["", Text("What to do now", style="bold"), indented(table_of(steps))]
     # Where this machine fails others are as far away.
@@ -114,9 +117,13 @@ def _range(facts: ClassFacts) -> str:
     return f"{span(facts.usual_min_s)} to {span(facts.usual_max_s)}"
 
 
-def _evidence(answer: FirstAnswer, width: int) -> list[RenderableType]:
+def _evidence(answer: FirstAnswer, width: int, *, explain: bool) -> list[RenderableType]:
     parts: list[RenderableType] = ["", Text("Evidence", style="bold")]
-    for row in rows(answer):
+    told = rows(answer)
+    unset = [] if explain else [row for row in told if row.is_unset]
+    for row in told:
+        if row in unset:
+            continue
         mark, style = ("•", "") if row.ok else ("–", "dim")
         if width < _NARROW:
             parts.append(indented(Text(f"{mark} {row.title}: {row.says}", style=style)))
@@ -128,8 +135,16 @@ def _evidence(answer: FirstAnswer, width: int) -> list[RenderableType]:
         table.add_row(Text(mark, style=style), Text(row.title, style=style), Text(row.says, style=style))
         table.add_row("", "", Text(_small_print(row), style="dim"))
         parts.append(indented(table))
+    if unset:
+        parts.append(indented(Text(_not_asked(answer, unset), style="dim")))
     parts.append(indented(Text(f"Rule: {rule(answer.verdict, grounds(answer))}", style="italic")))
     return parts
+
+
+def _not_asked(answer: FirstAnswer, unset: Sequence[Row]) -> str:
+    """For a newcomer these are many, and none of them is needed."""
+    names = ", ".join(row.title for row in unset)
+    return f"– Not asked, not set up: {names} (`stillup doctor {answer.service.id}` says how to add them)"
 
 
 def _small_print(row: Row) -> str:

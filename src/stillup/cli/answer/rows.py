@@ -8,6 +8,7 @@ from stillup.daemon.ask import FirstAnswer
 from stillup.daemon.lines import link_of, order_of, words_of
 from stillup.model.evidence import Evidence
 from stillup.registry import SOURCES, SourceSpec
+from stillup.sources.report import FailureKind
 from stillup.verdict.telling.narrate import Telling
 
 
@@ -18,6 +19,8 @@ class Row(Struct, frozen=True, kw_only=True):
     title: str
     family: str
     ok: bool
+    is_unset: bool = False
+    """It was not asked, for something has to be set up first."""
     says: str
     age_s: float | None
     usual_delay_s: int
@@ -55,6 +58,7 @@ def _asked(answer: FirstAnswer, index: int) -> Row:
         title=spec.title,
         family=spec.family.value,
         ok=report.ok,
+        is_unset=report.error is not None and report.error.kind is FailureKind.NOT_CONFIGURED,
         says=words_of(report),
         age_s=(answer.at - newest).total_seconds() if newest else None,
         usual_delay_s=spec.delay_s,

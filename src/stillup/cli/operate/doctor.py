@@ -17,6 +17,7 @@ from stillup.errors import Blame
 from stillup.model.signal import Outcome
 from stillup.registry import FOREIGN
 from stillup.sources.decode import clean
+from stillup.sources.report import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from stillup.sources.poller import Report
 
 _DEADLINE_S = 15.0
+_NAMED = 2
 
 _CUT_OFF = {
     "offline": "This machine is cut off: no control host answers, so no source can be judged from here. "
@@ -73,6 +75,8 @@ def command(
         if away:
             out.print(f"{away}\n", style="bold yellow")
         out.print(_table(reports, is_cut_off=bool(away)))
+        if any(r.error is not None and r.error.kind is FailureKind.NOT_CONFIGURED for r in reports):
+            out.print("\n– is not asked until it is set up; none of these is needed.", style="dim")
         for name, why in FOREIGN.items():
             out.print(f"! The source {clean(name, 60)!r} that another package adds {why}.", style="yellow")
     working = {r.service for r in reports if works(r)}
@@ -144,15 +148,30 @@ def _table(reports: Sequence[Report], *, is_cut_off: bool) -> Table:
     for service, names in _by_service(unreached).items():
         what = f"{len(names)} source{'s' if len(names) != 1 else ''}"
         table.add_row(Text("✗", style="red"), service, what, "", Text(f"not reached from here: {', '.join(names)}"))
+    unset = [r for r in reports if r.error is not None and r.error.kind is FailureKind.NOT_CONFIGURED]
     for report in reports:
-        if report in unreached:
+        if report in unreached or report in unset:
             continue
         mark = Text("✓", style="green") if works(report) else Text("✗", style="red")
         says = report.reading.says if report.reading else _why_not(report)
         table.add_row(mark, report.service, report.source, f"{report.elapsed_ms:.0f} ms", Text(says))
         for note in report.reading.notes if report.reading else ():
             table.add_row(Text("!", style="yellow"), "", "", "", Text(note, style="yellow"))
+    for (source, says), of in _by_need(unset).items():
+        table.add_row(Text("–", style="dim"), _few(of), source, "", Text(says))
     return table
+
+
+def _by_need(reports: Sequence[Report]) -> dict[tuple[str, str], list[str]]:
+    """What is not set up is so for every service: source and what it needs → services."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for report in reports:
+        found.setdefault((report.source, _why_not(report)), []).append(report.service)
+    return found
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} services"
 
 
 def _by_service(reports: Sequence[Report]) -> dict[str, list[str]]:
