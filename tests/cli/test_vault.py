@@ -244,6 +244,19 @@ def test_what_went_through_the_gateway_is_one_conversation_and_goes_on(said, fol
         assert shown[-2]["parts"] == [{"type": "text", "text": "Tell me more."}]
 
 
+def test_an_answer_that_another_model_ended_names_both(said, folder, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "CONFIG", CONFIG.replace('["a"]', '["a", "a/claude-y"]'))
+    transcript(folder, "Tell me of it.")
+    said("import")
+    here = Here(folder)
+    with here.running():
+        here.provider.script([Behaviour(failure=Failure.CUT, after=3)])
+        told = said("continue", key_of(said), "--with", "claude-x", "--say", "All of it.")
+        assert "Answered by claude-x via a, then claude-y via a; kept as" in told
+        shown = json.loads(said("show", key_of(said), "--json"))["messages"]
+        assert shown[-1]["model"] == "claude-x, then claude-y"
+
+
 def test_a_question_that_nobody_answered_is_kept(said, folder):
     here = Here(folder)
     with here.running():

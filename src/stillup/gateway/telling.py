@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from stillup.gateway.continued import HEADER
 from stillup.gateway.core.actions import Refuse
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.trial import Trial
@@ -89,7 +90,7 @@ def route_lines(tries: Sequence[Trial], n: int | None, reason: str, request_id: 
 
 def continued_lines(seams: Sequence[str]) -> Headers:
     """Trailers of an answer that went on elsewhere: with whom, and behind how many characters."""
-    return ((b"x-stillup-continued", header_value(", ".join(seams))),) if seams else ()
+    return ((HEADER.encode(), header_value(", ".join(seams))),) if seams else ()
 
 
 def refusal(protocol: Protocol, refuse: Refuse, tries: Sequence[Trial], lines: Headers, request_id: str) -> Answer:

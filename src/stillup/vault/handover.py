@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import Struct
 from stillup.catalog.models import find_model
 from stillup.errors import SourceError
 from stillup.gateway.choices import PATH, Offered
+from stillup.gateway.continued import HEADER, continued
 from stillup.gateway.core.door import TOKEN_HEADER
 from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.dialect import Losses, Untranslatable, dialect_of
@@ -34,6 +36,8 @@ _MAX_TOKENS = 8_192
 _SHARE = 0.75
 """Of a model's context that the conversation may fill; the estimate of its tokens is a rough one."""
 _UNKNOWN_CONTEXT = 32_000
+_NAME, _MOST = 120, 12
+"""Characters of a name, and how many that went on are named."""
 _MAKERS = {"anthropic": Protocol.ANTHROPIC, "gemini": Protocol.GEMINI}
 
 
@@ -54,11 +58,26 @@ class Asked(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What was answered, and by whom."""
+    """What was answered, and by whom: first, and who went on where that one broke off, as model and upstream."""
 
     text: str
     model: str = ""
     upstream: str = ""
+    went_on: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def models(self) -> str:
+        """All models that wrote it, in words."""
+        return ", then ".join(dict.fromkeys(model for model, _ in self._wrote if model))
+
+    @property
+    def by(self) -> str:
+        """Who wrote it, in words."""
+        return ", then ".join(dict.fromkeys(" via ".join(filter(None, one)) for one in self._wrote if any(one)))
+
+    @property
+    def _wrote(self) -> tuple[tuple[str, str], ...]:
+        return ((self.model, self.upstream), *self.went_on)
 
 
 async def ready(url: str, conversation: Conversation, model: str, text: str, token: str = "") -> Asked:
@@ -122,13 +141,18 @@ async def ask_on(url: str, asked: Asked, token: str, show: Callable[[str], None]
             for piece in reader.finish():
                 _heard(piece, pieces, show)
             told: Mapping[str, str] = coming.headers
+            ended = coming.trailers.get(HEADER) or told.get(HEADER, "")
     except SourceError as exc:
         msg = "the connection to the gateway was lost"
         raise NoAnswer(msg) from exc
+    model = clean(told.get("x-stillup-model", ""), _NAME)
     return Answer(
         text="".join(pieces),
-        model=clean(told.get("x-stillup-model", ""), 120),
-        upstream=clean(told.get("x-stillup-upstream", ""), 120),
+        model=model,
+        upstream=clean(told.get("x-stillup-upstream", ""), _NAME),
+        went_on=tuple(
+            (clean(one.model, _NAME) or model, clean(one.upstream, _NAME)) for one in islice(continued(ended), _MOST)
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from stillup.errors import SourceError
 from stillup.gateway.choices import PATH, Choice, Offered
+from stillup.gateway.continued import HEADER
 from stillup.gateway.core.door import TOKEN_HEADER
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.values import Protocol
@@ -22,7 +23,7 @@ from stillup.gateway.dialects.sse import Splitter
 from stillup.gateway.dialects.trouble import said
 from stillup.net.stream import Coming, ask_here
 from stillup.sources.decode import clean
-from stillup.web.chat_seams import HEADER, in_words, seams_of
+from stillup.web.chat_seams import in_words, seams_of
 from stillup.web.chat_wire import Asking, Heard, heard
 from stillup.web.chat_words import Seam, Trouble, name_of, tidy
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from itertools import islice
 
+from stillup.gateway.continued import continued
 from stillup.sources.decode import clean
 from stillup.web.chat_words import LONGEST_NAME, MOST_SEAMS, Seam, tidy
 from stillup.web.markdown import render_markdown
 
-HEADER = "x-stillup-continued"
-_one = re.compile(r"([^/@,\s]+)(?:/(.+?))?@(\d{1,9})(?:, |$)", re.ASCII).match
 _BACK = 60
 """Characters that a mark is moved back at most, to stand between two words."""
 _MOST_TRIES = 6
@@ -25,19 +25,14 @@ def seams_of(told: str, pieces: Sequence[str]) -> tuple[Seam, ...]:
 
     What cannot be read is left out, and whatever stands behind it.
     """
-    found: list[Seam] = []
-    at = 0
-    while len(found) < MOST_SEAMS and (one := _one(told, at)):
-        upstream, model, characters = one.groups("")
-        found.append(
-            Seam(
-                upstream=clean(upstream, LONGEST_NAME),
-                model=clean(model, LONGEST_NAME),
-                at=_shown(pieces, int(characters)),
-            )
+    return tuple(
+        Seam(
+            upstream=clean(one.upstream, LONGEST_NAME),
+            model=clean(one.model, LONGEST_NAME),
+            at=_shown(pieces, one.characters),
         )
-        at = one.end()
-    return tuple(found)
+        for one in islice(continued(told), MOST_SEAMS)
+    )
 
 
 def _shown(pieces: Sequence[str], characters: int) -> int:

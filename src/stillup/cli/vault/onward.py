@@ -102,8 +102,7 @@ def _once(url: str, conversation: Conversation, about: About, model: str, said: 
         say(f"It is too long for {model}: the first {asked.left_out} messages go as a summary.")
     answer = asyncio.run(ask_on(url, asked, token_from(os.environ), _show))
     click.echo()
-    by = " via ".join(word for word in (answer.model, answer.upstream) if word)
-    say(f"Answered by {by or model}; kept as {about.key}.")
+    say(f"Answered by {answer.by or model}; kept as {about.key}.")
     return answer
 
 
@@ -119,7 +118,7 @@ def _keep(vault: Vault, conversation: Conversation, said: str, answer: Answer | 
     for role, text in ((Role.USER, said), (Role.ASSISTANT, answer.text if answer else "")):
         if text:
             name = f"stillup:{int(now_s * 1000)}:{role.value}"
-            model = answer.model if answer and role is Role.ASSISTANT else ""
+            model = answer.models if answer and role is Role.ASSISTANT else ""
             turns.append(Turn(id=name, role=role, parts=(Text(text=text),), at_s=now_s, model=model, parent=parent))
             parent = name
     more = Conversation(origin=conversation.origin, id=conversation.id, turns=tuple(turns), changed_s=now_s)
