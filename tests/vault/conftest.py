@@ -1,11 +1,6 @@
 """What the tests of the vault share."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.append(str(Path(__file__).parent))  # importlib mode puts no folder on the path
 
 from stillup.vault.store import open_vault
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from talks import Given
 
 from stillup.clock import SystemClock
 from stillup.vault import intake
 from stillup.vault.apart import LEAST_BYTES, coming, read_apart
 from stillup.vault.importing import recognise
 from stillup.vault.keeping import verify
+from tests.vault.talks import Given
 
 
 def said(number, text):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from talks import turn
-
 from stillup.vault.branch import newest_branch
+from tests.vault.talks import turn
 
 
 def ids(*turns):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from talks import talk
 
 from stillup.vault.brief import brief
+from tests.vault.talks import talk
 
 
 @pytest.mark.parametrize(

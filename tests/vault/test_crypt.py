@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-from talks import NOW_S, talk, texts_of
 
 from stillup.errors import StoreError
 from stillup.secret import Secret
@@ -15,6 +14,7 @@ from stillup.vault.crypt import is_encrypted, rewrite
 from stillup.vault.keeping import verify
 from stillup.vault.search import Wanted, search
 from stillup.vault.store import open_vault
+from tests.vault.talks import NOW_S, talk, texts_of
 
 WORDS = Secret('it\'s "quite" läng; -- DROP')
 OTHER = Secret("another passphrase")

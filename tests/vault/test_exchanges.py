@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from talks import NOW_S, texts_of
 
 from stillup.clock import SystemClock
 from stillup.gateway.core.values import Ask, Operation, Protocol, Target
@@ -15,6 +14,7 @@ from stillup.vault.exchanges import GatewayJournal
 from stillup.vault.intake import take
 from stillup.vault.sources import sources_of
 from stillup.vault.values import Skipped
+from tests.vault.talks import NOW_S, texts_of
 
 SSE = "text/event-stream"
 JSON = "application/json"

@@ -6,13 +6,13 @@ import json
 
 import pytest
 from msgspec.structs import replace
-from talks import NOW_S, talk, turn
 
 from stillup.gateway.dialects.neutral import Role, Text
 from stillup.vault.brief import brief
 from stillup.vault.export import fenced, file_name, written
 from stillup.vault.onward import messages_of, shortened
 from stillup.vault.values import Attachment, Conversation, Turn
+from tests.vault.talks import NOW_S, talk, turn
 from tests.vault.test_store import PARTS
 
 WHOLE = Conversation(

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from talks import Given, talk
 
 from stillup.clock import SystemClock
 from stillup.vault import intake
@@ -17,6 +16,7 @@ from stillup.vault.keeping import verify
 from stillup.vault.store import open_vault
 from stillup.vault.values import Skipped
 from stillup.vault.write import Put
+from tests.vault.talks import Given, talk
 
 MANY = [talk(f"question {n}", f"answer {n}", id=str(n), ids=f"{n}-{{}}") for n in range(300)]
 
@@ -57,7 +57,7 @@ from pathlib import Path
 from stillup.clock import SystemClock
 from stillup.vault import intake
 from stillup.vault.store import open_vault
-from talks import Given, talk
+from tests.vault.talks import Given, talk
 intake._BATCH_READS = 7
 many = [talk(f"question {n}", f"answer {n}", id=str(n), ids=f"{n}-{{}}") for n in range(300)]
 with open_vault(Path(sys.argv[1])) as vault:
@@ -67,7 +67,7 @@ with open_vault(Path(sys.argv[1])) as vault:
 
 def test_killed_at_any_moment_it_goes_on_and_has_everything_once(tmp_path):
     path = tmp_path / "vault.db"
-    args = [sys.executable, "-c", VICTIM, str(path), str(Path(__file__).parent)]
+    args = [sys.executable, "-c", VICTIM, str(path), str(Path(__file__).parents[2])]
     kills = 0
     for pieces in (1, 3, 2, 5, 1):
         with subprocess.Popen(args, stdout=subprocess.PIPE) as process:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from talks import NOW_S, talk, turn
 
 from stillup.vault.keeping import delete, verify
 from stillup.vault.search import Wanted, search
 from stillup.vault.values import Attachment
+from tests.vault.talks import NOW_S, talk, turn
 
 FILE = Attachment(name="a.bin", data=b"SECRETBYTES" * 100)
 

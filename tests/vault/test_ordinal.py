@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from talks import NOW_S, texts_of, turn
 
 from stillup.vault.keeping import verify
 from stillup.vault.ordinal import base_of
 from stillup.vault.values import Conversation
+from tests.vault.talks import NOW_S, texts_of, turn
 
 
 def crowd(name, count, at_s):

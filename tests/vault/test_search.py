@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from talks import NOW_S, talk
 
 from stillup.errors import UsageError
 from stillup.gateway.dialects.neutral import Call, Result, Role, Text
@@ -14,6 +13,7 @@ from stillup.vault.search import MOST_LOOKED_AT, Wanted, search, snippet_of
 from stillup.vault.store import open_vault
 from stillup.vault.values import Attachment, Turn
 from stillup.vault.words import query_of
+from tests.vault.talks import NOW_S, talk
 
 
 def found(vault, words, **more):

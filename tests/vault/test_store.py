@@ -7,7 +7,6 @@ import stat
 
 import pytest
 from msgspec.structs import replace
-from talks import NOW_S, talk, texts_of, turn
 
 from stillup.errors import StoreError, UsageError
 from stillup.gateway.core.values import Protocol
@@ -27,6 +26,7 @@ from stillup.gateway.dialects.neutral import (
 from stillup.vault.store import open_vault
 from stillup.vault.values import Attachment, Conversation, Turn
 from stillup.vault.write import Put
+from tests.vault.talks import NOW_S, talk, texts_of, turn
 
 PICTURE = "iVBORw0KGgo" * 200 + "AA=="
 PARTS = (

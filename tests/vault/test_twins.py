@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from talks import NOW_S, talk, texts_of
 
 from stillup.vault.write import Put
+from tests.vault.talks import NOW_S, talk, texts_of
 
 
 def test_the_same_words_from_another_origin_are_the_same_conversation(vault):
