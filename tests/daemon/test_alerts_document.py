@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from zlib import compress
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from stillup.daemon.alerts import aside as module
-from stillup.daemon.alerts.aside import Aside, InMemory
+from stillup.daemon.alerts.aside import Aside, Document, InMemory, waiting
 from stillup.errors import StoreError
 from stillup.model.service import State
 from stillup.model.verdict import Verdict
@@ -181,3 +183,28 @@ def test_the_database_notes_how_far_messages_are_but_never_takes_back_what_is_do
         with store.outbox.deciding("main") as deciding:
             deciding.enter(aside.document.messages)
         assert [r.status for r in store.outbox.listed()] == [Status.WAITING, Status.DELIVERED]
+
+
+NAIVE, FAR = datetime(2026, 4, 7, 12), datetime.max.replace(tzinfo=UTC)  # noqa: DTZ001 - that is the point
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        Document(is_open=True, messages=(replace(waiting(message("a"), T), due_at=NAIVE),)),
+        Document(is_open=True, messages=(replace(waiting(message("a"), T), queued_at=FAR),)),
+        Document(is_open=True, messages=(replace(waiting(message("a"), T), tries=(1 << 64) - 1),)),
+        Document(is_open=True, count=(1 << 64) - 1, messages=(waiting(message("a"), T),)),
+        Document(state=AlertState(silences=(Silence(ends=NAIVE),))),
+        Document(state=AlertState(heard={"claude/": NAIVE})),
+    ],
+    ids=str,
+)
+def test_one_that_nobody_could_count_with_is_as_none(aside_of, place, said, forged):
+    place.write(compress(msgspec.json.encode(forged)), 0)
+    aside = aside_of()
+    assert aside.document == Document()
+    assert "cannot be read" in said[0]
+    aside.begin(AlertState(), [])
+    put(aside, message("b"))
+    assert aside.take("main", "ops", T).message.key == "b"

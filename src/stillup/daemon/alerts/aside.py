@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from math import isfinite
 from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 MOST_BYTES, _MOST_WRITTEN = 900_000, 16 * 1024 * 1024
 """Packed, and as it is: thousands of messages. Beyond it what was done with first is no longer listed."""
 _MOST_READ = 4 * _MOST_WRITTEN
+_FIRST_YEAR, _LAST_YEAR, _MOST_NUMBER = 2000, 2100, 1 << 53
 _PENDING = (Status.WAITING, Status.ATTEMPTING)
 
 
@@ -226,10 +228,14 @@ class Aside:
 
     def _unpacked(self, value: bytes) -> Document | None:
         try:
-            return _decoder.decode(zlib.decompressobj().decompress(value, _MOST_READ))
+            document = _decoder.decode(zlib.decompressobj().decompress(value, _MOST_READ))
         except (zlib.error, *UNREADABLE) as exc:
             self._say(f"what was kept on the bus cannot be read by this version: {type(exc).__name__}")
             return None
+        if not _can_be_counted_with(msgspec.to_builtins(document, builtin_types=(datetime,))):
+            self._say("what was kept on the bus cannot be read: nobody could count with its times and numbers")
+            return None
+        return document
 
 
 class Deciding:
@@ -288,6 +294,16 @@ def _settled(row: Queued, settled: Settled) -> Queued:
         due_at=settled.due_at or row.due_at,
         done_at=settled.done_at or row.done_at,
     )
+
+
+def _can_be_counted_with(value: object) -> bool:
+    """Whether no time or number in it would end whoever compares or adds to it: it is read again and again."""
+    if isinstance(value, datetime):
+        return value.tzinfo is not None and _FIRST_YEAR <= value.year < _LAST_YEAR
+    if isinstance(value, (int, float)):
+        return isfinite(value) and abs(value) <= _MOST_NUMBER
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return all(map(_can_be_counted_with, inside))
 
 
 def _packed(document: Document) -> tuple[bytes, Document]:
