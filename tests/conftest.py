@@ -12,6 +12,8 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.bound import bounded
+
 settings.register_profile("stillup", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("stillup")
 
@@ -21,6 +23,13 @@ os.environ["STILLUP_CATALOG"] = os.devnull
 def pytest_make_parametrize_id(val):
     """What was packed has the time in it: workers that find it in different seconds must call it the same."""
     return f"{len(val)} bytes" if isinstance(val, bytes) and not val.isascii() else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """None hangs: what takes too long fails, and the run goes on with the next."""
+    with bounded():
+        return (yield)
 
 
 def pytest_collection_finish():

@@ -320,7 +320,9 @@ async def test_where_it_is_no_terminal_it_is_a_table_once_and_then_lines(tmp_pat
         )
         said = (await asyncio.wait_for(process.stdout.readuntil(b"a line for each change"), 60)).decode()
         while "partial outage" not in said:  # a busy machine's first look has not read all: the next line has it
-            said += (await asyncio.wait_for(process.stdout.readline(), 180)).decode()
+            line = (await asyncio.wait_for(process.stdout.readline(), 180)).decode()
+            assert line, f"it ended: {said}"
+            said += line
         process.send_signal(signal.SIGINT)
         _, errors = await asyncio.wait_for(process.communicate(), 60)
         assert (process.returncode, errors.strip()) == (130, b"")

@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.bounded import told_by
 from tests.cluster.nats_server import program
 
-BOUND_S = 260.0
+BOUND_S = 250.0
 """On a machine that does nothing else it takes half a minute."""
 
 
