@@ -157,12 +157,17 @@ class Board(Struct, frozen=True, kw_only=True):
     at: At
     """The minute that was judged."""
     seq: int = 0
-    """Grows by one with every board of this process."""
+    """Grows by one with every board of this process. 0: nothing was judged yet; -1: and nobody seems to judge."""
     services: dict[str, ServiceBoard] = {}
     simulated: str = ""
     """What is played, where this is no real watch; shown wherever the board is."""
     resumed: bool = False
     """The watch goes on where the one before it ended: what that one knew is not lost."""
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a minute was judged."""
+        return self.seq > 0
 
     @property
     def state(self) -> State:

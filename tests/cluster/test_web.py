@@ -47,6 +47,14 @@ def test_what_one_judge_shows_stands_beside_services_that_nobody_spoke_of_yet(bo
     assert boards.due(T) is None, "nothing is new"
 
 
+def test_a_service_that_no_monitor_ever_spoke_of_is_said_to_have_none(boards):
+    boards.take(said("claude", State.OPERATIONAL, T))
+    assert "next full minute" in boards.due(T)[0].services["chatgpt"].because
+    boards.take(said("claude", State.OPERATIONAL, T + 2 * STANDS))
+    board, _ = boards.due(T + 2 * STANDS)
+    assert "no monitor was heard since this page began at 14:00 UTC" in board.services["chatgpt"].because
+
+
 def test_a_change_is_told_once(boards):
     boards.take(said("claude", State.OPERATIONAL, T))
     boards.due(T)

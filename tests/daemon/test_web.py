@@ -3,6 +3,7 @@
 import resource
 import socket
 import threading
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -11,12 +12,14 @@ from stillup.board import Board, ServiceBoard
 from stillup.catalog.load import catalogue
 from stillup.clock import SystemClock
 from stillup.config.schema import Web
+from stillup.daemon.board import first_board
 from stillup.daemon.sockets import open_sockets, room_for
 from stillup.daemon.web import Serving
 from stillup.errors import UsageError
 from stillup.model.reason import Reason
 from stillup.model.service import Scope, State
 from stillup.model.verdict import Verdict
+from stillup.testing import FakeClock
 
 
 @pytest.fixture
@@ -59,6 +62,19 @@ def has_ipv6() -> bool:
 def test_before_anything_was_judged_it_lives_and_is_not_ready(serving):
     address = serving().start()
     assert httpx.get(f"{address}/readyz").status_code == 503
+
+
+def test_after_some_minutes_without_a_judgement_it_says_that_nobody_judges():
+    clock = FakeClock()
+    first = first_board([catalogue()["claude"]], clock.now())
+    page = Serving(Web(listen="127.0.0.1:0"), clock, first, say=print)
+    assert page.board() is first
+    clock.set(clock.now() + timedelta(minutes=4))
+    assert page.board().seq == -1, "so that pages that lie ready are made anew"
+    assert "no monitor was heard" in page.board().services["claude"].because
+    judged = Board(at=clock.now(), seq=1)
+    page.show(judged)
+    assert page.board() is judged
 
 
 def test_what_is_shown_from_another_thread_is_told_to_those_who_listen(serving):

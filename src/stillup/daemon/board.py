@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import structs
+
 from stillup.board import Base, Board, Chance, Place, ServiceBoard, Share
 from stillup.catalog.load import Service
 from stillup.catalog.offers import alternatives
@@ -231,6 +233,22 @@ def first_board(services: Sequence[Service], now: datetime, simulated: str = "")
         },
         simulated=simulated,
     )
+
+
+UNJUDGED = timedelta(minutes=3)
+"""A monitor that is there judges each minute; so much later a first board says that there is none."""
+
+
+def nobody_judges(first: Board) -> Board:
+    """What is shown where a :func:`first_board` has grown old: its ``seq`` is -1, so that every page is made anew."""
+    why = never_judged(first.at)
+    services = {name: structs.replace(shown, because=why) for name, shown in first.services.items()}
+    return structs.replace(first, seq=-1, services=services)
+
+
+def never_judged(since: datetime) -> str:
+    """Why nothing is known of a service that no monitor speaks of."""
+    return f"no monitor was heard since this page began at {since:%H:%M} UTC, so nobody judges"
 
 
 def _naming(service: Service) -> Callable[[str], str]:

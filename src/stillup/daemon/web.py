@@ -11,6 +11,7 @@ from msgspec import structs
 from stillup.board import Archive, Board
 from stillup.clock import Clock
 from stillup.config.schema import Web
+from stillup.daemon.board import UNJUDGED, nobody_judges
 from stillup.daemon.gateway import run_loop
 from stillup.daemon.sockets import open_sockets, room_for
 from stillup.errors import UsageError
@@ -73,6 +74,8 @@ class Serving:
         self._settings = settings
         self._board = discreet(first) if settings.public else first
         self._say = say
+        self._clock = clock
+        self._unheard = nobody_judges(self._board)
         self._parts = {
             "clock": clock,
             "archive": DiscreetArchive(archive) if settings.public and archive is not None else archive,
@@ -90,7 +93,10 @@ class Serving:
 
     def board(self) -> Board:
         """The board that is shown."""
-        return self._board
+        board = self._board
+        if board.seq == 0 and self._clock.now() - board.at > UNJUDGED:
+            return self._unheard
+        return board
 
     def start(self) -> str:
         """Listen, and serve from now on; the address it is reached at from this machine.

@@ -33,7 +33,7 @@ def why_not_ready(site: Site) -> str:
     """
     if site.is_leaving():
         return "it is being ended"
-    return "nothing was judged yet" if site.board().seq == 0 else ""
+    return "" if site.board().is_judged else "nothing was judged yet"
 
 
 def _ready(site: Site) -> str:

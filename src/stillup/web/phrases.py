@@ -83,8 +83,8 @@ def summary(board: Board) -> tuple[str, str]:
     services = list(board.services.values())
     if not services:
         return "No service is watched here.", ""
-    if board.seq == 0:
-        return "Not judged yet.", "The first verdict comes with the next full minute."
+    if not board.is_judged:
+        return _unjudged(board)
     if all(s.verdict.scope is Scope.YOU and not s.state.is_fault for s in services):
         return f"It is you, not {'them' if len(services) > 1 else services[0].service.name}.", _OWN_NETWORK
     faults = failing(board)
@@ -94,6 +94,15 @@ def summary(board: Board) -> tuple[str, str]:
     if len(first) + len(rest) <= _ROOM:
         return capped(f"{first}; {rest}"), ""
     return capped(first), capped(rest)
+
+
+def _unjudged(board: Board) -> tuple[str, str]:
+    if board.seq == 0:
+        return "Not judged yet.", "The first verdict comes with the next full minute."
+    return "Nobody judges here.", (
+        f"No monitor was heard since this page began at {board.at:%H:%M} UTC. Whoever runs it: `stillup up` judges by "
+        "itself; a cluster needs `stillup run monitor` on the same bus, and `stillup doctor --cluster` looks."
+    )
 
 
 def _others(services: Sequence[ServiceBoard], other: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from stillup.board import Board, ServiceBoard
-from stillup.daemon.board import first_board
+from stillup.daemon.board import first_board, never_judged
 from stillup.daemon.cluster.publish import AHEAD, replaces
 from stillup.model.verdict import Verdict
 
@@ -88,7 +88,8 @@ class Boards:
     def _service(self, service: Service, now: datetime) -> ServiceBoard:
         shown, judged = self._shown.get(service.id), self._judged.get(service.id)
         if shown is None or judged is None:
-            return self._first.services[service.id]
+            first = self._first.services[service.id]
+            return first if now - self._first.at <= STANDS else replace(first, because=never_judged(self._first.at))
         if -AHEAD <= now - judged <= STANDS:
             return shown.board
         return replace(
