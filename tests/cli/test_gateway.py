@@ -18,12 +18,16 @@ from stillup.catalog.clients import clients
 from stillup.catalog.providers import providers
 from stillup.cli.gateway.words import fault_words
 from stillup.cli.main import run
+from stillup.config import parse_config
+from stillup.daemon.gateway import build
 from stillup.gateway.core.desk import Desk
 from stillup.gateway.core.fault import Fault
 from stillup.gateway.core.turn import Facts
 from stillup.gateway.core.values import Operation, Protocol, Target
 from stillup.gateway.core.views import Try
+from stillup.gateway.plan import resolve
 from stillup.gateway.statuspage import GatewayStatus, JournalStatus
+from stillup.testing import FakeClock
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +57,20 @@ def write(tmp_path):
 def said(capsys: pytest.CaptureFixture[str], *args: str, code: int = 0) -> str:
     assert run(["gateway", *args]) == code
     return capsys.readouterr().out
+
+
+def test_a_key_that_is_configured_and_not_set_is_told_at_the_start(tmp_path):
+    config = parse_config(
+        f'data = "{tmp_path}"\n'
+        '[[gateway.upstreams]]\nid = "first"\nprotocol = "anthropic"\nkey_env = "FIRST_KEY"\n'
+        '[[gateway.upstreams]]\nid = "second"\nprotocol = "openai"\nkey_env = "SECOND_KEY"\n'
+    )
+    heard: list[str] = []
+    environ = {"SECOND_KEY": "dummy"}
+    build(config, resolve(config, environ), FakeClock(), say=heard.append)
+    assert [words for words in heard if "KEY" in words] == [
+        "gateway.upstreams: first: set FIRST_KEY to its key; until then only clients' own keys can reach it"
+    ]
 
 
 # --- plan

@@ -65,6 +65,9 @@ def build(
 ) -> Gateway:
     """A gateway as configured, not started yet. ``say`` is told what its user must know."""
     settings = config.gateway
+    for known in plan.known:
+        if known.missing:  # of what was configured; what else could be added is `stillup gateway plan`'s to say
+            say(f"gateway.upstreams: {known.missing}")
     # Law 7: by default only what is one person's own. Users on loopback are others, behind a proxy of theirs.
     kept = settings.journal if settings.journal is not None else is_local(settings.listen) and not settings.users
     journal = None
