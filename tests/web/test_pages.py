@@ -10,11 +10,12 @@ from lxml import html
 from msgspec import structs
 
 from stillup.catalog.load import catalogue, outage_classes
-from stillup.daemon.board import first_board
+from stillup.daemon.board import first_board, nobody_judges
 from stillup.hub.values import Admission, Reason
 from stillup.model.service import Confidence, OutageClass, Problem, Scope, State
 from stillup.model.verdict import Forecast, Verdict
 from stillup.response.playbook import Step
+from stillup.secret import Secret
 from stillup.web.app import build
 from stillup.web.mishaps import error_page
 from stillup.web.pages import report_page, reported_page
@@ -68,6 +69,16 @@ def test_before_the_first_minute_is_over_the_front_says_so_and_not_that_nobody_c
     assert words(page(client, "/").xpath("//h1")[0]) == "Not judged yet."
     assert "The first verdict comes with the next full minute." in main(client, "/")
     assert "No source could be read" not in main(client, "/")
+
+
+def test_a_page_that_hears_no_monitor_says_so_and_where_to_look(showing):
+    first = first_board([catalogue()[s] for s in ("claude", "chatgpt")], boards.NOW)
+    client = showing(board=nobody_judges(first))
+    assert words(page(client, "/").xpath("//h1")[0]) == "Nobody judges here."
+    assert "stillup doctor --cluster" in main(client, "/")
+    assert "No source could be read" not in main(client, "/")
+    assert "no monitor was heard since" in main(client, "/claude")
+    assert client.get("/readyz").status_code == 503
 
 
 def test_how_long_it_takes_is_said_from_now_on_and_agrees_with_the_curve(showing):
@@ -291,3 +302,16 @@ def test_code_in_a_step_is_code_and_markup_in_it_is_not(site_of):
         page = client.get("/claude", headers={"Accept": "text/html"}).text
     assert "Run <code>ops/hold</code> &lt;b&gt;now&lt;/b&gt;" in page
     assert "<code>&lt;i&gt;</code>" in page
+
+
+def test_a_few_pages_stand_in_the_row_and_the_others_behind_more(showing):
+    def links(tree, where):
+        return [a.text_content() for a in tree.xpath(f"//nav[@aria-label='Pages']/ul/li{where}/a")]
+
+    plain = page(showing(), "/")
+    assert links(plain, "") == ["Services", "Incidents", "Compare", "Method"]
+    assert not plain.xpath("//nav[@aria-label='Pages']//details")
+    site = {"gateway": "http://127.0.0.1:1", "risk": lambda task: None, "token": Secret("t" * 30)}
+    whole = page(showing(**site), "/")
+    assert links(whole, "") == ["Services", "Incidents", "Chat", "Compare"]
+    assert links(whole, "/details/ul/li") == ["Risk", "Method"]

@@ -6,6 +6,7 @@ import json
 import xml.etree.ElementTree as ET
 
 import pytest
+from lxml import html
 
 from stillup.config import parse_config
 from stillup.daemon.risk.assess import Assessor
@@ -80,6 +81,18 @@ def test_it_says_what_is_needed_with_hours_points_and_what_one_more_buys(page):
     for words in ("Code generation", "gpt-* through the gateway", "Single points of failure", "One more way",
                   "Redundancy: counts as", "Without one of them", "What is not known", "public history"):  # fmt: skip
         assert words in text, words
+
+
+def test_the_answer_stands_open_and_what_it_rests_on_is_folded(page):
+    tree = html.fromstring(page())
+    needs = tree.xpath("//main//section[h2]")
+    assert needs
+    for need in needs:
+        assert need.xpath("./p/strong"), "the hours a year"
+        assert len(need.xpath("./ul[@class='points']/li")) <= 1, "the first that would take it down"
+        assert not need.xpath("./table | ./ol | ./figure")
+    assert tree.xpath("//details/ul[@class='points']")
+    assert not tree.xpath("//main//details[@open]")
 
 
 def test_names_from_the_configuration_are_harmless(page):

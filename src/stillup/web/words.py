@@ -178,11 +178,27 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "mark": lambda d: _MARKS[d][0],
     "mark_says": lambda d: _MARKS[d][1],
 }
-PAGES = (("/", "Services"), ("/incidents", "Incidents"), ("/compare", "Compare"), ("/method", "Method"))
+_PAGES = (
+    ("/", "Services"), ("/incidents", "Incidents"), ("/chat", "Chat"), ("/vault", "Vault"), ("/compare", "Compare"),
+    ("/risk", "Risk"), ("/sla", "SLA"), ("/drills", "Drills"), ("/method", "Method"),
+)  # fmt: skip
+_ROW = 4
+"""So many links stand in one row of a phone, beside the one word that opens the others."""
+
+
+def pages(**private: object) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """The pages that are there, as address and name: those of the row, and those behind *More*.
+
+    ``private`` says of each page that is not there everywhere whether it is here.
+    """
+    there = tuple((to, name) for to, name in _PAGES if private.get(to[1:], True))
+    return there[:_ROW], there[_ROW:]
+
+
 GLOBALS: Mapping[str, Any] = {
     "State": State,
     "Confidence": Confidence,
     "Standing": Standing,
     "e_means": raised(E_MEANS),
-    "pages": lambda: PAGES,
+    "pages": pages,
 }
