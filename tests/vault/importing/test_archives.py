@@ -198,6 +198,22 @@ def test_a_header_that_fills_the_memory_is_refused(tmp_path, measured):
     assert recognise(path) is None
 
 
+def test_names_that_fill_the_memory_are_not_kept(tmp_path, measured, talk):
+    path = tmp_path / "export.tgz"
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT, compresslevel=1) as file:
+        first = tarfile.TarInfo("conversations.json")
+        data = json.dumps([talk(1)]).encode()
+        first.size = len(data)
+        file.addfile(first, io.BytesIO(data))
+        noise = os.urandom(300).hex()  # else it would be a bomb
+        for n in range(1_500):
+            file.addfile(tarfile.TarInfo(f"{n}{noise}{n:_>60000}"))
+
+    talks, skips, most = measured(path)
+    assert (talks, skips) == (1, 1)
+    assert most < LIMIT_MIB
+
+
 def test_headers_upon_headers_and_sizes_without_end_break_nothing(archived, told, talk, tmp_path):
     path = archived({"conversations.json": [talk(1)]}, "export.tar")
     raw = path.read_bytes()

@@ -11,6 +11,7 @@ from stillup.gateway.core.values import Protocol
 from stillup.gateway.dialects.neutral import Call, Result, Role, Seal, Text, Thought
 from stillup.vault.branch import newest_branch
 from stillup.vault.importing import recognise, sources
+from stillup.vault.importing.rows import Rows
 from stillup.vault.values import Attachment
 
 
@@ -328,3 +329,25 @@ def test_a_long_transcript_comes_in_bounded_pieces(tmp_path, told):
     assert [len(read.what.turns) for read in reads] == [2_000, 2_000, 500]
     again = told(tmp_path / "session.jsonl", reads[0].mark)
     assert [turn.id for read in again for turn in read.what.turns] == [f"u{n}" for n in range(2_000, 4_500)]
+
+
+def test_of_a_file_of_countless_lines_only_the_newest_are_remembered():
+    rows, most = Rows(), 210_000
+    for n in range(most):
+        rows.passed(f"p{n}", f"a{n - 1}")
+        rows.add(f"a{n}", f"p{n}", n, answer="one")
+        if n % 10_000 == 0:
+            rows.forget()
+    rows.forget()
+
+    assert 100_000 <= sum(f"p{n}" in rows for n in range(most)) < most
+    assert sum(f"a{n}" in rows for n in range(most)) == 4_000
+    assert rows.add("z", f"p{most - 1}", most) == f"a{most - 1}"
+
+
+@pytest.mark.parametrize("field", ["uuid", "parentUuid", "sessionId", "agentId"])
+def test_a_name_without_end_is_not_kept(tmp_path, told, split, field):
+    (read,), (skipped,) = split(told(write(tmp_path / "session.jsonl", [TALK[1], TALK[1] | {field: "x" * 300_000}])))
+
+    assert len(read.turns) == 1
+    assert skipped.why == "Its id is far too long."

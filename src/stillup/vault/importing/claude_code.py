@@ -24,6 +24,9 @@ from stillup.vault.values import Conversation, Turn
 
 _MINE = re.compile(rb'"sessionId"\s*:\s*"|"leafUuid"\s*:\s*"')
 _MAX_SUMMARIES = 1000
+_MOST_SESSIONS = 10_000
+"""So many are known at once of one file, which mostly has one."""
+_LONGEST_ID = 200
 
 
 class ClaudeCode(Transcript):
@@ -71,12 +74,18 @@ class _Session(Session):
                 self.add(line.raw, line.end)
             except NoJson:
                 continue
+            self._said.clear()  # only what follows what is asked for, and a row may be long
         self._at = end
         self._forget()
 
     def add(self, raw: bytes, end: int) -> None:
         at, self._at = self._at, end
         line = read(raw)
+        if any(
+            len(id_ or "") > _LONGEST_ID for id_ in (line.uuid, line.parent, line.logical, line.session, line.agent)
+        ):
+            msg = "Its id is far too long."
+            raise NoJson(msg)
         self._name(line)
         if not line.uuid:
             return
@@ -105,11 +114,11 @@ class _Session(Session):
             self._titles[session] = titled(title)
         elif line.summary and line.leaf and line.leaf not in self._rows:
             if len(self._summaries) < _MAX_SUMMARIES:
-                self._summaries[line.leaf] = line.summary
+                self._summaries[line.leaf[:_LONGEST_ID]] = titled(line.summary)
         elif line.summary and line.leaf:
             self._titles[session] = titled(line.summary)
         if line.uuid in self._summaries:
-            self._titles[session] = titled(self._summaries[line.uuid])
+            self._titles[session] = self._summaries[line.uuid]
 
     def _keep(self, line: Line, turn: Turn) -> None:
         session = line.session or self.source.stem
@@ -139,6 +148,8 @@ class _Session(Session):
         for key, title in self._titles.items():  # a title may come long after what it names
             if key not in self._said:
                 told.append(Conversation(origin=ClaudeCode.name, id=key, turns=(), title=title, service="claude"))
+        if len(self._known) > _MOST_SESSIONS:
+            self._known = {key: self._known[key] for key in self._said}
         self._said, self._titles = {}, {}
         self._rows.forget()
         return told

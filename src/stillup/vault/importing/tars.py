@@ -16,7 +16,7 @@ from typing import BinaryIO, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stillup.vault.importing.bounds import MEMBERS
+from stillup.vault.importing.bounds import DIRECTORY_BYTES, MEMBERS
 from stillup.vault.importing.bundle import Bundle, Member, Stream, Unreadable, checked
 from stillup.vault.importing.gunzip import DAMAGED, MAGIC, Gunzip, Place
 from stillup.vault.importing.marks import seal_of
@@ -136,10 +136,14 @@ def _listed(path: Path, seen: tuple[int, ...]) -> _Listed | None:
 def _members(stream: _File) -> tuple[list[Member], str, int]:
     """The files, what is wrong with the archive, and how many of its entries are left out."""
     found: dict[str, Member] = {}
-    broken, left_out = "", 0
+    broken, left_out, names = "", 0, 0
     try:
         for header in _headers(stream):
             name = _name_of(header)
+            names += len(header.name)
+            if names > DIRECTORY_BYTES:
+                broken = "Its names are far too long: only what stands before them was read."
+                break
             left_out += name is None
             if not name:
                 continue
