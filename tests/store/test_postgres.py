@@ -6,6 +6,7 @@ import signal
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 
 import psycopg
@@ -124,6 +125,28 @@ def test_a_second_cluster_on_one_database_is_refused_plainly_until_it_is_release
         other.release()
         other.claim("second", minute(1))
         assert store.installation() == "second"
+
+
+def test_a_database_that_becomes_anothers_is_neither_read_nor_written(store, address, sql, minute, verdict):
+    store.keep_to("first")
+    store.commit_step([verdict(1)], [], {})
+    assert store.installation() == "first"
+    sql("UPDATE installation SET name = 'second'")
+    uses = (
+        store.transitions,
+        store.outbox.parties,
+        lambda: store.commit_step([verdict(2)], [], {}),
+        lambda: store.outbox.hold("main", "me"),
+        lambda: store.record([alive(verdict(1).at)]),
+        lambda: store.prune(minute(0), timedelta(days=1)),
+    )
+    for use in uses:
+        with pytest.raises(StoreError, match="belongs to the installation 'second', this is 'first'"):
+            use()
+    sql("DELETE FROM installation")  # nobody's: whoever writes first has it
+    assert len(store.transitions()) == 1
+    store.outbox.hold("main", "me")
+    assert store.installation() == "first"
 
 
 def test_of_two_that_claim_a_new_database_at_once_one_has_it(store, address, minute):

@@ -10,6 +10,8 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from sqlalchemy import select
+
 from stillup.errors import Blame, StoreError
 from stillup.model.evidence import Evidence
 from stillup.model.incident import Incident
@@ -17,7 +19,7 @@ from stillup.model.signal import Signal
 from stillup.model.verdict import Verdict
 from stillup.store import owner, read, write
 from stillup.store.codec import EVIDENCE, INCIDENT, REPORT, SIGNAL, VERDICT, Codec, micros, moment
-from stillup.store.dialect import one_at_a_time
+from stillup.store.dialect import now_micros, one_at_a_time
 from stillup.store.engine import Access
 from stillup.store.move import refuse_half_moved
 from stillup.store.outbox import Outbox
@@ -49,6 +51,8 @@ class Store:
         self._closed = False
         self._is_ready = False
         self._preparing = Lock()
+        self._installation: str | None = None
+        """Whose it has to be."""
         self.outbox = Outbox(self._begin)
         """What alerts have decided to say."""
         self.sums = Sums(self._begin)
@@ -127,10 +131,34 @@ class Store:
 
         :raises StoreError: it is another installation's, or a move into it was not finished.
         """
-        with self._begin(Access.DURABLE) as conn:
-            one_at_a_time(conn, "installation")
-            refuse_half_moved(conn, self.where)
-            whose = owner.claim(conn, installation, now)
+        with self._of_anybody(Access.DURABLE) as conn:
+            self._take(conn, installation, now)
+        self._installation = installation
+
+    def keep_to(self, installation: str) -> None:
+        """Use it only as this installation's, whatever stands at its address one day; nobody's is taken when written.
+
+        Another's is an error of each use, as of :meth:`claim`, which asks for the same.
+        """
+        self._installation = installation
+
+    def _see_whose(self, conn: Connection, access: Access) -> None:
+        """It may have gone away and come back as another: nothing of it is read or written before this."""
+        if self._installation is None:
+            return
+        whose = owner.whose(conn)
+        if whose is not None:
+            self._refuse_another(whose, self._installation)
+        elif access is not Access.READ:
+            now = moment(conn.execute(select(now_micros(conn))).scalar_one())
+            self._take(conn, self._installation, now)
+
+    def _take(self, conn: Connection, installation: str, now: datetime) -> None:
+        one_at_a_time(conn, "installation")
+        refuse_half_moved(conn, self.where)
+        self._refuse_another(owner.claim(conn, installation, now), installation)
+
+    def _refuse_another(self, whose: str, installation: str) -> None:
         if whose != installation:
             msg = (
                 f"the database {self.where} belongs to the installation {whose!r}, this is {installation!r}: two that "
@@ -143,12 +171,12 @@ class Store:
 
     def installation(self) -> str | None:
         """Whose database it is; None while nobody's."""
-        with self._begin(Access.READ) as conn:
+        with self._of_anybody(Access.READ) as conn:
             return owner.whose(conn)
 
     def release(self) -> None:
         """Let it be nobody's, for the next who claims it."""
-        with self._begin(Access.DURABLE) as conn:
+        with self._of_anybody(Access.DURABLE) as conn:
             owner.release(conn)
 
     def commit_step(
@@ -207,7 +235,8 @@ class Store:
         On PostgreSQL whole days go, at no cost to writers: up to a day more is kept.
         """
         before, gone, service = micros(now - keep), 0, ""
-        self.prepare()
+        with self._begin(Access.READ):
+            pass  # it is there, and ours
         if (dropped := self._database.drop_before(before)) is not None:
             return dropped
         while (found := self._next_service(service)) is not None:
@@ -307,6 +336,12 @@ class Store:
 
     @contextmanager
     def _begin(self, access: Access) -> Iterator[Connection]:
+        with self._of_anybody(access) as conn:
+            self._see_whose(conn, access)
+            yield conn
+
+    @contextmanager
+    def _of_anybody(self, access: Access) -> Iterator[Connection]:
         if self._closed:
             # SQLAlchemy would quietly connect anew, and nobody would close that.
             msg = f"the database {self.where} was closed"

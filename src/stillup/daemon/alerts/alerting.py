@@ -70,8 +70,11 @@ class Alerting:
         *,
         party: str = "main",
         grace_s: float = 600.0,
+        installation: str | None = None,
     ) -> None:
         """``say`` is told of trouble; ``grace_s`` is how long after the start nothing is said to be over.
+
+        ``installation``: a cluster's name. A database that is another's is as one that is away.
 
         :raises stillup.errors.ConfigError: a channel's address or secret cannot be had.
         """
@@ -80,6 +83,7 @@ class Alerting:
         self._clock = clock
         self._say = _Once(say)
         self._party = party
+        self._installation = installation
         self._settings = settings_of(config.alerts, grace_s=grace_s)
         used = {c for r in self._settings.rules for c in (*r.channels, *r.escalate_to)}
         addresses = [address_of(c, environ) for c in config.alerts.channels if c.id in used]
@@ -177,7 +181,7 @@ class Alerting:
 
         news = asyncio.Event()
         self._loop, self._news = asyncio.get_running_loop(), news
-        with Kept(self._config, self._environ, self._say) as kept:
+        with Kept(self._config, self._environ, self._say, self._installation) as kept:
             sources = self._sources(kept)
             way = Way(kept, self._party, self._aside, self._clock, self._say, self._recent, self._senders)
             async with Net(self._clock, timeout_s=15.0) as net, asyncio.TaskGroup() as group:

@@ -27,7 +27,15 @@ class Kept:
 
     store: Store
 
-    def __init__(self, config: Config, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        say: Callable[[str], None],
+        installation: str | None = None,
+    ) -> None:
+        """``installation``: whose it has to be, now and whenever it has been away; None where that is not asked."""
+        self._installation = installation
         self._where = config.store_at(environ)
         self._folder = config.data_folder
         self._say = say
@@ -41,6 +49,8 @@ class Kept:
 
         try:
             self.store = self._stack.enter_context(open_store(self._where, late=True))
+            if self._installation is not None:
+                self.store.keep_to(self._installation)
         except StoreError as exc:
             self._say(f"{exc}; what is decided is forgotten when this process ends")
             folder = self._stack.enter_context(TemporaryDirectory(prefix="stillup-"))

@@ -62,7 +62,8 @@ class Monitoring:
         self._door = Door(here.open_store)
         self._skew = Skew(here.bus, here.clock)
         self._jobs = jobs_for(here.config, here.services, here.environ, here.clock.now())
-        self._alerting = Alerting(here.config, here.environ, here.clock, here.say)
+        whose = here.config.cluster.prefix
+        self._alerting = Alerting(here.config, here.environ, here.clock, here.say, installation=whose)
         here.metrics.append(self._alerting.metrics)
         self._changed = asyncio.Event()
         self._net: Net
