@@ -78,7 +78,8 @@ async def machine(server, tmp_path):
             """
         config = parse_config(text, {}, tmp_path / "stillup.toml")
         said = []
-        alerting = Alerting(config, {"OURS": server.url("postgres")}, SystemClock(), said.append, grace_s=0.0)
+        environ = {"OURS": server.url("postgres")}
+        alerting = Alerting(config, environ, SystemClock(), said.append, grace_s=0.0, installation="ours")
         place = OnBus(bus, SystemClock(), name, lambda: True)
         alerting.start(None, Aside(place, said.append))
         running.append(Machine(name, alerting, place, said))
@@ -360,6 +361,57 @@ async def test_a_database_that_takes_no_writing_is_one_that_is_away(server, mach
         server.sql("SELECT pg_reload_conf()")
         await until(lambda: not one.alerting.is_aside)
         await until(lambda: {r.message.key for r in rows(server, Status.DELIVERED)} == keys(receiver))
+    assert kinds(receiver) == ["broke", "back"]
+
+
+async def test_a_database_that_comes_back_as_another_installations_is_one_that_is_away(server, machine):
+    story = Story(server)
+    async with http_receiver() as receiver:
+        one = machine("one", f"http://{receiver.address}/hook")
+        await ready(server, one)
+        story.goes("ok", one)
+        story.is_written()
+        await until(lambda: server.sql("SELECT cursor FROM alerts") == [(1,)])
+        kept = server.sql("SELECT * FROM alerts")
+        assert server.sql("UPDATE installation SET name = 'theirs' RETURNING since")
+        story.goes("major", one)
+        story.is_written()  # theirs: a change that is none of ours
+        await until(lambda: kinds(receiver) == ["broke"])
+        assert any("belongs to the installation 'theirs'" in line for line in one.said)
+        story.goes("ok", one)
+        await until(lambda: kinds(receiver) == ["broke", "back"])
+        assert (server.sql("SELECT * FROM alerts"), rows(server)) == (kept, [])
+        server.sql("UPDATE installation SET name = 'ours'")
+        await until(lambda: not one.alerting.is_aside)
+        await until(lambda: {r.message.key for r in rows(server, Status.DELIVERED)} == keys(receiver))
+    assert kinds(receiver) == ["broke", "back"]
+
+
+async def test_a_database_that_comes_back_as_it_was_before_the_outage_has_nobody_told_twice(server, machine):
+    story = Story(server)
+    async with http_receiver() as receiver:
+        one = machine("one", f"http://{receiver.address}/hook", rule='services = ["claude"]')
+        await ready(server, one)
+        story.goes("ok", one)
+        story.is_written()
+        await until(lambda: server.sql("SELECT cursor FROM alerts") == [(1,)])
+        ((cursor, value),) = server.sql("SELECT cursor, value FROM alerts")
+        story.goes("partial", one)
+        story.is_written()
+        one.alerting.look()
+        await until(lambda: rows(server, Status.DELIVERED))
+        await until(lambda: one.alerting._aside.document.state.threads)
+        await one.end()
+        server.sql("DELETE FROM outbox; DELETE FROM transitions WHERE seq > 1")
+        server.sql("UPDATE alerts SET cursor = %s, value = %s", values=(cursor, value))
+        two = machine("two", f"http://{receiver.address}/hook", rule='services = ["claude"]')
+        story.show(two)
+        await until(lambda: any("as it was some time ago" in line for line in two.said))
+        story.goes("ok", two)
+        story.is_written()
+        two.alerting.look()
+        await until(lambda: "back" in kinds(receiver))
+        await until(lambda: rows(server, Status.DELIVERED))
     assert kinds(receiver) == ["broke", "back"]
 
 

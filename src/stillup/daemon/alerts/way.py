@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from stillup.daemon.alerts.aside import waiting
 from stillup.errors import StoreError
-from stillup.response.alerts.aside import taken_up
+from stillup.response.alerts.aside import caught_up, taken_up
+from stillup.response.alerts.values import AlertState
 from stillup.store.outbox import Queued, Status
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from stillup.daemon.alerts.turn import Turn
     from stillup.model.evidence import Evidence
     from stillup.model.verdict import Verdict
-    from stillup.response.alerts.values import AlertState, Message
+    from stillup.response.alerts.values import Message
 
 PATIENCE_S = 5.0
 """A database that does not answer for so long is gone: a restart of it takes less."""
@@ -193,6 +194,8 @@ class Way:
         try:
             if aside.is_open:
                 self._hand_over(aside)
+            elif aside.is_ours:
+                self._catch_up(aside)
             look(self._database)
         except StoreError as exc:
             if not self._gone(aside, exc):
@@ -261,6 +264,18 @@ class Way:
         except StoreError:
             return False
         return True
+
+    def _catch_up(self, aside: Aside) -> None:
+        """Tell a database that came back as it was some time ago what was said since: nobody is told twice."""
+        known, outbox = aside.document.state, self._kept.store.outbox
+        if caught_up(outbox.state(self._party) or AlertState(), known) is None:
+            return
+        with outbox.deciding(self._party) as deciding:
+            state = caught_up(deciding.state, known)
+            if state is not None:
+                deciding.enter(self._recent.unwritten(self._clock.now()))
+                deciding.save(state, deciding.cursor)
+        self._say("the database is as it was some time ago: what was said since is not said again")
 
     def _hand_over(self, aside: Aside) -> None:
         """Put all that was decided beside the database into it: one transaction, and harmless twice."""

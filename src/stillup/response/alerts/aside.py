@@ -32,6 +32,36 @@ def taken_up(before: AlertState, aside: AlertState, name: str) -> AlertState:
     return replace(aside, threads=threads, silences=silences, heard=heard, aside=name)
 
 
+def caught_up(state: AlertState, known: AlertState) -> AlertState | None:
+    """The state to go on with where the database fell back behind what is known; None where it did not.
+
+    It did when something was said that it knows nothing of: it was restored from a backup, or another server took over
+    that had not heard of it yet. Only what is later counts of ``known``, for of the rest the database knows best.
+    """
+    threads = {k: t for k, t in known.threads.items() if _is_later(t, state.threads.get(k))}
+    is_told = known.digest_on is not None and (state.digest_on is None or state.digest_on < known.digest_on)
+    if not threads and not is_told:
+        return None
+    later = {k: v for k, v in known.verdicts.items() if k not in state.verdicts or state.verdicts[k].at < v.at}
+    heard = dict(state.heard)
+    for key, at in (*((k, v.at) for k, v in known.verdicts.items()), *known.heard.items()):
+        heard[key] = max(at, heard.get(key, at))
+    return replace(
+        state,
+        threads={**state.threads, **threads},
+        verdicts={**state.verdicts, **later},
+        silences=tuple(dict.fromkeys((*state.silences, *known.silences))),
+        notes=known.notes if is_told else state.notes,
+        digest_on=known.digest_on if is_told else state.digest_on,
+        heard=heard,
+    )
+
+
+def _is_later(thread: Thread, than: Thread | None) -> bool:
+    said_at = thread.said_at
+    return said_at is not None and (than is None or than.said_at is None or than.said_at < said_at)
+
+
 def _acked(thread: Thread, before: Thread | None) -> Thread:
     if before is None or not before.acked or thread.said is None or before.incident != thread.incident:
         return thread
