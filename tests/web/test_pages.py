@@ -311,7 +311,9 @@ def test_a_few_pages_stand_in_the_row_and_the_others_behind_more(showing):
     plain = page(showing(), "/")
     assert links(plain, "") == ["Services", "Incidents", "Compare", "Method"]
     assert not plain.xpath("//nav[@aria-label='Pages']//details")
-    site = {"gateway": "http://127.0.0.1:1", "risk": lambda task: None, "token": Secret("t" * 30)}
-    whole = page(showing(**site), "/")
+    site = {"gateway": "http://127.0.0.1:1", "token": Secret("t" * 30)}
+    chat = page(showing(**site), "/")
+    assert links(chat, "") == ["Services", "Incidents", "Chat", "Compare", "Method"], "there is room for one more"
+    whole = page(showing(**site, risk=lambda task: None), "/")
     assert links(whole, "") == ["Services", "Incidents", "Chat", "Compare"]
     assert links(whole, "/details/ul/li") == ["Risk", "Method"]

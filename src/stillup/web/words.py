@@ -182,8 +182,8 @@ _PAGES = (
     ("/", "Services"), ("/incidents", "Incidents"), ("/chat", "Chat"), ("/vault", "Vault"), ("/compare", "Compare"),
     ("/risk", "Risk"), ("/sla", "SLA"), ("/drills", "Drills"), ("/method", "Method"),
 )  # fmt: skip
-_ROW = 4
-"""So many links stand in one row of a phone, beside the one word that opens the others."""
+_ROW = 5
+"""So many words stand in one row of a phone; where there are more pages, the last of them is *More*."""
 
 
 def pages(**private: object) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
@@ -192,7 +192,8 @@ def pages(**private: object) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[s
     ``private`` says of each page that is not there everywhere whether it is here.
     """
     there = tuple((to, name) for to, name in _PAGES if private.get(to[1:], True))
-    return there[:_ROW], there[_ROW:]
+    room = len(there) if len(there) <= _ROW else _ROW - 1
+    return there[:room], there[room:]
 
 
 GLOBALS: Mapping[str, Any] = {
