@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -59,6 +60,34 @@ async def test_only_this_machine_is_asked():
     with pytest.raises(NotConfigured, match="not an address of this machine"):
         async with ask_here("http://192.0.2.1/"):
             pass
+
+
+async def test_a_name_of_this_machine_that_is_somebody_elses_address_is_not_asked(monkeypatch):
+    elsewhere = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [elsewhere])
+    with pytest.raises(NotConfigured, match="not an address of this machine"):
+        async with ask_here("http://x.localhost/", headers={"x-key": Secret("dummy-key")}):
+            pass
+
+
+async def test_a_head_that_comes_a_byte_now_and_then_is_silence():
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+        gone = asyncio.ensure_future(reader.read())
+        while not gone.done():
+            writer.write(b"x")
+            await asyncio.wait((gone,), timeout=0.02)
+        writer.transport.abort()
+        await asyncio.gather(gone, return_exceptions=True)
+        answered.set()
+
+    answered = asyncio.Event()
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        with pytest.raises(Unreachable, match="timed out"):
+            async with ask_here(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", silence_s=0.2):
+                pass
+        await answered.wait()
 
 
 async def test_another_machine_is_asked_where_the_configuration_says_that_it_is_ours():

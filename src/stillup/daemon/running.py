@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import timeout
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from stillup.secret import Secret
 if TYPE_CHECKING:
     from stillup.config import Config
 
-_SILENCE_S = 2.0
+_SILENCE_S, _IN_ALL_S = 2.0, 10.0
 _MOST_BYTES = 4 << 20
 
 
@@ -42,9 +43,12 @@ class Running:
         if self.base is None:
             return None
         try:
-            async with ask_here(self.base + path, json=json, headers=self._headers, silence_s=_SILENCE_S) as answer:
+            async with (
+                timeout(_IN_ALL_S),
+                ask_here(self.base + path, json=json, headers=self._headers, silence_s=_SILENCE_S) as answer,
+            ):
                 status, body = answer.status, await answer.body(_MOST_BYTES)
-        except SourceError:
+        except (SourceError, TimeoutError):
             return None
         try:
             value = msgspec.json.decode(body)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from urllib.parse import SplitResult, urlsplit
 
 import h11
-from aiohappyeyeballs import start_connection
+from aiohappyeyeballs import AddrInfoType, start_connection
 from msgspec import Struct
 
 from stillup.errors import NotConfigured, SourceError, TooLarge, Unreachable
@@ -73,7 +73,7 @@ async def ask_here(
     if not anywhere and not is_loopback(host):
         msg = f"{host[:80]}: not an address of this machine"
         raise NotConfigured(msg)
-    asking = _Asking(host, silence_s, max_bytes)
+    asking = _Asking(host, silence_s, max_bytes, anywhere=anywhere)
     raw = asking.request(urlsplit(url), headers or {}, json)
     await asking.connect(urlsplit(url))
     sending = asyncio.create_task(asking.send(raw))  # whoever refuses a large body answers before all of it is there
@@ -88,8 +88,8 @@ async def ask_here(
 class _Asking:
     """One exchange on a connection of its own."""
 
-    def __init__(self, host: str, silence_s: float, max_bytes: int) -> None:
-        self._host, self._silence_s, self._max_bytes = host, silence_s, max_bytes
+    def __init__(self, host: str, silence_s: float, max_bytes: int, *, anywhere: bool) -> None:
+        self._host, self._silence_s, self._max_bytes, self._anywhere = host, silence_s, max_bytes, anywhere
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
         self._wire: _Wire | None = None
         self._has_ended = False
@@ -115,13 +115,20 @@ class _Asking:
     async def connect(self, url: SplitResult) -> None:
         """To the place that a URL names."""
         error: SourceError | None = None
+        is_tls = url.scheme == "https"
         try:
             async with asyncio.timeout(_CONNECT_S):
-                self._wire = await _connected(self._host, url.port, is_tls=url.scheme == "https")
+                places = await _looked_up(self._host, url.port or (443 if is_tls else 80))
+                if not self._anywhere:  # `x.localhost` is whatever a resolver says, and a key may go there
+                    places = [place for place in places if is_loopback(str(place[4][0]))]
+                if places:
+                    self._wire = await _connected(places, self._host if is_tls else None)
         except (OSError, ValueError) as exc:
             error = self._translated(exc, _CONNECT_S)
             if isinstance(error, Unreachable):
                 error.was_sent = False
+        if error is None and not places:
+            error = NotConfigured(f"{self._host[:80]}: not an address of this machine")
         if error is not None:
             raise error
 
@@ -133,7 +140,15 @@ class _Asking:
                 await self._wire[1].drain()
 
     async def head(self) -> Coming:
-        """What the answer begins with."""
+        """What the answer begins with; all of it is there after one silence, for a byte now and then is one."""
+        try:
+            async with asyncio.timeout(self._silence_s):
+                return await self._head()
+        except TimeoutError as exc:
+            error = self._translated(exc, self._silence_s)
+        raise error
+
+    async def _head(self) -> Coming:
         for _ in range(_MOST_INFORMATIONAL):
             event = await self._next()
             if isinstance(event, h11.Response):
@@ -191,13 +206,16 @@ class _Asking:
             self._wire[1].transport.abort()
 
 
-async def _connected(host: str, port: int | None, *, is_tls: bool) -> _Wire:
-    """A connection; IPv6 and IPv4 race each other, which not every event loop does by itself."""
-    looked_up = asyncio.get_running_loop().getaddrinfo(host, port or (443 if is_tls else 80), type=socket.SOCK_STREAM)
-    sock = await start_connection(await looked_up, happy_eyeballs_delay=_EYEBALLS_S)
+async def _looked_up(host: str, port: int) -> Sequence[AddrInfoType]:
+    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+async def _connected(places: Sequence[AddrInfoType], name: str | None) -> _Wire:
+    """A connection; IPv6 and IPv4 race each other, which not every event loop does by itself. ``name``: by TLS."""
+    sock = await start_connection(places, happy_eyeballs_delay=_EYEBALLS_S)
     try:
-        if is_tls:
-            return await asyncio.open_connection(sock=sock, ssl=_tls(), server_hostname=host)
+        if name is not None:
+            return await asyncio.open_connection(sock=sock, ssl=_tls(), server_hostname=name)
         return await asyncio.open_connection(sock=sock)
     except BaseException:
         sock.close()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _SILENCE_S = 900.0
 """The gateway's own deadline (600 s by default) comes first; whoever does not want to wait presses stop."""
-_LOOK_S = 3.0
+_LOOK_S, _LOOK_IN_ALL_S = 3.0, 9.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - replaced, not bound
 _OK, _NOT_FOUND = 200, 404
 _FIRST_CHOICE = "first_choice"
@@ -98,9 +98,12 @@ async def offered(site: Site) -> Offered | Trouble:
     if site.gateway is None:
         return NO_GATEWAY
     try:
-        async with ask_here(address_of(site, PATH), headers=_token(site), silence_s=_LOOK_S, anywhere=True) as answer:
+        async with (
+            timeout(_LOOK_IN_ALL_S),
+            ask_here(address_of(site, PATH), headers=_token(site), silence_s=_LOOK_S, anywhere=True) as answer,
+        ):
             body = await answer.body()
-    except SourceError:
+    except (SourceError, TimeoutError):
         return _nobody_there(site)
     if answer.status != _OK:
         return _closed(site, answer.status)
