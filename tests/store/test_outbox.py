@@ -172,3 +172,13 @@ def test_one_of_several_sends_and_another_when_it_gives_up_or_is_not_heard_of(st
     monkeypatch.setattr(outbox_module, "STANDS", timedelta(seconds=-1))
     assert box.hold("main", "b")
     assert box.hold("main", "a")
+
+
+def test_how_a_message_went_is_noted_at_no_other_that_has_its_number_in_a_restored_database(store, put, minute):
+    put("a")
+    row = store.outbox.take("main", "ops", minute(0))
+    for key in ("of-before", ""):
+        assert store.outbox.next("main", "ops") is not None
+        gone = Settled(seq=row.seq, key=key, status=Status.DELIVERED, done_at=minute(1))
+        store.outbox.settle(gone)
+    assert store.outbox.next("main", "ops") is None

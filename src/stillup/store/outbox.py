@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Row, bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, Row, Text, bindparam, delete, func, select, update
 
 from stillup.model.verdict import Verdict
 from stillup.response.alerts.values import AlertState, Message
@@ -66,9 +66,13 @@ class Queued(Struct, frozen=True, kw_only=True):
 
 
 class Settled(Struct, frozen=True, kw_only=True):
-    """How a try to deliver message ``seq`` went: it waits again until ``due_at``, or is done with at ``done_at``."""
+    """How a try to deliver message ``seq`` went: it waits again until ``due_at``, or is done with at ``done_at``.
+
+    ``key`` is the message's: a database that was restored from a backup gives its number to another. Empty: not asked.
+    """
 
     seq: int
+    key: str = ""
     status: Status
     why: str = ""
     due_at: datetime | None = None
@@ -270,7 +274,9 @@ _ATTEMPT = (
 )
 _SETTLE = (
     update(outbox)
-    .where(outbox.c.seq == bindparam("which"))
+    .where(
+        outbox.c.seq == bindparam("which"), outbox.c.key == func.coalesce(bindparam("named", type_=Text), outbox.c.key)
+    )
     .values(
         status=bindparam("how"),
         why=bindparam("because"),
@@ -289,6 +295,7 @@ def _settle(conn: Connection, settled: Settled) -> None:
     until, end = settled.due_at, settled.done_at
     said = {
         "which": settled.seq,
+        "named": settled.key or None,
         "how": settled.status.value,
         "because": settled.why,
         "until": until and micros(until),

@@ -126,12 +126,13 @@ class Sender:
         self._settled = None
         if row is None:
             return _LOOK_S
+        known = self._known(row.message.key)
+        if known is not None and known.status is Status.DELIVERED:
+            # It was this process, and the outbox went away before that could be written, or fell back behind it.
+            key, done_at = row.message.key, known.done_at
+            self._settled = Settled(seq=row.seq, key=key, status=Status.DELIVERED, done_at=done_at)
+            return 0.0
         if row.status is Status.ATTEMPTING:
-            known = self._known(row.message.key)
-            if known is not None and known.status is Status.DELIVERED:
-                # It was this process, and the outbox went away before that could be written.
-                self._settled = Settled(seq=row.seq, status=Status.DELIVERED, done_at=known.done_at)
-                return 0.0
             # This process did not begin it: the one that did has ended, and nobody knows whether it was sent.
             doubt = Delivery(sent=Sent.IN_DOUBT, says="the process ended while it was being sent")
             self._settled = self._settle(row, doubt, row.tries)
@@ -175,11 +176,11 @@ class Sender:
         why = f"{delivery.sent}: {delivery.says}" if delivery.says else delivery.sent.value
         if following.fate is Fate.DONE:
             self._told(row, now)
-            return Settled(seq=row.seq, status=Status.DELIVERED, done_at=now)
+            return Settled(seq=row.seq, key=row.message.key, status=Status.DELIVERED, done_at=now)
         if following.at is not None:
             # What another process left half done was refused by nobody: there is nothing to wait for.
             due_at = now if row.status is Status.ATTEMPTING else following.at
-            return Settled(seq=row.seq, status=Status.WAITING, due_at=due_at, why=why)
+            return Settled(seq=row.seq, key=row.message.key, status=Status.WAITING, due_at=due_at, why=why)
         fate = _FATES[following.fate].format(tries=tries)
         self._say(f'a message to {self.channel.id} ("{row.message.title}") was {fate}: {why}')
-        return Settled(seq=row.seq, status=Status.DEAD, done_at=now, why=f"{fate} ({why})")
+        return Settled(seq=row.seq, key=row.message.key, status=Status.DEAD, done_at=now, why=f"{fate} ({why})")
