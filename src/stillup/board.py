@@ -38,6 +38,11 @@ class SourceLine(Struct, frozen=True, kw_only=True):
     """How far it usually trails the start of an outage."""
     reliability: str = ""
 
+    @property
+    def is_unset(self) -> bool:
+        """Whether it is not asked, for something has to be set up first (:func:`stillup.daemon.lines.why_not`)."""
+        return not self.ok and self.says.startswith("not asked: ")
+
 
 class Bar(Struct, frozen=True, kw_only=True):
     """One window of the chart of reports. None: nobody who counts was heard; it is not zero."""

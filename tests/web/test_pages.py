@@ -9,10 +9,11 @@ from litestar.testing import TestClient
 from lxml import html
 from msgspec import structs
 
+from stillup.board import SourceLine
 from stillup.catalog.load import catalogue, outage_classes
 from stillup.daemon.board import first_board, nobody_judges
 from stillup.hub.values import Admission, Reason
-from stillup.model.service import Confidence, OutageClass, Problem, Scope, State
+from stillup.model.service import Confidence, Family, OutageClass, Problem, Scope, State
 from stillup.model.verdict import Forecast, Verdict
 from stillup.response.playbook import Step
 from stillup.secret import Secret
@@ -317,3 +318,19 @@ def test_a_few_pages_stand_in_the_row_and_the_others_behind_more(showing):
     whole = page(showing(**site, risk=lambda task: None), "/")
     assert links(whole, "") == ["Services", "Incidents", "Chat", "Compare"]
     assert links(whole, "/details/ul/li") == ["Risk", "Method"]
+
+
+def test_sources_that_are_not_set_up_share_one_line(showing):
+    def source(name, says, *, ok=False):
+        return SourceLine(id=name, title=name.upper(), family=Family.CROWD, ok=ok, says=says, delay_s=60)
+
+    lines = (
+        source("a", "calm", ok=True),
+        source("b", "not asked: B needs a key"),
+        source("c", "not asked: C needs a key"),
+        source("d", "no data: not asked: it asked us to wait"),
+    )
+    told = main(showing(services={"claude": boards.claude(sources=lines)}), "/claude")
+    assert "Sources: 1 of 2 can be read; 2 are not set up" in told
+    assert "not set up: B, C. stillup doctor claude says what each needs" in told
+    assert "needs a key" not in told
