@@ -199,6 +199,16 @@ async def test_what_another_installation_said_is_not_shown_after_a_new_configura
         assert "Claude is out" not in (await page.read("/api/v1/services/claude"))[1]
 
 
+async def test_what_is_said_under_names_that_nobody_watches_is_not_kept(tmp_path):
+    async with Page(tmp_path) as page, asyncio.timeout(BOUND_S):
+        for n in range(20):
+            await page.bus.table(BOARDS).put(f"no-such-{n}", b"\x00" * 1000)
+        await page.show("chatgpt", State.OPERATIONAL, "ChatGPT works")
+        while "ChatGPT works" not in (await page.read("/api/v1/services/chatgpt"))[1]:
+            pass
+        assert {key for _, _, key in page.here.kept} == {"chatgpt"}
+
+
 async def test_what_a_newer_version_says_is_passed_over_and_told(tmp_path):
     async with Page(tmp_path) as page, asyncio.timeout(BOUND_S):
         await page.bus.table(BOARDS).put("claude", b"\x00\x01")

@@ -81,6 +81,12 @@ def test_a_kept_answer_is_shown_with_its_seams(page):
     assert second == '<p>three <span class="seam">m via s goes on from here</span>four</p>\n'
 
 
+def test_marks_are_set_in_so_much_text_only(page):
+    texts, seams = ["one two " * 11_000] * 3, [[{"upstream": "s", "model": "m", "at": 4}]] * 3
+    _, body = page.json("/chat/render", {"texts": texts, "seams": seams})
+    assert [html.count("goes on from here") for html in json.loads(body)["html"]] == [1, 1, 0]
+
+
 @pytest.mark.parametrize(
     "seams",
     ["x", [1], [[{"at": -1}]], [[{"at": 10**12}]], [[{"who": "x"}]], [[{"model": "x" * 200}]], [[{"at": 1}] * 13]],

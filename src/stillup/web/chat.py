@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 _NO_STORE = {"cache-control": "no-store"}
 _SSE = {**_NO_STORE, "x-accel-buffering": "no", "content-type": "text/event-stream; charset=utf-8"}
 _JSON = "application/json"
-_MOST_TEXTS, _MOST_CHARACTERS = 400, 1_000_000
+_MOST_TEXTS, _MOST_CHARACTERS, _MOST_MARKED = 400, 1_000_000, 200_000
+"""To set marks a text is looked at up to eight times."""
 _T = TypeVar("_T", bound=Struct)
 _turns = msgspec.json.Decoder(tuple[Turn, ...]).decode
 
@@ -155,12 +156,14 @@ def _frame(kind: str, data: object) -> bytes:
 
 
 def _all(texts: Sequence[str], seams: Sequence[tuple[Seam, ...]] = ()) -> list[str]:
-    """Each as HTML; once a million characters went before, a text is shown as it is."""
+    """Each as HTML; once a million characters went before, a text is shown as it is, and sooner without marks."""
     ends = accumulate(len(text) for text in texts)
-    return [
-        rendered(text, of_it, render_markdown if end <= _MOST_CHARACTERS else as_it_is)
-        for text, end, of_it in zip(texts, ends, chain(seams, repeat(())), strict=False)
-    ]
+    html, marked = [], 0
+    for text, end, of_it in zip(texts, ends, chain(seams, repeat(())), strict=False):
+        marked += len(text) if of_it else 0
+        shown_seams = of_it if marked <= _MOST_MARKED else ()
+        html.append(rendered(text, shown_seams, render_markdown if end <= _MOST_CHARACTERS else as_it_is))
+    return html
 
 
 # -- without ----------------------------------------------------------------------------------------------------------

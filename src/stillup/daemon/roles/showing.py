@@ -99,8 +99,10 @@ class Showing:
             self._here.traces.begin("show", word.trace, service=word.service).end()
 
     async def _watch(self, table: str, take: Callable[[bytes], None]) -> None:
+        known = {service.id for service in self._here.services}
         async for entry in self._here.bus.table(table).watch():
-            if entry.value is not None:  # what nobody says any more grows old by itself
+            # What nobody says any more grows old by itself; under another name nothing is said that is shown here.
+            if entry.value is not None and entry.key in known:
                 self._here.kept[self._here.config.cluster.prefix, table, entry.key] = entry.value
                 self._take(table, entry.key, entry.value, take)
 
