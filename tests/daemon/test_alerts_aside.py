@@ -415,6 +415,30 @@ async def test_a_database_that_comes_back_as_it_was_before_the_outage_has_nobody
     assert kinds(receiver) == ["broke", "back"]
 
 
+async def test_a_database_whose_disk_is_full_is_one_that_is_away_though_it_can_be_read(server, machine):
+    story = Story(server)
+    async with http_receiver() as receiver:
+        one = machine("one", f"http://{receiver.address}/hook")
+        await ready(server, one)
+        story.goes("ok", one)
+        story.is_written()
+        await until(lambda: server.sql("SELECT cursor FROM alerts") == [(1,)])
+        says = "RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'"
+        server.sql(f"CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {says}; END $$")
+        server.sql("CREATE TRIGGER is_full BEFORE INSERT OR UPDATE ON alerts FOR EACH ROW EXECUTE FUNCTION is_full()")
+        story.goes("major", one)  # no judge can write it
+        await until(lambda: kinds(receiver) == ["broke"])
+        assert any("its disk is full" in line for line in one.said)
+        story.goes("ok", one)
+        await until(lambda: kinds(receiver) == ["broke", "back"])
+        server.sql("DROP FUNCTION is_full CASCADE")
+        await until(lambda: not one.alerting.is_aside)
+        story.is_written()
+        one.alerting.look()
+        await until(lambda: {r.message.key for r in rows(server, Status.DELIVERED)} == keys(receiver))
+    assert kinds(receiver) == ["broke", "back"]
+
+
 async def test_a_blink_of_the_database_changes_nothing(server, machine, monkeypatch):
     monkeypatch.setattr(way, "PATIENCE_S", 600.0)
     story = Story(server)

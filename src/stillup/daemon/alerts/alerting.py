@@ -16,6 +16,8 @@ from threading import Event as Flag
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from stillup.board import Board
 from stillup.channels.make import address_of, check
 from stillup.clock import Clock
@@ -30,7 +32,7 @@ from stillup.errors import StoreError
 from stillup.model.reason import Reason as Why
 from stillup.model.service import Stage
 from stillup.model.verdict import Verdict
-from stillup.response.alerts.aside import is_news
+from stillup.response.alerts.aside import is_news, is_otherwise, key_of
 from stillup.response.alerts.decide import decide
 from stillup.response.alerts.reasons import Reason
 from stillup.response.alerts.values import AlertState, Changed, Decision, Event, Message, Started, Ticked, Work
@@ -261,6 +263,8 @@ class Alerting:
             self._decided.update(d.reason for d in outcome.decisions)
             for decision in outcome.messages:
                 out += self._worded(decision, board, book)
+        if book.is_database and any(is_otherwise(state, v) for v in _shown(board)):
+            state = replace(state, seen_at=now)  # the judge could not write it: see whether we can
         is_new = deciding.put(out, now) == len(out)
         deciding.save(state, found[-1][0] if found else cursor)
         return more, out if is_new else []
@@ -297,11 +301,15 @@ def _inner(exc: BaseException) -> str:
 def _unheard(board: Board | None, state: AlertState, changes: Sequence[Verdict]) -> Iterator[Verdict]:
     """What the board knows and no change has told since this process began: a monitor may begin where it left off."""
     heard = {f"{v.service}/{v.component or ''}" for v in changes}
-    for service, shown in board.services.items() if board else ():
-        for verdict in (shown.verdict, *shown.components.values()):
-            key = f"{service}/{verdict.component or ''}"
-            if key not in state.verdicts and key not in heard and verdict.reason is not Why.NO_DATA:
-                yield verdict
+    for verdict in _shown(board):
+        key = key_of(verdict)
+        if key not in state.verdicts and key not in heard and verdict.reason is not Why.NO_DATA:
+            yield verdict
+
+
+def _shown(board: Board | None) -> Iterator[Verdict]:
+    for shown in board.services.values() if board else ():
+        yield from (shown.verdict, *shown.components.values())
 
 
 def _works(board: Board | None, now: datetime) -> tuple[Work, ...] | None:

@@ -23,8 +23,7 @@ from msgspec.structs import replace
 
 from stillup.bus.base import UNREADABLE
 from stillup.errors import StoreError
-from stillup.model.reason import Reason
-from stillup.response.alerts.aside import key_of
+from stillup.response.alerts.aside import is_otherwise
 from stillup.response.alerts.values import AlertState, Message
 from stillup.store.outbox import Queued, Settled, Status
 
@@ -255,14 +254,10 @@ class Deciding:
     def changes(self, limit: int) -> list[tuple[int, Verdict]]:
         """What is otherwise than was last decided on, the oldest first."""
         services = self._board.services.values() if self._board else ()
-        found = [v for shown in services for v in (shown.verdict, *shown.components.values()) if self._differs(v)]
+        found = [
+            v for shown in services for v in (shown.verdict, *shown.components.values()) if is_otherwise(self.state, v)
+        ]
         return [(0, verdict) for verdict in sorted(found, key=lambda v: v.at)[:limit]]
-
-    def _differs(self, verdict: Verdict) -> bool:
-        known = self.state.verdicts.get(key_of(verdict))
-        # A board may say for a moment that nobody has judged a service: what was known of it is not over.
-        is_said = known is not None and verdict.reason is not Reason.NO_DATA
-        return is_said and known is not None and verdict.at > known.at and verdict.essence != known.essence
 
     def put(self, messages: Sequence[Message], now: datetime) -> int:
         """Queue messages, each key once; how many were new."""
@@ -300,8 +295,10 @@ def _can_be_counted_with(value: object) -> bool:
     """Whether no time or number in it would end whoever compares or adds to it: it is read again and again."""
     if isinstance(value, datetime):
         return value.tzinfo is not None and _FIRST_YEAR <= value.year < _LAST_YEAR
-    if isinstance(value, (int, float)):
-        return isfinite(value) and abs(value) <= _MOST_NUMBER
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, int):
+        return abs(value) <= _MOST_NUMBER
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
     return all(map(_can_be_counted_with, inside))
 

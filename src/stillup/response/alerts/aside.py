@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from stillup.model.reason import Reason
 from stillup.model.verdict import Verdict
 from stillup.response.alerts.values import AlertState, Thread
 
@@ -30,6 +31,14 @@ def taken_up(before: AlertState, aside: AlertState, name: str) -> AlertState:
     threads = {key: _acked(thread, before.threads.get(key)) for key, thread in aside.threads.items()}
     silences = tuple(dict.fromkeys((*aside.silences, *before.silences)))
     return replace(aside, threads=threads, silences=silences, heard=heard, aside=name)
+
+
+def is_otherwise(state: AlertState, verdict: Verdict) -> bool:
+    """Whether a board shows something later, and otherwise, than was decided on."""
+    known = state.verdicts.get(key_of(verdict))
+    # A board may say for a moment that nobody has judged a service: what was known of it is not over.
+    is_said = known is not None and verdict.reason is not Reason.NO_DATA
+    return is_said and known is not None and verdict.at > known.at and verdict.essence != known.essence
 
 
 def caught_up(state: AlertState, known: AlertState) -> AlertState | None:
