@@ -40,6 +40,11 @@ class Balancer:
             self._keep(asyncio.create_task(self._look()))
         return self
 
+    @property
+    def has_all(self) -> bool:
+        """Whether each part is ready, as far as it is asked."""
+        return not self._looks or len(self._ready) == len(self._parts)
+
     async def close(self) -> None:
         """End every connection."""
         if self._server is not None:
@@ -55,13 +60,15 @@ class Balancer:
     async def _look(self) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATIENCE_S)) as session:
             while True:
-                for part in self._parts:
-                    is_ready = False
-                    with suppress(aiohttp.ClientError, TimeoutError, OSError):
-                        async with session.get(f"{part.url}/readyz") as answer:
-                            is_ready = answer.status == 200
-                    (self._ready.add if is_ready else self._ready.discard)(part.name)
+                await asyncio.gather(*(self._look_at(part, session) for part in self._parts))
                 await asyncio.sleep(_LOOK_S)
+
+    async def _look_at(self, part: Part, session: aiohttp.ClientSession) -> None:
+        is_ready = False
+        with suppress(aiohttp.ClientError, TimeoutError, OSError):
+            async with session.get(f"{part.url}/readyz") as answer:
+                is_ready = answer.status == 200
+        (self._ready.add if is_ready else self._ready.discard)(part.name)
 
     def _order(self) -> list[Part]:
         """Whom to try, one after the other."""

@@ -33,7 +33,7 @@ services = ["claude", "chatgpt"]
 [cluster]
 bus = [{bus}]
 prefix = "{prefix}"
-drain_s = 0.5
+drain_s = 2.0
 name = "{name}"
 [store]
 url_env = "TRIAL_DATABASE"
@@ -50,7 +50,7 @@ id = "all"
 channels = ["hook"]
 [gateway]
 listen = "127.0.0.1:{port}"
-drain_s = 0.5
+drain_s = 2.0
 grace_s = 20.0
 [[gateway.upstreams]]
 id = "a"

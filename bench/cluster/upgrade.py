@@ -92,6 +92,12 @@ class Upgrade(Trial):
             for balancer in self._balancers:
                 await balancer.close()
 
+    async def _ready(self, bus: Bus, story_bus: Bus) -> None:
+        await super()._ready(bus, story_bus)
+        # Pages are, once something was judged.
+        while not all(one.has_all for one in self._balancers):  # noqa: ASYNC110 - they look by themselves
+            await asyncio.sleep(_LOOK_S)
+
     async def _break(self, seconds: float, bus: Bus, story_bus: Bus) -> None:
         listening = [asyncio.create_task(browser.run()) for browser in self.browsers]
         await asyncio.sleep(self._after_s)
@@ -191,6 +197,7 @@ class Upgrade(Trial):
                 self._broken.append(
                     f"{seen.again} requests of kind {seen.name} were answered only when asked again: {seen.why[:3]}"
                 )
+        self._broken += [f"{one.name}: {why}" for one in self._balancers for why in one.lost]
         other = {status: n for status, n in self._load.answers.items() if status != "202"}
         if other:
             self._broken.append(f"reports were answered {other}")
