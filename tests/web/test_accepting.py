@@ -80,6 +80,17 @@ async def test_where_no_more_files_can_be_opened_it_rests_and_goes_on(listening)
     await writer.wait_closed()
 
 
+async def test_who_waits_when_it_ends_is_taken_still(listening):
+    acceptor = Acceptor(listening, Echo)
+    reader, writer = await asyncio.open_connection(sock=socket.create_connection(listening.getsockname()))
+    acceptor.close()
+    listening.close()
+    writer.write(b"hello")
+    assert await reader.readexactly(5) == b"hello"
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_after_its_end_nobody_is_taken(listening):
     acceptor = Acceptor(listening, Echo)
     acceptor.close()

@@ -138,6 +138,7 @@ class Serving:
     def stop(self) -> None:
         """End it: what is under way may finish within a few seconds. Blocks; a second call does nothing."""
         server, thread = self._server, self._thread
+        self.leave()
         if self._front is not None:
             self._front.close()
         if server is not None:

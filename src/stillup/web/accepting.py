@@ -18,7 +18,8 @@ import uvicorn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_AT_ONCE = 256
+_AT_ONCE, _AT_THE_END = 256, 16
+"""Connections in a round, and rounds when it ends: more wait in no queue that is listened to with ``BACKLOG``."""
 _REST_S = 0.5
 """No more files can be opened: so long nobody is let in, rather than trying in vain all the time."""
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -36,10 +37,13 @@ class Acceptor:
         self._listen()
 
     def close(self) -> None:
-        """Take no more."""
+        """Take those that wait, and no more: who got through would be reset with the socket, with their request."""
         if not self._is_closed:
             self._is_closed = True
             self._loop.remove_reader(self._sock)
+            for _ in range(_AT_THE_END):
+                if not self._take():
+                    break
 
     async def wait_closed(self) -> None:
         """Wait until those just taken are in other hands."""
@@ -50,20 +54,22 @@ class Acceptor:
         if not self._is_closed:
             self._loop.add_reader(self._sock, self._take)
 
-    def _take(self) -> None:
+    def _take(self) -> bool:
+        """Take one round; whether there may be more."""
         for _ in range(_AT_ONCE):
             try:
                 connection, _ = self._sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
+                return False
             except OSError as exc:
                 if exc.errno in _FULL:
                     self._loop.remove_reader(self._sock)
                     self._loop.call_later(_REST_S, self._listen)
-                return
+                return False
             task = self._loop.create_task(self._hand_over(connection))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        return True
 
     async def _hand_over(self, connection: socket.socket) -> None:
         try:
