@@ -20,7 +20,7 @@ from stillup.store import open_store
 from stillup.store.outbox import Status
 from tests.channels.receivers import HANG, TAKE, http_receiver
 from tests.cluster.roles import Process
-from tests.daemon.test_alerts_aside import keys, kinds, until
+from tests.daemon.aside.world import keys, kinds, until
 from tests.store.pgserver import PgServer
 
 (PARTITION,) = partitions_of([find_service("claude")])

@@ -15,7 +15,7 @@ from stillup.response.alerts.reasons import Kind, Reason
 from stillup.response.alerts.values import Message
 from stillup.store import open_store
 from stillup.store.outbox import Status
-from tests.daemon.test_alerts_aside import until
+from tests.daemon.aside.world import until
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -10,6 +10,7 @@ from msgspec.structs import fields
 from stillup.config.schema import Document
 from stillup.config.source_options import SourceOptions, options_type
 from stillup.config.want import default, wants
+from stillup.marked import put_between
 from stillup.registry import SOURCES, usable_sources
 
 if TYPE_CHECKING:
@@ -24,12 +25,7 @@ def with_reference(page: str) -> str:
 
     :raises ValueError: the page lacks a mark.
     """
-    head, found, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (found and end):
-        msg = f"the page lacks {BEGIN!r} or {END!r}"
-        raise ValueError(msg)
-    return f"{head}{BEGIN}\n\n{reference()}\n{END}{tail}"
+    return put_between(page, BEGIN, END, reference())
 
 
 def reference() -> str:

@@ -12,6 +12,7 @@ import click
 from stillup.catalog.clients import Client, clients, fill
 from stillup.cli.gateway.address import gateway_url
 from stillup.errors import UsageError
+from stillup.marked import put_between
 
 if TYPE_CHECKING:
     from stillup.config import Config
@@ -65,17 +66,12 @@ def with_clients(page: str) -> str:
 
     :raises ValueError: the page lacks a mark.
     """
-    head, found, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (found and end):
-        msg = f"the page lacks {BEGIN!r} or {END!r}"
-        raise ValueError(msg)
     parts = [
         f"### {client.name.replace('the ', 'The ')}: `stillup gateway env {client.id}`\n\n"
         f"```\n{chr(10).join(lines(client, _USUAL, 'sh'))}\n```\n\n[Its documentation]({client.source})\n"
         for client in clients().values()
     ]
-    return f"{head}{BEGIN}\n\n{chr(10).join(parts)}\n{END}{tail}"
+    return put_between(page, BEGIN, END, "\n".join(parts))
 
 
 def _sh(name: str, value: str) -> str:

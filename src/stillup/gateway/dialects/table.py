@@ -24,6 +24,7 @@ from stillup.gateway.dialects.neutral import (
     Tool,
     ToolChoice,
 )
+from stillup.marked import put_between
 
 BEGIN = "<!-- table: made by script/dialect-table, do not edit by hand -->"
 END = "<!-- table: end -->"
@@ -51,12 +52,7 @@ def with_table(page: str) -> str:
 
     :raises ValueError: the page lacks a mark.
     """
-    head, found, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (found and end):
-        msg = f"the page lacks {BEGIN!r} or {END!r}"
-        raise ValueError(msg)
-    return f"{head}{BEGIN}\n\n{table()}\n{END}{tail}"
+    return put_between(page, BEGIN, END, table())
 
 
 def table() -> str:

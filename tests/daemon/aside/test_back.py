@@ -1,22 +1,10 @@
 """The database is there and not as it was: another's, one of some time ago, or one that takes nothing more."""
 
-# ruff: noqa: F401, F811 - fixtures are taken by their names
-
 from __future__ import annotations
 
 from stillup.store.outbox import Status
 from tests.channels.receivers import http_receiver
-from tests.daemon.test_alerts_aside import (
-    Story,
-    _hurried,
-    keys,
-    kinds,
-    machine,
-    ready,
-    rows,
-    server,
-    until,
-)
+from tests.daemon.aside.world import Story, keys, kinds, ready, rows, until
 
 
 async def test_a_database_that_comes_back_as_another_installations_is_one_that_is_away(server, machine):

@@ -2,161 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stillup.board import Board
-from stillup.bus.local import LocalBus
-from stillup.clock import SystemClock
-from stillup.config import parse_config
 from stillup.daemon.alerts import way
-from stillup.daemon.alerts.alerting import Alerting
-from stillup.daemon.alerts.aside import Aside
-from stillup.daemon.alerts.on_bus import OnBus
-from stillup.daemon.cluster.together import end
-from stillup.model.reason import Reason
-from stillup.model.service import Confidence, State
-from stillup.model.verdict import Verdict
 from stillup.response.alerts.decide import decide
 from stillup.response.alerts.values import Acked, Silence, Silenced
 from stillup.store import open_store
 from stillup.store.outbox import Status
 from tests.channels.receivers import HANG, REFUSE, TAKE, http_receiver
-from tests.cluster.roles import shown
-from tests.store.pgserver import PgServer
-
-
-@pytest.fixture(autouse=True)
-def _hurried(monkeypatch):
-    monkeypatch.setattr("stillup.daemon.alerts.alerting._TICK_S", 0.2)
-    monkeypatch.setattr(way, "PATIENCE_S", 0.3)
-    monkeypatch.setattr(way, "SOON_S", 0.1)
-    monkeypatch.setattr(way, "_PROBE_S", 0.2)
-
-
-@pytest.fixture
-def server() -> Iterator[PgServer]:
-    server = PgServer()
-    server.start()
-    yield server
-    server.remove()
-
-
-class Machine:
-    """A monitor's alerts, on a bus and a database that others share."""
-
-    def __init__(self, name, alerting, place, said):
-        self.name, self.alerting, self.place, self.said = name, alerting, place, said
-        self.keeping = asyncio.create_task(place.keep(alerting.look))
-
-    async def end(self):
-        await asyncio.to_thread(self.alerting.stop)
-        await end((self.keeping,))
-        await self.place.give_up()
-
-
-@pytest.fixture
-async def machine(server, tmp_path):
-    bus, running = LocalBus(SystemClock()), []
-
-    def start(name, address, more="", rule=""):
-        text = f"""
-            data = "{tmp_path / name}"
-            store.url_env = "OURS"
-            [[alerts.channels]]
-            id = "hook"
-            url = "{address}"
-            {more}
-            [[alerts.rules]]
-            id = "all"
-            channels = ["hook"]
-            {rule}
-            """
-        config = parse_config(text, {}, tmp_path / "stillup.toml")
-        said = []
-        environ = {"OURS": server.url("postgres")}
-        alerting = Alerting(config, environ, SystemClock(), said.append, grace_s=0.0, installation="ours")
-        place = OnBus(bus, SystemClock(), name, lambda: True)
-        alerting.start(None, Aside(place, said.append))
-        running.append(Machine(name, alerting, place, said))
-        return running[-1]
-
-    yield start
-    for one in running:
-        await one.end()
-
-
-async def until(true):
-    """Wait until it is so; what never is ends the test by its own limit."""
-    for _ in range(12000):
-        if true():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError
-
-
-class Story:
-    """What the judges say, minute after minute: to the boards at once, to the database when it is there."""
-
-    def __init__(self, server):
-        self._server = server
-        self._minute = datetime.now(UTC) - timedelta(minutes=50)
-        self._waiting = []
-        self.board = None
-        self._seq = 0
-
-    def goes(self, word, *machines):
-        self._minute += timedelta(minutes=1)
-        state = {"ok": State.OPERATIONAL, "partial": State.PARTIAL_OUTAGE, "major": State.MAJOR_OUTAGE}[word]
-        incident = "claude-1" if state.is_fault else None
-        sure = Confidence.CONFIRMED if state.is_fault else None
-        verdict = Verdict(
-            at=self._minute, service="claude", state=state, confidence=sure, incident=incident, reason=Reason.ALL_CALM
-        )
-        self._waiting.append(verdict)
-        self._seq += 1
-        from msgspec.structs import replace
-
-        service = replace(shown("claude", state, self._minute), verdict=verdict)
-        self.board = Board(at=self._minute, seq=self._seq, services={"claude": service})
-        self.show(*machines)
-
-    def show(self, *machines):
-        for one in machines:
-            one.alerting.show(self.board, [])
-
-    def is_written(self):
-        with open_store(self._server.url("postgres")) as store:
-            for verdict in self._waiting:
-                store.commit_step([verdict], [], {})
-        self._waiting.clear()
-
-
-def kinds(receiver):
-    return [got["json"]["data"]["kind"] for got in receiver.got]
-
-
-def keys(receiver):
-    return {got["headers"]["webhook-id"] for got in receiver.got}
-
-
-def rows(server, *statuses):
-    with open_store(server.url("postgres")) as store:
-        return store.outbox.listed(statuses or tuple(Status))
-
-
-async def ready(server, one):
-    def is_ready():
-        with open_store(server.url("postgres")) as store:
-            return store.outbox.state("main") is not None
-
-    await until(lambda: one.place.number is not None)
-    await until(is_ready)
-    await until(lambda: one.alerting._aside.document.state.started_at is not None)
+from tests.daemon.aside.world import Story, keys, kinds, ready, rows, until
 
 
 async def test_what_breaks_while_the_database_is_away_is_told_at_once_and_once(server, machine):
@@ -228,6 +85,7 @@ async def test_what_was_asked_for_before_the_database_went_away_holds(server, ma
             for event in (Acked("claude"), Silenced(Silence(service="chatgpt", ends=ends))):
                 state = decide(settings, state, event, datetime.now(UTC)).state
             deciding.save(state, deciding.cursor)
+        await until(lambda: not rows(server, Status.WAITING, Status.ATTEMPTING))  # decided on before that
         told = len(receiver.got)
         one.alerting.look()
         await until(lambda: one.alerting._aside.document.state.silences)
