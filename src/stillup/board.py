@@ -6,7 +6,7 @@ it needs no lock, no database and no monitor.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -173,6 +173,11 @@ class Board(Struct, frozen=True, kw_only=True):
     def is_judged(self) -> bool:
         """Whether a minute was judged."""
         return self.seq > 0
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Of each service and each of its parts."""
+        for shown in self.services.values():
+            yield from (shown.verdict, *shown.components.values())
 
     @property
     def state(self) -> State:

@@ -31,7 +31,7 @@ def server() -> Iterator[PgServer]:
 @pytest.fixture
 def machine(server, tmp_path, monkeypatch):
     """Starts alerts on a machine of its own: a data folder of its own, the database of all."""
-    monkeypatch.setattr("stillup.daemon.alerts.alerting._TICK_S", 0.2)
+    monkeypatch.setattr("stillup.daemon.alerts.way.TICK_S", 0.2)
     running = []
 
     def start(name, address):

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import BigInteger, Row, Text, bindparam, delete, func, select, update
 
 from stillup.model.verdict import Verdict
@@ -63,6 +64,16 @@ class Queued(Struct, frozen=True, kw_only=True):
     done_at: datetime | None
     why: str
     message: Message
+
+    def settled(self, how: Settled) -> Queued:
+        """As it is after a try that went so."""
+        return replace(
+            self,
+            status=how.status,
+            why=how.why,
+            due_at=how.due_at or self.due_at,
+            done_at=how.done_at or self.done_at,
+        )
 
 
 class Settled(Struct, frozen=True, kw_only=True):

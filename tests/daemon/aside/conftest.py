@@ -19,7 +19,7 @@ from tests.store.pgserver import PgServer
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch):
-    monkeypatch.setattr("stillup.daemon.alerts.alerting._TICK_S", 0.2)
+    monkeypatch.setattr("stillup.daemon.alerts.way.TICK_S", 0.2)
     monkeypatch.setattr(way, "PATIENCE_S", 0.3)
     monkeypatch.setattr(way, "SOON_S", 0.1)
     monkeypatch.setattr(way, "_PROBE_S", 0.2)

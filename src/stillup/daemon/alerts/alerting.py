@@ -26,7 +26,7 @@ from stillup.daemon.alerts.metrics import exposition
 from stillup.daemon.alerts.rules import settings_of
 from stillup.daemon.alerts.senders import From, Senders
 from stillup.daemon.alerts.store import Kept
-from stillup.daemon.alerts.way import TICK_S, Recent, SendsFromAside, SendsFromDatabase, Way
+from stillup.daemon.alerts.way import Recent, SendsFromAside, SendsFromDatabase, Way
 from stillup.daemon.alerts.words import messages
 from stillup.errors import StoreError
 from stillup.model.reason import Reason as Why
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-_TICK_S = TICK_S
 _BATCH = 256
 _OLD = timedelta(hours=1)
 """What changed longer ago, and was found only now, is not told by itself."""
@@ -216,7 +215,7 @@ class Alerting:
             if self._leaving.is_set():
                 return
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(_TICK_S, way.again_s)):
+                async with asyncio.timeout(way.again_s):
                     await news.wait()
 
     def _begin(self, book: Book) -> None:
@@ -263,7 +262,7 @@ class Alerting:
             self._decided.update(d.reason for d in outcome.decisions)
             for decision in outcome.messages:
                 out += self._worded(decision, board, book)
-        if book.is_database and any(is_otherwise(state, v) for v in _shown(board)):
+        if book.is_database and board is not None and any(is_otherwise(state, v) for v in board.verdicts()):
             state = replace(state, seen_at=now)  # the judge could not write it: see whether we can
         is_new = deciding.put(out, now) == len(out)
         deciding.save(state, found[-1][0] if found else cursor)
@@ -300,16 +299,11 @@ def _inner(exc: BaseException) -> str:
 
 def _unheard(board: Board | None, state: AlertState, changes: Sequence[Verdict]) -> Iterator[Verdict]:
     """What the board knows and no change has told since this process began: a monitor may begin where it left off."""
-    heard = {f"{v.service}/{v.component or ''}" for v in changes}
-    for verdict in _shown(board):
+    heard = {key_of(v) for v in changes}
+    for verdict in board.verdicts() if board else ():
         key = key_of(verdict)
         if key not in state.verdicts and key not in heard and verdict.reason is not Why.NO_DATA:
             yield verdict
-
-
-def _shown(board: Board | None) -> Iterator[Verdict]:
-    for shown in board.services.values() if board else ():
-        yield from (shown.verdict, *shown.components.values())
 
 
 def _works(board: Board | None, now: datetime) -> tuple[Work, ...] | None:

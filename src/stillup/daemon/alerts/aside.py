@@ -187,7 +187,7 @@ class Aside:
         document = self.document
         rows = {m.seq: m for m in document.messages}
         if before is not None and before.seq in rows:
-            rows[before.seq] = _settled(rows[before.seq], before)
+            rows[before.seq] = rows[before.seq].settled(before)
         is_ours = self.is_ours and document.is_open
         pending = (m for m in rows.values() if m.channel == channel and m.status in _PENDING)
         row = next(pending, None) if is_ours else None
@@ -200,7 +200,7 @@ class Aside:
 
     def settle(self, settled: Settled) -> None:
         """Note how a message went."""
-        messages = tuple(_settled(m, settled) if m.seq == settled.seq else m for m in self.document.messages)
+        messages = tuple(m.settled(settled) if m.seq == settled.seq else m for m in self.document.messages)
         if messages == self.document.messages:
             return
         self._write(replace(self.document, messages=messages, count=self.document.count + 1))
@@ -253,10 +253,8 @@ class Deciding:
 
     def changes(self, limit: int) -> list[tuple[int, Verdict]]:
         """What is otherwise than was last decided on, the oldest first."""
-        services = self._board.services.values() if self._board else ()
-        found = [
-            v for shown in services for v in (shown.verdict, *shown.components.values()) if is_otherwise(self.state, v)
-        ]
+        shown = self._board.verdicts() if self._board else ()
+        found = [verdict for verdict in shown if is_otherwise(self.state, verdict)]
         return [(0, verdict) for verdict in sorted(found, key=lambda v: v.at)[:limit]]
 
     def put(self, messages: Sequence[Message], now: datetime) -> int:
@@ -279,16 +277,6 @@ def waiting(message: Message, now: datetime, *, seq: int = 0) -> Queued:
         seq=seq, party="", channel=message.channel, status=Status.WAITING, tries=0, queued_at=now, due_at=now,
         done_at=None, why="", message=message,
     )  # fmt: skip
-
-
-def _settled(row: Queued, settled: Settled) -> Queued:
-    return replace(
-        row,
-        status=settled.status,
-        why=settled.why,
-        due_at=settled.due_at or row.due_at,
-        done_at=settled.done_at or row.done_at,
-    )
 
 
 def _can_be_counted_with(value: object) -> bool:

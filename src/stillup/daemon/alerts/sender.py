@@ -141,20 +141,12 @@ class Sender:
         if wait_s > 0:
             return wait_s
         # Until it is known how it went nobody could say.
-        self._went(replace(row, status=Status.ATTEMPTING, tries=row.tries + 1))
+        tried = replace(row, status=Status.ATTEMPTING, tries=row.tries + 1)
+        self._went(tried)
         delivery = await self._send(row)
         self.tries[delivery.sent] += 1
-        self._settled = settled = self._settle(row, delivery, row.tries + 1)
-        self._went(
-            replace(
-                row,
-                status=settled.status,
-                tries=row.tries + 1,
-                why=settled.why,
-                due_at=settled.due_at or row.due_at,
-                done_at=settled.done_at,
-            )
-        )
+        self._settled = self._settle(row, delivery, tried.tries)
+        self._went(tried.settled(self._settled))
         return 0.0
 
     async def _send(self, row: Queued) -> Delivery:

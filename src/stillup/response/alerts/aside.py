@@ -37,8 +37,9 @@ def is_otherwise(state: AlertState, verdict: Verdict) -> bool:
     """Whether a board shows something later, and otherwise, than was decided on."""
     known = state.verdicts.get(key_of(verdict))
     # A board may say for a moment that nobody has judged a service: what was known of it is not over.
-    is_said = known is not None and verdict.reason is not Reason.NO_DATA
-    return is_said and known is not None and verdict.at > known.at and verdict.essence != known.essence
+    if known is None or verdict.reason is Reason.NO_DATA:
+        return False
+    return verdict.at > known.at and verdict.essence != known.essence
 
 
 def caught_up(state: AlertState, known: AlertState) -> AlertState | None:
