@@ -50,7 +50,7 @@ _NO_STORE = {"cache-control": "no-store"}
 _SSE = {**_NO_STORE, "x-accel-buffering": "no", "content-type": "text/event-stream; charset=utf-8"}
 _JSON = "application/json"
 _MOST_TEXTS, _MOST_CHARACTERS, _MOST_MARKED = 400, 1_000_000, 200_000
-"""To set marks a text is looked at up to eight times."""
+"""To set marks a text is looked at up to seven times."""
 _T = TypeVar("_T", bound=Struct)
 _turns = msgspec.json.Decoder(tuple[Turn, ...]).decode
 

@@ -64,22 +64,23 @@ def rendered(text: str, seams: Sequence[Seam] = (), render: Callable[[str], str]
         return html
     free = [c for c in _MARKS if c not in text and c not in html]  # which may have one as `&#xE000;`, in an attribute
     wanted = [*zip(free, (seam for seam in seams if seam.at <= len(text)), strict=False)]  # a kept text may be cut
-    tries = 0
-    placed: dict[str, int] = {}
-    if wanted:
-        best = {mark: _places(text, seam.at)[0] for mark, seam in wanted}
-        tries += 1
-        placed = best if _is_harmless(render(_marked(text, best)), html, best) else {}
+    if not wanted:
+        return html
+    shown, placed = html, dict[str, int]()
+    best = {mark: _places(text, seam.at)[0] for mark, seam in wanted}
+    trial, tries = render(_marked(text, best)), 1
+    if _is_harmless(trial, html, best):
+        shown, placed = trial, best
     for mark, seam in wanted if not placed else ():
         for at in _places(text, seam.at):
             tries += 1
             if tries > _MOST_TRIES:
                 break
             more = {**placed, mark: at}
-            if _is_harmless(render(_marked(text, more)), html, more):
-                placed = more
+            trial = render(_marked(text, more))
+            if _is_harmless(trial, html, more):
+                shown, placed = trial, more
                 break
-    shown = render(_marked(text, placed)) if placed else html
     for mark, seam in wanted:
         shown = shown.replace(mark, f'<span class="seam">{escape(seam.who)} goes on from here</span>')
     return shown
