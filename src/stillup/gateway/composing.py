@@ -23,15 +23,14 @@ from stillup.gateway.core.going_on import Continuable, ThinkingCut
 from stillup.gateway.core.turn import Turn
 from stillup.gateway.core.values import Ask, Form, Headers, Operation, Protocol
 from stillup.gateway.dialects.adapting import STOPS_LEFT_OUT, Learned, Lessons, Pupil, adapted, is_about_thoughts
-from stillup.gateway.dialects.address import address
+from stillup.gateway.dialects.address import address, plain_body
 from stillup.gateway.dialects.base import KeyChoice, Outgoing, UpstreamSpec, Watch
-from stillup.gateway.dialects.coding import coding_of, decoded
+from stillup.gateway.dialects.coding import coding_of
 from stillup.gateway.dialects.dialect import Losses, Stamp, Untranslatable, Writer, dialect_of, is_same_dialect
 from stillup.gateway.dialects.holding import HoldingWatch, Holds, Room
 from stillup.gateway.dialects.lenient import NoJson, is_crowded, is_crowded_answer, is_long
 from stillup.gateway.dialects.needs import Needs
 from stillup.gateway.dialects.neutral import UNSIGNED, Counts, Prompt
-from stillup.gateway.dialects.requests import MAX_BODY_BYTES
 from stillup.gateway.dialects.said import Said
 from stillup.gateway.dialects.seam import Seam
 from stillup.gateway.dialects.stops import Stops, can_be_kept, cut_at
@@ -147,10 +146,10 @@ class Composer:
             if form is Form.NONE:
                 msg = f"{turn.name} cannot go on with an answer of another"
                 raise Untranslatable(msg)
-            body = dialect_of(protocol).go_on(_plain(ask), said.text, form, self._tokens_left(said))
+            body = dialect_of(protocol).go_on(plain_body(ask), said.text, form, self._tokens_left(said))
         if ask.operation is Operation.GENERATE:
             is_moved = turn.model != self._ask.model or form is not None
-            plain = _plain(ask) if body is ask.body and (is_moved or learned) else body
+            plain = plain_body(ask) if body is ask.body and (is_moved or learned) else body
             if is_moved:
                 _not_crowded(plain)
             if is_moved or (learned and not is_crowded(plain)):
@@ -206,7 +205,7 @@ class Composer:
         if is_same_dialect(protocol, ask.protocol):
             if _MARK in ask.body and ask.operation is not Operation.STORED:
                 with suppress(Untranslatable, NoJson):  # it only mentions the mark, in a body of some other shape
-                    cleaned = dialect_of(protocol).cleaned(_plain(ask))
+                    cleaned = dialect_of(protocol).cleaned(plain_body(ask))
                     return replace(ask, body=cleaned, headers=_without_coding(ask.headers)), (), {}
             return ask, (), {}
         dialect = dialect_of(protocol)
@@ -355,14 +354,8 @@ def _not_endless(answer: bytes) -> bytes:
     return answer
 
 
-def _plain(ask: Ask) -> bytes:
-    """The body without its content coding."""
-    coding = coding_of(ask.headers)
-    return decoded(ask.body, coding, MAX_BODY_BYTES) if coding else ask.body
-
-
 def _decoded(ask: Ask) -> Ask:
-    plain = _plain(ask)
+    plain = plain_body(ask)
     return ask if plain is ask.body else replace(ask, body=plain, headers=_without_coding(ask.headers))
 
 

@@ -101,7 +101,7 @@ def _claude_elsewhere(ask: Ask) -> None:
 
 def _bedrock(ask: Ask, model: str, _upstream: UpstreamSpec, base: Base) -> tuple[str, str, bytes]:
     _claude_elsewhere(ask)
-    body = bedrock_body(_plain_body(ask), ask.operation, _header(ask, b"anthropic-beta"))
+    body = bedrock_body(plain_body(ask), ask.operation, _header(ask, b"anthropic-beta"))
     return base.path + bedrock_path(model, ask.operation, stream=ask.stream), "", body
 
 
@@ -112,7 +112,7 @@ def _converse(ask: Ask, _model: str, _upstream: UpstreamSpec, base: Base) -> tup
 def _vertex(ask: Ask, model: str, upstream: UpstreamSpec, base: Base) -> tuple[str, str, bytes]:
     _claude_elsewhere(ask)
     path = vertex_path(upstream, model, ask.operation, stream=ask.stream)
-    return base.path + path, "", vertex_body(_plain_body(ask), model, ask.operation)
+    return base.path + path, "", vertex_body(plain_body(ask), model, ask.operation)
 
 
 _BUILD = {
@@ -132,10 +132,11 @@ def _body(ask: Ask, model: str) -> bytes:
     named_by_path = bool(place.model)  # Azure's classic paths: the body need not name it
     if model == ask.model and not named_by_path:
         return ask.body
-    return with_model(_plain_body(ask), model)
+    return with_model(plain_body(ask), model)
 
 
-def _plain_body(ask: Ask) -> bytes:
+def plain_body(ask: Ask) -> bytes:
+    """The body without its content coding."""
     coding = coding_of(ask.headers)
     return decoded(ask.body, coding, MAX_BODY_BYTES) if coding else ask.body
 

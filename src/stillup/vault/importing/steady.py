@@ -13,6 +13,11 @@ FAILS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError,
 _STEP_BYTES = 65_536
 
 
+def unreadable(failed: BaseException, broken: str) -> Unreadable:
+    """What to say of one of :data:`FAILS`; ``broken`` where it is no way of packing that is not known."""
+    return Unreadable("It is packed in a way that is not known." if isinstance(failed, NotImplementedError) else broken)
+
+
 class Steady:
     """Reads in small steps, so that a break costs at most one of them: what was read before it is given first."""
 
@@ -35,7 +40,7 @@ class Steady:
                     raise self._failed
                 data = self._step(min(most, _STEP_BYTES))
             except FAILS as failed:
-                self._failed = failed if isinstance(failed, Unreadable) else self._why(failed)
+                self._failed = failed if isinstance(failed, Unreadable) else unreadable(failed, self._broken)
                 if parts:
                     break
                 raise self._failed from failed
@@ -44,7 +49,3 @@ class Steady:
             parts.append(data)
             most -= len(data)
         return b"".join(parts)
-
-    def _why(self, failed: BaseException) -> Unreadable:
-        is_new = isinstance(failed, NotImplementedError)
-        return Unreadable("It is packed in a way that is not known." if is_new else self._broken)

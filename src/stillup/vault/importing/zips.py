@@ -20,7 +20,7 @@ from stillup.vault.importing.bounds import (
 )
 from stillup.vault.importing.bundle import Bundle, Member, Stream, Unreadable, checked
 from stillup.vault.importing.marks import seal_of
-from stillup.vault.importing.steady import FAILS, Steady
+from stillup.vault.importing.steady import FAILS, Steady, unreadable
 
 LOCAL = b"PK\x03\x04"
 _END, _END64 = b"PK\x05\x06", b"PK\x06\x06"
@@ -77,7 +77,7 @@ class Zip(Bundle):
             file = self._zip.open(info)
             return Steady(file.read1, _DAMAGED, file.close)  # type: ignore[attr-defined]
         except FAILS as failed:
-            raise _unreadable(failed) from failed
+            raise unreadable(failed, _DAMAGED) from failed
 
     def close(self) -> None:
         self._zip.close()
@@ -221,9 +221,3 @@ def _refuse_bomb(unpacked: int, packed: int) -> None:
     if unpacked > UNPACKED_FLOOR_BYTES and unpacked > packed * UNPACKED_RATIO:
         msg = f"It would unpack from {said(packed)} to {said(unpacked)}: that is a zip bomb."
         raise Unreadable(msg)
-
-
-def _unreadable(failed: BaseException) -> Unreadable:
-    if isinstance(failed, NotImplementedError):
-        return Unreadable("It is packed in a way that is not known.")
-    return Unreadable(_DAMAGED)
